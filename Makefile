@@ -1,0 +1,53 @@
+# Everything runs in .venv, which the first target that needs it makes: an interrupted set-up is
+# taken up again by the next run, a finished one is repeated only when its inputs change.
+
+ifndef PYTHON
+PYTHON := $(firstword $(foreach p,python3.11 python3 python3.12,$(shell $(p) -c \
+    'import sys; sys.version_info[:2] in ((3, 11), (3, 12)) and print("$(p)")' 2>/dev/null)) python3)
+endif
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python
+
+# Two OpenMP threads beside another busy process can slow small networks down twentyfold.
+export OMP_NUM_THREADS ?= 1
+
+# From Python 3.12 on, xtcocotools has no wheel, and its sources name no build requirements.
+PINNED = $$(grep -E '^($(1))==' requirements.txt)
+BUILD_XTCOCOTOOLS = $(RUN) -m pip install $(call PINNED,numpy|setuptools|Cython) && \
+    $(RUN) -m pip install --no-build-isolation --no-deps $(call PINNED,xtcocotools)
+
+.PHONY: help setup demo test lint wheel clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv with the exact versions of requirements.txt
+
+demo: $(READY)  ## find and draw the people of a sample picture
+	$(RUN) tools/demo.py
+
+test: $(READY)  ## run the tests, except those marked slow
+	$(RUN) -m pytest
+
+lint: $(READY)  ## check the style and compile every file
+	$(RUN) -m ruff check .
+	$(RUN) -m compileall -q pinet_mm configs tools tests setup.py
+
+wheel: $(READY)  ## build dist/pinet_mm-*.whl, which mim understands
+	rm -rf build
+	$(RUN) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:  ## remove what was built, but keep .venv
+	rm -rf build dist pinet_mm.egg-info .pytest_cache .ruff_cache
+	find pinet_mm configs tools tests -name __pycache__ -exec rm -rf {} +
+
+$(READY): requirements.txt setup.cfg third_party/chumpy/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || { \
+	  echo "$(PYTHON) is not Python 3.11 or 3.12: run make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Installing into $(VENV): torch alone is 0.2 GB (CPU build) to 3 GB (CUDA build)."
+	$(PYTHON) -m venv $(VENV)
+	@if $(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then $(BUILD_XTCOCOTOOLS); fi
+	$(RUN) -m pip install -r requirements.txt
+	$(RUN) -m pip install --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,170 @@
+"""PINetCodec: from annotated persons to the arrays that the network learns, and back.
+
+`_in` are network-input pixels, `_hm` map pixels (= input / stride, pixel centres at integers);
+sizes are (w, h), arrays (H, W). Shape shorthand: N persons, K keypoints, M parts, H×W map.
+"""
+
+from typing import Dict, Mapping, Optional, Tuple, Union
+
+import numpy as np
+import torch
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import KEYPOINT_CODECS
+
+from .fusion import fuse_poses
+from .layouts import PartLayout
+from .proposals import find_peaks, read_offsets, score_keypoints
+from .targets import (claim_pixels, gaussian_heatmaps, inside_map, offset_maps,
+                      part_centres)
+
+CONVENTIONS = ('paper', )
+
+
+def build_layout(layout: Union[PartLayout, Mapping]) -> PartLayout:
+    """Build a `PartLayout` from a config.
+
+    Args:
+        layout: a `PartLayout`, or a dict with `metainfo` (MMPose dataset metainfo, or the path of
+            its file) and the other arguments of `PartLayout.from_metainfo`.
+
+    Raises:
+        ValueError: a key is missing or unknown, or the layout itself is wrong.
+    """
+    if isinstance(layout, PartLayout):
+        return layout
+    known = {'metainfo', 'parts', 'skeleton', 'sigmas'}
+    missing, unknown = {'metainfo', 'parts'} - set(layout), set(layout) - known
+    if missing or unknown:
+        raise ValueError(f'layout takes the keys {sorted(known)}, the first two required; found '
+                         f'{sorted(layout)}')
+    options = dict(layout)
+    metainfo = options.pop('metainfo')
+    if isinstance(metainfo, str):
+        metainfo = dict(from_file=metainfo)
+    if 'keypoint_id2name' not in metainfo:
+        metainfo = parse_pose_metainfo(dict(metainfo))
+    return PartLayout.from_metainfo(metainfo, **options)
+
+
+@KEYPOINT_CODECS.register_module()
+class PINetCodec(BaseKeypointCodec):
+    """Encode persons as heatmaps, offset maps and area maps; decode such maps to persons.
+
+    Args:
+        input_size: (w, h) of the network input in training.
+        heatmap_size: (w, h) of the maps; the input size divided by a whole number, the stride.
+        layout: see `build_layout`.
+        sigma: σ of Eq. 1 in map pixels.
+        radius: r of Eq. 2, a squared distance in map pixels.
+        background_weight: heatmap loss weight away from all persons.
+        min_area: persons with a smaller area (input pixels²) get no part centres.
+        convention: `'paper'`.
+
+    Raises:
+        ValueError: a size, number or name that a config can get wrong.
+    """
+
+    auxiliary_encode_keys = {'area'}
+    field_mapping_table = dict(
+        heatmaps='heatmaps',
+        heatmap_weights='heatmap_weights',
+        heatmap_mask='heatmap_mask',
+        offsets='offsets',
+        offset_weights='offset_weights',
+        areas='areas')
+
+    def __init__(self,
+                 input_size: Tuple[int, int],
+                 heatmap_size: Tuple[int, int],
+                 layout: Union[PartLayout, Mapping],
+                 sigma: float = 2.0,
+                 radius: float = 2.0,
+                 background_weight: float = 0.1,
+                 min_area: float = 0.0,
+                 convention: str = 'paper'):
+        super().__init__()
+        if convention not in CONVENTIONS:
+            raise ValueError(f'convention must be one of {CONVENTIONS}; found {convention!r}')
+        if sigma <= 0 or radius < 0:
+            raise ValueError(f'sigma must be above 0 and radius at least 0; found {sigma} and '
+                             f'{radius}')
+        self.input_size, self.heatmap_size = tuple(input_size), tuple(heatmap_size)
+        self.stride = self.input_size[0] // self.heatmap_size[0]
+        if tuple(side * self.stride for side in self.heatmap_size) != self.input_size:
+            raise ValueError('input_size must be a whole multiple of heatmap_size, the same in '
+                             f'both axes; found {self.input_size} and {self.heatmap_size}')
+        self.layout = build_layout(layout)
+        self.sigma, self.radius = sigma, radius
+        self.background_weight, self.min_area = background_weight, min_area
+        self.convention = convention
+
+    def encode(self,
+               keypoints: np.ndarray,
+               keypoints_visible: Optional[np.ndarray] = None,
+               area: Optional[np.ndarray] = None) -> Dict[str, np.ndarray]:
+        """Encode the persons of one picture.
+
+        Args:
+            keypoints: (N, K, 2) input pixels.
+            keypoints_visible: (N, K), above 0 where labelled; by default all are.
+            area: (N,) person areas in input pixels².
+
+        Returns:
+            float32 arrays: `heatmaps` (K+M, H, W), keypoints first, and `heatmap_weights` alike;
+            `offsets` (M·2K, H, W; part, keypoint, then x, y) in map pixels and `offset_weights`
+            (1/√S on Ω) alike; `areas` (M, H, W), the map S.
+
+        Raises:
+            ValueError: the number of keypoints is not the layout's, or areas are missing.
+        """
+        keypoints_hm, labelled, area = self._check(keypoints, keypoints_visible, area)
+        centres_hm, defined = part_centres(keypoints_hm, labelled, self.layout.membership)
+        present = labelled & inside_map(keypoints_hm, self.heatmap_size)
+        drawn = defined & inside_map(centres_hm, self.heatmap_size)
+        drawn &= (area >= self.min_area)[:, None]
+        heatmaps, heatmap_weights = gaussian_heatmaps(
+            np.concatenate((keypoints_hm, centres_hm), axis=1),
+            np.concatenate((present, drawn), axis=1), self.heatmap_size, self.sigma,
+            self.background_weight)
+        pixels = claim_pixels(centres_hm, drawn, area, self.heatmap_size, self.radius)
+        offsets, offset_weights, areas = offset_maps(
+            pixels, keypoints_hm, present, area,
+            (self.layout.num_parts, *self.heatmap_size[::-1]))
+        return dict(heatmaps=heatmaps, heatmap_weights=heatmap_weights, offsets=offsets,
+                    offset_weights=offset_weights, areas=areas)
+
+    def decode(self, encoded: Mapping[str, np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+        """Read the persons from maps as `encode` makes them, without network or refinement.
+
+        Args:
+            encoded: `heatmaps` and `offsets` of one picture.
+
+        Returns:
+            Keypoints (N, K, 2) in input pixels and their scores (N, K), best pose first.
+        """
+        heatmaps, offsets = (torch.from_numpy(encoded[key])[None]
+                             for key in ('heatmaps', 'offsets'))
+        score_maps, part_maps = heatmaps.split(
+            (self.layout.num_keypoints, self.layout.num_parts), dim=1)
+        centres = find_peaks(part_maps, max_per_part=30, part_thr=0.01)
+        poses_hm = centres.xy_hm[:, :, None] - read_offsets(
+            offsets, centres.xy_hm, self.layout.num_parts)
+        fused = fuse_poses(
+            poses_hm, score_keypoints(score_maps, poses_hm, centres.scores),
+            torch.tensor(self.layout.sigmas), centres.scores, centres.valid)
+        return (fused.keypoints[fused.kept].numpy() * self.stride,
+                fused.keypoint_scores[fused.kept].numpy())
+
+    def _check(self, keypoints, keypoints_visible, area):
+        # Map coordinates in double precision, labels as booleans, areas that can be divided by.
+        if keypoints.shape[1:] != (self.layout.num_keypoints, 2):
+            raise ValueError(f'keypoints must have the shape (N, {self.layout.num_keypoints}, 2) '
+                             f'of the layout; found {keypoints.shape}')
+        if area is None or len(area) != len(keypoints):
+            raise ValueError(f'area must hold one number for each of the {len(keypoints)} persons;'
+                             f' found {area if area is None else len(area)}')
+        labelled = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
+        # Annotated areas may be 0; a pixel² keeps 1/√S finite.
+        area = np.maximum(np.asarray(area, dtype=np.float64), 1)
+        return keypoints.astype(np.float64) / self.stride, labelled > 0, area

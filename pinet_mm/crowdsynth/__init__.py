@@ -1,0 +1,16 @@
+"""A synthetic crowd: overlapping articulated people, drawn from a seed, labelled as COCO does.
+
+`draw_crowd` makes one picture and its labels, `write_dataset` a dataset on disk. Nothing here
+needs more than numpy and OpenCV.
+"""
+
+from .bodies import POSES, VIEWS
+from .dataset import mask_to_polygons, summarize, write_dataset
+from .preview import draw_preview, write_preview
+from .scene import Person, crowd_index, draw_crowd
+from .settings import SPLITS, CrowdSettings
+from .skeletons import LAYOUTS, Layout
+
+__all__ = ['LAYOUTS', 'POSES', 'SPLITS', 'VIEWS', 'CrowdSettings', 'Layout', 'Person',
+           'crowd_index', 'draw_crowd', 'draw_preview', 'mask_to_polygons', 'summarize',
+           'write_dataset', 'write_preview']

@@ -1,0 +1,235 @@
+"""Bodies in 3-D: proportions, joint limits, pose families, joints.
+
+Lengths are shares of the upright height. The body frame has x to the person's own left, y up,
+z forward; the camera frame (suffix ``_cam``) has x to the right of the picture, y down, and
+``near`` towards the camera as third axis. A person who faces the camera (yaw 0) therefore has
+their left hand at the right of the picture. Angles are degrees.
+"""
+
+from dataclasses import dataclass
+from math import cos, radians, sin
+
+import numpy as np
+from numpy.random import Generator
+
+SIDES = ('left', 'right')
+
+# lengths of the bones and offsets of joints, shares of the upright height (after Winter, 2009)
+PROPORTIONS = dict(
+    trunk=0.29, shoulder=0.106, hip=0.056, upper_arm=0.182, forearm=0.148, hand=0.065,
+    thigh=0.245, shank=0.246, foot=0.105, neck=0.055, head=0.127)
+
+# lowest and highest angle of every joint; positive flexes forwards (knees: backwards), lifts away
+# from the body's middle, and turns inwards
+LIMITS = dict(
+    spine_bend=(-20, 70), spine_side=(-25, 25), spine_twist=(-35, 35),
+    neck_nod=(-30, 40), neck_turn=(-60, 60),
+    shoulder_flex=(-50, 175), shoulder_abduct=(-5, 170), shoulder_twist=(-60, 80), elbow=(0, 145),
+    hip_flex=(-25, 115), hip_abduct=(-10, 45), hip_twist=(-30, 35), knee=(0, 140), ankle=(-25, 30))
+
+_PAIRED = ('shoulder_flex', 'shoulder_abduct', 'shoulder_twist', 'elbow', 'hip_flex', 'hip_abduct',
+           'hip_twist', 'knee', 'ankle')
+_SINGLE = ('spine_bend', 'spine_side', 'spine_twist', 'neck_nod', 'neck_turn')
+_BASES = _SINGLE + _PAIRED * 2
+ANGLES = _SINGLE + tuple(f'{side}_{name}' for side in SIDES for name in _PAIRED)
+
+# mean and standard deviation of each angle; a family names what differs from a relaxed stand
+_RELAXED = dict(
+    spine_bend=(3, 6), spine_side=(0, 5), spine_twist=(0, 8), neck_nod=(4, 10), neck_turn=(0, 20),
+    shoulder_flex=(8, 18), shoulder_abduct=(10, 9), shoulder_twist=(15, 25), elbow=(28, 30),
+    hip_flex=(3, 7), hip_abduct=(5, 4), hip_twist=(-6, 8), knee=(6, 7), ankle=(0, 5))
+_FAMILIES = dict(
+    standing={},
+    walking=dict(spine_bend=(6, 5), shoulder_abduct=(6, 5), elbow=(35, 20)),
+    sitting=dict(spine_bend=(8, 12), shoulder_flex=(35, 20), shoulder_twist=(35, 25),
+                 elbow=(60, 25), hip_flex=(85, 12), hip_abduct=(10, 8), knee=(85, 20)),
+    crouching=dict(spine_bend=(30, 12), shoulder_flex=(55, 25), elbow=(50, 30),
+                   hip_flex=(95, 15), hip_abduct=(15, 8), knee=(115, 15), ankle=(20, 8)),
+    arms_up=dict(shoulder_flex=(60, 60), shoulder_abduct=(115, 35), shoulder_twist=(0, 30),
+                 elbow=(45, 35), hip_abduct=(8, 6)),
+    lying=dict(shoulder_flex=(30, 50), shoulder_abduct=(30, 30), elbow=(45, 35), hip_flex=(15, 25),
+               knee=(25, 30)))
+POSES = tuple(_FAMILIES)
+
+# centre and half width of the yaw range; the side is left or right with equal chance
+_YAWS = dict(front=(0, 50), side=(90, 40), back=(180, 50))
+VIEWS = tuple(_YAWS)
+
+# (left, up, forward) from the base of the neck in the head's frame, for a head of standard length
+_HEAD_POINTS = dict(
+    top_head=(0, 0.180, -0.004), nose=(0, 0.096, 0.066), left_eye=(0.019, 0.116, 0.051),
+    right_eye=(-0.019, 0.116, 0.051), left_ear=(0.045, 0.105, -0.002),
+    right_ear=(-0.045, 0.105, -0.002), chin=(0, 0.095, 0.012), crown=(0, 0.126, -0.001),
+    mouth_left=(0.012, 0.075, 0.052), mouth_right=(-0.012, 0.075, 0.052))
+
+
+@dataclass(frozen=True)
+class Body:
+    """Hold one posed body in the camera frame, in units of the upright height.
+
+    Args:
+        joints_cam: Joint name -> (3,) right, down, near; the origin is the pelvis.
+        trunk_cam: (3, 3) columns left, up, forward of the chest.
+        pelvis_cam: (3, 3) the same of the pelvis.
+        head_cam: (3, 3) the same of the head.
+        bones: Bone name -> length, as `PROPORTIONS`.
+        girth: Factor on all widths, 1 on average.
+        pose: Name of the pose family.
+        view: Name of the view.
+    """
+
+    joints_cam: dict
+    trunk_cam: np.ndarray
+    pelvis_cam: np.ndarray
+    head_cam: np.ndarray
+    bones: dict
+    girth: float
+    pose: str
+    view: str
+
+
+def rotation(axis: int, degrees: float) -> np.ndarray:
+    """Return the (3, 3) right-handed rotation about axis 0, 1 or 2."""
+    cosine, sine = cos(radians(degrees)), sin(radians(degrees))
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    matrix = [[0.0] * 3 for _ in range(3)]
+    matrix[axis][axis] = 1.0
+    matrix[i][i] = matrix[j][j] = cosine
+    matrix[i][j], matrix[j][i] = -sine, sine
+    return np.array(matrix)
+
+
+def sample_angles(rng: Generator, pose: str) -> dict[str, float]:
+    """Draw joint angles of a pose family, inside `LIMITS`.
+
+    Args:
+        rng: A numpy random generator.
+        pose: A member of `POSES`.
+
+    Returns:
+        Angle name -> degrees; paired joints carry the prefix ``left_`` or ``right_``.
+    """
+    table = {**_RELAXED, **_FAMILIES[pose]}
+    mean, spread = np.array([table[base] for base in _BASES], dtype=float).T
+    angles = dict(zip(ANGLES, rng.normal(mean, spread).tolist()))
+    if pose == 'walking':
+        _add_stride(rng, angles)
+    elif pose == 'arms_up' and rng.random() < 0.4:
+        _lower_one_arm(rng, angles)
+    return {name: min(max(angles[name], LIMITS[base][0]), LIMITS[base][1])
+            for name, base in zip(ANGLES, _BASES)}
+
+
+def _add_stride(rng: Generator, angles: dict[str, float]) -> None:
+    """Swing legs and arms against each other, with the lifted foot behind."""
+    phase, reach = rng.uniform(0, 2 * np.pi), rng.uniform(18, 35)
+    for side, sign in zip(SIDES, (1, -1)):
+        swing = sign * np.sin(phase)
+        lift = max(0.0, sign * np.cos(phase))
+        angles[f'{side}_hip_flex'] += reach * swing + 15 * lift
+        angles[f'{side}_knee'] += 12 + 45 * lift + 15 * max(0.0, -swing)
+        angles[f'{side}_shoulder_flex'] -= reach * swing
+
+
+def _lower_one_arm(rng: Generator, angles: dict[str, float]) -> None:
+    side = SIDES[rng.integers(2)]
+    angles[f'{side}_shoulder_flex'] = rng.normal(10, 15)
+    angles[f'{side}_shoulder_abduct'] = rng.normal(12, 8)
+
+
+def sample_bones(rng: Generator) -> dict[str, float]:
+    """Draw bone lengths: each within 12 % of its proportion, heads larger now and then.
+
+    Returns:
+        Bone name -> length, share of the upright height.
+    """
+    factors = np.clip(rng.normal(1, 0.04, len(PROPORTIONS)), 0.88, 1.12)
+    bones = {name: float(PROPORTIONS[name] * f) for name, f in zip(PROPORTIONS, factors)}
+    return bones
+
+
+def joints_of(angles: dict[str, float],
+              bones: dict[str, float]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Compute the joints of a body by forward kinematics.
+
+    Args:
+        angles: As `sample_angles` returns them.
+        bones: As `sample_bones` returns them.
+
+    Returns:
+        Joints (name -> (3,) in the body frame, pelvis at the origin), and the (3, 3) frames of
+        trunk and head, whose columns are left, up, forward.
+    """
+    trunk = (rotation(1, angles['spine_twist']) @ rotation(2, angles['spine_side'])
+             @ rotation(0, angles['spine_bend']))
+    head = trunk @ rotation(1, angles['neck_turn']) @ rotation(0, angles['neck_nod'])
+    joints = {'pelvis': np.zeros(3), 'neck': trunk[:, 1] * bones['trunk']}
+    size = np.array([bones['head'] / PROPORTIONS['head']] * 3)
+    for name, offset in _HEAD_POINTS.items():
+        joints[name] = joints['neck'] + head @ (offset * size)
+    for side, sign in zip(SIDES, (1, -1)):
+        _add_arm(joints, side, sign, trunk, angles, bones)
+        _add_leg(joints, side, sign, angles, bones)
+    return joints, trunk, head
+
+
+def _limb_frame(angles: dict[str, float], side: str, sign: int, joint: str) -> np.ndarray:
+    """Return the rotation of a limb's first bone: flex, then lift sideways, turned about itself."""
+    return (rotation(2, sign * angles[f'{side}_{joint}_abduct'])
+            @ rotation(0, -angles[f'{side}_{joint}_flex'])
+            @ rotation(1, -sign * angles[f'{side}_{joint}_twist']))
+
+
+def _add_arm(joints: dict[str, np.ndarray], side: str, sign: int, trunk: np.ndarray,
+             angles: dict[str, float], bones: dict[str, float]) -> None:
+    upper = trunk @ _limb_frame(angles, side, sign, 'shoulder')
+    lower = upper @ rotation(0, -angles[f'{side}_elbow'])
+    shoulder = joints['neck'] + trunk @ np.array([sign * bones['shoulder'], -0.012, 0])
+    joints[f'{side}_shoulder'] = shoulder
+    joints[f'{side}_elbow'] = shoulder - upper[:, 1] * bones['upper_arm']
+    joints[f'{side}_wrist'] = joints[f'{side}_elbow'] - lower[:, 1] * bones['forearm']
+    joints[f'{side}_hand'] = joints[f'{side}_wrist'] - lower[:, 1] * bones['hand']
+
+
+def _add_leg(joints: dict[str, np.ndarray], side: str, sign: int, angles: dict[str, float],
+             bones: dict[str, float]) -> None:
+    upper = _limb_frame(angles, side, sign, 'hip')
+    lower = upper @ rotation(0, angles[f'{side}_knee'])
+    foot = lower @ rotation(0, angles[f'{side}_ankle'])
+    joints[f'{side}_hip'] = np.array([sign * bones['hip'], 0, 0])
+    joints[f'{side}_knee'] = joints[f'{side}_hip'] - upper[:, 1] * bones['thigh']
+    joints[f'{side}_ankle'] = joints[f'{side}_knee'] - lower[:, 1] * bones['shank']
+    heel = joints[f'{side}_ankle'] - 0.024 * foot[:, 1] - 0.018 * foot[:, 2]
+    joints[f'{side}_heel'] = heel
+    joints[f'{side}_toe'] = heel + bones['foot'] * foot[:, 2]
+
+
+def sample_body(rng: Generator, pose: str, view: str, tilt: float) -> Body:
+    """Draw one posed body as the camera sees it.
+
+    Args:
+        rng: A numpy random generator.
+        pose: A member of `POSES`.
+        view: A member of `VIEWS`.
+        tilt: How far the camera looks down on the crowd, degrees.
+
+    Returns:
+        A `Body`.
+    """
+    bones = sample_bones(rng)
+    joints, trunk, head = joints_of(sample_angles(rng, pose), bones)
+    centre, half = _YAWS[view]
+    yaw = (centre + rng.uniform(-half, half)) * rng.choice([-1, 1])
+    turn = rotation(0, tilt) @ rotation(1, yaw)
+    if pose == 'lying':
+        turn = turn @ _fall(rng)
+    to_cam = np.diag([1.0, -1.0, 1.0]) @ turn
+    joints_cam = {name: to_cam @ joint for name, joint in joints.items()}
+    girth = float(np.clip(rng.normal(1.05, 0.13), 0.8, 1.45))
+    return Body(joints_cam, to_cam @ trunk, to_cam, to_cam @ head, bones, girth, pose, view)
+
+
+def _fall(rng: Generator) -> np.ndarray:
+    """Return the rotation that lays a standing body on its back, front or side."""
+    axis, sign = (0, 2)[rng.integers(2)], rng.choice([-1, 1])
+    return rotation(axis, sign * rng.uniform(75, 100))

@@ -1,0 +1,195 @@
+"""Write a synthetic crowd to disk: pictures and one COCO annotation file per split."""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .scene import Person, crowd_index, draw_crowd
+from .settings import CrowdSettings, check_stream
+from .skeletons import LAYOUTS, Layout
+
+SUFFIXES = {'.jpg': (cv2.IMWRITE_JPEG_QUALITY, 95), '.png': (cv2.IMWRITE_PNG_COMPRESSION, 1)}
+_CHUNK = 16
+
+
+def mask_to_polygons(mask: np.ndarray) -> list[list[int]]:
+    """Trace a mask along its pixel edges.
+
+    Holes are kept: the mask is cut through a hole's middle column, and both halves are traced.
+
+    Args:
+        mask: (H, W) bool.
+
+    Returns:
+        List of flat lists x, y, x, y, ... in the frame of boxes: pixel j covers [j, j + 1].
+    """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if len(rows) == 0:
+        return []
+    x, y = int(columns[0]), int(rows[0])
+    return [(polygon + (x, y)).ravel().tolist()
+            for polygon in _trace(mask[y:rows[-1] + 1, x:columns[-1] + 1].astype(np.uint8))]
+
+
+def _trace(mask: np.ndarray) -> list[np.ndarray]:
+    """Return (V, 2) int outlines of a uint8 mask, cut open at its holes."""
+    # doubled, the outline's pixel centres 2j and 2j + 1 round to the pixel edges j and j + 1
+    doubled = cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    contours, tree = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    # the fourth entry of a contour's node is its parent: only holes have one
+    holes = [contour for contour, node in zip(contours, tree[0] if contours else ())
+             if node[3] >= 0]
+    if not holes:
+        return [(contour[:, 0] + 1) // 2 for contour in contours]
+    cut = max(1, int(holes[0][:, 0, 0].mean() / 2))
+    right = _trace(np.ascontiguousarray(mask[:, cut:]))
+    return _trace(np.ascontiguousarray(mask[:, :cut])) + [part + (cut, 0) for part in right]
+
+
+def _annotate(person: Person) -> dict:
+    """Return a person's COCO annotation without its ids."""
+    keypoints = np.round(person.keypoints.astype(float), 2)
+    return dict(
+        category_id=1, iscrowd=0, area=person.area, bbox=person.bbox.tolist(),
+        num_keypoints=int((keypoints[:, 2] > 0).sum()), keypoints=keypoints.ravel().tolist(),
+        segmentation=mask_to_polygons(person.mask), pose=person.pose, view=person.view,
+        person_height=round(person.height, 2))
+
+
+def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int, split: str,
+                   suffix: str) -> tuple[dict, list[dict]]:
+    """Draw and write one picture; return its image record and annotations without ids."""
+    picture, persons = draw_crowd(settings, seed, index, split)
+    name = f'{index:06d}{suffix}'
+    done, data = cv2.imencode(suffix, picture, SUFFIXES[suffix])
+    if not done:
+        raise OSError(f'OpenCV could not encode {name}')
+    (folder / name).write_bytes(data.tobytes())
+    annotations = [_annotate(person) for person in persons]
+    keypoints = np.stack([person.keypoints for person in persons]) if persons else []
+    index_measured = crowd_index(keypoints, [person.bbox for person in persons])
+    image = dict(id=index, file_name=name, width=settings.size[0], height=settings.size[1],
+                 crowdIndex=round(index_measured, 4))
+    return image, annotations
+
+
+def _map(function: Callable, items: Iterable, workers: int) -> list:
+    """Return the function's results in order, from ``workers`` processes."""
+    if workers == 1:
+        return [function(item) for item in items]
+    # fork spares each worker the import of the parent's libraries; OpenCV's threads do not
+    # survive a fork, and with a process per core they would only get in each other's way
+    method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
+    with ProcessPoolExecutor(workers, multiprocessing.get_context(method),
+                             initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        return list(pool.map(function, items, chunksize=_CHUNK))
+
+
+def _shares(values: Sequence[float], edges: np.ndarray) -> list[int]:
+    return np.histogram(values, edges)[0].tolist()
+
+
+def summarize(images: list[dict], annotations: list[dict]) -> dict:
+    """Count what a dataset holds.
+
+    Args:
+        images: COCO image records with ``crowdIndex``.
+        annotations: COCO annotations of the same pictures.
+
+    Returns:
+        A dict of plain numbers: counts, the crowd index's mean and its histogram over ten equal
+        bins of [0, 1], mean height of persons as a share of the picture's, and the shares of
+        visible (2), covered (1) and absent (0) keypoints.
+    """
+    crowd = [image['crowdIndex'] for image in images]
+    rows = {image['id']: image['height'] for image in images}
+    heights = [item['person_height'] / rows[item['image_id']] for item in annotations]
+    flags = np.array([item['keypoints'][2::3] for item in annotations]).ravel()
+    return dict(
+        images=len(images), persons=len(annotations),
+        crowd_index_mean=round(float(np.mean(crowd)), 4),
+        crowd_index_histogram=_shares(crowd, np.linspace(0, 1, 11)),
+        height_share_mean=round(float(np.mean(heights)), 4) if heights else 0.0,
+        visibility_shares={str(flag): round(float((flags == flag).mean()), 4) if len(flags) else 0.0
+                           for flag in (0, 1, 2)})
+
+
+def _number(results: list[tuple]) -> tuple[list[dict], list[dict]]:
+    """Return images and annotations with ids; annotations count from 1, as 0 is COCO's 'none'."""
+    images, annotations = [], []
+    for image, items in results:
+        images.append(image)
+        for item in items:
+            annotations.append(dict(id=len(annotations) + 1, image_id=image['id'], **item))
+    return images, annotations
+
+
+def _category(layout: Layout) -> dict:
+    return dict(id=1, name='person', supercategory='person', keypoints=list(layout.names),
+                skeleton=layout.skeleton())
+
+
+def _write_json(path: Path, content: dict) -> None:
+    """Write JSON under a temporary name first, so that the file is whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    draft.write_text(json.dumps(content, separators=(',', ':')))
+    os.replace(draft, path)
+
+
+def write_dataset(out_dir: str | Path, settings: CrowdSettings, num_images: int, seed: int = 0,
+                  split: str = 'train', workers: int = 1,
+                  suffix: str = '.jpg') -> tuple[Path, dict]:
+    """Write ``images/SPLIT/000000.jpg`` ... and, last, ``annotations/SPLIT.json``.
+
+    The files are the same bytes whatever the number of workers. Files that are there already are
+    written over; other files stay.
+
+    Args:
+        out_dir: Folder to write into; made if missing.
+        settings: A `CrowdSettings`.
+        num_images: Number of pictures, at least 1.
+        seed: Non-negative integer.
+        split: 'train', 'val' or 'test': disjoint random streams of the same seed.
+        workers: Number of processes, at least 1.
+        suffix: '.jpg' (quality 95) or '.png'.
+
+    Returns:
+        The path of the annotation file and the statistics of `summarize`, which the file's
+        ``info`` holds too.
+
+    Raises:
+        TypeError: If ``settings`` is no `CrowdSettings`.
+        ValueError: If another argument is not what is listed above.
+    """
+    _check_request(settings, num_images, workers, suffix)
+    check_stream(seed, 0, split)
+    folder = Path(out_dir) / 'images' / split
+    folder.mkdir(parents=True, exist_ok=True)
+    job = partial(_write_picture, folder=folder, settings=settings, seed=seed, split=split,
+                  suffix=suffix)
+    images, annotations = _number(_map(job, range(num_images), workers))
+    statistics = summarize(images, annotations)
+    info = dict(description='synthetic crowd', seed=seed, split=split, settings=settings.as_dict(),
+                statistics=statistics)
+    path = Path(out_dir) / 'annotations' / f'{split}.json'
+    _write_json(path, dict(info=info, images=images, annotations=annotations,
+                           categories=[_category(LAYOUTS[settings.keypoints])]))
+    return path, statistics
+
+
+def _check_request(settings: CrowdSettings, num_images: int, workers: int, suffix: str) -> None:
+    if not isinstance(settings, CrowdSettings):
+        raise TypeError(f'settings must be a CrowdSettings, got {type(settings).__name__}')
+    for name, value in (('num_images', num_images), ('workers', workers)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f'{name} must be an integer of at least 1, got {value!r}')
+    if suffix not in SUFFIXES:
+        raise ValueError(f'suffix must be one of {list(SUFFIXES)}, got {suffix!r}')

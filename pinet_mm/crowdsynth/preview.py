@@ -1,0 +1,91 @@
+"""A contact sheet of a synthetic crowd, half of it with the labels drawn in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .scene import Person, draw_crowd
+from .settings import CrowdSettings
+from .skeletons import LAYOUTS, Layout
+
+_LEFT, _RIGHT, _MIDDLE = (80, 220, 80), (70, 120, 255), (250, 210, 90)   # BGR
+
+
+def _colour(names: Sequence[str]) -> tuple[int, int, int]:
+    sides = {name.split('_')[0] for name in names}
+    if sides == {'left'}:
+        return _LEFT
+    return _RIGHT if sides == {'right'} else _MIDDLE
+
+
+def draw_labels(picture: np.ndarray, persons: list[Person], layout: Layout) -> np.ndarray:
+    """Draw limbs, keypoints and boxes: left green, right orange, covered keypoints hollow.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR; kept as it is.
+        persons: List of `Person`.
+        layout: The `Layout` of their keypoints.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    picture = picture.copy()
+    dot = max(1, picture.shape[0] // 160)
+    limbs = np.array(layout.skeleton()) - 1
+    for person in persons:
+        x, y, w, h = (int(value) for value in person.bbox)
+        cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), (230, 230, 230), 1)
+        cells = np.rint(person.keypoints[:, :2]).astype(int).tolist()
+        for a, b in limbs:
+            if person.keypoints[[a, b], 2].min() > 0:
+                colour = _colour((layout.names[a], layout.names[b]))
+                cv2.line(picture, cells[a], cells[b], colour, max(1, dot // 2), cv2.LINE_AA)
+        for cell, flag, name in zip(cells, person.keypoints[:, 2], layout.names):
+            if flag > 0:
+                cv2.circle(picture, cell, dot, _colour((name,)), -1 if flag == 2 else 1)
+    return picture
+
+
+def draw_preview(settings: CrowdSettings, seed: int = 0, split: str = 'train', rows: int = 4,
+                 columns: int = 6) -> np.ndarray:
+    """Draw a contact sheet: odd columns carry their labels.
+
+    Args:
+        settings: A `CrowdSettings`.
+        seed: Non-negative integer.
+        split: 'train', 'val' or 'test'.
+        rows: Number of rows of pictures.
+        columns: Number of columns.
+
+    Returns:
+        (rows * H, columns * W, 3) uint8 BGR.
+    """
+    layout = LAYOUTS[settings.keypoints]
+    cells = []
+    for number in range(rows * columns):
+        picture, persons = draw_crowd(settings, seed, number, split)
+        labelled = number % columns % 2 == 1
+        cells.append(draw_labels(picture, persons, layout) if labelled else picture)
+    return np.vstack([np.hstack(cells[row * columns:(row + 1) * columns]) for row in range(rows)])
+
+
+def write_preview(path: str | Path, settings: CrowdSettings, seed: int = 0,
+                  split: str = 'train') -> None:
+    """Write `draw_preview` to a picture file.
+
+    Args:
+        path: File to write; its suffix picks the format.
+        settings: A `CrowdSettings`.
+        seed: Non-negative integer.
+        split: 'train', 'val' or 'test'.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    # fewer cells of large pictures: the sheet stays some 1500 px wide
+    columns = int(np.clip(1536 // settings.size[0], 2, 8)) // 2 * 2
+    sheet = draw_preview(settings, seed, split, rows=max(2, columns // 2), columns=columns)
+    if not cv2.imwrite(str(path), sheet):
+        raise OSError(f'could not write the preview to {path}')

@@ -1,0 +1,170 @@
+"""Everything but the people: backgrounds, occluding objects, lighting and the camera's faults."""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from .outfits import random_colour
+from .shapes import Layer, Light, Shape, paint_layer
+
+# standard normal quantile of every byte: with it a table turns random bytes into noise
+_NORMAL = np.array([NormalDist().inv_cdf((byte + 0.5) / 256) for byte in range(256)], np.float32)
+
+
+def sample_light(rng: Generator) -> Light:
+    """Draw the light as `paint_layer` takes it: ambient, then direction times strength."""
+    direction = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), 1.0])
+    ambient = rng.uniform(0.3, 0.6)
+    return (ambient, *(direction / np.linalg.norm(direction) * (1.08 - ambient)).tolist())
+
+
+def _cloud(rng: Generator, size: tuple[int, int], cells: int, strength: float) -> np.ndarray:
+    """Return (H, W, 3) smooth random colour, zero on average; ``cells`` across the picture."""
+    coarse = rng.normal(0, strength, (cells, cells, 1)) + rng.normal(
+        0, strength / 4, (cells, cells, 3))
+    coarse = coarse.astype(np.float32)
+    return cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
+
+
+def draw_background(rng: Generator, size: tuple[int, int], horizon: float) -> np.ndarray:
+    """Draw a wall or sky above a ground, with clutter.
+
+    Args:
+        rng: A numpy random generator.
+        size: (w, h) px.
+        horizon: Row where the ground begins, px; may lie outside.
+
+    Returns:
+        (H, W, 3) float32 BGR, 0..255.
+    """
+    width, height = size
+    above, below = random_colour(rng, 0.55), random_colour(rng, 0.45)
+    rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
+    picture = np.where(np.arange(height)[:, None, None] < horizon, above, below)
+    picture = np.clip(picture * (1 + rng.uniform(-0.25, 0.25) * rows), 0, 255)
+    # bytes, as OpenCV smooths edges in bytes only
+    picture = np.repeat(picture.astype(np.uint8), width, axis=1)
+    for _ in range(rng.integers(0, 9)):
+        _draw_block(rng, picture, horizon)
+    picture = picture.astype(np.float32)
+    for cells, strength in ((5, 16), (24, 10), (90, 5)):
+        if cells * 2 < width:
+            picture += _cloud(rng, size, cells, strength * rng.uniform(0.2, 1.2))
+    return picture
+
+
+def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
+    """Draw a building, window, post or stain: a rectangle, ellipse or line of clutter."""
+    height, width = picture.shape[:2]
+    colour = random_colour(rng, 0.7).tolist()
+    centre = (int(rng.uniform(0, width)), int(np.clip(rng.normal(horizon, height / 4), 0, height)))
+    half = (rng.uniform(0.02, 0.2, 2) * (width, height)).astype(int) + 1
+    kind = rng.integers(3)
+    if kind == 0:
+        corners = np.array(centre) - half, np.array(centre) + half
+        cv2.rectangle(picture, *(tuple(map(int, corner)) for corner in corners), colour, -1)
+    elif kind == 1:
+        cv2.ellipse(picture, centre, tuple(map(int, half)), rng.uniform(0, 180), 0, 360, colour,
+                    -1, cv2.LINE_AA)
+    else:
+        end = (int(centre[0] + rng.normal(0, width / 3)), int(rng.uniform(0, height)))
+        cv2.line(picture, centre, end, colour, int(1 + half[0] // 6), cv2.LINE_AA)
+
+
+def draw_shadow(planes: np.ndarray, foot: np.ndarray, height: float) -> None:
+    """Darken the ground under a person, in place.
+
+    Args:
+        planes: (3, H, W) float32.
+        foot: x, y where the person touches the ground, px.
+        height: The person's upright height, px.
+    """
+    half = np.array([0.16, 0.035]) * height
+    low = np.maximum(np.floor(foot - half).astype(int), 0)
+    high = np.minimum(np.ceil(foot + half).astype(int) + 1, planes.shape[:0:-1])
+    if (low >= high).any():
+        return
+    x = (np.arange(low[0], high[0], dtype=np.float32)[None] - float(foot[0])) / float(half[0])
+    y = (np.arange(low[1], high[1], dtype=np.float32)[:, None] - float(foot[1])) / float(half[1])
+    planes[:, low[1]:high[1], low[0]:high[0]] *= 1 - 0.55 * np.maximum(1 - x * x - y * y, 0)
+
+
+def _limb_shape(start: Sequence[float], end: Sequence[float], radii: Sequence[float],
+                colour: np.ndarray, key: float = 0.0, cap: tuple = ()) -> Shape:
+    ends = np.array([[*start, 0.0], [*end, 0.0]])
+    return Shape(ends, tuple(radii), (colour, colour * 1.3), key=key, cap=cap)
+
+
+def _post(rng: Generator, unit: float) -> list[Shape]:
+    thin = rng.uniform(0.015, 0.04) * unit
+    return [_limb_shape((0, 0), (0, -rng.uniform(0.5, 1.6) * unit), (thin, thin),
+                        random_colour(rng))]
+
+
+def _bush(rng: Generator, unit: float) -> list[Shape]:
+    colour = random_colour(rng, 0.5) * [0.5, 0.9, 0.6]
+    places = rng.normal(0, 0.13, (10, 2)) * unit - (0, 0.2 * unit)
+    return [_limb_shape(place, place, [rng.uniform(0.06, 0.13) * unit] * 2,
+                        colour * rng.uniform(0.7, 1.2), key, ((0.2, -0.6, 0.75), 0.9))
+            for key, place in enumerate(places.tolist())]
+
+
+def _fence(rng: Generator, unit: float) -> list[Shape]:
+    colour, half, top = random_colour(rng), rng.uniform(0.2, 0.5) * unit, -0.4 * unit
+    thin = [0.018 * unit] * 2
+    posts = [_limb_shape((x, 0), (x, top), thin, colour * 0.9) for x in (-half, 0, half)]
+    return posts + [_limb_shape((-half, share * top), (half, share * top), thin, colour, 1.0)
+                    for share in (0.4, 1.0)]
+
+
+def _crate(rng: Generator, unit: float) -> list[Shape]:
+    half, top = rng.uniform(0.1, 0.22) * unit, -rng.uniform(0.2, 0.45) * unit
+    corners = np.array([[-half, 0], [half, 0], [half, top], [-half, top]])
+    ends = np.array([[0, 0, 0], [0, top, 0]], dtype=float)
+    colours = random_colour(rng), random_colour(rng)
+    return [Shape(ends, (half, half), colours, hulls=(corners,), gloss=0.2,
+                  stripes=int(rng.integers(0, 3)))]
+
+
+_OBJECTS = (_post, _bush, _fence, _crate)
+
+
+def draw_object(rng: Generator, unit: float, light: Light) -> Layer:
+    """Draw an occluding object that stands on the point (0, 0).
+
+    Args:
+        rng: A numpy random generator.
+        unit: Height that a person would have in its place, px.
+        light: As `paint_layer` takes it.
+
+    Returns:
+        A `Layer`.
+    """
+    return paint_layer(_OBJECTS[rng.integers(len(_OBJECTS))](rng, unit), light)
+
+
+def develop(rng: Generator, picture: np.ndarray) -> np.ndarray:
+    """Return the picture with random exposure, colour cast, contrast, blur and noise.
+
+    Args:
+        rng: A numpy random generator.
+        picture: (H, W, 3) uint8.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    gain = np.clip(rng.normal(1, 0.14), 0.65, 1.35) * rng.normal(1, 0.04, 3)
+    gamma = np.exp(rng.normal(0, 0.15))
+    levels = np.linspace(0, 1, 256)[:, None] ** gamma * gain
+    levels = (levels - 0.5) * np.clip(rng.normal(1, 0.12), 0.7, 1.3) + 0.5
+    table = np.clip(levels * 255, 0, 255).astype(np.uint8)[None]
+    picture = cv2.LUT(picture, table)
+    sigma = max(rng.normal(0.3, 0.4), 0.0) * max(picture.shape[0] / 256, 0.7)
+    if sigma > 0.25:
+        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+    grain = np.rint(_NORMAL * abs(rng.normal(0, 4.5))).astype(np.int16)[None]
+    noise = np.frombuffer(rng.bytes(picture.size), np.uint8).reshape(picture.shape)
+    return cv2.add(picture, cv2.LUT(noise, grain), dtype=cv2.CV_8U)

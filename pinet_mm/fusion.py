@@ -1,0 +1,148 @@
+"""Pose Fusion, Algorithm 1 of the supplement: many estimates of a person become one pose.
+
+Works on the poses of any model. Coordinates may be in any one frame per picture; the paper's
+areas are image pixels, and OKS does not change with a common scale. Shape shorthand: B pictures
+(any leading dimensions, or none), T poses a picture, K keypoints.
+"""
+
+from typing import NamedTuple, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class FusedPoses(NamedTuple):
+    """T rows a picture in the order of the algorithm, of which only the kept ones are persons.
+
+    Attributes:
+        keypoints: (..., T, K, 2) in the frame of the input.
+        keypoint_scores: (..., T, K).
+        scores: (..., T) mean of a pose's keypoint scores.
+        kept: (..., T) boolean.
+        sources: (..., T, K) which input pose each keypoint came from.
+    """
+
+    keypoints: Tensor
+    keypoint_scores: Tensor
+    scores: Tensor
+    kept: Tensor
+    sources: Tensor
+
+
+def pairwise_oks(keypoints: Tensor, sigmas: Tensor) -> Tensor:
+    """Compute the object keypoint similarity between all poses of a picture: (..., T, T).
+
+    The area of a pose is that of its keypoints' bounding box; of two poses it is the mean. All
+    keypoints count, whatever their scores.
+
+    Args:
+        keypoints: (..., T, K, 2).
+        sigmas: (K,).
+    """
+    side = keypoints.amax(dim=-2) - keypoints.amin(dim=-2)
+    area = side.prod(dim=-1)
+    area = (area[..., :, None] + area[..., None, :]) / 2
+    difference = keypoints[..., :, None, :, :] - keypoints[..., None, :, :, :]
+    distance = difference.square().sum(dim=-1) / (2 * sigmas).square()
+    # eps: two poses without extent at one place are the same pose, 0 / eps = 0.
+    eps = torch.finfo(keypoints.dtype).tiny
+    return torch.exp(-distance / (2 * area[..., None] + eps)).mean(dim=-1)
+
+
+def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
+    """Assign every pose to the best unused pose that takes it (Algorithm 1, lines 3 to 10).
+
+    Greedy matching is the only fixed point of "a pose is kept unless a better kept pose matches
+    it": row j is final after j rounds, and real pictures settle after a few.
+
+    Args:
+        oks: (..., T, T), poses ordered from best to worst.
+        valid: (..., T) boolean; other poses match nothing.
+        oks_thr: a match is an OKS above it.
+
+    Returns:
+        (..., T) index of the pose that took each; a pose that was kept has its own index, an
+        invalid one -1.
+    """
+    num_poses = oks.shape[-1]
+    if num_poses == 0:
+        return valid.long()
+    index = torch.arange(num_poses, device=oks.device)
+    better = index[:, None] < index
+    match = (oks > oks_thr) & better & valid[..., :, None] & valid[..., None, :]
+    kept = valid
+    for _ in range(num_poses):
+        settled = valid & ~(match & kept[..., :, None]).any(dim=-2)
+        if torch.equal(settled, kept):
+            break
+        kept = settled
+    takes = (match | (index[:, None] == index)) & kept[..., :, None]
+    # The first kept pose in the column: argmax returns the first of equal maxima.
+    owner = takes.to(torch.uint8).argmax(dim=-2)
+    return torch.where(valid, owner, -1)
+
+
+def fuse_poses(keypoints: Tensor,
+               keypoint_scores: Tensor,
+               sigmas: Tensor,
+               pose_scores: Optional[Tensor] = None,
+               valid: Optional[Tensor] = None,
+               oks_thr: float = 0.7,
+               merge: bool = True) -> FusedPoses:
+    """Group poses of one person and keep the best keypoints of every group (Algorithm 1).
+
+    Args:
+        keypoints: (..., T, K, 2).
+        keypoint_scores: (..., T, K), r · H_k[P_k] in PINet.
+        sigmas: (K,) OKS sigmas.
+        pose_scores: (..., T) decides the order; by default the mean keypoint score.
+        valid: (..., T) boolean, by default all.
+        oks_thr: poses whose OKS is above it belong together.
+        merge: take from the group the keypoint with the highest score (of equal ones that of
+            the better pose); otherwise keep the best pose as it is, which is OKS-NMS.
+
+    Returns:
+        Poses from best to worst by `pose_scores`; rows that were taken or invalid have
+        `kept == False`.
+    """
+    if pose_scores is None:
+        pose_scores = keypoint_scores.mean(dim=-1)
+    if valid is None:
+        valid = torch.ones_like(pose_scores, dtype=torch.bool)
+    order = pose_scores.masked_fill(~valid, -torch.inf).argsort(
+        dim=-1, descending=True, stable=True)
+    valid = valid.gather(-1, order)
+    keypoints = keypoints.gather(-3, order[..., None, None].expand(keypoints.shape))
+    keypoint_scores = keypoint_scores.gather(-2, order[..., None].expand(keypoint_scores.shape))
+    owner = match_poses(pairwise_oks(keypoints, sigmas), valid, oks_thr)
+    index = torch.arange(owner.shape[-1], device=owner.device)
+    kept = owner == index
+    winner = index[:, None].expand(keypoint_scores.shape)
+    if merge and owner.shape[-1]:
+        in_group = owner[..., None, :] == index[:, None]
+        group_scores = torch.where(in_group[..., None], keypoint_scores[..., None, :, :],
+                                   -torch.inf)
+        winner = torch.where(kept[..., None], group_scores.argmax(dim=-2), winner)
+    keypoints = keypoints.gather(-3, winner[..., None].expand(keypoints.shape))
+    keypoint_scores = keypoint_scores.gather(-2, winner)
+    sources = order[..., None].expand(winner.shape).gather(-2, winner)
+    return FusedPoses(keypoints, keypoint_scores, keypoint_scores.mean(dim=-1), kept, sources)
+
+
+class PoseFusion(nn.Module):
+    """Hold a dataset's OKS sigmas and apply `fuse_poses` with them.
+
+    Args:
+        sigmas: K OKS sigmas.
+    """
+
+    def __init__(self, sigmas: Sequence[float]):
+        super().__init__()
+        # Sigmas belong to the dataset, not to what was learnt: they stay out of checkpoints.
+        self.register_buffer('sigmas', torch.tensor(sigmas, dtype=torch.float32), persistent=False)
+
+    def forward(self, keypoints: Tensor, keypoint_scores: Tensor, pose_scores: Tensor,
+                valid: Tensor, oks_thr: float, merge: bool = True) -> FusedPoses:
+        """Fuse a batch of poses, see `fuse_poses`."""
+        return fuse_poses(keypoints, keypoint_scores, self.sigmas.to(keypoints.dtype),
+                          pose_scores, valid, oks_thr, merge)

@@ -1,0 +1,107 @@
+"""Pose Refinement (PR): a graph network that moves all keypoints of a proposed pose at once.
+
+Shape shorthand: B pictures, T poses a picture, S poses in all, K keypoints, C feature channels.
+Coordinates are map pixels (`_hm`).
+"""
+
+import math
+from typing import Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .proposals import sample_bilinear, sample_pixels
+
+
+def normalised_adjacency(num_keypoints: int, skeleton: Sequence[Tuple[int, int]]) -> Tensor:
+    """Build D^-1/2 (A + I) D^-1/2 of the undirected skeleton: (K, K)."""
+    adjacency = torch.eye(num_keypoints)
+    if len(skeleton):
+        i, j = torch.tensor(skeleton).T
+        adjacency[i, j] = adjacency[j, i] = 1
+    scale = adjacency.sum(dim=1).rsqrt()
+    return scale[:, None] * adjacency * scale
+
+
+class GraphConv(nn.Module):
+    """ReLU(BN(A · (x · W) + b)) on node features (S, K, C)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, channels))
+        self.bias = nn.Parameter(torch.empty(channels))
+        self.bn = nn.BatchNorm1d(channels)
+        nn.init.xavier_uniform_(self.weight, gain=math.sqrt(2))
+        nn.init.uniform_(self.bias, -1 / math.sqrt(channels), 1 / math.sqrt(channels))
+
+    def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        """Pass node features (S, K, C) along `adjacency` (K, K)."""
+        nodes = adjacency @ (nodes @ self.weight) + self.bias
+        return self.bn(nodes.flatten(0, 1)).view_as(nodes).relu()
+
+
+class GraphResidualBlock(nn.Module):
+    """x + conv2(conv1(x)) on node features (S, K, C); nothing follows the sum."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = GraphConv(channels)
+        self.conv2 = GraphConv(channels)
+
+    def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        """Refine node features (S, K, C)."""
+        return nodes + self.conv2(self.conv1(nodes, adjacency), adjacency)
+
+
+class PoseRefinement(nn.Module):
+    """Predict how far off each keypoint of a proposed pose is.
+
+    Args:
+        in_channels: C.
+        num_keypoints: K.
+        skeleton: edges that the learnable adjacency starts from.
+        num_layers: residual blocks L; the paper takes 2 on COCO, 3 on CrowdPose and OCHuman.
+    """
+
+    def __init__(self, in_channels: int, num_keypoints: int,
+                 skeleton: Sequence[Tuple[int, int]], num_layers: int = 3):
+        super().__init__()
+        self.adjacency = nn.Parameter(normalised_adjacency(num_keypoints, skeleton))
+        self.stem = GraphConv(in_channels)
+        self.blocks = nn.ModuleList(GraphResidualBlock(in_channels) for _ in range(num_layers))
+        self.predictor = nn.Sequential(
+            nn.Linear(3 * in_channels, in_channels), nn.BatchNorm1d(in_channels), nn.ReLU(),
+            nn.Linear(in_channels, 2 * num_keypoints))
+
+    def forward(self, features: Tensor, poses_hm: Tensor, centres_hm: Tensor,
+                valid: Optional[Tensor] = None) -> Tensor:
+        """Predict refining offsets; the refined pose is pose - refining offset.
+
+        Args:
+            features: (B, C, H, W).
+            poses_hm: (B, T, K, 2).
+            centres_hm: (B, T, 2) integer pixels that proposed the poses.
+            valid: (B, T) boolean: which poses go through the network, and in training into its
+                batch statistics; by default all.
+
+        Returns:
+            (B, T, K, 2) map pixels, 0 for poses that are not valid.
+        """
+        if valid is None:
+            valid = torch.ones(poses_hm.shape[:2], dtype=torch.bool, device=poses_hm.device)
+        refining = torch.zeros_like(poses_hm)
+        # Batch statistics need two poses; with fewer, every parameter still gets a gradient (of
+        # 0), as distributed training requires.
+        if int(valid.sum()) < (2 if self.training else 1):
+            return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
+        nodes = sample_bilinear(features, poses_hm)[valid]
+        centre = sample_pixels(features, centres_hm)[valid]
+        return refining.masked_scatter(valid[..., None, None], self.refine_nodes(nodes, centre))
+
+    def refine_nodes(self, nodes: Tensor, centre: Tensor) -> Tensor:
+        """Run the graph network on node features (S, K, C) and centre features (S, C)."""
+        nodes = self.stem(nodes, self.adjacency)
+        for block in self.blocks:
+            nodes = block(nodes, self.adjacency)
+        pooled = torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), centre), dim=1)
+        return self.predictor(pooled).view(len(nodes), -1, 2)

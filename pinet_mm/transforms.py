@@ -1,0 +1,72 @@
+"""Training transforms that MMPose lacks: the paper's crop, and masks that know crowd regions."""
+
+from typing import Dict, Optional, Sequence, Tuple
+
+import numpy as np
+from mmpose.datasets.transforms.bottomup_transforms import (BottomupGetHeatmapMask,
+                                                            BottomupRandomAffine)
+from mmpose.registry import TRANSFORMS
+from pycocotools import mask as coco_mask
+
+
+@TRANSFORMS.register_module()
+class RandomCropAffine(BottomupRandomAffine):
+    """Crop, rotate and scale at random, shifts being a share of the crop.
+
+    MMPose's transform shifts by a share of the picture; here, as in PINet's recipe, the crop's
+    side is `scale_factor` × the picture's short side and the shift `shift_factor` × that side.
+    All draws are uniform. Other arguments as `BottomupRandomAffine`.
+    """
+
+    def __init__(self, *args, distribution: str = 'uniform', **kwargs):
+        super().__init__(*args, distribution=distribution, **kwargs)
+
+    def _get_transform_params(self) -> Tuple:
+        offset, scale, rotate, shear = super()._get_transform_params()
+        # The parent multiplies the shift by the picture's (w, h).
+        return offset * scale * min(self._image_size) / self._image_size, scale, rotate, shear
+
+    def transform(self, results: Dict) -> Dict:
+        """Apply one random crop to `img`, `keypoints`, `bbox` and `area`."""
+        self._image_size = np.array(results['img_shape'][1::-1])
+        # OpenCV refuses to transform arrays of no points.
+        empty = {key: results.pop(key) for key in ('keypoints', 'bbox')
+                 if key in results and not len(results[key])}
+        results = super().transform(results)
+        results.update(empty)
+        return results
+
+
+@TRANSFORMS.register_module()
+class ValidHeatmapMask(BottomupGetHeatmapMask):
+    """Mark the map pixels that the heatmap loss may use: `heatmap_mask` (H, W), boolean.
+
+    Not valid are crowd regions (polygons or run lengths, which MMPose's transform leaves out),
+    persons without keypoints, and what lies outside the picture. Needs `heatmaps` for the map
+    size; map pixel i is read at input pixel i·stride.
+    """
+
+    def _segs_to_mask(self, segs: Sequence, img_shape: Tuple[int, int]) -> np.ndarray:
+        h, w = img_shape[:2]
+        rles = [rle for seg in segs if seg for rle in _run_lengths(seg, h, w)]
+        if not rles:
+            return np.zeros((h, w), dtype=np.uint8)
+        return coco_mask.decode(coco_mask.merge(rles))
+
+    def transform(self, results: Dict) -> Optional[Dict]:
+        """Add `heatmap_mask`."""
+        map_h, map_w = results['heatmaps'].shape[1:]
+        w, h = results['input_size']
+        # Without `heatmaps` the parent returns the mask in input pixels.
+        mask = super().transform({key: value for key, value in results.items()
+                                  if key != 'heatmaps'})['heatmap_mask']
+        results['heatmap_mask'] = mask[::h // map_h, ::w // map_w]
+        return results
+
+
+def _run_lengths(segmentation, h: int, w: int) -> Sequence:
+    # COCO writes polygons as lists, crowd regions as one dict of plain or packed counts.
+    if isinstance(segmentation, dict) and isinstance(segmentation['counts'], (bytes, str)):
+        return [segmentation]
+    rles = coco_mask.frPyObjects(segmentation, h, w)
+    return rles if isinstance(rles, list) else [rles]

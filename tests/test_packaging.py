@@ -1,0 +1,165 @@
+"""The wheel holds what mim and users need, as it is in the checkout; the metadata agree."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import pinet_mm
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ('pinet_mm', 'configs', 'tools', 'setup.py', 'setup.cfg', 'pyproject.toml', 'LICENSE',
+           'README.md', 'requirements.txt', 'model-index.yml')
+SHIPPED = ('configs', 'tools', 'model-index.yml', 'requirements.txt')
+PIP = (sys.executable, '-m', 'pip', '--disable-pip-version-check')
+
+
+def list_files(path):
+    """List the files of the project below a path, which may be a file itself."""
+    files = [path] if path.is_file() else [file for file in path.rglob('*') if file.is_file()]
+    return [file for file in files if not {'__pycache__', '.mim'} & set(file.parts)]
+
+
+@pytest.fixture(scope='session')
+def wheel(tmp_path_factory):
+    """Build the wheel from a copy, for building leaves folders behind. Return its path."""
+    copy = tmp_path_factory.mktemp('checkout')
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name)
+        elif source.is_file():
+            shutil.copy(source, copy / name)
+    stale = copy / 'build' / 'lib' / 'pinet_mm' / '.mim' / 'configs' / 'renamed_since.py'
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    subprocess.run([*PIP, 'wheel', '--quiet', '--no-deps', '--no-build-isolation', '--wheel-dir',
+                    copy / 'dist', copy], check=True, capture_output=True)
+    return next((copy / 'dist').glob('*.whl'))
+
+
+@pytest.fixture(scope='session')
+def contents(wheel):
+    """Map the names of the wheel's files to their bytes."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope='session')
+def model_index():
+    return yaml.safe_load((ROOT / 'model-index.yml').read_text())
+
+
+@pytest.fixture(scope='session')
+def setup_cfg():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / 'setup.cfg')
+    return parser
+
+
+# --- the wheel -----------------------------------------------------------------------------------
+
+
+def test_wheel_holds_every_module(contents):
+    modules = {str(file.relative_to(ROOT)): file.read_bytes()
+               for file in list_files(ROOT / 'pinet_mm')}
+    assert {name: contents.get(name) for name in modules} == modules
+
+
+@pytest.mark.parametrize('shipped', SHIPPED)
+def test_wheel_holds_what_mim_looks_for(contents, shipped):
+    prefix = 'pinet_mm/.mim/'
+    expected = {prefix + str(file.relative_to(ROOT)): file.read_bytes()
+                for file in list_files(ROOT / shipped)}
+    found = {name: data for name, data in contents.items() if name.startswith(prefix + shipped)}
+    assert expected and found == expected
+
+
+def test_wheel_holds_nothing_else(contents):
+    info = f'pinet_mm-{pinet_mm.__version__}.dist-info/'
+    assert {name for name in contents if not name.startswith(('pinet_mm/', info))} == set()
+    assert f'{info}licenses/LICENSE' in contents
+    assert [name for name in contents if '__pycache__' in name] == []
+
+
+def test_installed_wheel_serves_mim_and_mmengine(wheel, tmp_path):
+    subprocess.run([*PIP, 'install', '--quiet', '--no-deps', '--target', tmp_path / 'site', wheel],
+                   check=True, capture_output=True)
+    (tmp_path / 'leaf.py').write_text("_base_ = 'pinet_mm::pinet_hrnet_crowdpose.py'\n")
+    script = ('import sys\n'
+              'from mim.commands.search import get_model_info\n'
+              'from mmengine.config import Config\n'
+              "sys.path.insert(0, 'site/pinet_mm')  # spares this test the import of MMPose\n"
+              'import compat\n'
+              'compat.announce_package_to_mmengine()\n'
+              "print(get_model_info('pinet_mm').index.tolist())\n"
+              "print(Config.fromfile('leaf.py', import_custom_modules=False).model.type)\n")
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', script], cwd=tmp_path, text=True,
+                          capture_output=True, env={**os.environ, 'PYTHONPATH': 'site'})
+    assert done.stdout.splitlines() == [
+        "['pinet_hrnet_crowdpose', 'pinet_hrnet_ochuman', 'pinet_hrnet_coco']", 'PINet'
+    ], done.stderr
+
+
+# --- the metadata --------------------------------------------------------------------------------
+
+
+def test_model_index_names_configs_of_the_checkout(model_index):
+    names = [model['Name'] for model in model_index['Models']]
+    assert len(set(names)) == len(names) == 3
+    for model in model_index['Models']:
+        assert model['Config'] == f'configs/{model["Name"]}.py'
+        assert (ROOT / model['Config']).is_file()
+
+
+def test_model_index_claims_no_result_as_ours(model_index):
+    for model in model_index['Models']:
+        assert model['Metadata']['Results From'] == 'paper, published by the authors'
+        assert 'Weights' not in model
+
+
+@pytest.mark.parametrize('name, dataset, published', [
+    ('pinet_hrnet_crowdpose', 'CrowdPose', [0.689, 0.887, 0.747]),
+    ('pinet_hrnet_ochuman', 'OCHuman', [0.598, 0.749, 0.659]),
+    ('pinet_hrnet_coco', 'COCO', [0.673, 0.868, 0.740])])
+def test_model_index_holds_the_published_accuracy(model_index, name, dataset, published):
+    model, = (model for model in model_index['Models'] if model['Name'] == name)
+    result, = model['Results']
+    assert result['Dataset'] == model['Metadata']['Training Data'] == dataset
+    assert result['Metrics'] == dict(zip(('AP', 'AP@0.5', 'AP@0.75'), published))
+
+
+def test_tested_versions_are_within_the_declared_bounds(setup_cfg):
+    pins = {}
+    for line in (ROOT / 'requirements.txt').read_text().splitlines():
+        if '==' in line:
+            pin = Requirement(line)
+            pins[pin.name.lower()] = next(iter(pin.specifier)).version
+    extras = setup_cfg['options.extras_require']
+    declared = setup_cfg['options']['install_requires'] + extras['mim'] + extras['dev']
+    for line in filter(None, declared.splitlines()):
+        if not line.startswith('#'):
+            bound = Requirement(line)
+            assert bound.specifier.contains(pins[bound.name.lower()]), line
+
+
+def test_requirements_name_exact_versions_and_no_index():
+    lines = [line for line in (ROOT / 'requirements.txt').read_text().splitlines()
+             if line and not line.startswith('#')]
+    assert lines[0] == './third_party/chumpy'
+    assert [line for line in lines[1:] if not re.fullmatch(r'[\w.-]+==[\w.]+', line)] == []
+
+
+def test_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == pinet_mm.__version__
+    assert citation['license'] == 'Apache-2.0'
+    assert citation['references'][0]['authors'][0]['family-names'] == 'Wang'
