@@ -24,7 +24,7 @@ help:  ## list the targets
 
 setup: $(READY)  ## make .venv with the exact versions of requirements.txt
 
-demo: $(READY)  ## find and draw the people of a sample picture
+demo: $(READY)  ## draw crowds, train a small PINet on them and draw the poses it finds
 	$(RUN) tools/demo.py
 
 test: $(READY)  ## run the tests, except those marked slow
@@ -39,7 +39,7 @@ wheel: $(READY)  ## build dist/pinet_mm-*.whl, which mim understands
 	$(RUN) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:  ## remove what was built, but keep .venv
-	rm -rf build dist pinet_mm.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist pinet_mm.egg-info __pycache__ .pytest_cache .ruff_cache
 	find pinet_mm configs tools tests -name __pycache__ -exec rm -rf {} +
 
 $(READY): requirements.txt setup.cfg third_party/chumpy/pyproject.toml

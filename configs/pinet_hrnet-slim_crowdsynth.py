@@ -4,8 +4,7 @@ _base_ = ['_base_/runtime.py', '_base_/pinet_hrnet-slim.py', '_base_/crowdsynth.
 model = dict(head=dict(decoder=_base_.codec))
 
 train_cfg = dict(by_epoch=True, max_epochs=6, val_interval=2)
-# bfloat16 doubles the speed of the convolutions on a CPU that has it; the head stays in float32.
-optim_wrapper = dict(type='CPUAmpOptimWrapper', optimizer=dict(type='Adam', lr=2e-3))
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=2e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=100, by_epoch=False),
     dict(type='CosineAnnealingLR', eta_min=2e-5, begin=0, end=6, by_epoch=True,

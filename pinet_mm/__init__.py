@@ -11,22 +11,23 @@ from . import compat
 
 __version__ = '0.1.0'
 
-compat.apply()
-
-# The doctor reports on environments in which the imports below fail.
+# The doctor reports on environments in which this fails.
 if 'pinet_mm.doctor' not in sys.orig_argv:
+    compat.apply()
+
     from .codec import PINetCodec
+    from .datasets import MinKeypointsCocoDataset
     from .estimator import PINet
-    from .evaluation import MinKeypointsCocoDataset, PoseCocoMetric
     from .fusion import PoseFusion, fuse_poses
     from .head import PINetHead
     from .layouts import PartLayout
     from .proposals import ProposalSampler
     from .refinement import PoseRefinement
-    from .transforms import RandomCropAffine, ValidHeatmapMask
+    from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
+    from .transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
 
     __all__ = [
-        'MinKeypointsCocoDataset', 'PINet', 'PINetCodec', 'PINetHead', 'PartLayout',
-        'PoseCocoMetric', 'PoseFusion', 'PoseRefinement', 'ProposalSampler', 'RandomCropAffine',
-        'ValidHeatmapMask', 'fuse_poses'
+        'CPUAmpOptimWrapper', 'MinKeypointsCocoDataset', 'PINet', 'PINetCodec', 'PINetHead',
+        'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler', 'RandomCropAffine',
+        'RandomInputFlip', 'ResumableEpochLoop', 'ValidHeatmapMask', 'fuse_poses'
     ]

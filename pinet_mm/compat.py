@@ -148,6 +148,9 @@ def history_buffer_method(owner, name: str):
 
     Checkpoints reach for these methods through ``getattr``. Allowing the real one would let a
     checkpoint reach every attribute of every allowed class.
+
+    Raises:
+        ValueError: If it is anything else.
     """
     from mmengine.logging import HistoryBuffer
 
@@ -162,8 +165,7 @@ def allow_mmengine_checkpoints() -> None:
     """Let ``torch.load`` read the checkpoints that mmengine writes.
 
     Since torch 2.6 it builds only listed classes (``weights_only=True``); mmengine stores its logs,
-    seeds and dataset descriptions as numpy arrays and history buffers. The list is extended by just
-    these; nothing in a checkpoint is executed beyond it.
+    seeds and dataset descriptions as numpy arrays and history buffers. Just these are added.
     """
     if not installed('torch', 'numpy', 'mmengine'):
         return

@@ -55,8 +55,9 @@ REQUIRED = (
     Dependency('pycocotools', ('pycocotools', )),
     Dependency('pkg_resources', ('setuptools', )),  # the part of it that mmengine needs
     Dependency('six', ('six', )),
+    Dependency('tensorboard', ('tensorboard', )),
 )
-OPTIONAL = ('tensorboard', 'openmim', 'openxlab')
+OPTIONAL = ('openmim', 'openxlab')
 
 
 # --- versions ------------------------------------------------------------------------------------
@@ -141,7 +142,11 @@ def import_mmpose() -> None:
 
 
 def find_registered_model() -> None:
-    """Look PINet up where MMPose's configs look it up."""
+    """Look PINet up where MMPose's configs look it up.
+
+    Raises:
+        LookupError: If it is not there.
+    """
     from mmpose.registry import MODELS
 
     importlib.import_module('pinet_mm.estimator')
@@ -150,7 +155,11 @@ def find_registered_model() -> None:
 
 
 def reload_checkpoint() -> None:
-    """Write what mmengine puts into a checkpoint and read it under ``weights_only``."""
+    """Write what mmengine puts into a checkpoint and read it under ``weights_only``.
+
+    Raises:
+        ValueError: If something else came back.
+    """
     import numpy as np
     import torch
     from mmengine.logging import HistoryBuffer
@@ -164,7 +173,11 @@ def reload_checkpoint() -> None:
 
 
 def decode_mask() -> None:
-    """Decode a run-length encoded mask, as training on COCO does."""
+    """Decode a run-length encoded mask, as training on COCO does.
+
+    Raises:
+        ValueError: If another mask came back.
+    """
     import numpy as np
     from xtcocotools import mask
 

@@ -18,7 +18,7 @@ class Centres(NamedTuple):
 
     Attributes:
         xy_hm: (B, T, 2) integer map pixels.
-        scores: (B, T) value of the part map there.
+        scores: (B, T) value of the part map there, 0 where the filling is no peak or target.
         valid: (B, T) boolean; the rest only fills up the batch.
     """
 
@@ -69,7 +69,9 @@ def _best_pixels(rank: Tensor, count: int, threshold: float) -> Centres:
     index = index.reshape(b, -1)
     y = torch.div(index, w, rounding_mode='floor')
     scores = scores.reshape(b, -1)
-    return Centres(torch.stack((index - y * w, y), dim=-1), scores, scores > threshold)
+    # 0 rather than -inf for the filling, so that what is computed from it stays finite.
+    return Centres(torch.stack((index - y * w, y), dim=-1),
+                   scores.masked_fill(scores == -torch.inf, 0), scores > threshold)
 
 
 def read_offsets(offsets: Tensor, centres_hm: Tensor, num_parts: int) -> Tensor:
@@ -103,7 +105,7 @@ def sample_bilinear(maps: Tensor, points_hm: Tensor) -> Tensor:
     # grid_sample without align_corners reads pixel i at (2i + 1) / size - 1.
     grid = (2 * points_hm + 1) / size - 1
     values = F.grid_sample(maps, grid.flatten(1, -2)[:, :, None], align_corners=False)
-    return values[..., 0].transpose(1, 2).reshape(*points_hm.shape[:-1], -1)
+    return values[..., 0].transpose(1, 2).reshape(*points_hm.shape[:-1], maps.shape[1])
 
 
 def score_keypoints(score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor) -> Tensor:

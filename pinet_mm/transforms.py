@@ -1,10 +1,11 @@
-"""Training transforms that MMPose lacks: the paper's crop, and masks that know crowd regions."""
+"""Training transforms that MMPose lacks: the paper's crop, any input size, crowd regions."""
 
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from mmpose.datasets.transforms.bottomup_transforms import (BottomupGetHeatmapMask,
                                                             BottomupRandomAffine)
+from mmpose.datasets.transforms.common_transforms import RandomFlip
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as coco_mask
 
@@ -35,6 +36,20 @@ class RandomCropAffine(BottomupRandomAffine):
         results = super().transform(results)
         results.update(empty)
         return results
+
+
+@TRANSFORMS.register_module()
+class RandomInputFlip(RandomFlip):
+    """Flip network inputs at random, also those that are not square.
+
+    MMPose's transform takes `input_size`, which is (w, h), for (h, w). Arguments as `RandomFlip`.
+    """
+
+    def transform(self, results: Dict) -> Dict:
+        """Flip `img`, `keypoints` and `bbox`, or leave them."""
+        input_size = results['input_size']
+        results = super().transform(dict(results, input_size=input_size[::-1]))
+        return dict(results, input_size=input_size)
 
 
 @TRANSFORMS.register_module()

@@ -100,12 +100,21 @@ def test_what_a_test_pipeline_hands_over(leaf):
 
 
 @every_leaf
+def test_loops_are_complete(leaf):
+    # A runner refuses a loader without its loop and evaluator.
+    cfg = load(leaf)
+    assert {'train_cfg', 'train_dataloader', 'optim_wrapper', 'val_cfg', 'val_dataloader',
+            'val_evaluator', 'test_cfg', 'test_dataloader', 'test_evaluator'} <= set(cfg)
+    assert cfg.train_cfg.max_epochs % cfg.train_cfg.val_interval == 0
+
+
+@every_leaf
 def test_evaluation_neither_suppresses_nor_rescores(leaf):
     cfg = load(leaf)
     for loader, evaluator in ((cfg.val_dataloader, cfg.val_evaluator),
                               (cfg.test_dataloader, cfg.test_evaluator)):
         assert (evaluator.type, evaluator.nms_mode, evaluator.score_mode) == (
-            'PoseCocoMetric', 'none', 'keypoint')
+            'CocoMetric', 'none', 'keypoint')
         assert evaluator.ann_file == loader.dataset.data_root + loader.dataset.ann_file
 
 
@@ -136,7 +145,7 @@ def test_input_and_augmentation(leaf, recipe):
     crop = build_in_mmpose(TRANSFORMS, transforms(cfg.train_pipeline)['RandomCropAffine'])
     assert (crop.scale_factor, crop.scale_type, crop.shift_factor, crop.rotate_factor) == (
         (0.75, 1.5), 'short', 0.2, 30)
-    flip = build_in_mmpose(TRANSFORMS, transforms(cfg.train_pipeline)['RandomFlip'])
+    flip = build_in_mmpose(TRANSFORMS, transforms(cfg.train_pipeline)['RandomInputFlip'])
     assert (flip.prob, flip.direction) == (0.5, 'horizontal')
 
 

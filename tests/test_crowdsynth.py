@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from pinet_mm.crowdsynth.bodies import (LIMITS, PROPORTIONS, SIDES, joints_of, s
                                         sample_body, sample_bones)
 from pinet_mm.crowdsynth.shapes import Shape, paint_layer
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / 'tools'))
 
 SMALL = CrowdSettings(size=(96, 96), persons=(2, 5), height=(0.5, 0.9))
 PLAIN = dict(photometric=False, occluders=False)
@@ -65,6 +67,28 @@ def test_seed_index_and_split_each_change_the_picture(other):
 def test_two_workers_write_the_bytes_of_one(dataset, tmp_path):
     write_dataset(tmp_path, SMALL, 20, seed=3, split='val', workers=2)
     assert _files(tmp_path) == _files(dataset[0])
+
+
+_AFTER_THREADS = """
+import sys, types
+package = types.ModuleType('pinet_mm')
+package.__path__ = [sys.argv[1]]
+sys.modules['pinet_mm'] = package
+import cv2, numpy
+from pinet_mm.crowdsynth import CrowdSettings, write_dataset
+cv2.setNumThreads(4)
+cv2.GaussianBlur(numpy.zeros((2000, 2000), 'uint8'), (0, 0), 9)
+write_dataset(sys.argv[2], CrowdSettings(size=(512, 512)), 2, workers=2)
+print(cv2.getNumThreads(), sorted({'torch', 'mmengine', 'scipy'} & set(sys.modules)))
+"""
+
+
+def test_workers_start_beside_busy_opencv_threads_and_need_no_torch(tmp_path):
+    # forked processes hang on threads that the parent left them
+    done = subprocess.run([sys.executable, '-c', _AFTER_THREADS, ROOT / 'pinet_mm', tmp_path],
+                          capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '4 []\n', '')
+    assert (tmp_path / 'annotations/train.json').exists()
 
 
 def test_drawing_leaves_the_global_generator_alone():
@@ -306,14 +330,14 @@ def test_crowd_index_of_two_crowdpose_pictures():
 
 @pytest.mark.parametrize('target', [0.2, 0.5, 0.8])
 def test_the_crowd_index_comes_near_its_target(target):
-    settings = CrowdSettings(size=(128, 128), persons=(4, 6), height=(0.4, 0.6), occluders=False,
+    settings = CrowdSettings(size=(128, 128), persons=(4, 6), height=(0.25, 0.4), occluders=False,
                              crowd_index=(target, target))
     measured = []
     for index in range(15):
         persons = draw_crowd(settings, 2, index)[1]
         measured.append(crowd_index([person.keypoints for person in persons],
                                     [person.bbox for person in persons]))
-    assert abs(np.mean(measured) - target) < 0.08
+    assert abs(np.mean(measured) - target) < 0.05
 
 
 # ---- files -------------------------------------------------------------------------------------

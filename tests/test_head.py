@@ -164,6 +164,21 @@ def test_refine_loss_trains_features_but_not_offsets():
     assert all(p.grad.abs().max() > 0 for p in head.refinement.predictor[-1].parameters())
 
 
+def test_only_real_poses_enter_the_batch_statistics():
+    # What fills up the batch, or a picture without people, must not change the refinement.
+    def train(sampler=None, counts=(3, )):
+        head = build_head(sampler=sampler)
+        features, samples = make_batch(head, (3, 0))
+        loss = head.loss([features[:len(counts)]], samples[:len(counts)])['loss_refine']
+        return loss, head.refinement.stem.bn.running_mean
+
+    (loss, mean), *others = (train(), train(dict(type='ProposalSampler', max_train_per_part=200)),
+                             train(counts=(3, 0)))
+    for other, other_mean in others:
+        torch.testing.assert_close(other, loss)
+        torch.testing.assert_close(other_mean, mean)
+
+
 def test_every_parameter_gets_a_gradient():
     head = build_head()
     features, samples = make_batch(head)

@@ -99,6 +99,17 @@ def test_a_map_without_peaks_proposes_nothing():
     assert find_peaks(torch.zeros(2, 3, 2, 3), 30, 0.01).scores.shape == (2, 18)
 
 
+def test_the_filling_of_a_batch_stays_finite():
+    maps = torch.full((1, 2, 8, 8), 0.2)
+    maps[0, :, 3, 3] = 1
+    peaks, trained = find_peaks(maps, 64, 0.5), training_centres(maps, (maps == 1).float(), 64)
+    for centres, filling in ((peaks, {0, np.float32(0.2)}), (trained, {0})):
+        assert centres.valid.sum() == 2
+        assert set(centres.scores[~centres.valid].tolist()) == filling
+    poses_hm = peaks.xy_hm[:, :, None].expand(-1, -1, 5, -1).float()
+    assert score_keypoints(torch.zeros(1, 5, 8, 8), poses_hm, peaks.scores).isfinite().all()
+
+
 def test_a_batch_gives_what_its_pictures_give():
     maps, areas = random_maps(9, 3, 3, 12, 10), random_maps(10, 3, 3, 12, 10).round()
     together, trained = find_peaks(maps, 12, 0.6), training_centres(maps, areas, 12)
@@ -196,6 +207,12 @@ def test_bilinear_reading_by_hand():
                             [0, -.25], [1, 1.75], [2, 0], [-1, -1], [40, -7]]])
     expected = [1, 2, 3, 5, 2.75, 1.25, .5, 2.5, .75, 1.25, 0, 0, 0]
     assert sample_bilinear(maps, points).flatten().tolist() == approx(expected)
+
+
+def test_no_points_read_nothing():
+    maps = random_maps(6, 2, 3, 5, 4)
+    assert sample_bilinear(maps, torch.zeros(2, 0, 3, 2)).shape == (2, 0, 3, 3)
+    assert score_keypoints(maps, torch.zeros(2, 0, 3, 2), torch.zeros(2, 0)).shape == (2, 0, 3)
 
 
 def test_bilinear_gradients():

@@ -387,7 +387,7 @@ def test_cpu_amp_refuses_a_model_elsewhere():
 
 
 def test_amp_option_on_a_cpu(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, 'get_device', lambda: 'cpu')
+    monkeypatch.setattr(runner.settings, 'get_device', lambda: 'cpu')
     config = write_config(
         tmp_path, "optim_wrapper = dict(type='AmpOptimWrapper', loss_scale=512., use_fsdp=True)")
     wrapper = runner.train_config(parse('train', config, '--amp')).optim_wrapper
@@ -396,7 +396,7 @@ def test_amp_option_on_a_cpu(tmp_path, monkeypatch):
 
 
 def test_amp_option_on_a_gpu_keeps_the_dtype(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, 'get_device', lambda: 'cuda')
+    monkeypatch.setattr(runner.settings, 'get_device', lambda: 'cuda')
     wrapper = runner.train_config(parse(
         'train', write_config(tmp_path), '--amp', '--cfg-options',
         'optim_wrapper.dtype=bfloat16')).optim_wrapper

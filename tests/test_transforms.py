@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import toys  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
-from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs, RandomFlip
+from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs
 from pycocotools import mask as coco_mask
 from scipy.stats import kstest
 from toys import FIVE_FLIPS, codec_config
 
-from pinet_mm import RandomCropAffine, ValidHeatmapMask
+from pinet_mm import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
 
 CROP = dict(input_size=(128, 128), scale_factor=(0.75, 1.5), scale_type='short', shift_factor=0.2,
             rotate_factor=30.)
@@ -118,6 +118,23 @@ def test_crop_of_a_picture_without_people():
     assert results['keypoints'].shape == (0, 5, 2)
     assert len(results['bbox']) == len(results['area']) == 0
     assert results['img'].shape == (128, 128, 3) and 'warp_mat' in results
+
+
+# --- RandomInputFlip -----------------------------------------------------------------------------
+
+
+def test_flip_of_a_wide_input_takes_the_keypoints_along():
+    picture = np.zeros((32, 96, 3), np.uint8)
+    picture[10, 70] = 255
+    keypoints = np.array([[[70., 10.], [5., 20.]]])
+    results = RandomInputFlip(prob=1.)(dict(
+        img=picture, img_shape=(32, 96), input_size=(96, 32), keypoints=keypoints,
+        keypoints_visible=np.array([[1., 0.]]), flip_indices=[1, 0]))
+    # Left and right change places: the second keypoint is now the dot, 96 - 1 - 70 = 25.
+    assert results['img'][10, 25].all() and results['img'].sum() == 3 * 255
+    np.testing.assert_array_equal(results['keypoints'], [[[90, 20], [25, 10]]])
+    np.testing.assert_array_equal(results['keypoints_visible'], [[0, 1]])
+    assert results['input_size'] == (96, 32)
 
 
 # --- ValidHeatmapMask ----------------------------------------------------------------------------
@@ -238,7 +255,7 @@ def test_picture_targets_and_mask_agree(seed, flip):
                            flip_indices=FIVE_FLIPS, invalid_segs=[None], id=[1], img_id=1)
     results['img'] = picture_of_dots(shape, points[0])
     options = dict(CROP, input_size=(192, 192))
-    for transform in (RandomCropAffine(**options), RandomFlip(prob=flip),
+    for transform in (RandomCropAffine(**options), RandomInputFlip(prob=flip),
                       GenerateTarget(encoder=codec_config('three', (192, 192))),
                       ValidHeatmapMask()):
         results = transform(results)
@@ -268,7 +285,7 @@ def test_picture_without_people_goes_through():
     results = crop_results((90, 120), np.zeros((0, 5, 2), dtype=np.float32),
                            area=np.zeros(0, dtype=np.float32),
                            bbox=np.zeros((0, 4), dtype=np.float32), flip_indices=FIVE_FLIPS)
-    for transform in (RandomCropAffine(**CROP), RandomFlip(prob=1.),
+    for transform in (RandomCropAffine(**CROP), RandomInputFlip(prob=1.),
                       GenerateTarget(encoder=codec_config('three')), ValidHeatmapMask(),
                       PackPoseInputs()):
         results = transform(results)

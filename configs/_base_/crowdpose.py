@@ -32,7 +32,7 @@ train_pipeline = [
     dict(type='LoadImage'),
     dict(type='RandomCropAffine', input_size=codec['input_size'], scale_factor=(0.75, 1.5),
          scale_type='short', shift_factor=0.2, rotate_factor=30.),
-    dict(type='RandomFlip', direction='horizontal', prob=0.5),
+    dict(type='RandomInputFlip', direction='horizontal', prob=0.5),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='ValidHeatmapMask'),
     dict(type='PackPoseInputs'),
@@ -81,7 +81,7 @@ test_cfg = dict()
 
 # MMPose's defaults would apply a second NMS and another score.
 val_evaluator = dict(
-    type='PoseCocoMetric',
+    type='CocoMetric',
     ann_file=data_root + 'annotations/mmpose_crowdpose_test.json',
     iou_type='keypoints_crowd',
     use_area=False,

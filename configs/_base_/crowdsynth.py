@@ -35,7 +35,7 @@ train_pipeline = [
     dict(type='LoadImage'),
     dict(type='RandomCropAffine', input_size=codec['input_size'], scale_factor=(0.85, 1.15),
          scale_type='short', shift_factor=0.1, rotate_factor=10.),
-    dict(type='RandomFlip', direction='horizontal', prob=0.5),
+    dict(type='RandomInputFlip', direction='horizontal', prob=0.5),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='ValidHeatmapMask'),
     dict(type='PackPoseInputs'),
@@ -83,7 +83,7 @@ test_cfg = dict()
 
 # MMPose's defaults would apply a second NMS and another score.
 val_evaluator = dict(
-    type='PoseCocoMetric',
+    type='CocoMetric',
     ann_file=data_root + 'annotations/val.json',
     nms_mode='none',
     score_mode='keypoint')

@@ -17,7 +17,7 @@ SIDES = ('left', 'right')
 # lengths of the bones and offsets of joints, shares of the upright height (after Winter, 2009)
 PROPORTIONS = dict(
     trunk=0.29, shoulder=0.106, hip=0.056, upper_arm=0.182, forearm=0.148, hand=0.065,
-    thigh=0.245, shank=0.246, foot=0.105, neck=0.055, head=0.127)
+    thigh=0.245, shank=0.246, foot=0.105, head=0.127)
 
 # lowest and highest angle of every joint; positive flexes forwards (knees: backwards), lifts away
 # from the body's middle, and turns inwards
@@ -138,14 +138,13 @@ def _lower_one_arm(rng: Generator, angles: dict[str, float]) -> None:
 
 
 def sample_bones(rng: Generator) -> dict[str, float]:
-    """Draw bone lengths: each within 12 % of its proportion, heads larger now and then.
+    """Draw bone lengths, each within 12 % of its proportion.
 
     Returns:
         Bone name -> length, share of the upright height.
     """
     factors = np.clip(rng.normal(1, 0.04, len(PROPORTIONS)), 0.88, 1.12)
-    bones = {name: float(PROPORTIONS[name] * f) for name, f in zip(PROPORTIONS, factors)}
-    return bones
+    return {name: float(PROPORTIONS[name] * f) for name, f in zip(PROPORTIONS, factors)}
 
 
 def joints_of(angles: dict[str, float],

@@ -3,8 +3,9 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -82,14 +83,39 @@ def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int,
 
 def _map(function: Callable, items: Iterable, workers: int) -> list:
     """Return the function's results in order, from ``workers`` processes."""
+    _keep_freed_memory()
     if workers == 1:
         return [function(item) for item in items]
-    # fork spares each worker the import of the parent's libraries; OpenCV's threads do not
-    # survive a fork, and with a process per core they would only get in each other's way
+    # fork spares each worker the import of the parent's libraries
     method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    with ProcessPoolExecutor(workers, multiprocessing.get_context(method),
-                             initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with _one_opencv_thread(), ProcessPoolExecutor(
+            workers, multiprocessing.get_context(method)) as pool:
         return list(pool.map(function, items, chunksize=_CHUNK))
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep large freed blocks, here and in the processes forked from here.
+
+    Freeing a block of up to 32 MB raises the size from which glibc hands blocks back to the
+    system; fetching them anew for every array takes as long as drawing itself.
+    """
+    block = np.empty(31 << 20, np.uint8)
+    del block
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """End OpenCV's threads for a while.
+
+    They do not survive a fork: a forked process that sets its own number of threads, to have one
+    per worker, tries to end threads that are not there, and hangs or dies.
+    """
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _shares(values: Sequence[float], edges: np.ndarray) -> list[int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .bodies import SIDES, Body
+from .bodies import PROPORTIONS, SIDES, Body
 from .outfits import Outfit
 from .shapes import Layer, Light, Shape, paint_layer
 
@@ -167,7 +167,7 @@ def _dress_skirt(tailor: _Tailor) -> None:
 def _dress_head(tailor: _Tailor) -> None:
     """Add head, hair, ears and, if the face looks at the camera at all, its features."""
     body, outfit = tailor.body, tailor.outfit
-    size = body.bones['head'] / 0.127
+    size = body.bones['head'] / PROPORTIONS['head']
     _, up, forward = body.head_cam.T
     hair_cam = 0.62 * up - 0.78 * forward
     tailor.limb(('chin', 'crown'), (0.043 * size, 0.055 * size), (outfit.skin, outfit.hair),

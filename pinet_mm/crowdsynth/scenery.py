@@ -21,12 +21,16 @@ def sample_light(rng: Generator) -> Light:
     return (ambient, *(direction / np.linalg.norm(direction) * (1.08 - ambient)).tolist())
 
 
-def _cloud(rng: Generator, size: tuple[int, int], cells: int, strength: float) -> np.ndarray:
-    """Return (H, W, 3) smooth random colour, zero on average; ``cells`` across the picture."""
-    coarse = rng.normal(0, strength, (cells, cells, 1)) + rng.normal(
-        0, strength / 4, (cells, cells, 3))
-    coarse = coarse.astype(np.float32)
-    return cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
+def _clouds(rng: Generator, size: tuple[int, int]) -> np.ndarray:
+    """Return (H, W, 3) float32 random texture, coarse and fine, zero on average."""
+    texture = np.zeros((5, 5, 3), np.float32)
+    for cells, strength in ((5, 16), (24, 10), (90, 5)):
+        if cells * 2 > size[0]:
+            break
+        grain = rng.normal(0, 1, (cells, cells, 1)) + rng.normal(0, 0.25, (cells, cells, 3))
+        grain = (grain * (strength * rng.uniform(0.2, 1.2))).astype(np.float32)
+        texture = cv2.resize(texture, (cells, cells), interpolation=cv2.INTER_LINEAR) + grain
+    return cv2.resize(texture, size, interpolation=cv2.INTER_LINEAR)
 
 
 def draw_background(rng: Generator, size: tuple[int, int], horizon: float) -> np.ndarray:
@@ -46,14 +50,10 @@ def draw_background(rng: Generator, size: tuple[int, int], horizon: float) -> np
     picture = np.where(np.arange(height)[:, None, None] < horizon, above, below)
     picture = np.clip(picture * (1 + rng.uniform(-0.25, 0.25) * rows), 0, 255)
     # bytes, as OpenCV smooths edges in bytes only
-    picture = np.repeat(picture.astype(np.uint8), width, axis=1)
+    picture = cv2.resize(picture.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     for _ in range(rng.integers(0, 9)):
         _draw_block(rng, picture, horizon)
-    picture = picture.astype(np.float32)
-    for cells, strength in ((5, 16), (24, 10), (90, 5)):
-        if cells * 2 < width:
-            picture += _cloud(rng, size, cells, strength * rng.uniform(0.2, 1.2))
-    return picture
+    return cv2.add(picture, _clouds(rng, size), dtype=cv2.CV_32F)
 
 
 def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 Light = tuple[float, float, float, float]
 # coverage, place along the axis, signed distance from it; the distance's direction
 Field = tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float]]
+# coverage and light, (h, w) each, and the unlit colour, (3, h, w) or (3, 1, 1)
+Paint = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,19 @@ def _limb_field(shape: Shape, x: np.ndarray, y: np.ndarray) -> Field:
     """
     (ax, ay), right, down, length = _axis(shape)
     x, y = x - ax, y - ay
-    along = (x * right + y * down) * (1 / length)
+    beyond = x * (right / length) + y * (down / length)
     across = x * -down + y * right
-    t = np.minimum(np.maximum(along, 0), 1)
-    radius = t * (shape.radii[1] - shape.radii[0]) + shape.radii[0]
+    t = np.maximum(beyond, 0)
+    np.minimum(t, 1, out=t)
+    radius = t * (shape.radii[1] - shape.radii[0])
+    radius += shape.radii[0]
     # beyond the ends of the axis, distance has a part along it too
-    distance = cv2.magnitude(across, (along - t) * length)
-    cover = _unit_range(radius - distance + 0.5)
-    return cover, t, across / np.maximum(radius, 0.1), (-down, right)
+    beyond -= t
+    beyond *= length
+    cover = radius - cv2.magnitude(across, beyond)
+    cover += 0.5
+    across /= np.maximum(radius, 0.1, out=radius)
+    return _unit_range(cover), t, across, (-down, right)
 
 
 def _hull_field(shape: Shape, x: np.ndarray, y: np.ndarray) -> Field:
@@ -135,22 +142,26 @@ def _tint(shape: Shape, t: np.ndarray) -> np.ndarray:
     return first + share * (second - first)
 
 
-def _cylinder(shape: Shape, x: np.ndarray, y: np.ndarray,
-              light: Light) -> tuple[np.ndarray, np.ndarray]:
-    """Return coverage and (3, h, w) colour of a shape lit as a cylinder: limbs join seamlessly."""
+def _cylinder(shape: Shape, x: np.ndarray, y: np.ndarray, light: Light) -> Paint:
+    """Return coverage, light and colour of a shape lit as a cylinder: limbs join seamlessly."""
     field = _hull_field if shape.hulls else _limb_field
     cover, t, side, (across_x, across_y) = field(shape, x, y)
     ambient, right, down, forward = light
-    near = np.sqrt(np.maximum(1 - side * side, 0))
-    lit = side * (across_x * right + across_y * down) + near * forward
-    if shape.gloss < 1:
-        lit = lit * shape.gloss + forward * (1 - shape.gloss)
-    return cover, _tint(shape, t) * (np.maximum(lit, 0) + ambient)
+    # in place, as the time goes into fresh memory rather than into arithmetic
+    lit = side * side
+    np.subtract(1, lit, out=lit)
+    np.sqrt(np.maximum(lit, 0, out=lit), out=lit)
+    lit *= forward * shape.gloss
+    side *= (across_x * right + across_y * down) * shape.gloss
+    lit += side
+    lit += forward * (1 - shape.gloss)
+    np.maximum(lit, 0, out=lit)
+    lit += ambient
+    return cover, lit, _tint(shape, t)
 
 
-def _ball(shape: Shape, x: np.ndarray, y: np.ndarray,
-          light: Light) -> tuple[np.ndarray, np.ndarray]:
-    """Return coverage and (3, h, w) colour of a limb lit as a ball, with its cap."""
+def _ball(shape: Shape, x: np.ndarray, y: np.ndarray, light: Light) -> Paint:
+    """Return coverage, light and colour of a limb lit as a ball, with its cap."""
     (ax, ay), (dx, dy) = shape.ends[0, :2].tolist(), (shape.ends[1] - shape.ends[0])[:2].tolist()
     _, t, _, _ = _limb_field(shape, x, y)
     radius = t * (shape.radii[1] - shape.radii[0]) + shape.radii[0]
@@ -164,7 +175,7 @@ def _ball(shape: Shape, x: np.ndarray, y: np.ndarray,
     (cap_x, cap_y, cap_near), line = shape.cap
     share = _unit_range((u * cap_x + v * cap_y + near * cap_near - line) * 8 + 0.5)
     first, second = (np.asarray(colour, np.float32)[:, None, None] for colour in shape.colours)
-    return _unit_range(radius - distance + 0.5), (first + share * (second - first)) * lit
+    return _unit_range(radius - distance + 0.5), lit, first + share * (second - first)
 
 
 def _paint(shape: Shape, bounds: list, origin: Sequence[int], paint: np.ndarray, parts: np.ndarray,
@@ -174,11 +185,12 @@ def _paint(shape: Shape, bounds: list, origin: Sequence[int], paint: np.ndarray,
     left, top = origin
     x = np.arange(x0, x1, dtype=np.float32)[None]
     y = np.arange(y0, y1, dtype=np.float32)[:, None]
-    cover, colour = (_ball if shape.cap else _cylinder)(shape, x, y, light)
+    cover, lit, tint = (_ball if shape.cap else _cylinder)(shape, x, y, light)
     inside = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
     canvas = paint[(slice(None), *inside)]
     canvas *= 1 - cover
-    canvas[:3] += colour * cover
+    lit *= cover
+    canvas[:3] += tint * lit
     canvas[3] += cover
     parts[inside][cover >= 0.5] = shape.name
 

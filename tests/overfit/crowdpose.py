@@ -37,7 +37,7 @@ val_evaluator = dict(ann_file=data_root + ann_file)
 test_evaluator = val_evaluator
 
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=600, val_interval=600)
-optim_wrapper = dict(type='CPUAmpOptimWrapper', optimizer=dict(type='Adam', lr=2e-3))
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=2e-3))
 param_scheduler = dict(type='CosineAnnealingLR', eta_min=1e-5, end=600, by_epoch=False)
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=200),
                      logger=dict(interval=100))

@@ -1,0 +1,126 @@
+"""What the options of the tools change in a config; each function changes it in place."""
+
+import argparse
+import os.path as osp
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+
+from .errors import RunError
+
+
+def use_gloo_without_cuda(cfg: Config) -> None:
+    """Let a distributed run work on CPUs: gloo instead of nccl, and DDP without device numbers.
+
+    Buffers are not broadcast and every parameter is expected to get a gradient, as in mmengine's
+    own default, unless the config's ``model_wrapper_cfg`` says otherwise.
+    """
+    if cfg.launcher == 'none' or torch.cuda.is_available():
+        return
+    cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
+    wrapper.update(cfg.get('model_wrapper_cfg') or {})
+    wrapper['device_ids'] = None  # the only value that DDP accepts for a model on a CPU
+    cfg.model_wrapper_cfg = wrapper
+
+
+def enable_amp(cfg: Config) -> None:
+    """Train with mixed precision: mmengine's wrapper on a GPU, ours on a CPU.
+
+    Raises:
+        RunError: the config has an optimizer wrapper of another kind.
+    """
+    wrapper = cfg.optim_wrapper
+    kind = wrapper.get('type', 'OptimWrapper')
+    kind = kind if isinstance(kind, str) else kind.__name__
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'CPUAmpOptimWrapper'):
+        raise RunError(f'--amp cannot replace the optimizer wrapper {kind} of the config')
+    if get_device() == 'cpu':
+        wrapper.type = 'CPUAmpOptimWrapper'
+        for gpu_only in ('loss_scale', 'use_fsdp'):
+            wrapper.pop(gpu_only, None)
+    else:
+        wrapper.type = 'AmpOptimWrapper'
+        wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def scale_learning_rate(cfg: Config) -> None:
+    """Let mmengine scale the learning rate by the batch size of this run.
+
+    Raises:
+        RunError: the config does not say for which batch its learning rate is meant.
+    """
+    if not cfg.get('auto_scale_lr'):
+        raise RunError('--auto-scale-lr: the config lacks auto_scale_lr=dict(base_batch_size=...)')
+    cfg.auto_scale_lr.enable = True
+
+
+def enable_overlays(cfg: Config, args: argparse.Namespace, show: bool) -> None:
+    """Switch the config's visualization hook on if ``--show`` or ``--show-dir`` asks for it.
+
+    Testing writes to ``--show-dir``; during training MMPose hands the pictures of the validation
+    to the visualizer's backends (``vis_data`` in the work folder, TensorBoard).
+    """
+    if not (show or args.show_dir):
+        return
+    hook = _require_hook(cfg, 'visualization', 'PoseVisualizationHook', '--show and --show-dir')
+    # The hook joins a relative folder to the work folder anew for every batch.
+    out_dir = osp.abspath(args.show_dir) if args.show_dir else None
+    hook.update(enable=True, show=show, interval=args.interval, out_dir=out_dir)
+    if show:
+        hook.wait_time = args.wait_time
+
+
+def enable_badcase(cfg: Config, args: argparse.Namespace) -> None:
+    """Switch on the bad-case hook that the config declares.
+
+    Ours declare none: MMPose's hook measures the predicted persons against the annotated ones one
+    to one, which only a model that starts from annotated boxes provides.
+    """
+    hook = _require_hook(cfg, 'badcase', 'BadCaseAnalysisHook', '--badcase (top-down models only)')
+    hook.update(enable=True, show=args.show, interval=args.interval)
+    if args.show:
+        hook.wait_time = args.wait_time
+    if not hook.get('metric'):
+        by_loss = hook.get('metric_type', 'loss') == 'loss'
+        hook.metric = cfg.model.head.loss if by_loss else cfg.test_evaluator
+
+
+def _require_hook(cfg: Config, name: str, kind: str, option: str) -> dict:
+    """Return a default hook of the config."""
+    hook = cfg.get('default_hooks', {}).get(name)
+    if hook is None:
+        raise RunError(f"{option}: the config lacks default_hooks.{name}=dict(type='{kind}')")
+    return hook
+
+
+def dump_predictions(cfg: Config, path: str) -> None:
+    """Write the predictions of the test to a pickle file, beside evaluating them."""
+    require_suffix('--dump', path, ('.pkl', '.pickle'))
+    evaluators = cfg.test_evaluator
+    if not isinstance(evaluators, (list, tuple)):
+        evaluators = [evaluators]
+    cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=path)]
+
+
+def require_suffix(option: str, path: str | None, suffixes: tuple) -> None:
+    """Refuse a file name before the run rather than after it.
+
+    Raises:
+        RunError: the name ends in none of them.
+    """
+    if path and not path.endswith(suffixes):
+        raise RunError(f'{option} {path}: the name must end in one of {", ".join(suffixes)}')
+
+
+def keep_place_in_epoch(cfg: Config) -> None:
+    """Train with ``ResumableEpochLoop`` if checkpoints are saved inside epochs."""
+    checkpoints = cfg.get('default_hooks', {}).get('checkpoint', {})
+    loop = cfg.get('train_cfg') or {}
+    if loop.get('by_epoch') and not checkpoints.get('by_epoch', True):
+        del loop['by_epoch']  # mmengine takes either a type or by_epoch
+        loop['type'] = 'ResumableEpochLoop'

@@ -1,0 +1,145 @@
+"""Which checkpoint a run starts from, and what is said if it is missing or does not fit."""
+
+import os.path as osp
+import pickle
+from collections.abc import Iterator
+from http.client import HTTPException
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import PretrainedInit, is_model_wrapper
+from mmengine.runner import CheckpointLoader, Runner, find_latest_checkpoint
+from torch import nn
+
+from .errors import RunError
+
+# What reading a missing, unreachable or damaged checkpoint raises; torch reports a truncated file
+# as a RuntimeError, and a web page in the place of a checkpoint as an UnpicklingError.
+_UNREADABLE = (OSError, HTTPException, EOFError, pickle.UnpicklingError, RuntimeError)
+
+
+def choose_start(cfg: Config, resume: str | None) -> None:
+    """Settle which checkpoint training starts from, if any.
+
+    Resuming goes on after the last checkpoint: after a whole epoch with the default checkpoint
+    hook; inside an epoch if the hook counts iterations (``by_epoch=False``), where the batches
+    of that epoch that were already seen are loaded and passed over (``ResumableEpochLoop``).
+    Without a checkpoint yet, ``--resume`` starts from the beginning, so that one command
+    can be repeated until the training is complete.
+    """
+    if resume == 'auto':
+        resume = _latest_checkpoint(cfg.work_dir)
+        if resume is None:
+            cfg.resume = False
+            print_log(f'{cfg.work_dir} holds no checkpoint to resume from: start at the beginning')
+    if resume is not None:
+        cfg.update(resume=True, load_from=resume)
+    if cfg.get('load_from'):
+        require_checkpoint(cfg.load_from)
+
+
+def _latest_checkpoint(work_dir: str) -> str | None:
+    """Find the latest checkpoint of a work folder, also if the folder was moved since."""
+    path = find_latest_checkpoint(work_dir)
+    if path and not osp.isfile(path):
+        path = osp.join(work_dir, osp.basename(path))
+    return path
+
+
+def is_url(path: str) -> bool:
+    """Tell whether a checkpoint is named by a URL or another scheme of mmengine's."""
+    return '://' in path
+
+
+def require_checkpoint(path: str) -> None:
+    """Check that a checkpoint exists; one that is named by a URL is left to ``fetch``.
+
+    Raises:
+        RunError: it is a path that leads to no file.
+    """
+    if not is_url(path) and not osp.isfile(path):
+        raise RunError(f'the checkpoint {path!r} does not exist')
+
+
+def fetch(path: str, what: str, advice: str) -> None:
+    """Read a checkpoint once, which downloads it to torch's cache if it is a URL.
+
+    Raises:
+        RunError: it could not be read.
+    """
+    try:
+        CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    except _UNREADABLE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]  # torch adds a page of advice
+        raise RunError(f'{what} could not be had ({reason}): {advice}') from error
+
+
+def drop_backbone_init(cfg: Config) -> None:
+    """Leave the backbone without initial weights: a checkpoint brings all of them."""
+    if cfg.model.get('backbone'):
+        cfg.model.backbone.init_cfg = None
+
+
+def _pretrained_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
+    """List the modules that start from a checkpoint."""
+    model = model.module if is_model_wrapper(model) else model
+    for name, module in model.named_modules(prefix='model'):
+        settings = getattr(module, 'init_cfg', None) or []
+        for init_cfg in [settings] if isinstance(settings, dict) else settings:
+            if init_cfg['type'] in ('Pretrained', PretrainedInit):
+                yield name, module, init_cfg['checkpoint']
+
+
+def fetch_pretrained(model: nn.Module) -> None:
+    """Get the checkpoints that parts of the model start from, before any picture is read.
+
+    mmengine would load them much later and answer a missing network with a page of traceback.
+    """
+    for name, _, path in _pretrained_modules(model):
+        fetch(path, f'the pretrained weights {path} of {name}',
+              f'give a local copy with --cfg-options {name}.init_cfg.checkpoint='
+              f'/path/to/{osp.basename(path)}, or start from random weights with --cfg-options '
+              f'{name}.init_cfg=None')
+
+
+def forget_pretrained(model: nn.Module) -> None:
+    """Keep the model from loading pretrained weights that a checkpoint is about to replace.
+
+    The config stays as it is, for its copy in the work folder must still say how training began.
+    """
+    for _, module, _ in list(_pretrained_modules(model)):
+        module.init_cfg = None
+
+
+class RequireAllWeightsHook(Hook):
+    """Refuse to test with a checkpoint that leaves weights of the model at random.
+
+    mmengine only warns of missing weights; the test then ends, much later, with an AP of 0.
+
+    Args:
+        path: path or URL of the checkpoint, for the message.
+    """
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the names of the weights.
+
+        Args:
+            runner: the runner that is about to load them.
+            checkpoint: what was read from the file.
+
+        Raises:
+            RunError: the checkpoint lacks weights of the model.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        wanted = [key for key in model.state_dict() if not key.endswith('num_batches_tracked')]
+        found = {key.removeprefix('module.') for key in checkpoint.get('state_dict', checkpoint)}
+        missing = [key for key in wanted if key not in found]
+        if missing:
+            raise RunError(
+                f'the checkpoint {self.path} lacks {len(missing)} of the {len(wanted)} weights of '
+                f"the config's model, the first of them {missing[0]}: is it the checkpoint of "
+                'another config, or one that still has to be converted?')
