@@ -20,7 +20,7 @@ from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
 from .estimator import PINet
-from .visualization import draw_poses
+from .visualization import contact_sheet, draw_poses
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 SCHEMA = 'pinet_mm.predictions/1'
@@ -114,6 +114,8 @@ def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, 
         batch_size: pictures a pass.
         pose_thr: persons with a lower score are left out of the overlays (the JSON has them).
 
+    `overview.jpg` shows the first twelve overlays together.
+
     Returns:
         The path of the JSON: `schema`, `keypoint_names`, `skeleton` and a record for each picture
         (see `to_record`).
@@ -121,11 +123,13 @@ def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, 
     out_dir, files = Path(out_dir), find_pictures(inputs)
     names = _overlay_names(files)
     out_dir.mkdir(parents=True, exist_ok=True)
-    records, meta = [], model.dataset_meta
+    records, overlays, meta = [], [], model.dataset_meta
     for file, name, sample in zip(files, names, predict(model, files, batch_size)):
         overlay = draw_poses(cv2.imread(str(file)), sample.pred_instances, meta, pose_thr)
         cv2.imwrite(str(out_dir / name), overlay)
+        overlays = (overlays + [overlay])[:12]
         records.append(dict(to_record(sample, str(file)), overlay=name))
+    cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(overlays, columns=4))
     keypoint_names = [meta['keypoint_id2name'][i] for i in range(len(meta['keypoint_id2name']))]
     document = dict(schema=SCHEMA, keypoint_names=keypoint_names,
                     skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
@@ -136,8 +140,8 @@ def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, 
 
 
 def _overlay_names(files: Iterable[Path]) -> List[str]:
-    # Pictures of one name in two folders must not overwrite each other.
-    names, used = [], set()
+    # Pictures of one name in two folders must not overwrite each other, nor the overview.
+    names, used = [], {'overview.jpg'}
     for file in files:
         name, i = f'{file.stem}.jpg', 1
         while name in used:

@@ -1,4 +1,4 @@
-"""MMPose's metric as our configs use it, and MinKeypointsCocoDataset, on annotation files of a few persons."""
+"""MMPose's metric as our configs use it, and MinKeypointsCocoDataset, on a few persons."""
 
 import json
 

@@ -1,5 +1,5 @@
-# CrowdSynth, the synthetic crowd that `tools/make_crowdsynth.py data/crowdsynth` draws: COCO's 17
-# keypoints on small pictures. `min_area` is 0: at 128 pixels nobody reaches COCO's 32².
+# CrowdSynth, the synthetic crowd that `make demo` draws into data/crowdsynth: COCO's 17 keypoints
+# on pictures of 128×128. `min_area` is 0: many of these persons are smaller than COCO's 32².
 
 dataset_type = 'CocoDataset'
 data_root = 'data/crowdsynth/'
@@ -53,8 +53,7 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,  # on two cores a worker costs the training more than it saves
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,

@@ -1,0 +1,144 @@
+"""The Python interface, `tools/infer.py` and MMPose's inferencer on a narrow, random network."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import toys
+import torch
+from mmengine.config import Config
+from mmpose.apis import MMPoseInferencer
+from mmpose.registry import MODELS
+
+from pinet_mm import api
+from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+
+ROOT = Path(__file__).parents[1]
+SIZES = ((128, 128), (200, 100), (100, 150), (128, 128), (90, 90))
+
+
+@pytest.fixture(scope='module')
+def pictures():
+    settings = [CrowdSettings(size=size, persons=(2, 4)) for size in SIZES]
+    return [draw_crowd(each, seed=0, index=i)[0] for i, each in enumerate(settings)]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory, pictures):
+    """Pictures, a config, and a checkpoint that proposes persons at random."""
+    path = tmp_path_factory.mktemp('api')
+    (path / 'inputs' / 'sub').mkdir(parents=True)
+    for i, picture in enumerate(pictures):
+        cv2.imwrite(str(path / 'inputs' / ('sub' if i % 2 else '.') / f'{i // 2}.png'), picture)
+    (path / 'inputs' / 'notes.txt').write_text('no picture')
+    config = Config.fromfile(ROOT / 'configs' / 'pinet_hrnet-slim_crowdsynth.py')
+    config.model = toys.model_config('coco', test_cfg=dict(flip_test=True, max_per_part=5))
+    config.model.head.decoder = config.codec
+    config.dump(path / 'config.py')
+    model = toys.build_in_mmpose(MODELS, config.model).eval()
+    toys.awaken(model, torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)))
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path / 'weights.pth')
+    return path
+
+
+@pytest.fixture(scope='module')
+def model(folder):
+    return api.load(folder / 'config.py', str(folder / 'weights.pth'), device='cpu')
+
+
+def assert_same_people(found, wanted):
+    for name in ('keypoints', 'keypoint_scores', 'bboxes', 'bbox_scores'):
+        np.testing.assert_allclose(found[name], wanted[name], atol=1e-2)
+
+
+def test_batches_of_any_size_and_kind_of_picture_agree(model, folder, pictures):
+    singles = list(api.predict(model, pictures, batch_size=1))
+    assert sum(len(sample.pred_instances) for sample in singles) >= 8
+    for sample, single in zip(api.predict(model, iter(pictures), batch_size=3), singles):
+        assert_same_people(sample.pred_instances, single.pred_instances)
+    files = [folder / 'inputs' / ('sub' if i % 2 else '.') / f'{i // 2}.png' for i in range(5)]
+    for sample, single in zip(api.predict(model, files), singles):
+        assert_same_people(sample.pred_instances, single.pred_instances)
+
+
+def test_settings_of_the_config_can_be_replaced(folder):
+    options = {'model.test_cfg.part_thr': 1e3}
+    model = api.load(str(folder / 'config.py'), str(folder / 'weights.pth'), 'cpu', options)
+    sample, = api.predict(model, [np.zeros((64, 64, 3), np.uint8)])
+    assert sample.pred_instances.keypoints.shape == (0, 17, 2)
+    assert api.to_record(sample, 'nobody.jpg') == dict(file='nobody.jpg', width=64, height=64,
+                                                       persons=[])
+
+
+def test_a_record_holds_the_persons_best_first(model, pictures):
+    sample, = api.predict(model, pictures[1:2])
+    record = api.to_record(sample, 'a.png')
+    assert (record['file'], record['width'], record['height']) == ('a.png', 200, 100)
+    people = sample.pred_instances
+    assert len(record['persons']) == len(people) > 1
+    order = sorted(range(len(people)), key=lambda i: -people.bbox_scores[i])
+    for person, i in zip(record['persons'], order):
+        assert person['score'] == pytest.approx(people.bbox_scores[i], abs=1e-4)
+        np.testing.assert_allclose(person['bbox'], people.bboxes[i], atol=0.01)
+        x, y, score = np.transpose(person['keypoints'])
+        np.testing.assert_allclose(np.stack((x, y), axis=-1), people.keypoints[i], atol=1e-3)
+        np.testing.assert_allclose(score, people.keypoint_scores[i], atol=1e-3)
+    json.dumps(record)
+
+
+def test_pictures_are_found_in_folders(folder):
+    inputs = folder / 'inputs'
+    found = api.find_pictures([inputs / '1.png', inputs])
+    assert [str(file.relative_to(inputs)) for file in found] == [
+        '1.png', '0.png', '1.png', '2.png', 'sub/0.png', 'sub/1.png']
+
+
+def test_missing_inputs_are_named(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match='gone.jpg does not exist'):
+        api.find_pictures([folder / 'inputs', 'gone.jpg'])
+    with pytest.raises(FileNotFoundError, match='holds no picture; expected .* ending in .bmp'):
+        api.find_pictures([tmp_path])
+
+
+def run_infer(*arguments):
+    return subprocess.run([sys.executable, str(ROOT / 'tools' / 'infer.py'), *map(str, arguments)],
+                          capture_output=True, text=True)
+
+
+def test_infer_writes_overlays_and_one_json(folder, model, pictures):
+    weights = ('--config', folder / 'config.py', '--checkpoint', folder / 'weights.pth')
+    done = run_infer(folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
+    assert done.returncode == 0, done.stderr
+    assert f'are in {folder / "poses"}' in done.stdout
+    document = json.loads((folder / 'poses' / 'predictions.json').read_text())
+    assert document['schema'] == api.SCHEMA and document['keypoint_names'][0] == 'nose'
+    assert [15, 13] in document['skeleton']
+    names = [record['overlay'] for record in document['pictures']]
+    assert names == ['0.jpg', '1.jpg', '2.jpg', '0-1.jpg', '1-1.jpg']
+    for name in (*names, 'overview.jpg'):
+        assert cv2.imread(str(folder / 'poses' / name)) is not None
+    # The second of the five pictures lies in the sub-folder.
+    single, = api.predict(model, pictures[1:2])
+    assert document['pictures'][3] == dict(
+        api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png')), overlay='0-1.jpg')
+    gone = run_infer('gone.jpg', *weights, '--out', folder / 'nothing')
+    assert gone.returncode == 1 and gone.stderr.splitlines()[-1].startswith('error: gone.jpg does')
+    assert not (folder / 'nothing').exists()
+
+
+def test_mmpose_inferencer_finds_the_same_people(folder, model, pictures):
+    inferencer = MMPoseInferencer(pose2d=str(folder / 'config.py'), device='cpu',
+                                  pose2d_weights=str(folder / 'weights.pth'))
+    for picture, sample in zip(pictures, api.predict(model, pictures)):
+        result = next(inferencer(picture, return_vis=True, draw_heatmap=True, draw_bbox=True))
+        people, wanted = result['predictions'][0], sample.pred_instances
+        assert len(people) == len(wanted)
+        np.testing.assert_allclose([person['keypoints'] for person in people], wanted.keypoints,
+                                   atol=1e-2)
+        # Below the picture with the persons stand the heatmaps.
+        h, w = picture.shape[:2]
+        assert result['visualization'][0].shape == (2 * h, w, 3)

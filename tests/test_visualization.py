@@ -1,0 +1,64 @@
+"""Overlays: who is drawn, where, and in which colour."""
+
+import numpy as np
+import toys
+from mmengine.structures import InstanceData
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+from pinet_mm.visualization import PERSON_COLOURS, contact_sheet, draw_poses
+
+META = parse_pose_metainfo(toys.five_metainfo())
+
+
+def people(*middles, scores=None):
+    """Five-keypoint persons of 60 px around the middles."""
+    shape = np.array([[0, -30], [-30, 0], [30, 0], [-20, 30], [20, 30]], dtype=np.float32)
+    keypoints = np.array(middles, dtype=np.float32)[:, None] + shape
+    return InstanceData(keypoints=keypoints, keypoints_visible=np.ones(keypoints.shape[:2]),
+                        bbox_scores=np.ones(len(middles)) if scores is None else np.array(scores))
+
+
+def colours_near(picture, point):
+    """The BGR colours within 2 px of (x, y)."""
+    x, y = point
+    return {tuple(pixel) for pixel in picture[y - 2:y + 3, x - 2:x + 3].reshape(-1, 3).tolist()}
+
+
+def test_every_person_has_a_colour_and_limbs_between_the_keypoints():
+    picture = np.zeros((480, 480, 3), np.uint8)
+    drawn = draw_poses(picture, people((100, 100), (300, 300)), META)
+    assert not picture.any(), 'the input picture must stay as it is'
+    for middle, colour in zip((100, 300), PERSON_COLOURS):
+        assert colour[::-1] in colours_near(drawn, (middle, middle - 30))  # the head
+        # Half-way from the head to the left hand, where there is no keypoint.
+        assert colour[::-1] in colours_near(drawn, (middle - 15, middle - 15))
+    assert not drawn[380:, :200].any()
+
+
+def test_persons_and_keypoints_below_their_thresholds_are_left_out():
+    found = people((100, 100), (300, 300), scores=[0.9, 0.09])
+    found.keypoints_visible[0, 1] = 0.04
+    drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
+    assert not drawn[200:, 200:].any()
+    assert not drawn[97:104, 66:74].any() and drawn[97:104, 126:134].any()
+
+
+def test_small_pictures_are_enlarged_together_with_their_persons():
+    drawn = draw_poses(np.zeros((120, 240, 3), np.uint8), people((120, 60)), META, min_side=480)
+    assert drawn.shape == (240, 480, 3)
+    assert PERSON_COLOURS[0][::-1] in colours_near(drawn, (240, 60))
+
+
+def test_nobody_leaves_the_picture_as_it_is():
+    found = InstanceData(keypoints=np.zeros((0, 5, 2)), keypoints_visible=np.zeros((0, 5)),
+                         bbox_scores=np.zeros(0))
+    picture = np.random.default_rng(0).integers(0, 255, (500, 400, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(draw_poses(picture, found, META), picture)
+
+
+def test_contact_sheet_keeps_shapes_and_fills_up_the_last_row():
+    pictures = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20, 30)]
+    sheet = contact_sheet(pictures, columns=2, cell=40)
+    assert sheet.shape == (80, 80, 3)
+    assert (sheet[:20, :40] == 10).all() and (sheet[:20, 40:] == 20).all()
+    assert (sheet[40:60, :40] == 30).all() and not sheet[20:40].any() and not sheet[40:, 40:].any()
