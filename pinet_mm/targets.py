@@ -136,7 +136,7 @@ def offset_maps(pixels: ClaimedPixels, keypoints_hm: np.ndarray, present: np.nda
     (m, h, w), k = map_shape, keypoints_hm.shape[1]
     part, y, x, person = pixels
     offsets = np.zeros((m, k, 2, h, w), dtype=np.float32)
-    weights = np.zeros_like(offsets)
+    weights = np.zeros(offsets.shape, dtype=np.float32)  # zeros_like would touch every page
     areas = np.zeros(map_shape, dtype=np.float32)
     use = present[person][:, :, None]
     position = np.stack((x, y), axis=-1)[:, None]

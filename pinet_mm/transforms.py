@@ -54,7 +54,7 @@ class RandomInputFlip(RandomFlip):
 
 @TRANSFORMS.register_module()
 class ValidHeatmapMask(BottomupGetHeatmapMask):
-    """Mark the map pixels that the heatmap loss may use: `heatmap_mask` (H, W), boolean.
+    """Mark the map pixels that the heatmap loss may use: `heatmap_mask` (1, H, W), boolean.
 
     Not valid are crowd regions (polygons or run lengths, which MMPose's transform leaves out),
     persons without keypoints, and what lies outside the picture. Needs `heatmaps` for the map
@@ -75,7 +75,7 @@ class ValidHeatmapMask(BottomupGetHeatmapMask):
         # Without `heatmaps` the parent returns the mask in input pixels.
         mask = super().transform({key: value for key, value in results.items()
                                   if key != 'heatmaps'})['heatmap_mask']
-        results['heatmap_mask'] = mask[::h // map_h, ::w // map_w]
+        results['heatmap_mask'] = mask[None, ::h // map_h, ::w // map_w]
         return results
 
 

@@ -1,4 +1,4 @@
-"""Docstrings: everything public has one, and what they name exists."""
+"""Docstrings and README: everything public is described, and what they name exists."""
 
 import ast
 import re
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / 'pinet_mm'
 MODULES = sorted(PACKAGE.rglob('*.py'))
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -114,3 +115,39 @@ def test_the_parser_finds_what_is_wrong(tmp_path):
     path.write_text(path.read_text().replace('        gone: none.\n', ''))
     with pytest.raises(AssertionError, match='h'):
         test_documented_arguments_exist_in_this_order(path)
+
+
+# --- README --------------------------------------------------------------------------------------
+
+README = (ROOT / 'README.md').read_text()
+
+
+def test_files_that_the_readme_names_exist():
+    named = set(re.findall(r'`((?:configs|tools|pinet_mm|docs)/[\w./-]+)`', README))
+    named |= set(re.findall(r'\]\(((?!http)[^)]+)\)', README))
+    named |= {f'pinet_mm/{name}' for name in re.findall(r'`(\w+\.py|\w+/)`', README)}
+    assert len(named) > 20
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_commands_of_the_readme_name_real_tools_configs_and_targets():
+    blocks = '\n'.join(re.findall(r'```shell\n(.*?)```', README, flags=re.S))
+    for path in re.findall(r'(?:tools|configs)/[\w.-]+', blocks):
+        assert (ROOT / path).exists(), path
+    targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), flags=re.M)
+    for target in re.findall(r'make (\w+)', blocks):
+        assert target in targets, target
+
+
+def test_options_that_the_readme_names_exist():
+    tools = ''.join(path.read_text() for path in (ROOT / 'tools').glob('*.py'))
+    tools += ''.join(path.read_text() for path in (ROOT / 'pinet_mm' / 'runner').glob('*.py'))
+    pip = {'--no-deps'}
+    for option in set(re.findall(r'(?<![\w-])--[a-z][\w-]+', README)) - pip:
+        assert f"'{option}'" in tools or option == '--checkpoint', option
+
+
+def test_every_module_is_in_the_readmes_map():
+    modules = {path.name + ('/' if path.is_dir() else '')
+               for path in (ROOT / 'pinet_mm').iterdir() if not path.name.startswith(('_', '.'))}
+    assert not [name for name in modules if f'`{name}`' not in README]

@@ -146,7 +146,7 @@ def masked(segmentations=(), warp=None, shape=(64, 96), size=(96, 64), **more):
     heatmaps = np.zeros((8, size[1] // 4, size[0] // 4), dtype=np.float32)
     return ValidHeatmapMask()(dict(heatmaps=heatmaps, img_shape=shape, input_size=size,
                                    invalid_segs=list(segmentations), warp_mat=warp,
-                                   **more))['heatmap_mask']
+                                   **more))['heatmap_mask'][0]
 
 
 def region(*slices, shape=(64, 96)):
@@ -238,7 +238,7 @@ def test_flipped_picture_has_a_flipped_mask():
 def test_mask_of_another_stride():
     results = dict(heatmaps=np.zeros((8, 32, 48)), img_shape=(64, 96), input_size=(96, 64),
                    invalid_segs=[run_lengths(region(slice(6, 7), slice(10, 11)))])
-    mask = ValidHeatmapMask()(results)['heatmap_mask']
+    mask = ValidHeatmapMask()(results)['heatmap_mask'][0]
     assert mask.shape == (32, 48) and (~mask).sum() == 1 and not mask[3, 5]
 
 

@@ -54,7 +54,9 @@ def main(argv: list[str] | None = None) -> None:
                                      args.workers, args.suffix)
     if args.preview:
         write_preview(args.preview, settings, args.seed, args.split)
-    print(f'{path}\n{json.dumps(statistics, indent=1)}')
+    print(path)
+    for name, value in statistics.items():
+        print(f'  {name}: {json.dumps(value)}')
 
 
 if __name__ == '__main__':
