@@ -15,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 DEMO_CONFIG := configs/pinet_hrnet-slim_crowdsynth.py
 DEMO := work_dirs/demo
 CROWD := data/crowdsynth/annotations
-CORES := $(shell nproc)
+CORES := $(shell n=$$(nproc); echo $$((n < 8 ? n : 8)))
 
 # From Python 3.12 on, xtcocotools has no wheel, and its sources name no build requirements.
 PINNED = $$(grep -E '^($(1))==' requirements.txt)

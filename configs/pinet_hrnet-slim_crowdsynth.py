@@ -15,4 +15,4 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(
-    checkpoint=dict(interval=1, save_best='coco/AP', rule='greater'))
+    checkpoint=dict(save_best='coco/AP', rule='greater'))

@@ -9,4 +9,4 @@ optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
 param_scheduler = dict(type='MultiStepLR', milestones=[90, 120], gamma=0.1, by_epoch=True)
 # 2 GPUs × 10 pictures; `--auto-scale-lr` adapts the learning rate to another batch.
 auto_scale_lr = dict(base_batch_size=20)
-default_hooks = dict(checkpoint=dict(interval=5, save_best='coco/AP', rule='greater'))
+default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))

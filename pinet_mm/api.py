@@ -7,40 +7,74 @@
 """
 
 import json
+from collections import deque
 from itertools import islice
 from pathlib import Path
-from typing import Iterable, Iterator, List, Optional, Union
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Union
 
 import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
+from mmengine.runner import CheckpointLoader
 from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
 from .estimator import PINet
+from .runner.settings import share_codec
+from .runner.weights import require_all_weights
 from .visualization import contact_sheet, draw_poses
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 SCHEMA = 'pinet_mm.predictions/1'
 
 
-def load(config: Union[str, Path, Config], checkpoint: str, device: Optional[str] = None,
-         cfg_options: Optional[dict] = None) -> PINet:
+class Report(NamedTuple):
+    """Where `infer` wrote its JSON, and the files that it could not read."""
+
+    json: Path
+    unreadable: List[str]
+
+
+def config_path(name: str) -> Path:
+    """Find one of the project's configs, such as `pinet_hrnet_crowdpose.py`, or take a path.
+
+    Raises:
+        FileNotFoundError: there is no such file, neither here nor among the configs.
+    """
+    package = Path(__file__).parent
+    # A wheel carries the configs inside the package, a checkout beside it.
+    places = [Path(name), package / '.mim' / 'configs' / name, package.parent / 'configs' / name]
+    for place in places:
+        if place.is_file():
+            return place
+    raise FileNotFoundError(f'{name} is no config file; tried {", ".join(map(str, places))}')
+
+
+def load(config: Union[str, Path, Config], checkpoint: Union[str, Path],
+         device: Optional[str] = None, cfg_options: Optional[dict] = None) -> PINet:
     """Build a model from a config and load its weights, ready to predict.
 
     Args:
-        config: a config or its path.
+        config: a config, its path, or the name of one of the project's (see `config_path`).
         checkpoint: path or URL of the weights.
         device: by default the first GPU, or the CPU.
         cfg_options: settings of the config to replace, such as `{'model.test_cfg.flip_test': 0}`.
+
+    Raises:
+        FileNotFoundError: the config or the checkpoint does not exist.
+        RunError: the checkpoint lacks weights of the model.
     """
     if not isinstance(config, Config):
-        config = Config.fromfile(config)
+        config = Config.fromfile(config_path(str(config)))
     config.merge_from_dict(cfg_options or {})
-    return init_model(config, checkpoint, device or ('cuda:0' if torch.cuda.is_available()
-                                                     else 'cpu'))
+    share_codec(config)
+    weights = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    model = init_model(config, str(checkpoint), device or ('cuda:0' if torch.cuda.is_available()
+                                                           else 'cpu'))
+    require_all_weights(model, weights, str(checkpoint))
+    return model
 
 
 @torch.no_grad()
@@ -55,7 +89,12 @@ def predict(model: PINet, pictures: Iterable[Union[str, Path, np.ndarray]],
 
     Yields:
         A sample for each picture; its `pred_instances` are in pixels of that picture.
+
+    Raises:
+        ValueError: `batch_size` is below 1, or an array is no colour picture.
     """
+    if batch_size < 1:
+        raise ValueError(f'batch_size must be at least 1; found {batch_size}')
     pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
     pictures = iter(pictures)
     while batch := list(islice(pictures, batch_size)):
@@ -65,6 +104,9 @@ def predict(model: PINet, pictures: Iterable[Union[str, Path, np.ndarray]],
 
 def _source(picture: Union[str, Path, np.ndarray]) -> dict:
     if isinstance(picture, np.ndarray):
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise ValueError('a picture must be an (H, W, 3) uint8 array in BGR order; found '
+                             f'{picture.shape} {picture.dtype}')
         return dict(img=picture, img_path='')
     return dict(img_path=str(picture))
 
@@ -104,8 +146,10 @@ def to_record(sample: PoseDataSample, name: str) -> dict:
 
 
 def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, Path],
-          batch_size: int = 8, pose_thr: float = 0.1) -> Path:
+          batch_size: int = 8, pose_thr: float = 0.1) -> Report:
     """Write an overlay for every picture and one `predictions.json` with all of them.
+
+    Files that are no pictures are passed over and reported; what lies in `out_dir` is no input.
 
     Args:
         model: what `load` returns.
@@ -117,26 +161,46 @@ def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, 
     `overview.jpg` shows the first twelve overlays together.
 
     Returns:
-        The path of the JSON: `schema`, `keypoint_names`, `skeleton` and a record for each picture
-        (see `to_record`).
+        The path of the JSON (`schema`, `keypoint_names`, `skeleton`, and in `pictures` a record
+        for each picture, see `to_record`, with the name of its `overlay`) and the files that could
+        not be read.
     """
-    out_dir, files = Path(out_dir), find_pictures(inputs)
-    names = _overlay_names(files)
+    out_dir = Path(out_dir)
+    files = [file for file in find_pictures(inputs)
+             if out_dir.resolve() not in file.resolve().parents]
     out_dir.mkdir(parents=True, exist_ok=True)
     records, overlays, meta = [], [], model.dataset_meta
-    for file, name, sample in zip(files, names, predict(model, files, batch_size)):
-        overlay = draw_poses(cv2.imread(str(file)), sample.pred_instances, meta, pose_thr)
+    pending, unreadable = deque(), []
+    pictures = _read_pictures(files, pending, unreadable)
+    for sample in predict(model, pictures, batch_size):
+        file, name, picture = pending.popleft()
+        overlay = draw_poses(picture, sample.pred_instances, meta, pose_thr)
         cv2.imwrite(str(out_dir / name), overlay)
         overlays = (overlays + [overlay])[:12]
         records.append(dict(to_record(sample, str(file)), overlay=name))
-    cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(overlays, columns=4))
-    keypoint_names = [meta['keypoint_id2name'][i] for i in range(len(meta['keypoint_id2name']))]
-    document = dict(schema=SCHEMA, keypoint_names=keypoint_names,
-                    skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
-                    pictures=records)
+    if overlays:
+        cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(overlays, columns=4))
     target = out_dir / 'predictions.json'
-    target.write_text(json.dumps(document, indent=1))
-    return target
+    target.write_text(json.dumps(_document(meta, records), indent=1))
+    return Report(target, unreadable)
+
+
+def _read_pictures(files: List[Path], pending: deque, unreadable: list) -> Iterator[np.ndarray]:
+    # Yields pictures for `predict` and leaves in `pending` what belongs to each.
+    for file, name in zip(files, _overlay_names(files)):
+        picture = cv2.imread(str(file))
+        if picture is None:
+            unreadable.append(str(file))
+        else:
+            pending.append((file, name, picture))
+            yield picture
+
+
+def _document(meta: dict, records: List[dict]) -> dict:
+    keypoint_names = [meta['keypoint_id2name'][i] for i in range(len(meta['keypoint_id2name']))]
+    return dict(schema=SCHEMA, keypoint_names=keypoint_names,
+                skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
+                pictures=records)
 
 
 def _overlay_names(files: Iterable[Path]) -> List[str]:

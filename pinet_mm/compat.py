@@ -1,9 +1,9 @@
 """Make MMPose 1.3.2 and what it stands on run with today's Python, torch and numpy.
 
 MMPose 1.3.2, mmdet 3.3.0, mmengine 0.10.7 and mmcv-lite 2.1.0 were released before torch 2.6 and
-numpy 2. ``apply`` repairs, one function per fault, what has broken since. It has to run before
-MMPose is imported; importing ``pinet_mm`` does that. A fix whose package is absent is skipped, so
-that ``python -m pinet_mm.doctor`` can say what is missing.
+numpy 2. `apply` repairs, one function per fault, what has broken since. It has to run before
+MMPose is imported; importing `pinet_mm` does that. A fix whose package is absent is skipped, so
+that `python -m pinet_mm.doctor` can say what is missing.
 
 No other module of this package knows about these faults.
 """
@@ -27,13 +27,13 @@ def installed(*packages: str) -> bool:
 
 
 def require_pkg_resources() -> None:
-    """Say what to do where ``pkg_resources`` is missing, which mmengine 0.10.7 imports.
+    """Say what to do where `pkg_resources` is missing, which mmengine 0.10.7 imports.
 
     It was a part of setuptools until version 81, and Python 3.12's environments come without
     setuptools. There is no fix at run time.
 
     Raises:
-        ImportError: If mmengine is installed and ``pkg_resources`` is not.
+        ImportError: If mmengine is installed and `pkg_resources` is not.
     """
     if installed('mmengine') and not installed('pkg_resources'):
         raise ImportError(
@@ -47,7 +47,7 @@ def require_pkg_resources() -> None:
 def use_pycocotools_masks() -> None:
     """Let xtcocotools decode masks with pycocotools' compiled module, which is the same code.
 
-    xtcocotools has wheels for numpy 1 only: with numpy 2 its ``_mask`` refuses to load
+    xtcocotools has wheels for numpy 1 only: with numpy 2 its `_mask` refuses to load
     ("numpy.dtype size changed"), and one compiled against numpy 2 loads but dies while it decodes.
     """
     if not installed('xtcocotools', 'pycocotools', 'numpy'):
@@ -65,7 +65,7 @@ def use_pycocotools_masks() -> None:
 
 
 class _MissingOperators(ModuleType):
-    """Stand in for ``mmcv._ext``: each attribute is a function that says what is missing."""
+    """Stand in for `mmcv._ext`: each attribute is a function that says what is missing."""
 
     def __getattr__(self, name):
         if name.startswith('__'):
@@ -86,9 +86,9 @@ def mmcv_has_operators() -> bool:
 
 
 def stub_mmcv_operators() -> None:
-    """Put a stub in the place of ``mmcv._ext`` where mmcv-lite is installed.
+    """Put a stub in the place of `mmcv._ext` where mmcv-lite is installed.
 
-    MMPose's ``edpose_head`` and much of mmdet import ``mmcv.ops``, which loads ``mmcv._ext``:
+    MMPose's `edpose_head` and much of mmdet import `mmcv.ops`, which loads `mmcv._ext`:
     without it they cannot be imported, though PINet calls none of their operators. The stub's spec
     has no loader, so that mmengine goes on seeing an mmcv without operators. A full mmcv is left
     alone, even one that fails to load: its own error is the one to read.
@@ -144,9 +144,9 @@ def _forget(package: str) -> None:
 
 
 def history_buffer_method(owner, name: str):
-    """Return a public method of mmengine's ``HistoryBuffer``: all that its pickles look up.
+    """Return a public method of mmengine's `HistoryBuffer`: all that its pickles look up.
 
-    Checkpoints reach for these methods through ``getattr``. Allowing the real one would let a
+    Checkpoints reach for these methods through `getattr`. Allowing the real one would let a
     checkpoint reach every attribute of every allowed class.
 
     Raises:
@@ -162,9 +162,9 @@ def history_buffer_method(owner, name: str):
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Let ``torch.load`` read the checkpoints that mmengine writes.
+    """Let `torch.load` read the checkpoints that mmengine writes.
 
-    Since torch 2.6 it builds only listed classes (``weights_only=True``); mmengine stores its logs,
+    Since torch 2.6 it builds only listed classes (`weights_only=True`); mmengine stores its logs,
     seeds and dataset descriptions as numpy arrays and history buffers. Just these are added.
     """
     if not installed('torch', 'numpy', 'mmengine'):
@@ -193,10 +193,10 @@ def _numpy_globals() -> list:
 
 
 def skip_cuda_device_without_cuda() -> None:
-    """Make ``torch.cuda.set_device`` do nothing on a machine without CUDA.
+    """Make `torch.cuda.set_device` do nothing on a machine without CUDA.
 
     mmengine calls it whenever training is launched by torchrun, for gloo on CPUs as well, and a CPU
-    build of torch has no ``torch._C._cuda_setDevice``. With CUDA the real function is called.
+    build of torch has no `torch._C._cuda_setDevice`. With CUDA the real function is called.
     """
     if not installed('torch'):
         return
@@ -223,7 +223,7 @@ def _only_with_cuda(set_device):
 
 
 def announce_package_to_mmengine() -> None:
-    """Let configs name ours as a base, ``_base_ = 'pinet_mm::pinet_hrnet_coco.py'``.
+    """Let configs name ours as a base, `_base_ = 'pinet_mm::pinet_hrnet_coco.py'`.
 
     mmengine refuses packages that are not in its fixed table of modules and distributions, and
     configs that do not lie in a folder.

@@ -1,4 +1,4 @@
-"""Say what is wrong with an environment: ``python -m pinet_mm.doctor``.
+"""Say what is wrong with an environment: `python -m pinet_mm.doctor`.
 
 The exit status is 1 where something is missing or broken, else 0. Versions other than the tested
 ones are only named, and so are the compiled parts and the GPU that PINet can do without.
@@ -19,12 +19,12 @@ from typing import Callable, Dict, List, NamedTuple, Tuple
 import pinet_mm
 from pinet_mm import compat
 
-TESTED_PYTHONS = ('3.11', '3.12')
+TESTED_PYTHONS = ('3.11', )
 FATAL = ('missing', 'broken')
 
 
 class Finding(NamedTuple):
-    """One line of the report; ``verdict`` is ok, untested, optional, info, missing or broken."""
+    """One line of the report; `verdict` is ok, untested, optional, info, missing or broken."""
 
     name: str
     found: str
@@ -71,7 +71,7 @@ def read_tested_versions() -> Dict[str, str]:
 
 
 def parse_pins(text: str) -> Dict[str, str]:
-    """Map distribution to version for the lines ``name==version``."""
+    """Map distribution to version for the lines `name==version`."""
     pins = re.findall(r'^([\w.-]+)==(\S+)', text, flags=re.MULTILINE)
     return {normalize(name): version for name, version in pins}
 
@@ -155,7 +155,7 @@ def find_registered_model() -> None:
 
 
 def reload_checkpoint() -> None:
-    """Write what mmengine puts into a checkpoint and read it under ``weights_only``.
+    """Write what mmengine puts into a checkpoint and read it under `weights_only`.
 
     Raises:
         ValueError: If something else came back.

@@ -55,15 +55,21 @@ class TestSettings:
         """Check a `test_cfg`.
 
         Raises:
-            ValueError: a key is unknown or `max_per_part` is below 1.
+            ValueError: a key is unknown, or a value has the wrong type or range.
         """
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(test_cfg) - set(known))
         if unknown:
             raise ValueError(f'test_cfg has the unknown keys {unknown}; known are {known}')
         settings = cls(**test_cfg)
+        for name, kind in dict(part_thr=(float, int), oks_thr=(float, int),
+                               max_per_part=int).items():
+            if not isinstance(getattr(settings, name), kind):
+                raise ValueError(f'{name} must be a number; found {getattr(settings, name)!r}')
         if settings.max_per_part < 1:
             raise ValueError(f'max_per_part must be at least 1; found {settings.max_per_part}')
+        if not 0 <= settings.oks_thr <= 1:
+            raise ValueError(f'oks_thr must be between 0 and 1; found {settings.oks_thr}')
         return settings
 
 
@@ -114,7 +120,7 @@ class PINetHead(BaseHead):
         self.score_branch = nn.Conv2d(in_channels, layout.num_keypoints, 1)
         self.part_branch = nn.Conv2d(in_channels, layout.num_parts, 1)
         self.offset_branch = nn.Conv2d(in_channels, layout.num_offset_channels, 1)
-        self.refinement = refinement and MODELS.build(dict(
+        self.refinement = None if refinement is None else MODELS.build(dict(
             refinement, in_channels=in_channels, num_keypoints=layout.num_keypoints,
             skeleton=layout.skeleton))
         self.sampler = MODELS.build(sampler or dict(type='ProposalSampler'))

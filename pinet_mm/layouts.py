@@ -37,7 +37,7 @@ class PartLayout:
     @classmethod
     def from_metainfo(cls,
                       metainfo: Mapping,
-                      parts: Mapping[str, Union[str, Sequence[Keypoint]]],
+                      parts: Union[str, Mapping[str, Union[str, Sequence[Keypoint]]]],
                       skeleton: Optional[Sequence[Tuple[Keypoint, Keypoint]]] = None,
                       sigmas: Optional[Sequence[float]] = None) -> 'PartLayout':
         """Read a layout from parsed MMPose metainfo, with the parts given by name or index.
@@ -45,7 +45,8 @@ class PartLayout:
         Args:
             metainfo: what MMPose's `parse_pose_metainfo` returns; read are `keypoint_id2name`,
                 `flip_indices`, `skeleton_links` and `sigmas`.
-            parts: part name -> keypoint names or indices, or `'all'` for the whole person.
+            parts: part name -> keypoint names or indices, or `'all'` for all keypoints; `'all'`
+                alone is one part, the whole person: the one-centre baseline.
             skeleton: edges by name or index; by default the metainfo's `skeleton_links`.
             sigmas: K OKS sigmas; by default the metainfo's.
 
@@ -55,6 +56,8 @@ class PartLayout:
         """
         id2name = metainfo['keypoint_id2name']
         names = tuple(id2name[i] for i in range(len(id2name)))
+        if parts == 'all':
+            parts = dict(person='all')
         if not parts:
             raise ValueError("parts must name at least one part, such as "
                              f"dict(person='all'); found {parts!r}")
@@ -155,5 +158,6 @@ def _sigmas(sigmas: Sequence[float], names: Sequence[str]) -> Tuple[float, ...]:
     values = tuple(float(sigma) for sigma in sigmas)
     if len(values) != len(names) or not all(sigma > 0 for sigma in values):
         raise ValueError(f'sigmas must be {len(names)} positive numbers, one a keypoint; found '
-                         f'{len(values)}: {list(values)}')
+                         f'{len(values)}: {list(values)}. Give them in the metainfo or as '
+                         "the layout's sigmas")
     return values

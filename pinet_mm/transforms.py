@@ -15,8 +15,9 @@ class RandomCropAffine(BottomupRandomAffine):
     """Crop, rotate and scale at random, shifts being a share of the crop.
 
     MMPose's transform shifts by a share of the picture; here, as in PINet's recipe, the crop's
-    side is `scale_factor` × the picture's short side and the shift `shift_factor` × that side.
-    All draws are uniform. Other arguments as `BottomupRandomAffine`.
+    side is `scale_factor` × the picture's short side (`scale_type='short'`, the default) and the
+    shift `shift_factor` × that side. Draws are uniform unless `distribution` says otherwise. Other
+    arguments as `BottomupRandomAffine`.
     """
 
     def __init__(self, *args, distribution: str = 'uniform', **kwargs):

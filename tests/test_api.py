@@ -15,6 +15,7 @@ from mmpose.apis import MMPoseInferencer
 from mmpose.registry import MODELS
 
 from pinet_mm import api
+from pinet_mm.runner import RunError
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
 ROOT = Path(__file__).parents[1]
@@ -104,6 +105,19 @@ def test_missing_inputs_are_named(folder, tmp_path):
         api.find_pictures([tmp_path])
 
 
+def test_wrong_pictures_and_weights_are_refused(folder, model, tmp_path):
+    with pytest.raises(ValueError, match=r'an \(H, W, 3\) uint8 array .*; found \(9, 9\) uint8'):
+        next(api.predict(model, [np.zeros((9, 9), np.uint8)]))
+    with pytest.raises(ValueError, match='batch_size must be at least 1; found 0'):
+        next(api.predict(model, [], batch_size=0))
+    torch.save(dict(state_dict={'other.weight': torch.zeros(1)}), tmp_path / 'other.pth')
+    with pytest.raises(RunError, match='other.pth lacks .* of the .* weights'):
+        api.load(folder / 'config.py', tmp_path / 'other.pth', 'cpu')
+    with pytest.raises(FileNotFoundError, match='nowhere.py is no config file; tried'):
+        api.load('nowhere.py', tmp_path / 'other.pth')
+    assert api.config_path('pinet_hrnet_coco.py').is_file()
+
+
 def run_infer(*arguments):
     return subprocess.run([sys.executable, str(ROOT / 'tools' / 'infer.py'), *map(str, arguments)],
                           capture_output=True, text=True)
@@ -125,6 +139,15 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     single, = api.predict(model, pictures[1:2])
     assert document['pictures'][3] == dict(
         api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png')), overlay='0-1.jpg')
+    # A second run takes neither its own overlays for pictures nor stops at what is none.
+    (folder / 'inputs' / 'broken.jpg').write_text('no picture')
+    again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
+    again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
+    assert again.returncode == 1 and again.stderr.endswith(
+        f'1 files are no pictures that can be read: {folder / "inputs" / "broken.jpg"}\n')
+    second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())
+    assert [record['persons'] for record in second['pictures']] == [
+        record['persons'] for record in document['pictures']]
     gone = run_infer('gone.jpg', *weights, '--out', folder / 'nothing')
     assert gone.returncode == 1 and gone.stderr.splitlines()[-1].startswith('error: gone.jpg does')
     assert not (folder / 'nothing').exists()

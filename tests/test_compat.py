@@ -54,7 +54,7 @@ def packages(tmp_path):
 
 
 def reload(content, rename=(b'', b'')):
-    """Save and load with ``weights_only``, after renaming what the pickle refers to."""
+    """Save and load with `weights_only`, after renaming what the pickle refers to."""
     saved, renamed = io.BytesIO(), io.BytesIO()
     torch.save(content, saved)
     with zipfile.ZipFile(saved) as source, zipfile.ZipFile(renamed, 'w') as target:

@@ -14,6 +14,7 @@ from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS, MODELS, TRANSFOR
 from toys import COCO_PARTS, CROWDPOSE_PARTS, build_in_mmpose
 
 from pinet_mm.head import TestSettings
+from pinet_mm.runner.settings import allow_no_workers, share_codec
 
 ROOT = Path(__file__).parents[1]
 LEAVES = sorted((ROOT / 'configs').glob('pinet_*.py'))
@@ -281,3 +282,24 @@ def test_the_slim_model_builds(tmp_path):
         features = model.extract_feat(torch.zeros(1, 3, 64, 64))
     assert features[-1].shape[1] == model.head.score_branch.in_channels == 240
     assert len(model.head.refinement.blocks) == 1
+
+
+def test_one_setting_of_the_codec_reaches_head_and_pipeline():
+    leaf = str(ROOT / 'configs' / 'pinet_hrnet_crowdpose.py')
+    cfg = Config.fromfile(leaf)
+    cfg.merge_from_dict({'codec.layout.parts': 'all', 'codec.sigma': 3})
+    share_codec(cfg)
+    encoder = transforms(cfg.train_pipeline)['GenerateTarget'].encoder
+    loaded = transforms(cfg.train_dataloader.dataset.pipeline)['GenerateTarget'].encoder
+    assert encoder.layout.parts != 'all', 'the loader has a copy of its own'
+    for codec in (cfg.model.head.decoder, loaded):
+        assert codec.sigma == 3 and codec == cfg.codec
+        layout = build_in_mmpose(KEYPOINT_CODECS, codec).layout
+        assert layout.part_names == ('person', ) and layout.parts == (tuple(range(14)), )
+
+
+def test_workers_can_be_switched_off():
+    cfg = Config.fromfile(str(ROOT / 'configs' / 'pinet_hrnet_coco.py'))
+    cfg.merge_from_dict({'train_dataloader.num_workers': 0})
+    allow_no_workers(cfg)
+    assert not cfg.train_dataloader.persistent_workers and cfg.val_dataloader.persistent_workers

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pinet_mm import PINetCodec
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'pinet_mm'
 MODULES = sorted(PACKAGE.rglob('*.py'))
@@ -125,13 +127,13 @@ README = (ROOT / 'README.md').read_text()
 def test_files_that_the_readme_names_exist():
     named = set(re.findall(r'`((?:configs|tools|pinet_mm|docs)/[\w./-]+)`', README))
     named |= set(re.findall(r'\]\(((?!http)[^)]+)\)', README))
-    named |= {f'pinet_mm/{name}' for name in re.findall(r'`(\w+\.py|\w+/)`', README)}
+    named |= {f'pinet_mm/{name}' for name in re.findall(r'\| `(\w+\.py|\w+/)`', README)}
     assert len(named) > 20
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
 def test_commands_of_the_readme_name_real_tools_configs_and_targets():
-    blocks = '\n'.join(re.findall(r'```shell\n(.*?)```', README, flags=re.S))
+    blocks = '\n'.join(re.findall(r'``shell\n(.*?)``', README, flags=re.S))
     for path in re.findall(r'(?:tools|configs)/[\w.-]+', blocks):
         assert (ROOT / path).exists(), path
     targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), flags=re.M)
@@ -142,12 +144,31 @@ def test_commands_of_the_readme_name_real_tools_configs_and_targets():
 def test_options_that_the_readme_names_exist():
     tools = ''.join(path.read_text() for path in (ROOT / 'tools').glob('*.py'))
     tools += ''.join(path.read_text() for path in (ROOT / 'pinet_mm' / 'runner').glob('*.py'))
-    pip = {'--no-deps'}
-    for option in set(re.findall(r'(?<![\w-])--[a-z][\w-]+', README)) - pip:
-        assert f"'{option}'" in tools or option == '--checkpoint', option
+    others = {'--no-deps', '--shm-size', '--checkpoint'}  # pip's, docker's, mim's
+    for option in set(re.findall(r'(?<![\w-])--[a-z][\w-]+', README)) - others:
+        assert f"'{option}'" in tools, option
 
 
 def test_every_module_is_in_the_readmes_map():
     modules = {path.name + ('/' if path.is_dir() else '')
                for path in (ROOT / 'pinet_mm').iterdir() if not path.name.startswith(('_', '.'))}
     assert not [name for name in modules if f'`{name}`' not in README]
+
+
+def test_the_example_of_own_keypoints_builds(tmp_path, monkeypatch):
+    code, = re.findall(r'```python\n(dataset_type.*?)```', README, flags=re.S)
+    names = ['nose', 'left_ear', 'right_ear', 'neck', 'tail']
+    swaps = ['', 'right_ear', 'left_ear', '', '']
+    info = dict(
+        dataset_name='mouse', paper_info={}, skeleton_info={}, joint_weights=[1.] * 5,
+        sigmas=[.05] * 5,
+        keypoint_info={i: dict(name=name, id=i, color=[0, 0, 0], type='', swap=swap)
+                       for i, (name, swap) in enumerate(zip(names, swaps))})
+    (tmp_path / 'data' / 'mouse').mkdir(parents=True)
+    (tmp_path / 'data' / 'mouse' / 'metainfo.py').write_text(f'dataset_info = {info}')
+    monkeypatch.chdir(tmp_path)
+    settings = {}
+    exec(code, settings)
+    codec = PINetCodec((64, 64), (16, 16), layout=settings['layout'])
+    assert codec.layout.parts == ((0, 1, 2), (3, 4))
+    assert codec.layout.part_flip_indices == (0, 1)

@@ -494,9 +494,15 @@ def test_unknown_setting_lists_the_known_ones():
         decode(head, samples, part_treshold=0.1)
 
 
-def test_max_per_part_must_be_positive():
-    with pytest.raises(ValueError, match='max_per_part must be at least 1; found 0'):
-        TestSettings.from_cfg(dict(max_per_part=0))
+@pytest.mark.parametrize('wrong, message', [
+    (dict(max_per_part=0), 'max_per_part must be at least 1; found 0'),
+    (dict(max_per_part=2.5), 'max_per_part must be a number; found 2.5'),
+    (dict(part_thr='0.1'), "part_thr must be a number; found '0.1'"),
+    (dict(oks_thr=7), 'oks_thr must be between 0 and 1; found 7'),
+])
+def test_wrong_values_of_settings_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        TestSettings.from_cfg(wrong)
 
 
 def test_defaults_are_the_methods():

@@ -258,7 +258,8 @@ def test_overlays_go_to_an_absolute_folder(tmp_path, trained, monkeypatch):
 
 def test_overlays_stay_off_unless_asked_for(tmp_path):
     cfg = runner.train_config(parse('train', write_config(tmp_path)))
-    assert cfg.default_hooks.visualization == dict(type='PoseVisualizationHook', enable=False)
+    assert cfg.default_hooks.visualization == dict(
+        type='PoseVisualizationHook', enable=False, kpt_thr=0.05)
 
 
 def test_show_waits_as_told(tmp_path):

@@ -1,6 +1,7 @@
 """Find the poses in pictures and folders: python tools/infer.py INPUT... --config C --checkpoint W.
 
-Writes an overlay for every picture and one predictions.json.
+Without --config and --checkpoint, the model that `make demo` trained is used. Writes an overlay
+for every picture and one predictions.json.
 """
 
 import argparse
@@ -15,14 +16,17 @@ if (ROOT / 'pinet_mm').is_dir():
 from mmengine.config import DictAction  # noqa: E402
 
 from pinet_mm import api  # noqa: E402
+from pinet_mm.runner import RunError  # noqa: E402
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='a picture or a folder')
-    parser.add_argument('--config', required=True)
-    parser.add_argument('--checkpoint', required=True, help='path or URL of the weights')
+    parser.add_argument('--config', default='pinet_hrnet-slim_crowdsynth.py',
+                        help="a file, or the name of one of the project's configs (%(default)s)")
+    parser.add_argument('--checkpoint', default='work_dirs/demo/epoch_4.pth',
+                        help='path or URL of the weights (%(default)s, which `make demo` trains)')
     parser.add_argument('--out', default='poses', help='folder to write into (%(default)s)')
     parser.add_argument('--batch-size', type=int, default=8, help='pictures a pass (%(default)s)')
     parser.add_argument('--pose-thr', type=float, default=0.1,
@@ -39,9 +43,12 @@ def main() -> None:
     try:
         model = api.load(args.config, args.checkpoint, args.device, args.cfg_options)
         report = api.infer(model, args.inputs, args.out, args.batch_size, args.pose_thr)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, RunError) as error:
         sys.exit(f'error: {error}')
-    print(f'overlays and {report.name} are in {report.parent}')
+    print(f'overlays and {report.json.name} are in {report.json.parent}')
+    if report.unreadable:
+        sys.exit(f'error: {len(report.unreadable)} files are no pictures that can be read: '
+                 + ', '.join(report.unreadable))
 
 
 if __name__ == '__main__':

@@ -13,10 +13,11 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     # The oldest checkpoint is removed before the newest is written: with fewer than two, a run that
     # is killed while it saves has nothing left to resume from. save_best stands beside the metric.
-    checkpoint=dict(type='CheckpointHook', interval=5, max_keep_ckpts=3),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # Switched on by --show and --show-dir.
-    visualization=dict(type='PoseVisualizationHook', enable=False))
+    # Switched on by --show and --show-dir. Scores are products of two, so that 0.3, the hook's
+    # default, would hide most keypoints.
+    visualization=dict(type='PoseVisualizationHook', enable=False, kpt_thr=0.05))
 
 # DDP does not broadcast buffers at every step (tools), so that the processes' BatchNorm statistics
 # drift apart: they are averaged at the end of an epoch and before a validation.

@@ -1,8 +1,8 @@
 """Bodies in 3-D: proportions, joint limits, pose families, joints.
 
 Lengths are shares of the upright height. The body frame has x to the person's own left, y up,
-z forward; the camera frame (suffix ``_cam``) has x to the right of the picture, y down, and
-``near`` towards the camera as third axis. A person who faces the camera (yaw 0) therefore has
+z forward; the camera frame (suffix `_cam`) has x to the right of the picture, y down, and
+`near` towards the camera as third axis. A person who faces the camera (yaw 0) therefore has
 their left hand at the right of the picture. Angles are degrees.
 """
 
@@ -107,7 +107,7 @@ def sample_angles(rng: Generator, pose: str) -> dict[str, float]:
         pose: A member of `POSES`.
 
     Returns:
-        Angle name -> degrees; paired joints carry the prefix ``left_`` or ``right_``.
+        Angle name -> degrees; paired joints carry the prefix `left_` or `right_`.
     """
     table = {**_RELAXED, **_FAMILIES[pose]}
     mean, spread = np.array([table[base] for base in _BASES], dtype=float).T

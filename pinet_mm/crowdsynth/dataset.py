@@ -82,7 +82,7 @@ def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int,
 
 
 def _map(function: Callable, items: Iterable, workers: int) -> list:
-    """Return the function's results in order, from ``workers`` processes."""
+    """Return the function's results in order, from `workers` processes."""
     _keep_freed_memory()
     if workers == 1:
         return [function(item) for item in items]
@@ -126,7 +126,7 @@ def summarize(images: list[dict], annotations: list[dict]) -> dict:
     """Count what a dataset holds.
 
     Args:
-        images: COCO image records with ``crowdIndex``.
+        images: COCO image records with `crowdIndex`.
         annotations: COCO annotations of the same pictures.
 
     Returns:
@@ -173,7 +173,7 @@ def _write_json(path: Path, content: dict) -> None:
 def write_dataset(out_dir: str | Path, settings: CrowdSettings, num_images: int, seed: int = 0,
                   split: str = 'train', workers: int = 1,
                   suffix: str = '.jpg') -> tuple[Path, dict]:
-    """Write ``images/SPLIT/000000.jpg`` ... and, last, ``annotations/SPLIT.json``.
+    """Write `images/SPLIT/000000.jpg` ... and, last, `annotations/SPLIT.json`.
 
     The files are the same bytes whatever the number of workers. Files that are there already are
     written over; other files stay.
@@ -189,10 +189,10 @@ def write_dataset(out_dir: str | Path, settings: CrowdSettings, num_images: int,
 
     Returns:
         The path of the annotation file and the statistics of `summarize`, which the file's
-        ``info`` holds too.
+        `info` holds too.
 
     Raises:
-        TypeError: If ``settings`` is no `CrowdSettings`.
+        TypeError: If `settings` is no `CrowdSettings`.
         ValueError: If another argument is not what is listed above.
     """
     _check_request(settings, num_images, workers, suffix)

@@ -47,7 +47,7 @@ class Outfit:
 
 
 def random_colour(rng: Generator, vivid: float = 1.0) -> np.ndarray:
-    """Draw a colour of clothes, BGR in 0..255; lower ``vivid`` towards 0 makes it greyer."""
+    """Draw a colour of clothes, BGR in 0..255; lower `vivid` towards 0 makes it greyer."""
     value, saturation = rng.uniform(40, 245), rng.beta(1.5, 1.8) * vivid
     hue = np.abs((rng.random() * 6 - np.array([4, 2, 0])) % 6 - 3) - 1
     return value * (1 - saturation * (1 - np.clip(hue, 0, 1)))

@@ -70,9 +70,9 @@ class _Tailor:
 
     def limb(self, ends: Sequence, radii: Sequence[float], colours: tuple, bias: float = 0.0,
              key: float | None = None, **look: object) -> None:
-        """Add a limb; ``bias`` moves it to the front in the painting order, unit lengths.
+        """Add a limb; `bias` moves it to the front in the painting order, unit lengths.
 
-        ``key``, px, replaces the mean depth in that order.
+        `key`, px, replaces the mean depth in that order.
         """
         ends = np.array([self.point(end) for end in ends])
         radii = tuple(radius * self.height for radius in radii)
@@ -117,7 +117,7 @@ def _scaled(sections: Sequence[tuple], girth: float) -> list[tuple]:
 
 
 def _split(sleeve: float, first: np.ndarray, second: np.ndarray) -> tuple:
-    """Return colours and cut of two bones in a row of which a sleeve covers ``sleeve``."""
+    """Return colours and cut of two bones in a row of which a sleeve covers `sleeve`."""
     return (first, second), sleeve, max(sleeve - 1, 0.0)
 
 

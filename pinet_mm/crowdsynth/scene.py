@@ -1,6 +1,6 @@
 """Crowds: who stands where, who covers whom, and what is labelled.
 
-Frames: ``_img`` are picture pixels, integers at pixel centres, as COCO's keypoints. Boxes are
+Frames: `_img` are picture pixels, integers at pixel centres, as COCO's keypoints. Boxes are
 (x, y, w, h) as pycocotools makes them from masks: pixel j covers [j, j + 1].
 """
 
@@ -32,8 +32,8 @@ class Person:
             another person, an object or the person's own body covers it, 0 (and x = y = 0)
             outside the picture.
         mask: (H, W) bool, the pixels where this person is on top.
-        bbox: (4,) x, y, w, h around ``mask``.
-        area: Number of pixels of ``mask``.
+        bbox: (4,) x, y, w, h around `mask`.
+        area: Number of pixels of `mask`.
         height: Upright height, px.
         pose: Pose family.
         view: Side turned to the camera.
@@ -256,7 +256,7 @@ def draw_crowd(settings: CrowdSettings, seed: int, index: int,
         The picture, (H, W, 3) uint8 BGR, and a list of `Person`, far to near.
 
     Raises:
-        TypeError: If ``settings`` is no `CrowdSettings`.
+        TypeError: If `settings` is no `CrowdSettings`.
         ValueError: If seed, index or split are not what is listed above.
     """
     if not isinstance(settings, CrowdSettings):

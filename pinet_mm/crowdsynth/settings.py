@@ -17,7 +17,7 @@ class CrowdSettings:
     Args:
         size: Width and height of the pictures, px; at least 32 each.
         persons: Fewest and most persons that are placed in a picture. Persons of whom next to
-            nothing would be seen (``min_visible``) are left out, so a picture may hold fewer.
+            nothing would be seen (`min_visible`) are left out, so a picture may hold fewer.
         height: Range of the persons' upright height as a share of the picture's height.
         poses: Pose families to draw from, out of `POSES`.
         views: Sides that persons turn to the camera, out of `VIEWS`.
@@ -75,7 +75,7 @@ def _is_number(value: object, kind: type) -> bool:
 
 def _pair(name: str, value: object, kind: type, low: float, high: float,
           ordered: bool = True) -> tuple:
-    """Return ``value`` as a checked tuple of two plain numbers in [low, high]."""
+    """Return `value` as a checked tuple of two plain numbers in [low, high]."""
     what = 'integers' if kind is Integral else 'numbers'
     is_sequence = isinstance(value, (tuple, list)) and len(value) == 2
     if not is_sequence or not all(_is_number(item, kind) for item in value):
@@ -88,7 +88,7 @@ def _pair(name: str, value: object, kind: type, low: float, high: float,
 
 
 def _choices(name: str, value: object, known: Sequence[str]) -> tuple[str, ...]:
-    """Return ``value`` as a tuple of distinct members of ``known``."""
+    """Return `value` as a tuple of distinct members of `known`."""
     if isinstance(value, str) or not isinstance(value, (tuple, list)):
         raise TypeError(f'{name} must be a tuple of names, got {value!r}')
     unknown = [item for item in value if item not in known]

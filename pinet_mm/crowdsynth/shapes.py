@@ -1,6 +1,6 @@
 """Shaded shapes: tapered limbs and hulls, painted over one another into a layer.
 
-Coordinates are layer pixels, integers at pixel centres, x to the right and y down; ``near`` grows
+Coordinates are layer pixels, integers at pixel centres, x to the right and y down; `near` grows
 towards the camera, in pixels too. Colours are BGR in 0..255.
 """
 
@@ -25,7 +25,7 @@ class Shape:
     Args:
         ends: (2, 3) x, y, near of the axis' two ends.
         radii: Half widths at the two ends, px.
-        colours: Two BGR colours, one on each side of ``cut``.
+        colours: Two BGR colours, one on each side of `cut`.
         cut: Share of the axis where the second colour begins.
         key: Depth by which shapes are painted, far to near.
         name: Number that the layer's part map holds where this shape is seen.
@@ -66,7 +66,7 @@ class Layer:
     Args:
         paint: (4, H, W) float32, BGR already multiplied with the coverage, then the coverage.
         parts: (H, W) uint8, the name of the shape on top; 255 outside.
-        solid: (H, W) bool, where ``parts`` names a shape.
+        solid: (H, W) bool, where `parts` names a shape.
         origin: x, y of the layer's first pixel.
     """
 

@@ -1,8 +1,8 @@
-"""What ``tools/train.py`` and ``tools/test.py`` share.
+"""What `tools/train.py` and `tools/test.py` share.
 
-The two tools parse their command line and call ``train`` or ``test``. ``settings`` turns options
-into changes of the config, ``weights`` finds and checks checkpoints, and both tell in one sentence
-(``RunError``) why a run cannot start. ``training`` holds the classes that configs can name.
+The two tools parse their command line and call `train` or `test`. `settings` turns options
+into changes of the config, `weights` finds and checks checkpoints, and both tell in one sentence
+(`RunError`) why a run cannot start. `training` holds the classes that configs can name.
 """
 
 import argparse
@@ -46,10 +46,10 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train the model of ``args.config``.
+    """Train the model of `args.config`.
 
     Args:
-        args: what ``tools/train.py`` parsed.
+        args: what `tools/train.py` parsed.
 
     Raises:
         RunError: a file, a setting or the pretrained weights are missing.
@@ -63,10 +63,10 @@ def train(args: argparse.Namespace) -> None:
 
 
 def test(args: argparse.Namespace) -> dict:
-    """Test the model of ``args.config`` with the weights of ``args.checkpoint``.
+    """Test the model of `args.config` with the weights of `args.checkpoint`.
 
     Args:
-        args: what ``tools/test.py`` parsed.
+        args: what `tools/test.py` parsed.
 
     Returns:
         The metrics, name to value.
@@ -85,10 +85,10 @@ def test(args: argparse.Namespace) -> dict:
 
 
 def train_config(args: argparse.Namespace) -> Config:
-    """Read the config and bring the options of ``tools/train.py`` into it.
+    """Read the config and bring the options of `tools/train.py` into it.
 
     Args:
-        args: what ``tools/train.py`` parsed.
+        args: what `tools/train.py` parsed.
 
     Returns:
         The config to build a runner from.
@@ -110,13 +110,13 @@ def train_config(args: argparse.Namespace) -> Config:
 
 
 def test_config(args: argparse.Namespace) -> Config:
-    """Read the config and bring the options of ``tools/test.py`` into it.
+    """Read the config and bring the options of `tools/test.py` into it.
 
     Args:
-        args: what ``tools/test.py`` parsed.
+        args: what `tools/test.py` parsed.
 
     Returns:
-        The config to build a runner from. It is named ``test_CONFIG``, so that the copy that a
+        The config to build a runner from. It is named `test_CONFIG`, so that the copy that a
         runner leaves in its work folder does not replace the one of the training.
 
     Raises:
@@ -137,9 +137,9 @@ def test_config(args: argparse.Namespace) -> Config:
 
 
 def _shared_config(args: argparse.Namespace) -> Config:
-    """Read the config, merge ``--cfg-options``, and settle work folder and launcher.
+    """Read the config, merge `--cfg-options`, and settle work folder and launcher.
 
-    The options of ``--cfg-options`` come first, so that the tools' own options find the config in
+    The options of `--cfg-options` come first, so that the tools' own options find the config in
     the shape in which its author wrote it.
     """
     if not osp.isfile(args.config):
@@ -147,6 +147,8 @@ def _shared_config(args: argparse.Namespace) -> Config:
     cfg = Config.fromfile(args.config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    settings.share_codec(cfg)
+    settings.allow_no_workers(cfg)
     stem = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', stem)
     cfg.launcher = args.launcher

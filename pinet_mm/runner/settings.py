@@ -10,11 +10,45 @@ from mmengine.device import get_device
 from .errors import RunError
 
 
+def share_codec(cfg: Config) -> None:
+    """Bring the config's top-level `codec` to the head and to the training pipeline.
+
+    Both hold copies of it, which MMEngine makes when it reads a config: without this, a setting
+    such as `--cfg-options codec.layout.parts=all` would reach neither, and a leaf that changes
+    `codec` would train with one codec and decode with another.
+    """
+    codec = cfg.get('codec')
+    if not isinstance(codec, dict):
+        return
+    for parent, key in _codec_places(cfg.get('train_dataloader')) + [(cfg.model.head, 'decoder')]:
+        if parent[key].get('type') == codec.type:
+            parent[key] = codec
+
+
+def _codec_places(node) -> list[tuple[dict, str]]:
+    """List where a pipeline, in whatever wrapper of datasets, holds its codec."""
+    if isinstance(node, dict):
+        found = [(node, 'encoder')] if isinstance(node.get('encoder'), dict) else []
+        return found + [place for value in node.values() for place in _codec_places(value)]
+    if isinstance(node, (list, tuple)):
+        return [place for value in node for place in _codec_places(value)]
+    return []
+
+
+def allow_no_workers(cfg: Config) -> None:
+    """Drop what torch refuses beside `num_workers=0`, so that one option sets that."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(name)
+        if loader and not loader.get('num_workers'):
+            loader.update(persistent_workers=False)
+            loader.pop('prefetch_factor', None)
+
+
 def use_gloo_without_cuda(cfg: Config) -> None:
     """Let a distributed run work on CPUs: gloo instead of nccl, and DDP without device numbers.
 
     Buffers are not broadcast and every parameter is expected to get a gradient, as in mmengine's
-    own default, unless the config's ``model_wrapper_cfg`` says otherwise.
+    own default, unless the config's `model_wrapper_cfg` says otherwise.
     """
     if cfg.launcher == 'none' or torch.cuda.is_available():
         return
@@ -60,10 +94,10 @@ def scale_learning_rate(cfg: Config) -> None:
 
 
 def enable_overlays(cfg: Config, args: argparse.Namespace, show: bool) -> None:
-    """Switch the config's visualization hook on if ``--show`` or ``--show-dir`` asks for it.
+    """Switch the config's visualization hook on if `--show` or `--show-dir` asks for it.
 
-    Testing writes to ``--show-dir``; during training MMPose hands the pictures of the validation
-    to the visualizer's backends (``vis_data`` in the work folder, TensorBoard).
+    Testing writes to `--show-dir`; during training MMPose hands the pictures of the validation
+    to the visualizer's backends (`vis_data` in the work folder, TensorBoard).
     """
     if not (show or args.show_dir):
         return
@@ -118,7 +152,7 @@ def require_suffix(option: str, path: str | None, suffixes: tuple) -> None:
 
 
 def keep_place_in_epoch(cfg: Config) -> None:
-    """Train with ``ResumableEpochLoop`` if checkpoints are saved inside epochs."""
+    """Train with `ResumableEpochLoop` if checkpoints are saved inside epochs."""
     checkpoints = cfg.get('default_hooks', {}).get('checkpoint', {})
     loop = cfg.get('train_cfg') or {}
     if loop.get('by_epoch') and not checkpoints.get('by_epoch', True):

@@ -18,8 +18,8 @@ class CPUAmpOptimWrapper(OptimWrapper):
 
     Args:
         dtype: 'bfloat16', the one type that needs no scaling; it is an argument so that one
-            setting, ``optim_wrapper.dtype``, serves this class and mmengine's ``AmpOptimWrapper``.
-        **kwargs: arguments of ``OptimWrapper``.
+            setting, `optim_wrapper.dtype`, serves this class and mmengine's `AmpOptimWrapper`.
+        **kwargs: arguments of `OptimWrapper`.
 
     Raises:
         ValueError: another dtype is asked for.
@@ -54,8 +54,9 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     """Train by epochs, and go on inside an epoch after a checkpoint that was saved inside it.
 
     mmengine's loop would run that epoch again from its first batch and count its iterations twice,
-    which moves every later step of an iteration-based schedule. The batches are the same ones as
-    before the interruption if the config fixes ``randomness.seed``.
+    which moves every later step of an iteration-based schedule. The order of the pictures is that
+    of the interrupted run if the config fixes `randomness.seed`; their augmentation is drawn anew.
+    Batches already seen are loaded and passed over.
     """
 
     def run_epoch(self) -> None:

@@ -23,9 +23,9 @@ def choose_start(cfg: Config, resume: str | None) -> None:
     """Settle which checkpoint training starts from, if any.
 
     Resuming goes on after the last checkpoint: after a whole epoch with the default checkpoint
-    hook; inside an epoch if the hook counts iterations (``by_epoch=False``), where the batches
-    of that epoch that were already seen are loaded and passed over (``ResumableEpochLoop``).
-    Without a checkpoint yet, ``--resume`` starts from the beginning, so that one command
+    hook; inside an epoch if the hook counts iterations (`by_epoch=False`), where the batches
+    of that epoch that were already seen are loaded and passed over (`ResumableEpochLoop`).
+    Without a checkpoint yet, `--resume` starts from the beginning, so that one command
     can be repeated until the training is complete.
     """
     if resume == 'auto':
@@ -53,7 +53,7 @@ def is_url(path: str) -> bool:
 
 
 def require_checkpoint(path: str) -> None:
-    """Check that a checkpoint exists; one that is named by a URL is left to ``fetch``.
+    """Check that a checkpoint exists; one that is named by a URL is left to `fetch`.
 
     Raises:
         RunError: it is a path that leads to no file.
@@ -112,10 +112,32 @@ def forget_pretrained(model: nn.Module) -> None:
         module.init_cfg = None
 
 
-class RequireAllWeightsHook(Hook):
-    """Refuse to test with a checkpoint that leaves weights of the model at random.
+def require_all_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
+    """Refuse a checkpoint that leaves weights of the model at random.
 
-    mmengine only warns of missing weights; the test then ends, much later, with an AP of 0.
+    mmengine only warns of missing weights; a test then ends, much later, with an AP of 0.
+
+    Args:
+        model: the model, in a wrapper or not.
+        checkpoint: what was read from the file.
+        path: path or URL of the checkpoint, for the message.
+
+    Raises:
+        RunError: the checkpoint lacks weights of the model.
+    """
+    model = model.module if is_model_wrapper(model) else model
+    wanted = [key for key in model.state_dict() if not key.endswith('num_batches_tracked')]
+    found = {key.removeprefix('module.') for key in checkpoint.get('state_dict', checkpoint)}
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        raise RunError(
+            f'the checkpoint {path} lacks {len(missing)} of the {len(wanted)} weights of '
+            f"the config's model, the first of them {missing[0]}: is it the checkpoint of "
+            'another config, or one that still has to be converted?')
+
+
+class RequireAllWeightsHook(Hook):
+    """Apply `require_all_weights` to the checkpoint that a runner loads.
 
     Args:
         path: path or URL of the checkpoint, for the message.
@@ -134,12 +156,4 @@ class RequireAllWeightsHook(Hook):
         Raises:
             RunError: the checkpoint lacks weights of the model.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        wanted = [key for key in model.state_dict() if not key.endswith('num_batches_tracked')]
-        found = {key.removeprefix('module.') for key in checkpoint.get('state_dict', checkpoint)}
-        missing = [key for key in wanted if key not in found]
-        if missing:
-            raise RunError(
-                f'the checkpoint {self.path} lacks {len(missing)} of the {len(wanted)} weights of '
-                f"the config's model, the first of them {missing[0]}: is it the checkpoint of "
-                'another config, or one that still has to be converted?')
+        require_all_weights(runner.model, checkpoint, self.path)
