@@ -25,9 +25,11 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .refinement import PoseRefinement
     from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
     from .transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
+    from .visualization import CrowdVisualizer
 
     __all__ = [
-        'CPUAmpOptimWrapper', 'MinKeypointsCocoDataset', 'PINet', 'PINetCodec', 'PINetHead',
-        'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler', 'RandomCropAffine',
-        'RandomInputFlip', 'ResumableEpochLoop', 'ValidHeatmapMask', 'fuse_poses'
+        'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
+        'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
+        'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ResumableEpochLoop',
+        'ValidHeatmapMask', 'fuse_poses'
     ]

@@ -4,8 +4,9 @@ import numpy as np
 import toys
 from mmengine.structures import InstanceData
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.structures import PoseDataSample
 
-from pinet_mm.visualization import PERSON_COLOURS, contact_sheet, draw_poses
+from pinet_mm.visualization import PERSON_COLOURS, CrowdVisualizer, contact_sheet, draw_poses
 
 META = parse_pose_metainfo(toys.five_metainfo())
 
@@ -62,3 +63,15 @@ def test_contact_sheet_keeps_shapes_and_fills_up_the_last_row():
     assert sheet.shape == (80, 80, 3)
     assert (sheet[:20, :40] == 10).all() and (sheet[:20, 40:] == 20).all()
     assert (sheet[40:60, :40] == 30).all() and not sheet[20:40].any() and not sheet[40:, 40:].any()
+
+
+def test_boxes_are_drawn_for_those_who_are_shown():
+    found = people((100, 100), (300, 300), scores=[0.9, 0.05])
+    found.bboxes = np.array([[60, 60, 140, 140], [250, 250, 340, 340]], dtype=np.float32)
+    visualizer = CrowdVisualizer()
+    visualizer.set_dataset_meta(META)
+    picture = np.zeros((400, 400, 3), np.uint8)
+    for instances, drawn in ((found, True), (found[1:], False), (found[:0], False)):
+        sample = PoseDataSample(pred_instances=instances)
+        result = visualizer.add_datasample('a', picture, sample, draw_gt=False, draw_bbox=True)
+        assert not result[200:, 200:].any() and result[60:141, 60].any() == drawn
