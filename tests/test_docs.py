@@ -156,7 +156,7 @@ def test_every_module_is_in_the_readmes_map():
 
 
 def test_the_example_of_own_keypoints_builds(tmp_path, monkeypatch):
-    code, = re.findall(r'```python\n(dataset_type.*?)```', README, flags=re.S)
+    code, = re.findall(r'```python\n(# besides.*?)```', README, flags=re.S)
     names = ['nose', 'left_ear', 'right_ear', 'neck', 'tail']
     swaps = ['', 'right_ear', 'left_ear', '', '']
     info = dict(

@@ -1,6 +1,5 @@
 # COCO: 17 keypoints, trained on train2017, evaluated on val2017.
-dataset_type = 'CocoDataset'
-data_root = 'data/coco/'
+_base_ = ['./data.py']
 
 # Parts and graph by keypoint name; names, mirror pairs and sigmas come from the metainfo.
 layout = dict(
@@ -17,75 +16,36 @@ layout = dict(
               ('right_shoulder', 'right_elbow'), ('right_elbow', 'right_wrist'),
               ('left_hip', 'left_knee'), ('left_knee', 'left_ankle'),
               ('right_hip', 'right_knee'), ('right_knee', 'right_ankle')])
-
 # One codec for the pipeline and the head; `convention` is the one switch of the method.
 codec = dict(
     type='PINetCodec',
-    input_size=(512, 512),
+    input_size=_base_.input_size,
     heatmap_size=(128, 128),
     sigma=2,
     radius=2,
     min_area=32**2,  # smaller persons (input pixels²) get no part centres
     layout=layout,
     convention='paper')
+train_pipeline = _base_.train_pipeline
+train_pipeline[3]['encoder'] = codec
 
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='RandomCropAffine', input_size=codec['input_size'], scale_factor=(0.75, 1.5),
-         scale_type='short', shift_factor=0.2, rotate_factor=30.),
-    dict(type='RandomInputFlip', direction='horizontal', prob=0.5),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='ValidHeatmapMask'),
-    dict(type='PackPoseInputs'),
-]
-# `flip_indices` and the three `input_*` keys map predictions back to the original picture.
-test_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='BottomupResize', input_size=codec['input_size'], size_factor=64,
-         resize_mode='expand'),
-    dict(type='PackPoseInputs',
-         meta_keys=('id', 'img_id', 'img_path', 'crowd_index', 'ori_shape', 'img_shape',
-                    'input_size', 'input_center', 'input_scale', 'flip_indices',
-                    'skeleton_links', 'raw_ann_info')),
-]
-
+data_root = 'data/coco/'
 train_dataloader = dict(
-    batch_size=20,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='MinKeypointsCocoDataset',
         min_keypoints=11,  # the recipe takes pictures with more than 10 labelled keypoints
         data_root=data_root,
-        data_mode='bottomup',
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017/'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type=dataset_type,
+        type='CocoDataset',
         data_root=data_root,
-        data_mode='bottomup',
         ann_file='annotations/person_keypoints_val2017.json',
-        data_prefix=dict(img='val2017/'),
-        test_mode=True,
-        pipeline=test_pipeline))
+        data_prefix=dict(img='val2017/')))
 test_dataloader = val_dataloader
 
-val_cfg = dict()
-test_cfg = dict()
-
-# MMPose's defaults would apply a second NMS and another score.
-val_evaluator = dict(
-    type='CocoMetric',
-    ann_file=data_root + 'annotations/person_keypoints_val2017.json',
-    iou_type='keypoints',
-    nms_mode='none',
-    score_mode='keypoint')
+val_evaluator = dict(iou_type='keypoints',
+                     ann_file=data_root + 'annotations/person_keypoints_val2017.json')
 test_evaluator = val_evaluator

@@ -1,7 +1,6 @@
 # CrowdPose: 14 keypoints, trained on trainval, evaluated on test (easy, medium, hard).
 # `min_area` stays 0: small persons keep their part centres.
-dataset_type = 'CrowdPoseDataset'
-data_root = 'data/crowdpose/'
+_base_ = ['./data.py']
 
 # Parts and graph by keypoint name; names, mirror pairs and sigmas come from the metainfo.
 layout = dict(
@@ -17,74 +16,34 @@ layout = dict(
               ('right_shoulder', 'right_elbow'), ('right_elbow', 'right_wrist'),
               ('left_hip', 'left_knee'), ('left_knee', 'left_ankle'),
               ('right_hip', 'right_knee'), ('right_knee', 'right_ankle')])
-
 # One codec for the pipeline and the head; `convention` is the one switch of the method.
 codec = dict(
     type='PINetCodec',
-    input_size=(512, 512),
+    input_size=_base_.input_size,
     heatmap_size=(128, 128),
     sigma=2,
     radius=2,
     layout=layout,
     convention='paper')
+train_pipeline = _base_.train_pipeline
+train_pipeline[3]['encoder'] = codec
 
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='RandomCropAffine', input_size=codec['input_size'], scale_factor=(0.75, 1.5),
-         scale_type='short', shift_factor=0.2, rotate_factor=30.),
-    dict(type='RandomInputFlip', direction='horizontal', prob=0.5),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='ValidHeatmapMask'),
-    dict(type='PackPoseInputs'),
-]
-# `flip_indices` and the three `input_*` keys map predictions back to the original picture.
-test_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='BottomupResize', input_size=codec['input_size'], size_factor=64,
-         resize_mode='expand'),
-    dict(type='PackPoseInputs',
-         meta_keys=('id', 'img_id', 'img_path', 'crowd_index', 'ori_shape', 'img_shape',
-                    'input_size', 'input_center', 'input_scale', 'flip_indices',
-                    'skeleton_links', 'raw_ann_info')),
-]
-
+data_root = 'data/crowdpose/'
 train_dataloader = dict(
-    batch_size=20,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
+        type='CrowdPoseDataset',
         data_root=data_root,
-        data_mode='bottomup',
         ann_file='annotations/mmpose_crowdpose_trainval.json',
         data_prefix=dict(img='images/'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type=dataset_type,
+        type='CrowdPoseDataset',
         data_root=data_root,
-        data_mode='bottomup',
         ann_file='annotations/mmpose_crowdpose_test.json',
-        data_prefix=dict(img='images/'),
-        test_mode=True,
-        pipeline=test_pipeline))
+        data_prefix=dict(img='images/')))
 test_dataloader = val_dataloader
 
-val_cfg = dict()
-test_cfg = dict()
-
-# MMPose's defaults would apply a second NMS and another score.
-val_evaluator = dict(
-    type='CocoMetric',
-    ann_file=data_root + 'annotations/mmpose_crowdpose_test.json',
-    iou_type='keypoints_crowd',
-    use_area=False,
-    nms_mode='none',
-    score_mode='keypoint')
+val_evaluator = dict(iou_type='keypoints_crowd', use_area=False,
+                     ann_file=data_root + 'annotations/mmpose_crowdpose_test.json')
 test_evaluator = val_evaluator

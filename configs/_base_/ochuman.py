@@ -1,90 +1,30 @@
-# OCHuman, protocol A: 17 keypoints, trained on OCHuman val, evaluated on OCHuman test.
-dataset_type = 'OCHumanDataset'
+# OCHuman, protocol A: COCO's keypoints, trained on OCHuman val, evaluated on OCHuman test.
+_base_ = ['./coco.py']
+
+layout = dict(_base_.layout, metainfo='configs/_base_/datasets/ochuman.py')
+codec = dict(_base_.codec, layout=layout)
+train_pipeline = _base_.train_pipeline
+train_pipeline[3]['encoder'] = codec
+
 data_root = 'data/ochuman/'
-
-# Parts and graph by keypoint name; names, mirror pairs and sigmas come from the metainfo.
-layout = dict(
-    metainfo='configs/_base_/datasets/ochuman.py',
-    parts=dict(
-        head=['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear'],
-        body=['left_shoulder', 'right_shoulder', 'left_hip', 'right_hip'],
-        leg=['left_hip', 'right_hip', 'left_knee', 'right_knee', 'left_ankle', 'right_ankle']),
-    skeleton=[('nose', 'left_eye'), ('nose', 'right_eye'), ('left_eye', 'right_eye'),
-              ('left_eye', 'left_ear'), ('right_eye', 'right_ear'),
-              ('left_shoulder', 'right_shoulder'), ('left_shoulder', 'left_hip'),
-              ('right_shoulder', 'right_hip'), ('left_hip', 'right_hip'),
-              ('left_shoulder', 'left_elbow'), ('left_elbow', 'left_wrist'),
-              ('right_shoulder', 'right_elbow'), ('right_elbow', 'right_wrist'),
-              ('left_hip', 'left_knee'), ('left_knee', 'left_ankle'),
-              ('right_hip', 'right_knee'), ('right_knee', 'right_ankle')])
-
-# One codec for the pipeline and the head; `convention` is the one switch of the method.
-codec = dict(
-    type='PINetCodec',
-    input_size=(512, 512),
-    heatmap_size=(128, 128),
-    sigma=2,
-    radius=2,
-    min_area=32**2,  # smaller persons (input pixels²) get no part centres
-    layout=layout,
-    convention='paper')
-
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='RandomCropAffine', input_size=codec['input_size'], scale_factor=(0.75, 1.5),
-         scale_type='short', shift_factor=0.2, rotate_factor=30.),
-    dict(type='RandomInputFlip', direction='horizontal', prob=0.5),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='ValidHeatmapMask'),
-    dict(type='PackPoseInputs'),
-]
-# `flip_indices` and the three `input_*` keys map predictions back to the original picture.
-test_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='BottomupResize', input_size=codec['input_size'], size_factor=64,
-         resize_mode='expand'),
-    dict(type='PackPoseInputs',
-         meta_keys=('id', 'img_id', 'img_path', 'crowd_index', 'ori_shape', 'img_shape',
-                    'input_size', 'input_center', 'input_scale', 'flip_indices',
-                    'skeleton_links', 'raw_ann_info')),
-]
-
 train_dataloader = dict(
     batch_size=10,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
+        _delete_=True,
+        type='OCHumanDataset',
         data_mode='bottomup',
+        data_root=data_root,
         ann_file='annotations/ochuman_coco_format_val_range_0.00_1.00.json',
         data_prefix=dict(img='images/'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type=dataset_type,
+        type='OCHumanDataset',
         data_root=data_root,
-        data_mode='bottomup',
         ann_file='annotations/ochuman_coco_format_test_range_0.00_1.00.json',
-        data_prefix=dict(img='images/'),
-        test_mode=True,
-        pipeline=test_pipeline))
+        data_prefix=dict(img='images/')))
 test_dataloader = val_dataloader
 
-val_cfg = dict()
-test_cfg = dict()
-
-# MMPose's defaults would apply a second NMS and another score.
 val_evaluator = dict(
-    type='CocoMetric',
-    ann_file=data_root + 'annotations/ochuman_coco_format_test_range_0.00_1.00.json',
-    iou_type='keypoints',
-    nms_mode='none',
-    score_mode='keypoint')
+    ann_file=data_root + 'annotations/ochuman_coco_format_test_range_0.00_1.00.json')
 test_evaluator = val_evaluator
