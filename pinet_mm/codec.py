@@ -12,13 +12,11 @@ from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import KEYPOINT_CODECS
 
+from .conventions import CONVENTIONS
 from .fusion import fuse_poses
 from .layouts import PartLayout
-from .proposals import find_peaks, read_offsets, score_keypoints
-from .targets import (claim_pixels, gaussian_heatmaps, inside_map, offset_maps,
-                      part_centres)
-
-CONVENTIONS = ('paper', )
+from .proposals import find_peaks, read_offsets
+from .targets import gaussian_heatmaps, inside_map, part_centres
 
 
 def build_layout(layout: Union[PartLayout, Mapping]) -> PartLayout:
@@ -56,10 +54,12 @@ class PINetCodec(BaseKeypointCodec):
         heatmap_size: (w, h) of the maps; the input size divided by a whole number, the stride.
         layout: see `build_layout`.
         sigma: σ of Eq. 1 in map pixels.
-        radius: r of Eq. 2, a squared distance in map pixels.
+        radius: r of Eq. 2, a squared distance in map pixels; under `'release'` half the side of
+            a square.
         background_weight: heatmap loss weight away from all persons.
         min_area: persons with a smaller area (input pixels²) get no part centres.
-        convention: `'paper'`.
+        convention: `'paper'`, or `'release'` to compute what the authors' release does. `rules`
+            holds what it says; the head and its modules read it there.
 
     Raises:
         ValueError: a size, number or name that a config can get wrong.
@@ -85,7 +85,8 @@ class PINetCodec(BaseKeypointCodec):
                  convention: str = 'paper'):
         super().__init__()
         if convention not in CONVENTIONS:
-            raise ValueError(f'convention must be one of {CONVENTIONS}; found {convention!r}')
+            raise ValueError(f'convention must be one of {tuple(CONVENTIONS)}; '
+                             f'found {convention!r}')
         if sigma <= 0 or radius < 0:
             raise ValueError(f'sigma must be above 0 and radius at least 0; found {sigma} and '
                              f'{radius}')
@@ -97,7 +98,7 @@ class PINetCodec(BaseKeypointCodec):
         self.layout = build_layout(layout)
         self.sigma, self.radius = sigma, radius
         self.background_weight, self.min_area = background_weight, min_area
-        self.convention = convention
+        self.convention, self.rules = convention, CONVENTIONS[convention]
 
     def encode(self,
                keypoints: np.ndarray,
@@ -121,16 +122,13 @@ class PINetCodec(BaseKeypointCodec):
         keypoints_hm, labelled, area = self._check(keypoints, keypoints_visible, area)
         centres_hm, defined = part_centres(keypoints_hm, labelled, self.layout.membership)
         present = labelled & inside_map(keypoints_hm, self.heatmap_size)
-        drawn = defined & inside_map(centres_hm, self.heatmap_size)
-        drawn &= (area >= self.min_area)[:, None]
+        drawn = defined & (area >= self.min_area)[:, None]
         heatmaps, heatmap_weights = gaussian_heatmaps(
             np.concatenate((keypoints_hm, centres_hm), axis=1),
-            np.concatenate((present, drawn), axis=1), self.heatmap_size, self.sigma,
-            self.background_weight)
-        pixels = claim_pixels(centres_hm, drawn, area, self.heatmap_size, self.radius)
-        offsets, offset_weights, areas = offset_maps(
-            pixels, keypoints_hm, present, area,
-            (self.layout.num_parts, *self.heatmap_size[::-1]))
+            np.concatenate((present, drawn & inside_map(centres_hm, self.heatmap_size)), axis=1),
+            self.heatmap_size, self.sigma, self.background_weight, self.rules.spread)
+        offsets, offset_weights, areas = self.rules.offset_targets(
+            centres_hm, drawn, keypoints_hm, present, area, self.heatmap_size, self.radius)
         return dict(heatmaps=heatmaps, heatmap_weights=heatmap_weights, offsets=offsets,
                     offset_weights=offset_weights, areas=areas)
 
@@ -151,8 +149,10 @@ class PINetCodec(BaseKeypointCodec):
         poses_hm = centres.xy_hm[:, :, None] - read_offsets(
             offsets, centres.xy_hm, self.layout.num_parts)
         fused = fuse_poses(
-            poses_hm, score_keypoints(score_maps, poses_hm, centres.scores),
-            torch.tensor(self.layout.sigmas), centres.scores, centres.valid)
+            poses_hm,
+            self.rules.score_keypoints(score_maps, poses_hm, centres.scores, self.stride),
+            torch.tensor(self.layout.sigmas), self.rules.pose_scores(centres.scores),
+            centres.valid)
         return (fused.keypoints[fused.kept].numpy() * self.stride,
                 fused.keypoint_scores[fused.kept].numpy())
 
@@ -165,6 +165,6 @@ class PINetCodec(BaseKeypointCodec):
             raise ValueError(f'area must hold one number for each of the {len(keypoints)} persons;'
                              f' found {area if area is None else len(area)}')
         labelled = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
-        # Annotated areas may be 0; a pixel² keeps 1/√S finite.
-        area = np.maximum(np.asarray(area, dtype=np.float64), 1)
+        # Annotated areas may be 0.
+        area = np.maximum(np.asarray(area, dtype=np.float64), self.rules.min_area)
         return keypoints.astype(np.float64) / self.stride, labelled > 0, area

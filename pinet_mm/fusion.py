@@ -141,7 +141,7 @@ class PoseFusion(nn.Module):
         # Sigmas belong to the dataset, not to what was learnt: they stay out of checkpoints.
         self.register_buffer('sigmas', torch.tensor(sigmas, dtype=torch.float32), persistent=False)
 
-    def forward(self, keypoints: Tensor, keypoint_scores: Tensor, pose_scores: Tensor,
+    def forward(self, keypoints: Tensor, keypoint_scores: Tensor, pose_scores: Optional[Tensor],
                 valid: Tensor, oks_thr: float, merge: bool = True) -> FusedPoses:
         """Fuse a batch of poses, see `fuse_poses`."""
         return fuse_poses(keypoints, keypoint_scores, self.sigmas.to(keypoints.dtype),

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from .flip import mirror_maps, mirror_points
 from .fusion import FusedPoses, PoseFusion
 from .layouts import PartLayout
-from .proposals import Centres, ProposalSampler, read_offsets, score_keypoints
+from .proposals import Centres, ProposalSampler, read_offsets
 from .refinement import PoseRefinement
 
 for _module in (PoseRefinement, ProposalSampler, PoseFusion):
@@ -96,7 +96,7 @@ class PINetHead(BaseHead):
 
     Args:
         in_channels: C of the feature map.
-        decoder: config of the `PINetCodec`; layout and stride are read from it.
+        decoder: config of the `PINetCodec`; layout, stride and convention are read from it.
         refinement: config of `PoseRefinement`, or None for a model without.
         sampler: config of `ProposalSampler`.
         heatmap_loss: config of a loss called as MMPose's `KeypointMSELoss`.
@@ -116,14 +116,15 @@ class PINetHead(BaseHead):
                  init_cfg: Optional[Mapping] = None):
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.001, bias=0))
         self.decoder = KEYPOINT_CODECS.build(decoder)
-        layout = self.layout
+        layout, rules = self.layout, self.decoder.rules
         self.score_branch = nn.Conv2d(in_channels, layout.num_keypoints, 1)
         self.part_branch = nn.Conv2d(in_channels, layout.num_parts, 1)
         self.offset_branch = nn.Conv2d(in_channels, layout.num_offset_channels, 1)
         self.refinement = None if refinement is None else MODELS.build(dict(
             refinement, in_channels=in_channels, num_keypoints=layout.num_keypoints,
-            skeleton=layout.skeleton))
-        self.sampler = MODELS.build(sampler or dict(type='ProposalSampler'))
+            skeleton=layout.skeleton, sample_features=rules.sample_features))
+        self.sampler = MODELS.build(dict(sampler or dict(type='ProposalSampler'),
+                                         training_rule=rules.training_centres))
         self.fusion = MODELS.build(dict(type='PoseFusion', sigmas=layout.sigmas))
         self.heatmap_loss = MODELS.build(
             heatmap_loss or dict(type='KeypointMSELoss', use_target_weight=True))
@@ -172,13 +173,13 @@ class PINetHead(BaseHead):
     def _refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
         # Proposals are inputs here: the offsets they come from learn by their own loss alone.
         centres = self.sampler.sample(targets.heatmaps[:, self.layout.num_keypoints:],
-                                      targets.areas)
+                                      getattr(targets, self.decoder.rules.sampling_targets))
         predicted, wanted, weights = (
             read_offsets(maps, centres.xy_hm, self.layout.num_parts)
             for maps in (offsets.detach(), targets.offsets, targets.offset_weights))
         poses_hm = centres.xy_hm[:, :, None] - predicted
         refined = predicted + self.refinement(features, poses_hm, centres.xy_hm, centres.valid)
-        omega = weights > 0
+        omega = (weights > 0) & centres.valid[:, :, None, None]
         return self.refine_loss(refined[omega], wanted[omega], weights[omega])
 
     def check_settings(self, test_cfg: Mapping) -> TestSettings:
@@ -218,9 +219,12 @@ class PINetHead(BaseHead):
                 (self.layout.num_keypoints, self.layout.num_parts), dim=1)
             centres = self.sampler.propose(part_maps, settings.max_per_part, settings.part_thr)
             poses_hm = self._propose_poses(features, offsets, centres, settings)
-            keypoint_scores = score_keypoints(score_maps, poses_hm, centres.scores)
+            rules = self.decoder.rules
+            keypoint_scores = rules.score_keypoints(score_maps, poses_hm, centres.scores,
+                                                    self.decoder.stride)
             scale = self._image_per_map(batch_data_samples, poses_hm)
-            fused = self.fusion(poses_hm * scale, keypoint_scores, centres.scores, centres.valid,
+            fused = self.fusion(poses_hm * scale, keypoint_scores,
+                                rules.pose_scores(centres.scores), centres.valid,
                                 settings.oks_thr, settings.use_fusion)
             fused = fused._replace(keypoints=fused.keypoints / scale * self.decoder.stride)
         instances = self._to_instances(fused, proposals_per_part=(
@@ -271,13 +275,17 @@ class PINetHead(BaseHead):
     def _to_instances(self, fused: FusedPoses, proposals_per_part: int) -> List[InstanceData]:
         """Pack fused poses as MMPose expects them: numpy arrays in network-input pixels.
 
-        Each picture's N persons get `keypoints` (N, K, 2), `keypoint_scores` (N, K) clamped to
-        [0, 1], `bboxes` (N, 4; x1, y1, x2, y2 around the keypoints), `bbox_scores` (N,) the score
-        of the fused pose, and `keypoint_parts` (N, K) the index of the part whose proposal won.
+        Each picture's N persons get `keypoints` (N, K, 2), `keypoint_scores` (N, K; clamped to
+        [0, 1] in the paper's convention), `bboxes` (N, 4; x1, y1, x2, y2 around the keypoints),
+        `bbox_scores` (N,) the score of the fused pose, and `keypoint_parts` (N, K) the index of
+        the part whose proposal won.
         """
         boxes = torch.cat((fused.keypoints.amin(dim=2), fused.keypoints.amax(dim=2)), dim=-1)
-        arrays = dict(keypoints=fused.keypoints, keypoint_scores=fused.keypoint_scores.clamp(0, 1),
-                      bboxes=boxes, bbox_scores=fused.scores,
+        scores = fused.keypoint_scores
+        if self.decoder.rules.clamp_scores:
+            scores = scores.clamp(0, 1)
+        arrays = dict(keypoints=fused.keypoints, keypoint_scores=scores, bboxes=boxes,
+                      bbox_scores=fused.scores,
                       keypoint_parts=fused.sources // proposals_per_part)
         arrays = {name: values.detach().cpu().numpy() for name, values in arrays.items()}
         return [InstanceData(**{name: values[i][kept] for name, values in arrays.items()})

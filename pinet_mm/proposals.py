@@ -6,7 +6,7 @@ H×W map, T = M·t proposals a picture, ordered by part. Everything goes through
 a picture lacks of t proposals a part is filled up and marked invalid.
 """
 
-from typing import NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 import torch
 import torch.nn.functional as F
@@ -108,13 +108,15 @@ def sample_bilinear(maps: Tensor, points_hm: Tensor) -> Tensor:
     return values[..., 0].transpose(1, 2).reshape(*points_hm.shape[:-1], maps.shape[1])
 
 
-def score_keypoints(score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor) -> Tensor:
+def score_keypoints(score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor,
+                    stride: Optional[int] = None) -> Tensor:
     """Score every keypoint as r · H_k[P_k] (Algorithm 1): (B, T, K).
 
     Args:
         score_maps: (B, K, H, W) the keypoint score maps H.
         poses_hm: (B, T, K, 2); keypoints outside [0, W-1] × [0, H-1] score 0.
         pose_scores: (B, T) the part-centre score r of each pose.
+        stride: not used; the release's rule needs it.
     """
     h, w = score_maps.shape[-2:]
     last = poses_hm.new_tensor((w - 1, h - 1))
@@ -131,18 +133,20 @@ class ProposalSampler(nn.Module):
 
     Args:
         max_train_per_part: pixels a part and picture that train the refinement.
+        training_rule: chooses them, called as `training_centres`; the head hands over that of
+            its convention.
     """
 
-    def __init__(self, max_train_per_part: int = 40):
+    def __init__(self, max_train_per_part: int = 40, training_rule: Callable = training_centres):
         super().__init__()
         if max_train_per_part < 1:
             raise ValueError('max_train_per_part must be at least 1; found '
                              f'{max_train_per_part}')
-        self.max_train_per_part = max_train_per_part
+        self.max_train_per_part, self.training_rule = max_train_per_part, training_rule
 
     def sample(self, part_heatmaps: Tensor, areas: Tensor) -> Centres:
-        """Sample training centres, see `training_centres`."""
-        return training_centres(part_heatmaps, areas, self.max_train_per_part)
+        """Sample training centres by the training rule, see `training_centres`."""
+        return self.training_rule(part_heatmaps, areas, self.max_train_per_part)
 
     def propose(self, part_maps: Tensor, max_per_part: int, part_thr: float) -> Centres:
         """Find the peaks of predicted part maps, see `find_peaks`."""

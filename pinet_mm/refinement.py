@@ -5,7 +5,7 @@ Coordinates are map pixels (`_hm`).
 """
 
 import math
-from typing import Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -61,11 +61,15 @@ class PoseRefinement(nn.Module):
         num_keypoints: K.
         skeleton: edges that the learnable adjacency starts from.
         num_layers: residual blocks L; the paper takes 2 on COCO, 3 on CrowdPose and OCHuman.
+        sample_features: reads features at keypoints, called as `sample_bilinear`; the head hands
+            over that of its convention.
     """
 
     def __init__(self, in_channels: int, num_keypoints: int,
-                 skeleton: Sequence[Tuple[int, int]], num_layers: int = 3):
+                 skeleton: Sequence[Tuple[int, int]], num_layers: int = 3,
+                 sample_features: Callable = sample_bilinear):
         super().__init__()
+        self.sample_features = sample_features
         self.adjacency = nn.Parameter(normalised_adjacency(num_keypoints, skeleton))
         self.stem = GraphConv(in_channels)
         self.blocks = nn.ModuleList(GraphResidualBlock(in_channels) for _ in range(num_layers))
@@ -94,7 +98,7 @@ class PoseRefinement(nn.Module):
         # 0), as distributed training requires.
         if int(valid.sum()) < (2 if self.training else 1):
             return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
-        nodes = sample_bilinear(features, poses_hm)[valid]
+        nodes = self.sample_features(features, poses_hm)[valid]
         centre = sample_pixels(features, centres_hm)[valid]
         return refining.masked_scatter(valid[..., None, None], self.refine_nodes(nodes, centre))
 

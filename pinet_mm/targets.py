@@ -45,7 +45,8 @@ def inside_map(points_hm: np.ndarray, map_size: Tuple[int, int]) -> np.ndarray:
 
 
 def gaussian_heatmaps(points_hm: np.ndarray, drawn: np.ndarray, map_size: Tuple[int, int],
-                      sigma: float, background_weight: float) -> Tuple[np.ndarray, np.ndarray]:
+                      sigma: float, background_weight: float,
+                      spread: float = 1) -> Tuple[np.ndarray, np.ndarray]:
     """Draw Eq. 1, exp(-d² / σ²), for every point; where persons overlap the larger value stays.
 
     A Gaussian is written in the square window floor(x - 3σ - 1) to ceil(x + 3σ + 2), the end
@@ -55,6 +56,9 @@ def gaussian_heatmaps(points_hm: np.ndarray, drawn: np.ndarray, map_size: Tuple[
         points_hm: (N, J, 2), J = channels.
         drawn: (N, J) boolean; other points leave no trace.
         map_size: (w, h).
+        sigma: σ, map pixels.
+        background_weight: loss weight away from all points.
+        spread: what σ² is multiplied by in the Gaussian, 1 in the paper; the window stays.
 
     Returns:
         Heatmaps and loss weights, both (J, H, W) float32.
@@ -64,7 +68,7 @@ def gaussian_heatmaps(points_hm: np.ndarray, drawn: np.ndarray, map_size: Tuple[
     weights = np.full((num_channels, h, w), background_weight, dtype=np.float32)
     channel = np.nonzero(drawn)[1]
     (xs, gauss_x, use_x), (ys, gauss_y, use_y) = (
-        _window(centre, size, sigma) for centre, size in zip(points_hm[drawn].T, (w, h)))
+        _window(centre, size, sigma, spread) for centre, size in zip(points_hm[drawn].T, (w, h)))
     use = use_y[:, :, None] & use_x[:, None]
     cells = ((channel[:, None] * h + ys)[:, :, None] * w + xs[:, None])[use]
     values = (gauss_y[:, :, None] * gauss_x[:, None])[use].astype(np.float32)
@@ -73,11 +77,11 @@ def gaussian_heatmaps(points_hm: np.ndarray, drawn: np.ndarray, map_size: Tuple[
     return heatmaps, weights
 
 
-def _window(centre: np.ndarray, size: int, sigma: float):
+def _window(centre: np.ndarray, size: int, sigma: float, spread: float):
     # One axis of the window: positions, Gaussian factor and validity, each (points, window).
     first, end = np.floor(centre - 3 * sigma - 1), np.ceil(centre + 3 * sigma + 2)
     position = first[:, None] + np.arange(int(np.ceil(6 * sigma + 3)) + 1)
-    gauss = np.exp(-((position - centre[:, None]) / sigma)**2)
+    gauss = np.exp(-((position - centre[:, None]) / sigma)**2 / spread)
     use = (position >= 0) & (position < np.minimum(end, size)[:, None])
     return position.astype(np.int64), gauss, use
 
@@ -144,3 +148,26 @@ def offset_maps(pixels: ClaimedPixels, keypoints_hm: np.ndarray, present: np.nda
     weights[part, :, :, y, x] = use / np.sqrt(areas_in[person])[:, None, None]
     areas[part, y, x] = areas_in[person]
     return offsets.reshape(-1, h, w), weights.reshape(-1, h, w), areas
+
+
+def disc_offsets(centres_hm: np.ndarray, drawn: np.ndarray, keypoints_hm: np.ndarray,
+                 present: np.ndarray, areas_in: np.ndarray, map_size: Tuple[int, int],
+                 radius: float) -> Tuple[np.ndarray, ...]:
+    """Claim pixels and write their offsets: `claim_pixels`, then `offset_maps`.
+
+    Args:
+        centres_hm: (N, M, 2).
+        drawn: (N, M) boolean; other centres claim nothing, nor do those outside the map.
+        keypoints_hm: (N, K, 2).
+        present: (N, K) boolean: labelled and inside the map; others get weight 0.
+        areas_in: (N,) positive, input pixels².
+        map_size: (w, h).
+        radius: r, a squared distance in map pixels.
+
+    Returns:
+        offsets (M·2K, H, W), weights (M·2K, H, W), areas (M, H, W), all float32.
+    """
+    drawn = drawn & inside_map(centres_hm, map_size)
+    pixels = claim_pixels(centres_hm, drawn, areas_in, map_size, radius)
+    return offset_maps(pixels, keypoints_hm, present, areas_in,
+                       (drawn.shape[1], *map_size[::-1]))

@@ -1,0 +1,158 @@
+"""What the authors' release computes where it differs from the supplement.
+
+Each function stands beside one of `targets` or `proposals` with the same arguments and results;
+`conventions` says which of the two is used. Coordinates are map pixels (`_hm`, pixel centres at
+integers, (x, y) last), areas input pixels² (`_in`). Shape shorthand: N persons, K keypoints, M
+parts, B pictures, C channels, H×W map, T proposals a picture.
+"""
+
+from typing import Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .proposals import Centres, sample_pixels
+
+
+def square_offsets(centres_hm: np.ndarray, drawn: np.ndarray, keypoints_hm: np.ndarray,
+                   present: np.ndarray, areas_in: np.ndarray, map_size: Tuple[int, int],
+                   radius: float) -> Tuple[np.ndarray, ...]:
+    """Write offsets, their weights 1/√S and areas in the square [c - r, c + r) around a centre.
+
+    c is the centre truncated towards 0, so a centre in (-1, 0) counts as pixel 0. Persons who
+    claim one pixel settle it keypoint by keypoint, see `_overwritten`. What a person may write
+    depends on all persons before, hence a loop over persons; a person's parts, keypoints and
+    pixels are one array.
+
+    Args:
+        centres_hm: (N, M, 2).
+        drawn: (N, M) boolean; other centres claim nothing.
+        keypoints_hm: (N, K, 2).
+        present: (N, K) boolean: labelled and inside the map; others get weight 0.
+        areas_in: (N,) positive, float64.
+        map_size: (w, h).
+        radius: r, whole map pixels, half the side of the square.
+
+    Returns:
+        offsets (M·2K, H, W), weights (M·2K, H, W), areas (M, H, W; of the last who wrote), all
+        float32. Channel order: part, keypoint, then x, y.
+    """
+    (w, h), (num_parts, k), r = map_size, (drawn.shape[1], keypoints_hm.shape[1]), int(radius)
+    # Pixels first, so that a square of pixels is a view; a margin takes what hangs over the map.
+    offsets = np.zeros((num_parts, h + 2 * r, w + 2 * r, k, 2), dtype=np.float32)
+    weights = np.zeros(offsets.shape[:-1], dtype=np.float32)
+    memory = np.zeros(offsets.shape[:3], dtype=np.float32)
+    corners = np.trunc(centres_hm).astype(np.int64) - r
+    drawn = drawn & ((corners >= -r) & (corners < np.array(map_size) - r)).all(axis=-1)
+    step = np.arange(2 * r)
+    for n in np.nonzero(drawn.any(axis=1))[0]:
+        part = np.nonzero(drawn[n])[0]
+        x = corners[n, part, 0][:, None, None] + step
+        y = corners[n, part, 1][:, None, None] + step[:, None]
+        at = part[:, None, None], y + r, x + r
+        stored, held = offsets[at], weights[at]
+        write = _overwritten((stored != 0).any(axis=-1), present[n], memory[at], areas_in[n])
+        position = np.stack(np.broadcast_arrays(x, y), axis=-1)[..., None, :]
+        offsets[at] = np.where(write[..., None], position - keypoints_hm[n], stored)
+        weights[at] = np.where(write, 1 / np.sqrt(areas_in[n]), held)
+        memory[at] = np.where(write.any(axis=-1), areas_in[n], memory[at])
+    inner = np.s_[:, r:r + h, r:r + w]
+    offsets = offsets[inner].transpose(0, 3, 4, 1, 2).reshape(-1, h, w)
+    weights = weights[inner].transpose(0, 3, 1, 2).repeat(2, axis=1).reshape(-1, h, w)
+    return np.ascontiguousarray(offsets), weights, memory[inner].copy()
+
+
+def _overwritten(stored: np.ndarray, present: np.ndarray, memory: np.ndarray,
+                 area_in: float) -> np.ndarray:
+    """Tell which keypoints a person writes at a pixel.
+
+    The rule of one keypoint: what is stored stays if it is not exactly (0, 0) and the memory, the
+    float32 area of whoever last wrote any keypoint of this part here, is below the person's
+    float64 area. The person's first write changes the memory that its later keypoints meet.
+
+    Args:
+        stored: (..., K) boolean, an offset other than (0, 0) is stored.
+        present: (K,) boolean.
+        memory: (...) float32 area memory before this person.
+        area_in: the person's area.
+    """
+    # numpy would compare a float32 array with a number in float32.
+    smaller_before = memory.astype(np.float64)[..., None] < area_in
+    smaller_after = np.float64(np.float32(area_in)) < area_in
+    first = present & ~(stored & smaller_before)
+    began = np.logical_or.accumulate(first, axis=-1)
+    began = np.concatenate((np.zeros_like(began[..., :1]), began[..., :-1]), axis=-1)
+    return np.where(began, present & ~(stored & smaller_after), first)
+
+
+def training_centres(part_heatmaps: Tensor, offset_weights: Tensor, max_per_part: int) -> Centres:
+    """Take the pixels with the largest P*/√S, of every part as many as all pictures have.
+
+    A part for which some picture has none gets `max_per_part` pixels in every picture, whatever
+    they hold.
+
+    Args:
+        part_heatmaps: (B, M, H, W) target part-centre maps P*.
+        offset_weights: (B, M·2K, H, W) 1/√S where offsets have a target.
+        max_per_part: the most pixels of a part that are taken.
+    """
+    b, m, h, w = part_heatmaps.shape
+    heat = part_heatmaps.flatten(2)
+    rank = heat * offset_weights.view(b, m, -1, h * w).amax(dim=2)
+    most = min(max_per_part, h * w)
+    counts = [min(count or most, most) for count in (rank > 0).sum(-1).amin(0).tolist()]
+    # Which of equal pixels topk takes depends on how many it is asked for.
+    picks = [rank[:, part].topk(count).indices for part, count in enumerate(counts)]
+    index = torch.stack([F.pad(pick, (0, most - pick.shape[1])) for pick in picks], dim=1)
+    valid = torch.arange(most, device=rank.device) < rank.new_tensor(counts)[:, None]
+    scores = heat.gather(2, index) * valid
+    y = torch.div(index, w, rounding_mode='floor').flatten(1)
+    return Centres(torch.stack((index.flatten(1) - y * w, y), dim=-1), scores.flatten(1),
+                   valid.flatten().expand(b, -1))
+
+
+def sample_stretched(maps: Tensor, points_hm: Tensor) -> Tensor:
+    """Read maps (B, C, H, W) at (B, ..., 2) map pixels, up to half a pixel aside: (B, ..., C).
+
+    The points are scaled as for grid_sample's aligned corners, the maps read without: x means
+    the pixel x·W/(W-1) - 1/2, right only in the middle. Outside counts as 0.
+    """
+    size = points_hm.new_tensor((maps.shape[-1], maps.shape[-2]))
+    grid = points_hm / ((size - 1) / 2) - 1
+    values = F.grid_sample(maps, grid.flatten(1, -2)[:, :, None], align_corners=False)
+    return values[..., 0].transpose(1, 2).reshape(*points_hm.shape[:-1], maps.shape[1])
+
+
+def score_keypoints(score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor,
+                    stride: int) -> Tensor:
+    """Score every keypoint as r · H_k[P_k], H_k being read as from a map enlarged to the input.
+
+    On the enlarged map the integer part of a coordinate, truncated towards 0, and the next pixel
+    must exist. In map pixels, with q = 1 / stride: a keypoint scores for -q < x < W - q; above
+    W-1 it reads the last pixel, below 0 it extrapolates from the first two.
+
+    Args:
+        score_maps: (B, K, H, W) the keypoint score maps H.
+        poses_hm: (B, T, K, 2).
+        pose_scores: (B, T) the part-centre score r of each pose.
+        stride: input pixels a map pixel.
+
+    Returns:
+        (B, T, K).
+    """
+    b, k, h, w = score_maps.shape
+    size = poses_hm.new_tensor((w, h))
+    scores = ((poses_hm > -1 / stride) & (poses_hm < size - 1 / stride)).all(dim=-1)
+    points = torch.minimum(poses_hm, size - 1).transpose(1, 2).reshape(b * k, -1, 2)
+    # The first of the two pixels on each axis, also for points that the line above rules out.
+    low = torch.minimum(points.floor().clamp(min=0), (size - 2).clamp(min=0)).long()
+    high = torch.minimum(low + 1, size.long() - 1)
+    maps = score_maps.reshape(b * k, 1, h, w)
+    (x, y), (x0, y0), (x1, y1) = (pixels.unbind(-1) for pixels in (points - low, low, high))
+    top, bottom = (
+        (1 - x) * sample_pixels(maps, torch.stack((x0, row), dim=-1))[..., 0]
+        + x * sample_pixels(maps, torch.stack((x1, row), dim=-1))[..., 0] for row in (y0, y1))
+    values = ((1 - y) * top + y * bottom).view(b, k, -1).transpose(1, 2)
+    return torch.where(scores, pose_scores[..., None] * values, 0)
