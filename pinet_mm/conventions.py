@@ -25,8 +25,8 @@ class Convention:
         training_centres: chooses what trains the refinement.
         sample_features: reads features at keypoints, called as `proposals.sample_bilinear`.
         score_keypoints: scores keypoints, called as `proposals.score_keypoints` with the stride.
-        order_by_keypoints: fusion takes poses by their mean keypoint score, else by the score of
-            the part centre.
+        order_by_keypoints: fusion takes poses by `fusion.order_by_keypoints`, else by the score
+            of the part centre.
         clamp_scores: keypoint scores are clamped to [0, 1] at the very end.
     """
 
@@ -41,7 +41,7 @@ class Convention:
     clamp_scores: bool
 
     def pose_scores(self, centre_scores: Tensor) -> Optional[Tensor]:
-        """Choose the scores that order the poses for `fuse_poses`; None is the mean keypoint."""
+        """Choose what orders the poses in `fuse_poses`: None is by keypoints."""
         return None if self.order_by_keypoints else centre_scores
 
 

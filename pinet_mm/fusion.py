@@ -82,6 +82,17 @@ def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
     return torch.where(valid, owner, -1)
 
 
+def order_by_keypoints(keypoint_scores: Tensor, valid: Tensor) -> Tensor:
+    """Order poses by their mean keypoint score, of equal ones the last first: (..., T) indices.
+
+    Args:
+        keypoint_scores: (..., T, K).
+        valid: (..., T) boolean; other poses come last.
+    """
+    scores = keypoint_scores.mean(dim=-1).masked_fill(~valid, -torch.inf)
+    return scores.argsort(dim=-1, stable=True).flip(-1)
+
+
 def fuse_poses(keypoints: Tensor,
                keypoint_scores: Tensor,
                sigmas: Tensor,
@@ -95,7 +106,8 @@ def fuse_poses(keypoints: Tensor,
         keypoints: (..., T, K, 2).
         keypoint_scores: (..., T, K), r · H_k[P_k] in PINet.
         sigmas: (K,) OKS sigmas.
-        pose_scores: (..., T) decides the order; by default the mean keypoint score.
+        pose_scores: (..., T) decides the order, of equal ones the first comes first; by default
+            the release's order, see `order_by_keypoints`.
         valid: (..., T) boolean, by default all.
         oks_thr: poses whose OKS is above it belong together.
         merge: take from the group the keypoint with the highest score (of equal ones that of
@@ -105,12 +117,13 @@ def fuse_poses(keypoints: Tensor,
         Poses from best to worst by `pose_scores`; rows that were taken or invalid have
         `kept == False`.
     """
-    if pose_scores is None:
-        pose_scores = keypoint_scores.mean(dim=-1)
     if valid is None:
-        valid = torch.ones_like(pose_scores, dtype=torch.bool)
-    order = pose_scores.masked_fill(~valid, -torch.inf).argsort(
-        dim=-1, descending=True, stable=True)
+        valid = torch.ones(keypoint_scores.shape[:-1], dtype=torch.bool, device=keypoints.device)
+    if pose_scores is None:
+        order = order_by_keypoints(keypoint_scores, valid)
+    else:
+        order = pose_scores.masked_fill(~valid, -torch.inf).argsort(
+            dim=-1, descending=True, stable=True)
     valid = valid.gather(-1, order)
     keypoints = keypoints.gather(-3, order[..., None, None].expand(keypoints.shape))
     keypoint_scores = keypoint_scores.gather(-2, order[..., None].expand(keypoint_scores.shape))
