@@ -24,11 +24,11 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .proposals import ProposalSampler
     from .refinement import PoseRefinement
     from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
-    from .transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
+    from .transforms import BoxArea, RandomCropAffine, RandomInputFlip, ValidHeatmapMask
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
+        'BoxArea', 'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
         'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
         'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ResumableEpochLoop',
         'ValidHeatmapMask', 'fuse_poses'

@@ -119,6 +119,32 @@ def test_evaluation_neither_suppresses_nor_rescores(leaf):
         assert evaluator.ann_file == loader.dataset.data_root + loader.dataset.ann_file
 
 
+@every_leaf
+def test_convention(leaf):
+    cfg = load(leaf)
+    release = leaf.stem.endswith('_release')
+    assert cfg.codec.convention == ('release' if release else 'paper')
+    steps = [step['type'] for step in cfg.train_pipeline]
+    assert steps[:3] == ['LoadImage'] + ['BoxArea'] * release + [
+        'RandomCropAffine', 'RandomInputFlip'][:2 - release]
+    flip = transforms(cfg.train_dataloader.dataset.pipeline)['RandomInputFlip']
+    assert flip.get('keypoint_stride', 1) == (codec_of(leaf).stride if release else 1)
+
+
+def test_release_configs_are_their_siblings_but_for_the_training_pipeline():
+    names = [leaf for leaf in LEAVES if leaf.stem.endswith('_release')]
+    assert len(names) == 3
+    for leaf in names:
+        release = load(leaf).to_dict()
+        paper = load(leaf.with_stem(leaf.stem.removesuffix('_release'))).to_dict()
+        for cfg in (release, paper):
+            cfg['codec'].pop('convention')
+            cfg['model']['head']['decoder'].pop('convention')
+            cfg.pop('train_pipeline')
+            cfg['train_dataloader']['dataset'].pop('pipeline')
+        assert release == paper
+
+
 # --- numbers of the method and the recipes -------------------------------------------------------
 
 

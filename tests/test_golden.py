@@ -58,10 +58,10 @@ def close(found, wanted, name, atol, rtol=0):
 
 def make_codec(dataset, size):
     """Build the codec of a dataset's config for inputs of (w, h), under the release's rules."""
-    codec = Config.fromfile(f'configs/pinet_hrnet_{dataset}.py').codec
+    codec = Config.fromfile(f'configs/pinet_hrnet_{dataset}_release.py').codec
+    assert codec.convention == 'release'
     assert codec.get('min_area', 0) == (NO_BODY if dataset == 'coco' else 0)
-    codec.update(input_size=size, convention='release',
-                 heatmap_size=tuple(side // STRIDE for side in size))
+    codec.update(input_size=size, heatmap_size=tuple(side // STRIDE for side in size))
     return codec
 
 
@@ -76,7 +76,7 @@ def release_model(folder, dataset, test_cfg=None):
 @lru_cache(maxsize=4)
 def _release_model(folder, dataset):
     arrays = load(folder, 'network', dataset)
-    config = Config.fromfile(f'configs/pinet_hrnet_{dataset}.py').model
+    config = Config.fromfile(f'configs/pinet_hrnet_{dataset}_release.py').model
     widths = arrays['num_channels'].tolist()
     for stage in (2, 3, 4):
         config.backbone.extra[f'stage{stage}'].num_channels = widths[:stage]

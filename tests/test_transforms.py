@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 from scipy.stats import kstest
 from toys import FIVE_FLIPS, codec_config
 
-from pinet_mm import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
+from pinet_mm import BoxArea, RandomCropAffine, RandomInputFlip, ValidHeatmapMask
 
 CROP = dict(input_size=(128, 128), scale_factor=(0.75, 1.5), scale_type='short', shift_factor=0.2,
             rotate_factor=30.)
@@ -135,6 +135,39 @@ def test_flip_of_a_wide_input_takes_the_keypoints_along():
     np.testing.assert_array_equal(results['keypoints'], [[[90, 20], [25, 10]]])
     np.testing.assert_array_equal(results['keypoints_visible'], [[0, 1]])
     assert results['input_size'] == (96, 32)
+
+
+def test_flip_as_the_release_does():
+    keypoints = np.array([[[70., 10.], [5., 20.]]], dtype=np.float32)
+    results = dict(img=np.zeros((32, 96, 3), np.uint8), img_shape=(32, 96), input_size=(96, 32),
+                   keypoints=keypoints, keypoints_visible=np.ones((1, 2)), flip_indices=[0, 1])
+    flipped = RandomInputFlip(prob=1., keypoint_stride=4)(dict(results))['keypoints']
+    # On the map x / 4 goes to 24 - 1 - x / 4.
+    np.testing.assert_array_equal(flipped / 4, [[[23 - 17.5, 2.5], [23 - 1.25, 5]]])
+    assert flipped.dtype == np.float32
+    kept = RandomInputFlip(prob=0., keypoint_stride=4)(dict(results))['keypoints']
+    np.testing.assert_array_equal(kept, keypoints)
+    with pytest.raises(ValueError, match='keypoint_stride must be at least 1; found 0'):
+        RandomInputFlip(prob=1., keypoint_stride=0)
+
+
+# --- BoxArea -------------------------------------------------------------------------------------
+
+
+def test_areas_of_the_annotated_boxes_follow_the_crop():
+    annotations = [dict(bbox=[-5, 3, 30.1, 20.3]), dict(bbox=[0, 0, 7, 5])]
+    results = BoxArea()(crop_results((60, 80), np.full((2, 5, 2), 20.), raw_ann_info=annotations,
+                                     area=np.ones(2, np.float32)))
+    assert results['area'].dtype == np.float64
+    np.testing.assert_array_equal(results['area'], [30.1 * 20.3, 35])
+    results = RandomCropAffine(**dict(CROP, scale_factor=(1., 1.)))(results)
+    # The crop's side is the picture's short side.
+    np.testing.assert_allclose(results['area'], np.array([30.1 * 20.3, 35]) * (128 / 60)**2,
+                               rtol=1e-5)
+
+
+def test_nobody_has_no_area():
+    assert BoxArea()(dict(raw_ann_info=[]))['area'].shape == (0, )
 
 
 # --- ValidHeatmapMask ----------------------------------------------------------------------------
