@@ -24,12 +24,13 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .proposals import ProposalSampler
     from .refinement import PoseRefinement
     from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
-    from .transforms import BoxArea, RandomCropAffine, RandomInputFlip, ValidHeatmapMask
+    from .transforms import (BoxArea, RandomCropAffine, RandomInputFlip, ValidHeatmapMask,
+                             WholeCentreResize)
     from .visualization import CrowdVisualizer
 
     __all__ = [
         'BoxArea', 'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
         'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
         'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ResumableEpochLoop',
-        'ValidHeatmapMask', 'fuse_poses'
+        'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses'
     ]

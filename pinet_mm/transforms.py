@@ -2,12 +2,14 @@
 
 from typing import Dict, Optional, Sequence, Tuple
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms.bottomup_transforms import (BottomupGetHeatmapMask,
-                                                            BottomupRandomAffine)
+                                                            BottomupRandomAffine, BottomupResize)
 from mmpose.datasets.transforms.common_transforms import RandomFlip
 from mmpose.registry import TRANSFORMS
+from mmpose.structures.bbox import get_warp_matrix
 from pycocotools import mask as coco_mask
 
 
@@ -84,6 +86,29 @@ class BoxArea(BaseTransform):
         boxes = np.array([annotation['bbox'] for annotation in results['raw_ann_info']],
                          dtype=np.float64).reshape(-1, 4)
         return dict(results, area=boxes[:, 2] * boxes[:, 3])
+
+
+@TRANSFORMS.register_module()
+class WholeCentreResize(BottomupResize):
+    """Resize as `BottomupResize` with `resize_mode='expand'`, about a whole pixel, as the release.
+
+    The picture's middle, (w / 2, h / 2), is rounded, halves upwards: of a side of odd length the
+    picture moves by half a pixel. Takes `input_size` and `size_factor`.
+    """
+
+    def __init__(self, input_size: Tuple[int, int], size_factor: int = 64):
+        super().__init__(input_size, size_factor=size_factor, resize_mode='expand')
+
+    def transform(self, results: Dict) -> Dict:
+        """Resize `img`; add `input_size`, `input_center`, `input_scale`."""
+        side = np.array(results['img_shape'][1::-1])
+        actual, padded = self._get_input_size(side, self.input_size)
+        center = np.floor(side / 2 + 0.5)
+        scale = side * padded / np.array(actual)
+        warp = get_warp_matrix(center, scale, 0, padded)
+        img = cv2.warpAffine(results['img'], warp, padded, flags=cv2.INTER_LINEAR)
+        return dict(results, img=img, img_shape=padded[::-1], input_size=padded,
+                    input_center=center, input_scale=scale, aug_scale=None)
 
 
 @TRANSFORMS.register_module()

@@ -93,8 +93,9 @@ def main(source: Path):
             arrays = _compact(kind, dataset, load(source, kind, dataset))
             np.savez_compressed(COMPACT / f'{kind}_{dataset}.npz', **arrays)
     with np.load(source / 'extra_geometry.npz') as arrays:
-        flips = {name: value for name, value in arrays.items() if name.startswith('flip_')}
-    np.savez_compressed(COMPACT / 'geometry.npz', **flips)
+        geometry = {name: value for name, value in arrays.items()
+                    if name.startswith(('flip_', 'resize_', 'img'))}
+    np.savez_compressed(COMPACT / 'geometry.npz', **geometry)
 
 
 if __name__ == '__main__':

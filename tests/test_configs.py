@@ -77,7 +77,9 @@ def test_one_codec_for_pipeline_and_head(leaf):
     encoder = transforms(cfg.train_dataloader.dataset.pipeline)['GenerateTarget']['encoder']
     assert cfg.model.head.decoder == cfg.codec == encoder
     assert transforms(cfg.train_pipeline)['GenerateTarget']['encoder'] == cfg.codec
-    resize = transforms(cfg.val_dataloader.dataset.pipeline)['BottomupResize']
+    resize = cfg.val_dataloader.dataset.pipeline[1]
+    assert resize == cfg.test_dataloader.dataset.pipeline[1] and resize['type'] == (
+        'WholeCentreResize' if leaf.stem.endswith('_release') else 'BottomupResize')
     crop = transforms(cfg.train_pipeline)['RandomCropAffine']
     assert tuple(resize['input_size']) == tuple(crop['input_size']) == tuple(cfg.codec.input_size)
 
@@ -131,7 +133,7 @@ def test_convention(leaf):
     assert flip.get('keypoint_stride', 1) == (codec_of(leaf).stride if release else 1)
 
 
-def test_release_configs_are_their_siblings_but_for_the_training_pipeline():
+def test_release_configs_are_their_siblings_but_for_the_pipelines():
     names = [leaf for leaf in LEAVES if leaf.stem.endswith('_release')]
     assert len(names) == 3
     for leaf in names:
@@ -140,8 +142,9 @@ def test_release_configs_are_their_siblings_but_for_the_training_pipeline():
         for cfg in (release, paper):
             cfg['codec'].pop('convention')
             cfg['model']['head']['decoder'].pop('convention')
-            cfg.pop('train_pipeline')
-            cfg['train_dataloader']['dataset'].pop('pipeline')
+            for phase in ('train', 'val', 'test'):
+                cfg.pop(f'{phase}_pipeline', None)
+                cfg[f'{phase}_dataloader']['dataset'].pop('pipeline')
         assert release == paper
 
 

@@ -24,6 +24,7 @@ from pinet_mm.checkpoints import ours_to_release, release_to_ours
 from pinet_mm.flip import mirror_inputs, mirror_points
 from pinet_mm.fusion import fuse_poses, match_poses, order_by_keypoints, pairwise_oks
 from pinet_mm.refinement import normalised_adjacency
+from pinet_mm.transforms import WholeCentreResize
 
 ATOL = dict(targets=1e-6, features=1e-3, score_maps=2e-4, offsets=1.2e-3, pixels=1e-3,
             scores=1e-6)
@@ -484,6 +485,31 @@ def test_mirrored_joints(dataset):
     assert list(layout.flip_indices) == index.tolist()
     found = mirror_points(torch.from_numpy(joints[..., :2]), 128)[:, list(layout.flip_indices)]
     close(found, wanted[..., :2], 'flip', 1e-12)
+
+
+def resized(img, size):
+    return WholeCentreResize((size, size)).transform(dict(img=img, img_shape=img.shape[:2]))
+
+
+def test_resizing():
+    with np.load(FOLDERS['compact'] / 'geometry.npz') as arrays:
+        arrays = dict(arrays)
+    odd = 0
+    for i, (h, w, size) in enumerate(arrays['resize_hw_size']):
+        results = resized(np.zeros((h, w, 3), np.uint8), size)
+        assert results['input_size'] == tuple(arrays['resize_out_wh'][i])
+        assert results['img'].shape[1::-1] == results['input_size']
+        close(results['input_center'], arrays['resize_center'][i], 'centre', 0)
+        close(results['input_scale'], arrays['resize_scale'][i] * 200, 'scale', 1e-9)
+        odd += h % 2 or w % 2
+    assert odd > 10
+    for i in range(2):
+        results = resized(arrays[f'img{i}_in'], 64)
+        np.testing.assert_array_equal(results['img'], arrays[f'img{i}_out'])
+        points_img = (arrays[f'img{i}_pts'][..., :2] / results['input_size']
+                      * results['input_scale'] + results['input_center']
+                      - 0.5 * results['input_scale'])
+        close(points_img, arrays[f'img{i}_pts_back'][..., :2], 'points', 1e-9)
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
 # COCO by the rules of the authors' release: the codec's convention, which the head shares,
-# persons' areas, and where the keypoints of a mirrored training picture lie.
+# persons' areas, where the keypoints of a mirrored training picture lie, the centre of resizing.
 _base_ = ['./coco.py']
 
 train_pipeline = _base_.train_pipeline
@@ -9,3 +9,8 @@ codec['convention'] = 'release'
 train_pipeline.insert(1, dict(type='BoxArea'))
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+
+test_pipeline = _base_.test_pipeline
+test_pipeline[1] = dict(type='WholeCentreResize', input_size=_base_.input_size)
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
