@@ -166,5 +166,5 @@ class PINetCodec(BaseKeypointCodec):
                              f' found {area if area is None else len(area)}')
         labelled = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
         # Annotated areas may be 0.
-        area = np.maximum(np.asarray(area, dtype=np.float64), self.rules.min_area)
+        area = np.maximum(np.asarray(area, dtype=np.float64), self.rules.area_floor)
         return keypoints.astype(np.float64) / self.stride, labelled > 0, area

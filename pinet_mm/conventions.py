@@ -19,7 +19,7 @@ class Convention:
 
     Attributes:
         spread: a Gaussian is exp(-d² / (spread · σ²)).
-        min_area: smaller person areas S (input pixels²) count as this, to keep 1/√S finite.
+        area_floor: smaller person areas S (input pixels²) count as this, to keep 1/√S finite.
         offset_targets: writes offsets, weights and areas, called as `targets.disc_offsets`.
         sampling_targets: the target maps that `training_centres` takes beside P*.
         training_centres: chooses what trains the refinement.
@@ -31,7 +31,7 @@ class Convention:
     """
 
     spread: float
-    min_area: float
+    area_floor: float
     offset_targets: Callable
     sampling_targets: str
     training_centres: Callable
@@ -47,7 +47,7 @@ class Convention:
 
 PAPER = Convention(
     spread=1,
-    min_area=1,
+    area_floor=1,
     offset_targets=targets.disc_offsets,
     sampling_targets='areas',
     training_centres=proposals.training_centres,
@@ -58,7 +58,7 @@ PAPER = Convention(
 
 RELEASE = Convention(
     spread=2,
-    min_area=1e-6,
+    area_floor=1e-6,
     offset_targets=release.square_offsets,
     sampling_targets='offset_weights',
     training_centres=release.training_centres,
