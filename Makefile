@@ -23,7 +23,7 @@ BUILD_XTCOCOTOOLS = $(RUN) -m pip install $(call PINNED,numpy|setuptools|Cython)
     $(RUN) -m pip install --no-build-isolation --no-deps $(call PINNED,xtcocotools)
 
 # Upright people who are large in the picture: what a few minutes of training can learn.
-IMAGES_train := 1700
+IMAGES_train := 1500
 IMAGES_val := 200
 $(CROWD)/%.json: | $(READY)
 	$(RUN) tools/make_crowdsynth.py data/crowdsynth --split $* --images $(IMAGES_$*) \
