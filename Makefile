@@ -39,11 +39,14 @@ setup: $(READY)  ## make .venv with the exact versions of requirements.txt
 
 demo: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PINet on a drawn crowd, draw its poses
 	OMP_NUM_THREADS=$(CORES) $(RUN) tools/train.py $(DEMO_CONFIG) --amp --no-validate --work-dir $(DEMO)
-	OMP_NUM_THREADS=$(CORES) $(RUN) tools/test.py $(DEMO_CONFIG) $(DEMO)/epoch_4.pth --work-dir $(DEMO)
+	OMP_NUM_THREADS=$(CORES) $(RUN) tools/test.py $(DEMO_CONFIG) $(DEMO)/epoch_4.pth --work-dir $(DEMO) \
+	    --out $(DEMO)/metrics.json
 	OMP_NUM_THREADS=$(CORES) $(RUN) tools/infer.py data/crowdsynth/images/val/00000*.jpg \
 	    data/crowdsynth/images/val/00001[01].jpg \
 	    --config $(DEMO_CONFIG) --checkpoint $(DEMO)/epoch_4.pth --out $(DEMO)/poses
-	@echo "Open $(DEMO)/poses/overview.jpg"
+	@$(RUN) -c "import json; m = json.load(open('$(DEMO)/metrics.json')); print( \
+	    f'AP {m[\"coco/AP\"]:.3f}, AP50 {m[\"coco/AP .5\"]:.3f} on held-out pictures')"
+	@echo "Now open $(DEMO)/poses/overview.jpg"
 
 test: $(READY)  ## run the tests, except those marked slow
 	$(RUN) -m pytest
@@ -67,5 +70,5 @@ $(READY): requirements.txt setup.cfg third_party/chumpy/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@if $(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then $(BUILD_XTCOCOTOOLS); fi
 	$(RUN) -m pip install -r requirements.txt
-	$(RUN) -m pip install --no-deps --no-build-isolation --editable .
+	$(RUN) -m pip install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@

@@ -23,7 +23,7 @@ from mmpose.structures import PoseDataSample
 
 from .estimator import PINet
 from .runner.settings import share_codec
-from .runner.weights import require_all_weights
+from .runner.weights import require_all_weights, require_checkpoint
 from .visualization import contact_sheet, draw_poses
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -63,13 +63,14 @@ def load(config: Union[str, Path, Config], checkpoint: Union[str, Path],
         cfg_options: settings of the config to replace, such as `{'model.test_cfg.flip_test': 0}`.
 
     Raises:
-        FileNotFoundError: the config or the checkpoint does not exist.
-        RunError: the checkpoint lacks weights of the model.
+        FileNotFoundError: the config does not exist.
+        RunError: the checkpoint does not exist or does not fit the model.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config_path(str(config)))
     config.merge_from_dict(cfg_options or {})
     share_codec(config)
+    require_checkpoint(str(checkpoint))
     weights = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
     model = init_model(config, str(checkpoint), device or ('cuda:0' if torch.cuda.is_available()
                                                            else 'cpu'))

@@ -656,3 +656,19 @@ def test_scripts_pass_nodes_on_to_torchrun(tmp_path):
     assert words[2:7] == ['--nnodes=2', '--node_rank=1', '--nproc_per_node=8',
                           '--master_addr=10.0.0.1', '--master_port=4']
     assert words[8:] == ['a config.py', '--launcher', 'pytorch', '--amp', 'x y']
+
+
+def test_missing_annotations_are_named_before_anything_is_downloaded(tmp_path):
+    dataset = dict(data_root=str(tmp_path), ann_file='a.json')
+    cfg = Config(dict(train_dataloader=dict(dataset=dataset), val_dataloader=None))
+    with pytest.raises(runner.RunError, match='a.json of train_dataloader does not exist'):
+        runner.settings.require_annotations(cfg, 'train_dataloader', 'val_dataloader')
+    (tmp_path / 'a.json').write_text('{}')
+    runner.settings.require_annotations(cfg, 'train_dataloader', 'val_dataloader')
+
+
+def test_weights_of_another_shape_are_refused():
+    model = nn.Linear(2, 3)
+    runner.weights.require_all_weights(model, nn.Linear(2, 3).state_dict(), 'good.pth')
+    with pytest.raises(runner.RunError, match=r'weight has the shape \(3, 1\), the model \(3, 2\)'):
+        runner.weights.require_all_weights(model, nn.Linear(1, 3).state_dict(), 'other.pth')

@@ -84,6 +84,7 @@ def write_preview(path: str | Path, settings: CrowdSettings, seed: int = 0,
     Raises:
         OSError: If the file cannot be written.
     """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     # fewer cells of large pictures: the sheet stays some 1500 px wide
     columns = int(np.clip(1536 // settings.size[0], 2, 8)) // 2 * 2
     sheet = draw_preview(settings, seed, split, rows=max(2, columns // 2), columns=columns)

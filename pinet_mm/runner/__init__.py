@@ -54,7 +54,9 @@ def train(args: argparse.Namespace) -> None:
     Raises:
         RunError: a file, a setting or the pretrained weights are missing.
     """
-    runner = Runner.from_cfg(train_config(args))
+    cfg = train_config(args)
+    settings.require_annotations(cfg, 'train_dataloader', 'val_dataloader')
+    runner = Runner.from_cfg(cfg)
     if runner.cfg.get('resume') and runner.cfg.get('load_from'):
         weights.forget_pretrained(runner.model)  # the checkpoint brings all weights: resume offline
     else:
@@ -74,7 +76,9 @@ def test(args: argparse.Namespace) -> dict:
     Raises:
         RunError: a file or a setting is missing, or the checkpoint does not fit the model.
     """
-    runner = Runner.from_cfg(test_config(args))
+    cfg = test_config(args)
+    settings.require_annotations(cfg, 'test_dataloader')
+    runner = Runner.from_cfg(cfg)
     runner.register_hook(weights.RequireAllWeightsHook(args.checkpoint))
     if weights.is_url(args.checkpoint):
         weights.fetch(args.checkpoint, f'the checkpoint {args.checkpoint}', 'give a local copy')

@@ -115,7 +115,8 @@ def forget_pretrained(model: nn.Module) -> None:
 def require_all_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
     """Refuse a checkpoint that leaves weights of the model at random.
 
-    mmengine only warns of missing weights; a test then ends, much later, with an AP of 0.
+    mmengine only warns of weights that are missing or have another shape; a test then ends, much
+    later, with an AP of 0.
 
     Args:
         model: the model, in a wrapper or not.
@@ -123,17 +124,23 @@ def require_all_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
         path: path or URL of the checkpoint, for the message.
 
     Raises:
-        RunError: the checkpoint lacks weights of the model.
+        RunError: the checkpoint lacks weights of the model, or they have another shape.
     """
     model = model.module if is_model_wrapper(model) else model
-    wanted = [key for key in model.state_dict() if not key.endswith('num_batches_tracked')]
-    found = {key.removeprefix('module.') for key in checkpoint.get('state_dict', checkpoint)}
+    wanted = {key: value.shape for key, value in model.state_dict().items()
+              if not key.endswith('num_batches_tracked')}
+    found = {key.removeprefix('module.'): getattr(value, 'shape', None)
+             for key, value in checkpoint.get('state_dict', checkpoint).items()}
     missing = [key for key in wanted if key not in found]
     if missing:
         raise RunError(
             f'the checkpoint {path} lacks {len(missing)} of the {len(wanted)} weights of '
             f"the config's model, the first of them {missing[0]}: is it the checkpoint of "
             'another config, or one that still has to be converted?')
+    for key, shape in wanted.items():
+        if found[key] != shape:
+            raise RunError(f"the checkpoint {path} does not fit the config's model: {key} has the "
+                           f'shape {tuple(found[key])}, the model {tuple(shape)}')
 
 
 class RequireAllWeightsHook(Hook):
