@@ -355,6 +355,7 @@ def test_gradient_norms(folder, dataset):
 
     Where a ReLU's input is a rounding error away from 0, another processor, or float64, switches
     it, and the small gradients before it move by some percent: so much is left to the worst.
+    test_gradients.py compares every parameter in double precision.
     """
     arrays = load(folder, 'network', dataset)
     model, _, _, refine = training_step(folder, dataset)
