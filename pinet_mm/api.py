@@ -1,16 +1,18 @@
 """A few lines to load a model and run it on many pictures.
 
     from pinet_mm import api
-    model = api.load('configs/pinet_hrnet_crowdpose.py', 'pinet.pth')
+    model = api.load()  # the model that the package ships; or a config and a checkpoint
     for sample in api.predict(model, ['street.jpg', picture]):
         print(sample.pred_instances.keypoints)
 """
 
+import copy
 import json
-from collections import deque
+from collections import defaultdict, deque
 from itertools import islice
 from pathlib import Path
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Union
+from time import perf_counter
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Union
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.runner import CheckpointLoader
+from mmengine.utils import ProgressBar
 from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
@@ -27,14 +30,21 @@ from .runner.weights import require_all_weights, require_checkpoint
 from .visualization import contact_sheet, draw_poses
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
-SCHEMA = 'pinet_mm.predictions/1'
+SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
+# Weights that the package ships, each named after its config.
+WEIGHTS = Path(__file__).parent / 'weights'
+SHIPPED = 'pinet_hrnet-slim_crowdsynth.py'
+# Batches of pictures that `predict` reads ahead to put those of one size together.
+LOOKAHEAD = 4
 
 
 class Report(NamedTuple):
-    """Where `infer` wrote its JSON, and the files that it could not read."""
+    """What `infer` did: its JSON, files that it could not read, pictures, seconds they took."""
 
     json: Path
     unreadable: List[str]
+    pictures: int
+    seconds: float
 
 
 def config_path(name: str) -> Path:
@@ -52,22 +62,39 @@ def config_path(name: str) -> Path:
     raise FileNotFoundError(f'{name} is no config file; tried {", ".join(map(str, places))}')
 
 
-def load(config: Union[str, Path, Config], checkpoint: Union[str, Path],
+def shipped_weights(config: Union[str, Path]) -> Path:
+    """Find the weights that the package ships for a config, by the name of its file.
+
+    Raises:
+        FileNotFoundError: it ships none for this config.
+    """
+    path = WEIGHTS / f'{Path(config).stem}.pth'
+    if not path.is_file():
+        known = ', '.join(sorted(f'{file.stem}.py' for file in WEIGHTS.glob('*.pth')))
+        raise FileNotFoundError(f'the package ships no weights for {Path(config).name}: name a '
+                                f'checkpoint, or take a config that it has weights for: {known}')
+    return path
+
+
+def load(config: Union[str, Path, Config] = SHIPPED,
+         checkpoint: Union[str, Path, None] = None,
          device: Optional[str] = None, cfg_options: Optional[dict] = None) -> PINet:
     """Build a model from a config and load its weights, ready to predict.
 
     Args:
-        config: a config, its path, or the name of one of the project's (see `config_path`).
-        checkpoint: path or URL of the weights.
+        config: a config, its path, or the name of one of the project's (see `config_path`); by
+            default that of a small model, trained on drawn people, whose weights are shipped.
+        checkpoint: path or URL of the weights; by default those shipped for the config.
         device: by default the first GPU, or the CPU.
         cfg_options: settings of the config to replace, such as `{'model.test_cfg.flip_test': 0}`.
 
     Raises:
-        FileNotFoundError: the config does not exist.
+        FileNotFoundError: the config does not exist, or has no shipped weights.
         RunError: the checkpoint does not exist or does not fit the model.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config_path(str(config)))
+    checkpoint = checkpoint or shipped_weights(config.filename or 'a config without a file')
     config.merge_from_dict(cfg_options or {})
     share_codec(config)
     require_checkpoint(str(checkpoint))
@@ -82,6 +109,8 @@ def load(config: Union[str, Path, Config], checkpoint: Union[str, Path],
 def predict(model: PINet, pictures: Iterable[Union[str, Path, np.ndarray]],
             batch_size: int = 8) -> Iterator[PoseDataSample]:
     """Predict the poses of pictures, in their order, `batch_size` at a time.
+
+    Pictures of one input size go through together; four batches are read ahead to find them.
 
     Args:
         model: what `load` returns.
@@ -98,9 +127,21 @@ def predict(model: PINet, pictures: Iterable[Union[str, Path, np.ndarray]],
         raise ValueError(f'batch_size must be at least 1; found {batch_size}')
     pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
     pictures = iter(pictures)
-    while batch := list(islice(pictures, batch_size)):
-        inputs = [pipeline(dict(_source(picture), **model.dataset_meta)) for picture in batch]
-        yield from model.test_step(pseudo_collate(inputs))
+    while window := list(islice(pictures, LOOKAHEAD * batch_size)):
+        inputs = [pipeline(dict(_source(picture), **model.dataset_meta)) for picture in window]
+        samples = {}
+        for batch in _batches_of_one_size(inputs, batch_size):
+            found = model.test_step(pseudo_collate([inputs[i] for i in batch]))
+            samples.update(zip(batch, found))
+        yield from (samples[i] for i in range(len(window)))
+
+
+def _batches_of_one_size(inputs: List[dict], batch_size: int) -> Iterator[List[int]]:
+    by_size: Dict[tuple, List[int]] = defaultdict(list)
+    for i, item in enumerate(inputs):
+        by_size[tuple(item['inputs'].shape)].append(i)
+    for members in by_size.values():
+        yield from (members[i:i + batch_size] for i in range(0, len(members), batch_size))
 
 
 def _source(picture: Union[str, Path, np.ndarray]) -> dict:
@@ -147,10 +188,11 @@ def to_record(sample: PoseDataSample, name: str) -> dict:
 
 
 def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, Path],
-          batch_size: int = 8, pose_thr: float = 0.1) -> Report:
+          batch_size: int = 8, pose_thr: float = 0.1, before_fusion: bool = False) -> Report:
     """Write an overlay for every picture and one `predictions.json` with all of them.
 
     Files that are no pictures are passed over and reported; what lies in `out_dir` is no input.
+    `overview.jpg` shows the first twelve overlays together.
 
     Args:
         model: what `load` returns.
@@ -158,13 +200,11 @@ def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, 
         out_dir: made if it is missing.
         batch_size: pictures a pass.
         pose_thr: persons with a lower score are left out of the overlays (the JSON has them).
-
-    `overview.jpg` shows the first twelve overlays together.
+        before_fusion: overlays show on their left every proposed pose, before those of one
+            person are fused; it takes a second pass.
 
     Returns:
-        The path of the JSON (`schema`, `keypoint_names`, `skeleton`, and in `pictures` a record
-        for each picture, see `to_record`, with the name of its `overlay`) and the files that could
-        not be read.
+        A `Report`; docs/predictions.md describes the JSON.
     """
     out_dir = Path(out_dir)
     files = [file for file in find_pictures(inputs)
@@ -172,18 +212,30 @@ def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, 
     out_dir.mkdir(parents=True, exist_ok=True)
     records, overlays, meta = [], [], model.dataset_meta
     pending, unreadable = deque(), []
+    progress, start = ProgressBar(len(files)), perf_counter()
     pictures = _read_pictures(files, pending, unreadable)
     for sample in predict(model, pictures, batch_size):
         file, name, picture = pending.popleft()
         overlay = draw_poses(picture, sample.pred_instances, meta, pose_thr)
+        if before_fusion:
+            proposed = next(predict(_without_fusion(model), [picture])).pred_instances
+            overlay = np.hstack((draw_poses(picture, proposed, meta, pose_thr), overlay))
         cv2.imwrite(str(out_dir / name), overlay)
         overlays = (overlays + [overlay])[:12]
         records.append(dict(to_record(sample, str(file)), overlay=name))
+        progress.update()
     if overlays:
         cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(overlays, columns=4))
     target = out_dir / 'predictions.json'
-    target.write_text(json.dumps(_document(meta, records), indent=1))
-    return Report(target, unreadable)
+    target.write_text(json.dumps(_document(meta, records, unreadable), indent=1))
+    return Report(target, unreadable, len(records), perf_counter() - start)
+
+
+def _without_fusion(model: PINet) -> PINet:
+    # At the threshold 1 no two poses are one person. The copy shares the weights.
+    twin = copy.copy(model)
+    twin.test_cfg = dict(model.test_cfg or {}, oks_thr=1.0)
+    return twin
 
 
 def _read_pictures(files: List[Path], pending: deque, unreadable: list) -> Iterator[np.ndarray]:
@@ -197,11 +249,11 @@ def _read_pictures(files: List[Path], pending: deque, unreadable: list) -> Itera
             yield picture
 
 
-def _document(meta: dict, records: List[dict]) -> dict:
+def _document(meta: dict, records: List[dict], unreadable: List[str]) -> dict:
     keypoint_names = [meta['keypoint_id2name'][i] for i in range(len(meta['keypoint_id2name']))]
     return dict(schema=SCHEMA, keypoint_names=keypoint_names,
                 skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
-                pictures=records)
+                pictures=records, unreadable=unreadable)
 
 
 def _overlay_names(files: Iterable[Path]) -> List[str]:

@@ -1,6 +1,8 @@
 """The Python interface, `tools/infer.py` and MMPose's inferencer on a narrow, random network."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +68,39 @@ def test_batches_of_any_size_and_kind_of_picture_agree(model, folder, pictures):
         assert_same_people(sample.pred_instances, single.pred_instances)
 
 
+def test_pictures_of_one_size_go_through_together(model, pictures, monkeypatch):
+    passes, whole = [], type(model).test_step
+    monkeypatch.setattr(type(model), 'test_step', lambda self, data: passes.append(
+        {tuple(picture.shape) for picture in data['inputs']}) or whole(self, data))
+    assert len(list(api.predict(model, pictures * 2, batch_size=2))) == 10
+    # The first 8 pictures have four inputs of 128×128 and two each of two other sizes, the last 2
+    # have 128×128 again: 2 + 1 + 1 passes and 1.
+    assert all(len(shapes) == 1 for shapes in passes) and len(passes) == 5
+
+
+def test_weights_are_found_by_the_name_of_the_config(folder, monkeypatch):
+    monkeypatch.setattr(api, 'WEIGHTS', folder)
+    shutil.copy(folder / 'weights.pth', folder / 'config.pth')
+    loaded = api.load(folder / 'config.py', device='cpu').state_dict()
+    for name, value in torch.load(folder / 'weights.pth')['state_dict'].items():
+        assert torch.equal(loaded[name], value)
+    with pytest.raises(FileNotFoundError, match=r'ships no weights for pinet_hrnet_coco.py: .*: '
+                                                r'config.py, weights.py'):
+        api.load('pinet_hrnet_coco.py')
+
+
+def test_overlays_show_what_fusion_did(folder, model, pictures, monkeypatch):
+    # The random network's poses have little to do with each other.
+    monkeypatch.setitem(model.test_cfg, 'oks_thr', 0.05)
+    before, = api.predict(api._without_fusion(model), pictures[:1])
+    after, = api.predict(model, pictures[:1])
+    centres = 15  # three parts, five proposals each
+    assert len(before.pred_instances) == centres > len(after.pred_instances)
+    report = api.infer(model, [folder / 'inputs' / '0.png'], folder / 'both', before_fusion=True)
+    assert cv2.imread(str(folder / 'both' / '0.jpg')).shape == (480, 960, 3)
+    assert report.pictures == 1 and report.seconds > 0
+
+
 def test_settings_of_the_config_can_be_replaced(folder):
     options = {'model.test_cfg.part_thr': 1e3}
     model = api.load(str(folder / 'config.py'), str(folder / 'weights.pth'), 'cpu', options)
@@ -127,7 +162,8 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     weights = ('--config', folder / 'config.py', '--checkpoint', folder / 'weights.pth')
     done = run_infer(folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
     assert done.returncode == 0, done.stderr
-    assert f'are in {folder / "poses"}' in done.stdout
+    assert re.search(rf'5 pictures in .* s \(.* images/s\); .* are in {folder / "poses"}',
+                     done.stdout)
     document = json.loads((folder / 'poses' / 'predictions.json').read_text())
     assert document['schema'] == api.SCHEMA and document['keypoint_names'][0] == 'nose'
     assert [15, 13] in document['skeleton']
@@ -146,6 +182,8 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     assert again.returncode == 1 and again.stderr.endswith(
         f'1 files are no pictures that can be read: {folder / "inputs" / "broken.jpg"}\n')
     second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())
+    assert second['unreadable'] == [str(folder / 'inputs' / 'broken.jpg')]
+    assert document['unreadable'] == []
     assert [record['persons'] for record in second['pictures']] == [
         record['persons'] for record in document['pictures']]
     gone = run_infer('gone.jpg', *weights, '--out', folder / 'nothing')

@@ -1,7 +1,8 @@
 """Find the poses in pictures and folders: python tools/infer.py INPUT... --config C --checkpoint W.
 
-Without --config and --checkpoint, the model that `make demo` trained is used. Writes an overlay
-for every picture and one predictions.json.
+Without --config and --checkpoint, the small model that the package ships is used. Writes an
+overlay for every picture and one predictions.json, which docs/predictions.md describes. Files that
+cannot be read are named at the end, with exit status 1.
 """
 
 import argparse
@@ -23,14 +24,16 @@ def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='a picture or a folder')
-    parser.add_argument('--config', default='pinet_hrnet-slim_crowdsynth.py',
+    parser.add_argument('--config', default=api.SHIPPED,
                         help="a file, or the name of one of the project's configs (%(default)s)")
-    parser.add_argument('--checkpoint', default='work_dirs/demo/epoch_4.pth',
-                        help='path or URL of the weights (%(default)s, which `make demo` trains)')
+    parser.add_argument('--checkpoint',
+                        help='path or URL of the weights (those that the package ships for CONFIG)')
     parser.add_argument('--out', default='poses', help='folder to write into (%(default)s)')
     parser.add_argument('--batch-size', type=int, default=8, help='pictures a pass (%(default)s)')
     parser.add_argument('--pose-thr', type=float, default=0.1,
                         help='persons with a lower score are not drawn (%(default)s)')
+    parser.add_argument('--before-fusion', action='store_true',
+                        help='show on the left the proposed poses before they are fused')
     parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings that replace those of the config')
@@ -42,10 +45,13 @@ def main() -> None:
     args = make_parser().parse_args()
     try:
         model = api.load(args.config, args.checkpoint, args.device, args.cfg_options)
-        report = api.infer(model, args.inputs, args.out, args.batch_size, args.pose_thr)
+        report = api.infer(model, args.inputs, args.out, args.batch_size, args.pose_thr,
+                           args.before_fusion)
     except (FileNotFoundError, RunError) as error:
         sys.exit(f'error: {error}')
-    print(f'overlays and {report.json.name} are in {report.json.parent}')
+    rate = report.pictures / max(report.seconds, 1e-9)
+    print(f'\n{report.pictures} pictures in {report.seconds:.1f} s ({rate:.1f} images/s); '
+          f'overlays and {report.json.name} are in {report.json.parent}')
     if report.unreadable:
         sys.exit(f'error: {len(report.unreadable)} files are no pictures that can be read: '
                  + ', '.join(report.unreadable))
