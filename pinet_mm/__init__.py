@@ -24,13 +24,14 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .proposals import ProposalSampler
     from .refinement import PoseRefinement
     from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
-    from .transforms import (BoxArea, RandomCropAffine, RandomInputFlip, ValidHeatmapMask,
-                             WholeCentreResize)
+    from .transforms import (RandomCropAffine, RandomInputFlip, ReleaseCrop, ReleaseHeatmapMask,
+                             ReleasePersons, ValidHeatmapMask, WholeCentreResize)
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'BoxArea', 'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
+        'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
         'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
-        'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ResumableEpochLoop',
-        'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses'
+        'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop',
+        'ReleaseHeatmapMask', 'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask',
+        'WholeCentreResize', 'fuse_poses'
     ]
