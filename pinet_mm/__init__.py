@@ -23,9 +23,10 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .layouts import PartLayout
     from .proposals import ProposalSampler
     from .refinement import PoseRefinement
+    from .release_transforms import ReleaseCrop, ReleaseHeatmapMask, ReleasePersons
     from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
-    from .transforms import (RandomCropAffine, RandomInputFlip, ReleaseCrop, ReleaseHeatmapMask,
-                             ReleasePersons, ValidHeatmapMask, WholeCentreResize)
+    from .transforms import (RandomCropAffine, RandomInputFlip, ValidHeatmapMask,
+                             WholeCentreResize)
     from .visualization import CrowdVisualizer
 
     __all__ = [

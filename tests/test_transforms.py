@@ -8,8 +8,7 @@ from pycocotools import mask as coco_mask
 from scipy.stats import kstest
 from toys import FIVE_FLIPS, codec_config
 
-from pinet_mm import (RandomCropAffine, RandomInputFlip, ReleaseCrop, ReleaseHeatmapMask,
-                      ReleasePersons, ValidHeatmapMask)
+from pinet_mm import RandomCropAffine, RandomInputFlip, ReleaseCrop, ValidHeatmapMask
 
 CROP = dict(input_size=(128, 128), scale_factor=(0.75, 1.5), scale_type='short', shift_factor=0.2,
             rotate_factor=30.)
@@ -156,97 +155,6 @@ def test_flip_as_the_release_does():
         RandomInputFlip(prob=1., keypoint_stride=0)
 
 
-# --- ReleasePersons ------------------------------------------------------------------------------
-
-
-def loaded(*persons):
-    """What MMPose loads for persons of two keypoints, here always in single precision."""
-    labels = np.float32([person['keypoints'] for person in persons]).reshape(-1, 2, 3)
-    return dict(raw_ann_info=list(persons), area=np.ones(len(persons), np.float32),
-                keypoints=labels[..., :2], keypoints_visible=np.minimum(labels[..., 2], 1),
-                invalid_segs=['what MMPose takes'])
-
-
-def person(keypoints=(20.1, 30.7, 2, 0, 0, 0), bbox=(-5, 3, 30.1, 20.3), **more):
-    return dict(keypoints=list(keypoints), bbox=list(bbox), **more)
-
-
-def test_persons_are_read_in_double_precision():
-    results = ReleasePersons()(loaded(person(), person((1, 2, 1, 3.3, 4, 2), (0, 0, 7, 5))))
-    assert results['area'].dtype == results['keypoints'].dtype == np.float64
-    np.testing.assert_array_equal(results['area'], [30.1 * 20.3, 35])
-    np.testing.assert_array_equal(results['keypoints'], [[[20.1, 30.7], [0, 0]],
-                                                         [[1, 2], [3.3, 4]]])
-    np.testing.assert_array_equal(results['keypoints_visible'], [[1, 0], [1, 1]])
-    assert results['invalid_segs'] == []
-
-
-@pytest.mark.parametrize('crowd, count, is_someone, is_ignored', [
-    (0, 1, True, False), (0, 0, True, True), (1, 1, True, True), (1, 0, False, True)])
-def test_crowds_and_persons_without_labels(crowd, count, is_someone, is_ignored):
-    odd = person(iscrowd=crowd, num_keypoints=count, segmentation=[[1, 2, 3, 4, 5, 6]])
-    results = loaded(person(), odd, person())
-    found = ReleasePersons()(dict(results))
-    assert found['invalid_segs'] == [odd['segmentation']] * is_ignored
-    np.testing.assert_array_equal(found['keypoints_visible'], [[1, 0], [is_someone, 0], [1, 0]])
-    found = ReleasePersons(ignored_regions=False)(dict(results))
-    assert found['invalid_segs'] == []
-
-
-def test_labels_are_counted_where_their_number_is_missing():
-    nobody = person([0] * 6, segmentation='region')
-    assert ReleasePersons()(loaded(person(), nobody))['invalid_segs'] == ['region']
-
-
-def test_nobody():
-    results = ReleasePersons()(loaded())
-    assert results['area'].shape == (0, ) and results['keypoints'].shape == (0, 2, 2)
-
-
-# --- ReleaseCrop ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize('size', [(61, 40), (50, 75)])
-def test_release_crops_move_by_whole_pixels(size):
-    np.random.seed(0)
-    draws = [ReleaseCrop((32, 32)).draw(size) for _ in range(1500)]
-    middles, sides, angles = (np.array(values) for values in zip(*draws))
-    for values, low, high in ((sides / min(size), 0.75, 1.5), (angles, -30, 30)):
-        assert low <= values.min() and values.max() <= high
-        assert kstest((values - low) / (high - low), 'uniform').pvalue > 1e-3
-    shifts = middles - np.array(size) / 2
-    np.testing.assert_array_equal(shifts, np.round(shifts))
-    # As np.random.randint draws between ± 0.2 of the side: cut to whole numbers, without the end.
-    reach = (0.2 * sides + 1e-9).astype(int)[:, None]
-    assert (shifts >= -reach).all() and (shifts < reach).all()
-    assert (shifts == -reach).any(axis=0).all() and (shifts == reach - 1).any(axis=0).all()
-
-
-def test_release_crops_have_factors():
-    np.random.seed(0)
-    crop = ReleaseCrop((32, 32), scale_factor=(0.5, 0.5), shift_factor=0.1, rotate_factor=0.)
-    draws = [crop.draw((90, 60)) for _ in range(200)]
-    assert {(side, angle) for _, side, angle in draws} == {(30, 0)}
-    assert {tuple(middle) for middle, _, _ in draws} == {
-        (x, y) for x in range(42, 48) for y in range(27, 33)}
-    with pytest.raises(ValueError, match=r'must be square.*found \(64, 32\)'):
-        ReleaseCrop((64, 32))
-
-
-def test_release_crop_of_a_tiny_picture():
-    # 0.2 of the crop's side is less than a pixel.
-    middle, side, _ = ReleaseCrop((32, 32)).draw((3, 2))
-    assert middle.tolist() == [1.5, 1] and side <= 3
-
-
-def test_outside_of_the_picture_is_black():
-    np.random.seed(3)
-    results = crop_results((60, 80))
-    results['img'] = np.full((60, 80, 3), 200, np.uint8)
-    results = ReleaseCrop((128, 128), scale_factor=(3., 3.))(results)
-    assert set(np.unique(results['img'])) >= {0, 200} and results['img'][0, 0].max() == 0
-
-
 # --- ValidHeatmapMask ----------------------------------------------------------------------------
 
 
@@ -350,31 +258,6 @@ def test_mask_of_another_stride():
                    invalid_segs=[run_lengths(region(slice(6, 7), slice(10, 11)))])
     mask = ValidHeatmapMask()(results)['heatmap_mask'][0]
     assert mask.shape == (32, 48) and (~mask).sum() == 1 and not mask[3, 5]
-
-
-# --- ReleaseHeatmapMask --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize('share, valid', [(15, False), (16, True)])
-def test_half_a_pixel_is_valid_under_release(share, valid):
-    # Input row 8 shows the picture `share` / 32 below row 8, of which only row 9 is valid: half of
-    # 255 is rounded up, above one half.
-    results = dict(heatmaps=np.zeros((8, 16, 16)), img_shape=(64, 64), input_size=(64, 64),
-                   warp_mat=np.array([[1, 0, 0], [0, 1, -share / 32]]),
-                   invalid_segs=[run_lengths(region(8, shape=(64, 64)))])
-    assert ReleaseHeatmapMask()(dict(results))['heatmap_mask'][0, 2, 5] == valid
-    assert not ValidHeatmapMask()(dict(results))['heatmap_mask'][0, 2, 5]
-
-
-def test_the_mask_is_mirrored_on_the_map():
-    results = dict(heatmaps=np.zeros((8, 16, 16)), img_shape=(64, 64), input_size=(64, 64),
-                   warp_mat=np.eye(3)[:2], flip=True, flip_direction='horizontal',
-                   invalid_segs=[run_lengths(region(12, 20, shape=(64, 64)))])
-    mask = ReleaseHeatmapMask()(results)['heatmap_mask']
-    wanted = np.ones((1, 16, 16), dtype=bool)
-    wanted[0, 3, 15 - 5] = False
-    assert mask.dtype == bool and mask.flags.c_contiguous
-    np.testing.assert_array_equal(mask, wanted)
 
 
 # --- both, with MMPose's own transforms ----------------------------------------------------------
