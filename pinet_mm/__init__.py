@@ -23,14 +23,16 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .layouts import PartLayout
     from .proposals import ProposalSampler
     from .refinement import PoseRefinement
+    from .release_transforms import ReleaseCrop, ReleaseHeatmapMask, ReleasePersons
     from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
-    from .transforms import (BoxArea, RandomCropAffine, RandomInputFlip, ValidHeatmapMask,
+    from .transforms import (RandomCropAffine, RandomInputFlip, ValidHeatmapMask,
                              WholeCentreResize)
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'BoxArea', 'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
+        'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
         'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
-        'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ResumableEpochLoop',
-        'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses'
+        'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop',
+        'ReleaseHeatmapMask', 'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask',
+        'WholeCentreResize', 'fuse_poses'
     ]

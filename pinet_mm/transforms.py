@@ -4,7 +4,6 @@ from typing import Dict, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms.bottomup_transforms import (BottomupGetHeatmapMask,
                                                             BottomupRandomAffine, BottomupResize)
 from mmpose.datasets.transforms.common_transforms import RandomFlip
@@ -71,21 +70,6 @@ class RandomInputFlip(RandomFlip):
         if results['flip'] and 'keypoints' in results:
             results['keypoints'][..., 0] -= self.keypoint_stride - 1
         return dict(results, input_size=input_size)
-
-
-@TRANSFORMS.register_module()
-class BoxArea(BaseTransform):
-    """Take width × height of the annotated box as a person's area, in double precision.
-
-    So does the authors' release. To stand before the crop, which scales `area`; what MMPose loads
-    is the annotated area, or 0.53 × the box, in single precision.
-    """
-
-    def transform(self, results: Dict) -> Dict:
-        """Replace `area` (N,), in pixels² of the picture."""
-        boxes = np.array([annotation['bbox'] for annotation in results['raw_ann_info']],
-                         dtype=np.float64).reshape(-1, 4)
-        return dict(results, area=boxes[:, 2] * boxes[:, 3])
 
 
 @TRANSFORMS.register_module()

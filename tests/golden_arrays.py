@@ -94,7 +94,7 @@ def main(source: Path):
             np.savez_compressed(COMPACT / f'{kind}_{dataset}.npz', **arrays)
     with np.load(source / 'extra_geometry.npz') as arrays:
         geometry = {name: value for name, value in arrays.items()
-                    if name.startswith(('flip_', 'resize_', 'img'))}
+                    if name.startswith(('aug_', 'flip_', 'resize_', 'img'))}
     np.savez_compressed(COMPACT / 'geometry.npz', **geometry)
 
 

@@ -80,7 +80,7 @@ def test_one_codec_for_pipeline_and_head(leaf):
     resize = cfg.val_dataloader.dataset.pipeline[1]
     assert resize == cfg.test_dataloader.dataset.pipeline[1] and resize['type'] == (
         'WholeCentreResize' if leaf.stem.endswith('_release') else 'BottomupResize')
-    crop = transforms(cfg.train_pipeline)['RandomCropAffine']
+    crop, = (step for name, step in transforms(cfg.train_pipeline).items() if 'Crop' in name)
     assert tuple(resize['input_size']) == tuple(crop['input_size']) == tuple(cfg.codec.input_size)
 
 
@@ -126,9 +126,13 @@ def test_convention(leaf):
     cfg = load(leaf)
     release = leaf.stem.endswith('_release')
     assert cfg.codec.convention == ('release' if release else 'paper')
-    steps = [step['type'] for step in cfg.train_pipeline]
-    assert steps[:3] == ['LoadImage'] + ['BoxArea'] * release + [
-        'RandomCropAffine', 'RandomInputFlip'][:2 - release]
+    assert [step['type'] for step in cfg.train_pipeline] == [
+        'LoadImage', *['ReleasePersons'] * release,
+        'ReleaseCrop' if release else 'RandomCropAffine', 'RandomInputFlip', 'GenerateTarget',
+        'ReleaseHeatmapMask' if release else 'ValidHeatmapMask', 'PackPoseInputs']
+    if release:
+        persons = transforms(cfg.train_pipeline)['ReleasePersons']
+        assert persons['ignored_regions'] == (leaf.stem == 'pinet_hrnet_coco_release')
     flip = transforms(cfg.train_dataloader.dataset.pipeline)['RandomInputFlip']
     assert flip.get('keypoint_stride', 1) == (codec_of(leaf).stride if release else 1)
 
@@ -172,9 +176,11 @@ def test_input_and_augmentation(leaf, recipe):
     assert tuple(cfg.codec.input_size) == (512, 512)
     assert tuple(cfg.codec.heatmap_size) == (128, 128)
     assert cfg.codec.sigma == cfg.codec.radius == 2
-    crop = build_in_mmpose(TRANSFORMS, transforms(cfg.train_pipeline)['RandomCropAffine'])
-    assert (crop.scale_factor, crop.scale_type, crop.shift_factor, crop.rotate_factor) == (
-        (0.75, 1.5), 'short', 0.2, 30)
+    crop, = (build_in_mmpose(TRANSFORMS, step) for name, step
+             in transforms(cfg.train_pipeline).items() if 'Crop' in name)
+    assert (crop.scale_factor, crop.shift_factor, crop.rotate_factor) == ((0.75, 1.5), 0.2, 30)
+    # The release's crop knows no other.
+    assert getattr(crop, 'scale_type', 'short') == 'short'
     flip = build_in_mmpose(TRANSFORMS, transforms(cfg.train_pipeline)['RandomInputFlip'])
     assert (flip.prob, flip.direction) == (0.5, 'horizontal')
 

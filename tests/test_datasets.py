@@ -7,6 +7,8 @@ import pytest
 import toys  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
+from mmpose.registry import DATASETS
+from toys import build_in_mmpose
 
 from pinet_mm import MinKeypointsCocoDataset
 
@@ -115,3 +117,20 @@ def test_pictures_need_one_keypoint_by_default(tmp_path):
 
 def test_testing_keeps_every_picture(tmp_path):
     assert sorted(make_dataset(tmp_path, min_keypoints=11, test_mode=True)) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize('name, k', [('CrowdPoseDataset', 14), ('OCHumanDataset', 17)])
+def test_other_datasets_train_on_every_picture_with_a_person(name, k, tmp_path):
+    # Persons of one picture keep the file's order, which decides between equal areas.
+    persons = [person(9, 2, k), person(3, 1, k, 0), person(7, 2, k, 1), person(8, 2, k, 0),
+               person(2, 4, k, 4)]
+    persons[2]['iscrowd'] = 1
+    path = write_annotations(tmp_path / 'train.json', persons, images=(1, 2, 3, 4))
+    dataset = build_in_mmpose(DATASETS, dict(type=name, ann_file=path, data_mode='bottomup',
+                                             data_prefix=dict(img='train/')))
+    found = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert {picture['img_id']: picture['id'] for picture in found} == {1: [3], 2: [9, 7, 8],
+                                                                      4: [2]}
+    for picture in found:
+        for key in ('keypoints', 'area', 'raw_ann_info'):
+            assert len(picture[key]) == len(picture['id'])

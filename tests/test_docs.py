@@ -172,3 +172,24 @@ def test_the_example_of_own_keypoints_builds(tmp_path, monkeypatch):
     codec = PINetCodec((64, 64), (16, 16), layout=settings['layout'])
     assert codec.layout.parts == ((0, 1, 2), (3, 4))
     assert codec.layout.part_flip_indices == (0, 1)
+
+
+# --- docs/conventions.md -------------------------------------------------------------------------
+
+
+def defined(path):
+    """Names of a module's functions, classes, and their methods and fields as Class.name."""
+    for node in tree_of(path).body:
+        if isinstance(node, (*FUNCTION, ast.ClassDef)):
+            yield node.name
+            for child in node.body if isinstance(node, ast.ClassDef) else ():
+                name = getattr(child, 'name', None) or getattr(
+                    getattr(child, 'target', None), 'id', '')
+                yield f'{node.name}.{name}'
+
+
+def test_code_that_the_table_of_conventions_names_exists():
+    text = (ROOT / 'docs' / 'conventions.md').read_text()
+    named = re.findall(r'`(\w+\.py):([\w.]+)`', text)
+    assert len(set(named)) >= 20
+    assert not [(file, name) for file, name in named if name not in defined(PACKAGE / file)]

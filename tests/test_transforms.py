@@ -1,4 +1,4 @@
-"""RandomCropAffine and ValidHeatmapMask: what they draw, where they put points and masks."""
+"""Crops, flips, masks and persons: what is drawn, where points and masks go."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 from scipy.stats import kstest
 from toys import FIVE_FLIPS, codec_config
 
-from pinet_mm import BoxArea, RandomCropAffine, RandomInputFlip, ValidHeatmapMask
+from pinet_mm import RandomCropAffine, RandomInputFlip, ReleaseCrop, ValidHeatmapMask
 
 CROP = dict(input_size=(128, 128), scale_factor=(0.75, 1.5), scale_type='short', shift_factor=0.2,
             rotate_factor=30.)
@@ -86,13 +86,15 @@ def test_the_same_seed_draws_the_same_crop():
     assert np.abs(draw(3) - draw(4)).max() > 0.01
 
 
+@pytest.mark.parametrize('crop', [RandomCropAffine(**dict(CROP, input_size=(192, 192))),
+                                  ReleaseCrop((192, 192))], ids=['paper', 'release'])
 @pytest.mark.parametrize('seed', range(5))
-def test_keypoints_follow_the_picture(seed):
+def test_keypoints_follow_the_picture(seed, crop):
     np.random.seed(seed)
     points = np.array([[[45., 50.], [75., 50.], [60., 72.]]])
     results = crop_results((110, 120), points.astype(np.float32))
     results['img'] = picture_of_dots((110, 120), points[0])
-    results = RandomCropAffine(**dict(CROP, input_size=(192, 192)))(results)
+    results = crop(results)
     assert results['img'].shape == (192, 192, 3) and results['input_size'] == (192, 192)
     for point in results['keypoints'][0]:
         np.testing.assert_allclose(find_dot(results['img'], point), point, atol=0.1)
@@ -110,11 +112,13 @@ def test_areas_grow_with_the_square_of_the_scale():
     assert sides[0] != pytest.approx(10, rel=0.02)
 
 
-def test_crop_of_a_picture_without_people():
+@pytest.mark.parametrize('crop', [RandomCropAffine(**CROP), ReleaseCrop((128, 128))],
+                         ids=['paper', 'release'])
+def test_crop_of_a_picture_without_people(crop):
     np.random.seed(0)
     results = crop_results((80, 100), np.zeros((0, 5, 2), dtype=np.float32),
                            bbox=np.zeros((0, 4), dtype=np.float32), area=np.zeros(0))
-    results = RandomCropAffine(**CROP)(results)
+    results = crop(results)
     assert results['keypoints'].shape == (0, 5, 2)
     assert len(results['bbox']) == len(results['area']) == 0
     assert results['img'].shape == (128, 128, 3) and 'warp_mat' in results
@@ -149,25 +153,6 @@ def test_flip_as_the_release_does():
     np.testing.assert_array_equal(kept, keypoints)
     with pytest.raises(ValueError, match='keypoint_stride must be at least 1; found 0'):
         RandomInputFlip(prob=1., keypoint_stride=0)
-
-
-# --- BoxArea -------------------------------------------------------------------------------------
-
-
-def test_areas_of_the_annotated_boxes_follow_the_crop():
-    annotations = [dict(bbox=[-5, 3, 30.1, 20.3]), dict(bbox=[0, 0, 7, 5])]
-    results = BoxArea()(crop_results((60, 80), np.full((2, 5, 2), 20.), raw_ann_info=annotations,
-                                     area=np.ones(2, np.float32)))
-    assert results['area'].dtype == np.float64
-    np.testing.assert_array_equal(results['area'], [30.1 * 20.3, 35])
-    results = RandomCropAffine(**dict(CROP, scale_factor=(1., 1.)))(results)
-    # The crop's side is the picture's short side.
-    np.testing.assert_allclose(results['area'], np.array([30.1 * 20.3, 35]) * (128 / 60)**2,
-                               rtol=1e-5)
-
-
-def test_nobody_has_no_area():
-    assert BoxArea()(dict(raw_ann_info=[]))['area'].shape == (0, )
 
 
 # --- ValidHeatmapMask ----------------------------------------------------------------------------
