@@ -132,7 +132,8 @@ def test_every_gradient_equals_that_of_the_written_out_step(dataset, monkeypatch
                                 int(arrays['num_layers']))
     assert float(total.detach()) == pytest.approx(float(sum(losses.values()).detach()), rel=1e-12)
     total.backward()
-    wanted = {name: parameter.grad for name, parameter in model.backbone.named_parameters('backbone')}
+    wanted = {name: parameter.grad
+              for name, parameter in model.backbone.named_parameters('backbone')}
     wanted.update(release_to_ours({name: value.grad for name, value in weights.items()
                                    if value.grad is not None}))
     assert sorted(wanted) == sorted(ours)
