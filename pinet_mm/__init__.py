@@ -18,6 +18,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .codec import PINetCodec
     from .datasets import MinKeypointsCocoDataset
     from .estimator import PINet
+    from .evaluation import CocoResults
     from .fusion import PoseFusion, fuse_poses
     from .head import PINetHead
     from .layouts import PartLayout
@@ -29,8 +30,8 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'BoxArea', 'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
-        'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
-        'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ResumableEpochLoop',
-        'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses'
+        'BoxArea', 'CPUAmpOptimWrapper', 'CocoResults', 'CrowdVisualizer',
+        'MinKeypointsCocoDataset', 'PINet', 'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion',
+        'PoseRefinement', 'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip',
+        'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses'
     ]
