@@ -18,6 +18,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .codec import PINetCodec
     from .datasets import MinKeypointsCocoDataset
     from .estimator import PINet
+    from .evaluation import CocoResults
     from .fusion import PoseFusion, fuse_poses
     from .head import PINetHead
     from .layouts import PartLayout
@@ -30,8 +31,8 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
-        'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
+        'CPUAmpOptimWrapper', 'CocoResults', 'CrowdVisualizer', 'MinKeypointsCocoDataset',
+        'PINet', 'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
         'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop',
         'ReleaseHeatmapMask', 'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask',
         'WholeCentreResize', 'fuse_poses'

@@ -4,11 +4,11 @@ from typing import Dict, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
+from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms.bottomup_transforms import (BottomupGetHeatmapMask,
-                                                            BottomupRandomAffine, BottomupResize)
+                                                            BottomupRandomAffine)
 from mmpose.datasets.transforms.common_transforms import RandomFlip
 from mmpose.registry import TRANSFORMS
-from mmpose.structures.bbox import get_warp_matrix
 from pycocotools import mask as coco_mask
 
 
@@ -73,26 +73,59 @@ class RandomInputFlip(RandomFlip):
 
 
 @TRANSFORMS.register_module()
-class WholeCentreResize(BottomupResize):
-    """Resize as `BottomupResize` with `resize_mode='expand'`, about a whole pixel, as the release.
+class WholeCentreResize(BaseTransform):
+    """Resize a picture to be tested as the release does, digit for digit.
 
-    The picture's middle, (w / 2, h / 2), is rounded, halves upwards: of a side of odd length the
-    picture moves by half a pixel. Takes `input_size` and `size_factor`.
+    The short side becomes `input_size`, rounded up to a multiple of `size_factor`. The long side
+    becomes the next such multiple, but what exceeds a multiple by less than a pixel is cut off:
+    500×333 gives 768×512, not 832×512 as with MMPose's `BottomupResize`. The picture's middle,
+    rounded to a whole pixel, halves upwards, goes to the middle of the input; beside the picture
+    the input is black.
+
+    Args:
+        input_size: (w, h), both the length of the short side.
+        size_factor: both sides are multiples of it.
+
+    Raises:
+        ValueError: `input_size` is not square.
     """
 
     def __init__(self, input_size: Tuple[int, int], size_factor: int = 64):
-        super().__init__(input_size, size_factor=size_factor, resize_mode='expand')
+        if input_size[0] != input_size[1]:
+            raise ValueError('input_size must be square, the length of the short side twice; '
+                             f'found {tuple(input_size)}')
+        self.short, self.size_factor = self._multiple(input_size[0], size_factor), size_factor
+
+    @staticmethod
+    def _multiple(side: float, factor: int) -> int:
+        return int((side + factor - 1) // factor * factor)
 
     def transform(self, results: Dict) -> Dict:
         """Resize `img`; add `input_size`, `input_center`, `input_scale`."""
-        side = np.array(results['img_shape'][1::-1])
-        actual, padded = self._get_input_size(side, self.input_size)
-        center = np.floor(side / 2 + 0.5)
-        scale = side * padded / np.array(actual)
-        warp = get_warp_matrix(center, scale, 0, padded)
-        img = cv2.warpAffine(results['img'], warp, padded, flags=cv2.INTER_LINEAR)
-        return dict(results, img=img, img_shape=padded[::-1], input_size=padded,
+        h, w = results['img_shape'][:2]
+        long = self._multiple(self.short / min(w, h) * max(w, h), self.size_factor)
+        size = (self.short, long) if w < h else (long, self.short)
+        scale = (w, long / self.short * w) if w < h else (long / self.short * h, h)
+        # The release notes scales in units of 200 pixels, which decides the last digit.
+        scale = np.array(scale) / 200 * 200
+        center = np.floor(np.array((w, h)) / 2 + 0.5)
+        img = cv2.warpAffine(results['img'], _release_warp(center, scale[0], size), size,
+                             flags=cv2.INTER_LINEAR)
+        return dict(results, img=img, img_shape=size[::-1], input_size=size,
                     input_center=center, input_scale=scale, aug_scale=None)
+
+
+def _release_warp(center: np.ndarray, width: float, size: Tuple[int, int]) -> np.ndarray:
+    # (2, 3) matrix that takes `width` pixels around the centre to the input. MMPose's own takes
+    # its second point beside the centre, here it is above: that differs by up to 3e-5 pixels.
+    triangles = []
+    for middle, side in ((center, width), (np.array(size) / 2, size[0])):
+        points = np.zeros((3, 2), dtype=np.float32)
+        points[:2] = middle, middle - (0, side / 2)
+        x, y = points[0] - points[1]
+        points[2] = points[1] + np.array((-y, x))
+        triangles.append(points)
+    return cv2.getAffineTransform(*triangles)
 
 
 @TRANSFORMS.register_module()

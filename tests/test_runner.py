@@ -177,7 +177,9 @@ def test_options_are_those_of_mmpose(tool):
     ours = [name for action in actions for name in action.option_strings or [action.dest]]
 
     assert len(mmpose_options(tool)) > 10
-    assert set(ours) - {'-h', '--help'} == set(mmpose_options(tool))
+    added = {'--json'} if tool == 'test' else set()
+    assert set(ours) - {'-h', '--help'} == set(mmpose_options(tool)) | added
+    assert not added & set(mmpose_options(tool))
     positional = [name for name in ours if not name.startswith('-')]
     assert positional == [name for name in mmpose_options(tool) if not name.startswith('-')]
 
@@ -292,7 +294,7 @@ def test_badcase_shows_instead_of_the_overlays(tmp_path, trained):
         metric=dict(type='ToyMetric'))
 
 
-@pytest.mark.parametrize('option', ['--out', '--dump'])
+@pytest.mark.parametrize('option', ['--out', '--dump', '--json'])
 def test_result_files_are_refused_before_the_run(tmp_path, trained, option):
     with pytest.raises(runner.RunError, match=f'{option} result.txt: the name must end in'):
         runner.test_config(parse(

@@ -135,6 +135,8 @@ def test_config(args: argparse.Namespace) -> Config:
         settings.enable_badcase(cfg, args)
     if args.dump:
         settings.dump_predictions(cfg, args.dump)
+    if args.json:
+        settings.write_poses(cfg, args.json)
     settings.require_suffix('--out', args.out, ('.json', '.yaml', '.yml', '.pkl', '.pickle'))
     name = f'test_{osp.basename(args.config)}'
     return Config(cfg.to_dict(), cfg_text=cfg.text, filename=name)

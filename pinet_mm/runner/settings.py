@@ -149,10 +149,20 @@ def _require_hook(cfg: Config, name: str, kind: str, option: str) -> dict:
 def dump_predictions(cfg: Config, path: str) -> None:
     """Write the predictions of the test to a pickle file, beside evaluating them."""
     require_suffix('--dump', path, ('.pkl', '.pickle'))
+    _add_evaluator(cfg, dict(type='DumpResults', out_file_path=path))
+
+
+def write_poses(cfg: Config, path: str) -> None:
+    """Write the poses of the test to a file in COCO's result format, beside evaluating them."""
+    require_suffix('--json', path, ('.json', ))
+    _add_evaluator(cfg, dict(type='CocoResults', path=path))
+
+
+def _add_evaluator(cfg: Config, evaluator: dict) -> None:
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, (list, tuple)):
         evaluators = [evaluators]
-    cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=path)]
+    cfg.test_evaluator = [*evaluators, evaluator]
 
 
 def require_suffix(option: str, path: str | None, suffixes: tuple) -> None:
