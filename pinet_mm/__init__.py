@@ -24,6 +24,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .proposals import ProposalSampler
     from .refinement import PoseRefinement
     from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
+    from .storage import load_from_safetensors
     from .transforms import (BoxArea, RandomCropAffine, RandomInputFlip, ValidHeatmapMask,
                              WholeCentreResize)
     from .visualization import CrowdVisualizer
@@ -32,5 +33,5 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
         'BoxArea', 'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
         'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
         'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ResumableEpochLoop',
-        'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses'
+        'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses', 'load_from_safetensors'
     ]

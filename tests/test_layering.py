@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 # A module may import only from modules before it.
 ORDER = ('compat', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
          'refinement', 'losses', 'codec', 'sampling', 'head', 'estimator', 'transforms',
-         'datasets', 'checkpoints', 'runner', 'export', 'visualization', 'tracking', 'api',
-         'doctor')
+         'datasets', 'storage', 'checkpoints', 'runner', 'export', 'visualization', 'tracking',
+         'api', 'doctor')
 PURE = ('layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
         'refinement', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
