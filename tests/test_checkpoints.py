@@ -1,6 +1,8 @@
 """Checkpoints of the release: every key is accounted for, the way back exact, the result runs."""
 
 import importlib.util
+import json
+import pickle
 import sys
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from mmpose.registry import MODELS
 from test_storage import LAYOUTS, assert_same
 from toys import build_in_mmpose
 
-from pinet_mm import api, checkpoints, storage
+from pinet_mm import api, checkpoints, runner, storage
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
 ROOT = Path(__file__).parents[1]
@@ -38,9 +40,8 @@ def weights():
     return states
 
 
-def load_tool():
-    path = ROOT / 'tools' / 'convert_checkpoint.py'
-    spec = importlib.util.spec_from_file_location('convert_checkpoint', path)
+def load_tool(name='convert_checkpoint'):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     return tool
@@ -300,32 +301,66 @@ def test_a_backbone_without_classifier_or_with_a_gap(imagenet, convert, tmp_path
 # --- what a user does with the result ------------------------------------------------------------
 
 
-@pytest.mark.parametrize('dataset, suffix', [('coco', '.pth'), ('crowdpose', '.safetensors')])
-def test_the_inferencer_needs_nothing_else(weights, dataset, suffix, convert, tmp_path,
-                                           monkeypatch):
+@pytest.fixture(params=[('coco', '.pth'), ('crowdpose', '.safetensors')],
+                ids=lambda param: ''.join(param))
+def converted(request, weights, convert, tmp_path, monkeypatch):
+    """Dataset and converted checkpoint, in a folder with a config and a picture of three people."""
+    dataset, suffix = request.param
     torch.save(LAYOUTS['training'](weights[dataset]), tmp_path / 'release.pth.tar')
-    target = tmp_path / f'pinet{suffix}'
-    convert(tmp_path / 'release.pth.tar', target)
+    convert(tmp_path / 'release.pth.tar', tmp_path / f'pinet{suffix}')
+    settings = CrowdSettings(size=(150, 100), persons=(3, 3))
+    cv2.imwrite(str(tmp_path / '7.png'), draw_crowd(settings, seed=0, index=0)[0])
+    monkeypatch.chdir(tmp_path)
     config = narrow_config(dataset)
     config.model.backbone.init_cfg = None
+    return dataset, f'pinet{suffix}', config
+
+
+def in_order(keypoints, scores):
+    """Keypoints and scores of people (N, K, 3), ordered by the first."""
+    people = np.concatenate((keypoints, np.asarray(scores)[..., None]), axis=-1)
+    return people[np.lexsort(people[:, 0].T)]
+
+
+def test_the_inferencer_needs_nothing_else(converted, weights):
+    dataset, checkpoint, config = converted
     # The metainfo must come from the checkpoint, for this config has none to offer.
     config.train_dataloader = config.val_dataloader = None
-    config.dump(tmp_path / 'config.py')
-    picture = draw_crowd(CrowdSettings(size=(150, 100), persons=(3, 3)), seed=0, index=0)[0]
-    cv2.imwrite(str(tmp_path / 'picture.png'), picture)
-    monkeypatch.chdir(tmp_path)
-    inferencer = MMPoseInferencer(pose2d='config.py', pose2d_weights=str(target), device='cpu')
-    found = next(inferencer('picture.png'))['predictions'][0]
-    model = api.load('config.py', target, 'cpu')
-    wanted, = api.predict(model, [picture])
-    assert len(found) == len(wanted.pred_instances) > 3
-    people = sorted(zip(wanted.pred_instances.keypoints.tolist(),
-                        wanted.pred_instances.keypoint_scores.tolist()))
-    for person, (keypoints, scores) in zip(sorted(found, key=lambda person: person['keypoints']),
-                                           people):
-        np.testing.assert_allclose(person['keypoints'], keypoints, atol=1e-3)
-        np.testing.assert_allclose(person['keypoint_scores'], scores, atol=1e-6)
+    config.dump('config.py')
+    inferencer = MMPoseInferencer(pose2d='config.py', pose2d_weights=checkpoint, device='cpu')
+    found = next(inferencer('7.png'))['predictions'][0]
+    model = api.load('config.py', checkpoint, 'cpu')
+    sample, = api.predict(model, ['7.png'])
+    wanted = sample.pred_instances
+    assert len(found) == len(wanted) > 3
+    np.testing.assert_allclose(
+        in_order([person['keypoints'] for person in found],
+                 [person['keypoint_scores'] for person in found]),
+        in_order(wanted.keypoints, wanted.keypoint_scores), atol=1e-3)
     # The network is the release's: its own parameters, read from the model that ran.
-    assert_same({key: value.contiguous() for key, value in checkpoints.ours_to_release(
-        inferencer.inferencer.model.state_dict()).items()}, weights[dataset])
-    assert inferencer.inferencer.model.dataset_meta['dataset_name'] == dataset
+    ran = inferencer.inferencer.model
+    assert_same(checkpoints.ours_to_release(ran.state_dict()), weights[dataset])
+    assert ran.dataset_meta['dataset_name'] == dataset
+
+
+def test_the_test_tool_finds_the_same_people(converted):
+    dataset, checkpoint, config = converted
+    k = SIZES[dataset][0]
+    person = dict(id=1, image_id=7, category_id=1, iscrowd=0, area=900., num_keypoints=k,
+                  bbox=[9, 9, 60, 60], keypoints=[20, 30, 2] * k)
+    Path('people.json').write_text(json.dumps(dict(
+        images=[dict(id=7, file_name='7.png', width=150, height=100, crowdIndex=0.5)],
+        annotations=[person], categories=[dict(id=1, name='person')])))
+    config.test_dataloader.dataset.update(data_root='', ann_file='people.json',
+                                          data_prefix=dict(img=''))
+    config.test_dataloader.update(num_workers=0)
+    config.test_evaluator.ann_file = 'people.json'
+    config.dump('config.py')
+    tool = load_tool('test')
+    runner.test(tool.make_parser().parse_args(['config.py', checkpoint, '--dump', 'found.pkl']))
+    found = pickle.loads(Path('found.pkl').read_bytes())[0]['pred_instances']
+    sample, = api.predict(api.load('config.py', checkpoint, 'cpu'), ['7.png'])
+    wanted = sample.pred_instances
+    assert len(found['keypoints']) == len(wanted) > 3
+    np.testing.assert_allclose(in_order(found['keypoints'], found['keypoint_scores']),
+                               in_order(wanted.keypoints, wanted.keypoint_scores), atol=1e-3)
