@@ -26,6 +26,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .refinement import PoseRefinement
     from .release_transforms import ReleaseCrop, ReleaseHeatmapMask, ReleasePersons
     from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
+    from .storage import load_from_safetensors
     from .transforms import (RandomCropAffine, RandomInputFlip, ValidHeatmapMask,
                              WholeCentreResize)
     from .visualization import CrowdVisualizer
@@ -35,5 +36,5 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
         'PINet', 'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
         'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop',
         'ReleaseHeatmapMask', 'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask',
-        'WholeCentreResize', 'fuse_poses'
+        'WholeCentreResize', 'fuse_poses', 'load_from_safetensors'
     ]

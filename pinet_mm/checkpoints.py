@@ -1,14 +1,11 @@
-"""The authors' checkpoints: reading, recognising and renaming them, and the way back.
+"""The authors' checkpoints: recognising and renaming their weights, and the way back.
 
 The release's graph predictor is made of 1×1 `Conv1d`, ours of `Linear`: the same numbers with one
 dimension less.
 """
 
-import os
-import pickle
 import re
-from pathlib import Path
-from typing import Dict, Mapping, NamedTuple, Union
+from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
 import torch
 from mmengine.config import Config
@@ -36,14 +33,22 @@ RENAMED = (
 _CONVOLUTION = re.compile(r'pr\.gconv_pred\.\d+\.weight')
 
 
-def _rename(key: str, column: int) -> str:
+def _rename(key: str, column: int) -> Optional[str]:
     for row in RENAMED:
         pattern = re.escape(row[column]).replace(r'\#', r'(\d+)')
         match = re.match(pattern, key)
         if match:
             return row[1 - column].replace('#', '{}').format(*match.groups()) + key[match.end():]
-    raise KeyError(f'{key!r} belongs to no parameter of PINet; known are the prefixes '
-                   f'{[row[column] for row in RENAMED]}')
+    return None
+
+
+def _rename_all(state_dict: Mapping[str, Tensor], column: int) -> Dict[str, str]:
+    names = {key: _rename(key, column) for key in state_dict}
+    unknown = [key for key, name in names.items() if name is None]
+    if unknown:
+        raise ValueError(f'{len(unknown)} keys belong to no parameter of PINet, whose prefixes are '
+                         f'{[row[column] for row in RENAMED]}:\n  ' + '\n  '.join(unknown))
+    return names
 
 
 def release_to_ours(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
@@ -53,12 +58,13 @@ def release_to_ours(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
         state_dict: a bare one, without the prefix `module.`.
 
     Raises:
-        KeyError: a key is not the release's.
+        ValueError: names the keys that are not the release's.
     """
     renamed = {}
-    for key, value in state_dict.items():
+    for key, name in _rename_all(state_dict, 0).items():
+        value = state_dict[key]
         convolution = _CONVOLUTION.fullmatch(key) and value.ndim == 3
-        renamed[_rename(key, 0)] = value.squeeze(-1) if convolution else value
+        renamed[name] = value.squeeze(-1) if convolution else value
     return renamed
 
 
@@ -69,49 +75,30 @@ def ours_to_release(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
         state_dict: that of a `PINet`.
 
     Raises:
-        KeyError: a key is not ours.
+        ValueError: names the keys that are not ours.
     """
     renamed = {}
-    for key, value in state_dict.items():
-        name = _rename(key, 1)
+    for key, name in _rename_all(state_dict, 1).items():
+        value = state_dict[key]
         convolution = _CONVOLUTION.fullmatch(name) and value.ndim == 2
         renamed[name] = value.unsqueeze(-1) if convolution else value
     return renamed
 
 
-def read_weights(path: Union[str, Path]) -> Dict[str, Tensor]:
-    """Read the weights from a checkpoint of the release, of MMEngine, or a bare state dict.
+def is_ours(state_dict: Mapping[str, Tensor]) -> bool:
+    """Tell whether weights have this package's names rather than the release's."""
+    return 'head.score_branch.weight' in state_dict
 
-    Of a training checkpoint `state_dict` is taken, else `best_state_dict`; the prefix `module.`
-    of a distributed model goes. Nothing but tensors, numbers, text and what `compat` lists is built
-    from the file.
 
-    Args:
-        path: of a `.pth` or `.pth.tar` file.
-
-    Raises:
-        ValueError: the file is no checkpoint, or holds no weights.
-    """
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f'{path} is no checkpoint that holds only weights and numbers: '
-                         f'{str(error).splitlines()[0] if str(error) else "it is cut off"}'
-                         ) from error
-    weights = content
-    for name in ('best_state_dict', 'state_dict'):
-        weights = content.get(name, weights) if isinstance(content, Mapping) else weights
-    if not isinstance(weights, Mapping) or not weights or not all(
-            isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f'{path} holds no weights: expected a state dict, or a dict with '
-                         'state_dict or best_state_dict')
-    return {key.removeprefix('module.'): value for key, value in weights.items()}
+def both_names(key: str) -> str:
+    """Write the release's name of a parameter with ours behind it."""
+    return f'{key} (here {_rename(key, 0)})'
 
 
 class Network(NamedTuple):
-    """What the shapes of a checkpoint tell of its network: dataset, width of HRNet, PR layers."""
+    """What shapes tell of a network: dataset (None: none of the release's), width, PR layers."""
 
-    dataset: str
+    dataset: Optional[str]
     width: int
     num_layers: int
 
@@ -126,19 +113,16 @@ def recognise(state_dict: Mapping[str, Tensor]) -> Network:
         state_dict: named as in the release.
 
     Raises:
-        ValueError: the heads are missing, or fit none of the three datasets.
+        ValueError: the weights are not PINet's.
     """
     head = state_dict.get('ppg.heatmap_head.weight')
-    if head is None or head.ndim != 4:
-        raise ValueError("the checkpoint has no 'ppg.heatmap_head.weight' (K, C, 1, 1), so it is "
-                         f'not one of the release; its first keys are {list(state_dict)[:3]}')
+    if head is None or head.ndim != 4 or head.shape[1] % 15:
+        found = f'the shape {tuple(head.shape)}' if head is not None else 'none'
+        raise ValueError("a PINet on HRNet has 'ppg.heatmap_head.weight' of the shape (keypoints, "
+                         f'15 × width, 1, 1); found {found}, first keys {list(state_dict)[:3]}')
     layers = {key.split('.')[2] for key in state_dict if key.startswith('pr.gconv_layers.')}
-    num_keypoints, channels = head.shape[:2]
-    if num_keypoints not in (14, 17) or channels % 15:
-        raise ValueError('expected 14 or 17 keypoints and channels in multiples of 15; found '
-                         f'{num_keypoints} and {channels} in ppg.heatmap_head.weight')
-    dataset = 'crowdpose' if num_keypoints == 14 else 'ochuman' if len(layers) == 3 else 'coco'
-    return Network(dataset, channels // 15, len(layers))
+    dataset = {14: 'crowdpose', 17: 'ochuman' if len(layers) == 3 else 'coco'}.get(head.shape[0])
+    return Network(dataset, head.shape[1] // 15, len(layers))
 
 
 def build_network(config: Config, network: Network) -> nn.Module:
@@ -156,7 +140,8 @@ def build_network(config: Config, network: Network) -> nn.Module:
             network.width * 2**branch for branch in range(stage))
     model['backbone']['init_cfg'] = None
     model['head']['in_channels'] = 15 * network.width
-    model['head']['refinement']['num_layers'] = network.num_layers
+    if model['head'].get('refinement'):
+        model['head']['refinement']['num_layers'] = network.num_layers
     with DefaultScope.overwrite_default_scope('mmpose'), torch.device('meta'):
         return MODELS.build(model)
 
@@ -170,24 +155,39 @@ def dataset_meta(config: Config) -> dict:
     return parse_pose_metainfo(dict(from_file=config.codec.layout.metainfo))
 
 
-def check_weights(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def has_size(config: Config, network: Network) -> bool:
+    """Tell whether a config builds a network of this width and these refinement layers as it is."""
+    head = config.model.head
+    return (head.in_channels, head.refinement.num_layers) == (15 * network.width,
+                                                              network.num_layers)
+
+
+def check_weights(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor],
+                  label: Callable[[str], str] = str) -> None:
     """Compare names and shapes of weights with those of a network.
 
     Args:
         found: what a file holds.
         wanted: what the network has; without `num_batches_tracked`, which old files lack.
+        label: how a key is written in the message.
 
     Raises:
         ValueError: names every key that is missing, unknown, or of another shape.
     """
     optional = {key for key in wanted if key.endswith('num_batches_tracked')}
-    complaints = [f'missing {key}' for key in wanted if key not in found and key not in optional]
-    complaints += [f'unknown {key}' for key in found if key not in wanted]
-    complaints += [f'{key} has the shape {tuple(found[key].shape)}, expected '
+    complaints = [f'missing {label(key)}' for key in wanted
+                  if key not in found and key not in optional]
+    complaints += [f'unknown {label(key)}' for key in found if key not in wanted]
+    complaints += [f'{label(key)} has the shape {tuple(found[key].shape)}, expected '
                    f'{tuple(wanted[key].shape)}' for key in found
                    if key in wanted and found[key].shape != wanted[key].shape]
     if complaints:
         raise ValueError(f'{len(complaints)} keys do not fit:\n  ' + '\n  '.join(complaints))
+
+
+def is_backbone(state_dict: Mapping[str, Tensor]) -> bool:
+    """Tell whether weights are those of an HRNet alone, with or without ImageNet's classifier."""
+    return {'conv1.weight', 'transition1.0.0.weight'} <= state_dict.keys()
 
 
 def backbone_weights(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
@@ -197,22 +197,3 @@ def backbone_weights(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
         state_dict: that of the HRNet classifier.
     """
     return {key: value for key, value in state_dict.items() if not key.startswith(CLASSIFIER)}
-
-
-def write_checkpoint(content: Mapping, path: Union[str, Path]) -> None:
-    """Write a checkpoint so that `path` is either whole or untouched.
-
-    Args:
-        content: what `torch.save` takes.
-        path: of the file.
-    """
-    path = Path(path)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        with open(part, 'wb') as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -178,7 +178,7 @@ def allow_mmengine_checkpoints() -> None:
 
 
 def _numpy_globals() -> list:
-    """List what numpy pickles as, under the module names of numpy 1 and 2."""
+    """List what numpy pickles as under its names 1 and 2; an empty array calls `bytes`."""
     import numpy as np
 
     rebuilders = {'_reconstruct': np.empty(0).__reduce__()[0],
@@ -186,7 +186,7 @@ def _numpy_globals() -> list:
     functions = [(function, f'numpy.{core}.multiarray.{name}') for core in ('core', '_core')
                  for name, function in rebuilders.items()]
     dtypes = [type(np.dtype(code)) for code in ('u1', 'u4', 'i4', 'i8', 'f4', 'f8', '?')]
-    return [np.ndarray, np.dtype, *functions, *dtypes]
+    return [bytes, np.ndarray, np.dtype, *functions, *dtypes]
 
 
 # --- distributed training on CPUs ----------------------------------------------------------------

@@ -53,6 +53,7 @@ REQUIRED = (
     Dependency('mmpose', ('mmpose', )),
     Dependency('xtcocotools', ('xtcocotools', )),
     Dependency('pycocotools', ('pycocotools', )),
+    Dependency('safetensors', ('safetensors', )),
     Dependency('pkg_resources', ('setuptools', )),  # the part of it that mmengine needs
     Dependency('six', ('six', )),
     Dependency('tensorboard', ('tensorboard', )),

@@ -1,39 +1,56 @@
-"""Checkpoints of the release: every layout is read, every key accounted for, the way back exact."""
+"""Checkpoints of the release: every key is accounted for, the way back exact, the result runs."""
 
 import importlib.util
+import json
+import pickle
 import sys
 from pathlib import Path
 
+import cv2
 import golden_arrays
+import mmpose
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmpose.apis import init_model
+from mmpose.apis import MMPoseInferencer
+from mmpose.registry import MODELS
+from test_storage import LAYOUTS, assert_same
+from toys import build_in_mmpose
 
-from pinet_mm import checkpoints
+from pinet_mm import api, checkpoints, runner, storage
+from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
 ROOT = Path(__file__).parents[1]
 SIZES = dict(coco=(17, 2), crowdpose=(14, 3))
-CONFIG = 'configs/pinet_hrnet_{}_release.py'
+CONFIG = 'pinet_hrnet_{}_release.py'
+COCO_METAINFO = Path(mmpose.__file__).parent / '.mim/configs/_base_/datasets/coco.py'
 
 
 @pytest.fixture(scope='module')
 def weights():
     """State dicts of the release's narrow networks, by dataset."""
-    return {dataset: {
-        name.removeprefix('sd/'): torch.from_numpy(np.array(value)) for name, value
-        in golden_arrays.load(golden_arrays.COMPACT, 'network', dataset).items()
-        if name.startswith('sd/')} for dataset in SIZES}
+    states = {}
+    for dataset in SIZES:
+        arrays = golden_arrays.load(golden_arrays.COMPACT, 'network', dataset)
+        state = {name.removeprefix('sd/'): torch.from_numpy(np.array(value))
+                 for name, value in arrays.items() if name.startswith('sd/')}
+        states[dataset] = {key: value.long() if key.endswith('num_batches_tracked') else value
+                           for key, value in state.items()}
+    return states
+
+
+def load_tool(name='convert_checkpoint'):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
 
 
 @pytest.fixture
 def convert(monkeypatch, capsys):
     """Run the tool in this process: what it printed."""
-    path = ROOT / 'tools' / 'convert_checkpoint.py'
-    spec = importlib.util.spec_from_file_location('convert_checkpoint', path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_tool()
 
     def run(*arguments):
         monkeypatch.setattr(sys, 'argv', ['convert_checkpoint', *map(str, arguments)])
@@ -43,54 +60,14 @@ def convert(monkeypatch, capsys):
     return run
 
 
-def prefixed(weights):
-    return {f'module.{key}': value for key, value in weights.items()}
-
-
-LAYOUTS = dict(
-    training=lambda weights: dict(
-        epoch=139, model='pinet', perf=np.float64(0.67), optimizer=dict(state={}),
-        state_dict=prefixed(weights),
-        best_state_dict={key: torch.zeros_like(value) for key, value in weights.items()}),
-    state=lambda weights: dict(state_dict=weights),
-    best=lambda weights: dict(epoch=3, best_state_dict=weights),
-    bare=dict,
-    bare_prefixed=prefixed)
-
-
-@pytest.mark.parametrize('suffix', ['.pth', '.pth.tar'])
-@pytest.mark.parametrize('layout', LAYOUTS)
-def test_every_layout_is_read(weights, layout, suffix, tmp_path):
-    path = tmp_path / f'release{suffix}'
-    torch.save(LAYOUTS[layout](weights['coco']), path)
-    found = checkpoints.read_weights(path)
-    assert list(found) == list(weights['coco'])
-    assert all(torch.equal(found[key], value) for key, value in weights['coco'].items())
-
-
-def test_code_in_a_file_is_not_run(tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return Path.touch, (tmp_path / 'trapped', )
-
-    torch.save(dict(state_dict={}, trap=Trap()), tmp_path / 'trap.pth')
-    with pytest.raises(ValueError, match='trap.pth is no checkpoint that holds only weights'):
-        checkpoints.read_weights(tmp_path / 'trap.pth')
-    assert not (tmp_path / 'trapped').exists()
-
-
-@pytest.mark.parametrize('content', [b'', b'not a checkpoint', b'PK\x03\x04 cut off'])
-def test_other_files_are_refused(content, tmp_path):
-    (tmp_path / 'page.pth').write_bytes(content)
-    with pytest.raises(ValueError, match='page.pth is no checkpoint'):
-        checkpoints.read_weights(tmp_path / 'page.pth')
-
-
-@pytest.mark.parametrize('content', [{}, dict(epoch=3), [torch.zeros(1)], dict(state_dict={})])
-def test_files_without_weights_are_refused(content, tmp_path):
-    torch.save(content, tmp_path / 'empty.pth')
-    with pytest.raises(ValueError, match='empty.pth holds no weights'):
-        checkpoints.read_weights(tmp_path / 'empty.pth')
+def narrow_config(dataset, width=4):
+    """The release config of a dataset with the width of golden's networks."""
+    config = Config.fromfile(ROOT / 'configs' / CONFIG.format(dataset))
+    for stage in (2, 3, 4):
+        config.model.backbone.extra[f'stage{stage}'].num_channels = [
+            width * 2**i for i in range(stage)]
+    config.model.head.in_channels = 15 * width
+    return config
 
 
 # --- names and shapes ----------------------------------------------------------------------------
@@ -120,10 +97,12 @@ def test_the_predictor_loses_and_regains_a_dimension():
     assert torch.equal(back['pr.gconv_pred.0.weight'], convolution)
 
 
-@pytest.mark.parametrize('key', ['pr.gconv_tail.weight', 'fc.bias', 'pr.gconv_layers.x.gconv1.bn.'])
-def test_foreign_names_are_refused(key):
-    with pytest.raises(KeyError, match=f"'{key}' belongs to no parameter of PINet"):
-        checkpoints.release_to_ours({key: torch.zeros(1)})
+@pytest.mark.parametrize('rename', [checkpoints.release_to_ours, checkpoints.ours_to_release])
+def test_foreign_names_are_refused_all_at_once(rename):
+    foreign = ['pr.gconv_tail.weight', 'fc.bias', 'pr.gconv_layers.x.gconv1.bn.']
+    with pytest.raises(ValueError, match='3 keys belong to no parameter of PINet') as error:
+        rename(dict.fromkeys(['backbone.conv1.weight', *foreign], torch.zeros(1)))
+    assert [line.strip() for line in str(error.value).splitlines()[1:]] == foreign
 
 
 def test_the_shapes_tell_the_network(weights):
@@ -133,13 +112,12 @@ def test_the_shapes_tell_the_network(weights):
     assert checkpoints.recognise({**weights['coco'], **third}) == ('ochuman', 4, 3)
 
 
-@pytest.mark.parametrize('shape, message', [
-    (None, "has no 'ppg.heatmap_head.weight'.*first keys are"),
-    ((16, 480, 1, 1), '14 or 17 keypoints .* found 16 and 480'),
-    ((17, 481, 1, 1), 'multiples of 15; found 17 and 481')])
-def test_other_networks_are_refused(shape, message):
+@pytest.mark.parametrize('shape, found', [
+    (None, 'none'), ((17, 481, 1, 1), r'the shape \(17, 481, 1, 1\)'), ((17, ), r'.* \(17,\)')])
+def test_other_networks_are_refused(shape, found):
     state = {} if shape is None else {'ppg.heatmap_head.weight': torch.zeros(shape)}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"'ppg.heatmap_head.weight' of the shape .*; found {found}"
+                                         ', first keys '):
         checkpoints.recognise(state)
 
 
@@ -155,41 +133,91 @@ def test_every_key_that_does_not_fit_is_named():
         '  b has the shape (3, 1), expected (3,)']
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / 'weights.pth'
-    checkpoints.write_checkpoint(dict(a=1), path)
-    with pytest.raises(AttributeError):
-        checkpoints.write_checkpoint(dict(a=lambda: 0), path)
-    assert torch.load(path) == dict(a=1)
-    assert list(tmp_path.iterdir()) == [path]
-
-
 # --- the tool ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('dataset', SIZES)
-def test_there_and_back(weights, dataset, convert, tmp_path):
-    source, ours, back = (tmp_path / name for name in ('a.pth.tar', 'b.pth', 'c.pth'))
+@pytest.mark.parametrize('dataset, suffix', [
+    ('coco', '.pth'), ('crowdpose', '.pth.tar'), ('coco', '.safetensors'),
+    ('crowdpose', '.safetensors')])
+def test_there_and_back(weights, dataset, suffix, convert, tmp_path):
+    source = tmp_path / 'model_best.pth.tar'
+    ours, back, again = (tmp_path / f'{name}{suffix}' for name in ('ours', 'back', 'again'))
     torch.save(LAYOUTS['training'](weights[dataset]), source)
-    text = convert(source, ours, '--show-keys')
-    assert 'pr.adj  ->  head.refinement.adjacency' in text
+    text = convert(source, ours)
     keypoints, layers = SIZES[dataset]
-    assert f'b.pth: {dataset}, HRNet-W4, {layers} refinement layers' in text
-    assert convert(ours, back, '--to-release')
-    found = torch.load(back)
-    assert list(found) == list(weights[dataset])
-    assert all(torch.equal(found[key], value) for key, value in weights[dataset].items())
+    assert f'ours{suffix}: {dataset}, HRNet-W4, {layers} refinement layers, ' in text
+    convert(ours, back, '--to-release')
+    assert_same(storage.read_checkpoint(back).weights, weights[dataset])
+    # What the tool wrote it also reads.
+    convert(back, again)
+    assert_same(storage.read_checkpoint(again).weights, storage.read_checkpoint(ours).weights)
+    meta = storage.read_checkpoint(ours).meta
+    assert meta['epoch'] == 139 and len(meta['dataset_meta']['keypoint_id2name']) == keypoints
+    if suffix != '.safetensors':
+        assert list(torch.load(back)) == list(weights[dataset])
 
-    network = checkpoints.recognise(weights[dataset])
-    config = Config.fromfile(CONFIG.format(dataset))
-    narrow = [network.width * 2**i for i in range(4)]
-    for stage in (2, 3, 4):
-        config.model.backbone.extra[f'stage{stage}'].num_channels = narrow[:stage]
-    config.model.head.in_channels = 15 * network.width
-    config.model.backbone.init_cfg = None
-    model = init_model(config, str(ours), device='cpu')
-    assert len(model.dataset_meta['keypoint_id2name']) == keypoints
-    assert torch.equal(model.head.refinement.adjacency, weights[dataset]['pr.adj'])
+
+def test_a_checkpoint_of_ours_is_written_anew_with_its_metainfo(weights, convert, tmp_path):
+    ours = checkpoints.release_to_ours(weights['coco'])
+    torch.save(dict(state_dict=ours, meta=dict(dataset_meta=dict(dataset_name='mine'), iter=3),
+                    optimizer={}), tmp_path / 'epoch_3.pth')
+    text = convert(tmp_path / 'epoch_3.pth', tmp_path / 'small.safetensors')
+    assert text.endswith('arrays\n') and 'its config' not in text
+    found = storage.read_checkpoint(tmp_path / 'small.safetensors')
+    assert_same(found.weights, ours)
+    assert found.meta == dict(dataset_meta=dict(dataset_name='mine'))
+
+
+def test_the_key_table(weights, convert, tmp_path):
+    torch.save(weights['coco'], tmp_path / 'a.pth')
+    lines = convert(tmp_path / 'a.pth', tmp_path / 'b.pth', '--show-keys').splitlines()
+    assert len(lines) == len(weights['coco']) + 1
+    assert 'pr.adj  ->  head.refinement.adjacency  (17, 17)' in lines
+    assert convert(tmp_path / 'a.pth', tmp_path / 'b.pth').count('\n') == 1
+
+
+@pytest.mark.parametrize('width, layers, config', [
+    (32, 2, 'its config is pinet_hrnet_coco_release.py'),
+    (48, 2, 'its config is pinet_hrnet-w48_coco_release.py'),
+    (48, 3, 'its config is pinet_hrnet-w48_ochuman_release.py'),
+    (32, 4, 'no config has this size, give pinet_hrnet_coco_release.py its width')])
+def test_the_config_is_named(width, layers, config):
+    tool = load_tool()
+    state = {'ppg.heatmap_head.weight': torch.zeros(17, 15 * width, 1, 1)}
+    for layer in range(layers):
+        state[f'pr.gconv_layers.{layer}.gconv1.bn.bias'] = torch.zeros(1)
+    network = checkpoints.recognise(state)
+    assert tool.advise(tool.find_config(None, network), network).startswith(config)
+
+
+def test_keypoints_of_ones_own_need_a_config(weights, convert, tmp_path):
+    # Sixteen keypoints: COCO's without the nose.
+    state, keep = dict(weights['coco']), torch.arange(1, 17)
+    pairs = torch.stack((2 * keep, 2 * keep + 1), dim=1).flatten()
+    channels = (34 * torch.arange(3)[:, None] + pairs).flatten()
+    for name, chosen in (('ppg.heatmap_head', keep), ('ppg.offset_head', channels),
+                         ('pr.gconv_pred.3', pairs)):
+        for kind in ('weight', 'bias'):
+            state[f'{name}.{kind}'] = state[f'{name}.{kind}'][chosen]
+    state['pr.adj'] = state['pr.adj'][1:, 1:]
+    torch.save(state, tmp_path / 'a.pth')
+    with pytest.raises(SystemExit, match='error: .* another number: name the config .* --config'):
+        convert(tmp_path / 'a.pth', tmp_path / 'b.pth')
+    config = narrow_config('coco')
+    info = Config.fromfile(COCO_METAINFO).dataset_info.to_dict()
+    info.update(keypoint_info={i: info['keypoint_info'][i + 1] for i in range(16)},
+                skeleton_info={}, joint_weights=[1.] * 16, sigmas=info['sigmas'][1:],
+                dataset_name='headless')
+    (tmp_path / 'metainfo.py').write_text(f'dataset_info = {info}')
+    config.codec.layout.metainfo = str(tmp_path / 'metainfo.py')
+    config.codec.layout.parts['head'].remove('nose')
+    config.codec.layout.skeleton = config.codec.layout.skeleton[2:]
+    config.model.head.decoder = config.codec
+    config.dump(tmp_path / 'own.py')
+    text = convert(tmp_path / 'a.pth', tmp_path / 'b.pth', '--config', tmp_path / 'own.py')
+    assert 'own dataset, HRNet-W4, 2 refinement layers' in text
+    assert storage.read_checkpoint(tmp_path / 'b.pth').meta['dataset_meta']['dataset_name'] == (
+        'headless')
 
 
 def damage(weights, kind):
@@ -204,9 +232,11 @@ def damage(weights, kind):
 
 
 @pytest.mark.parametrize('kind, message', [
-    ('missing', '1 keys do not fit:\n  missing head.refinement.blocks.1.conv2.weight'),
+    ('missing', r'1 keys do not fit:\n  missing pr.gconv_layers.1.gconv2.conv.weight '
+                r'\(here head.refinement.blocks.1.conv2.weight\)'),
     ('unknown', '1 keys do not fit:\n  unknown backbone.stage9.weight'),
-    ('shape', r'head.refinement.adjacency has the shape \(3, 3\), expected \(17, 17\)')])
+    ('shape', r'pr.adj \(here head.refinement.adjacency\) has the shape \(3, 3\), expected '
+              r'\(17, 17\)')])
 def test_checkpoints_that_do_not_fit_write_nothing(weights, kind, message, convert, tmp_path):
     torch.save(damage(weights['coco'], kind), tmp_path / 'a.pth')
     with pytest.raises(SystemExit, match=f'(?s)error: .*{message}'):
@@ -219,16 +249,118 @@ def test_missing_files_are_told(convert, tmp_path):
         convert(tmp_path / 'a.pth', tmp_path / 'b.pth')
 
 
-def test_an_imagenet_backbone(weights, convert, tmp_path):
+# --- backbones -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def imagenet(weights):
+    """A narrow HRNet as the release's ImageNet file has it: backbone and classifier."""
     backbone = {key.removeprefix('backbone.'): value for key, value in weights['coco'].items()
                 if key.startswith('backbone.')}
-    classifier = {f'{name}weight': torch.zeros(1) for name in checkpoints.CLASSIFIER}
-    torch.save({**backbone, **classifier}, tmp_path / 'hrnet.pth')
-    text = convert(tmp_path / 'hrnet.pth', tmp_path / 'backbone.pth')
-    assert 'backbone, HRNet-W4' in text
-    found = torch.load(tmp_path / 'backbone.pth')['state_dict']
-    assert found.keys() == backbone.keys()
-    del backbone['stage4.2.branches.3.3.conv2.weight']
-    torch.save({**backbone, **classifier}, tmp_path / 'hrnet.pth')
+    return {**backbone, **{f'{name}weight': torch.zeros(1) for name in checkpoints.CLASSIFIER}}
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+def test_a_backbone_starts_from_the_imagenet_file(imagenet, suffix, convert, tmp_path):
+    torch.save(imagenet, tmp_path / 'hrnet.pth')
+    target = tmp_path / f'backbone{suffix}'
+    assert 'backbone, HRNet-W4, ' in convert(tmp_path / 'hrnet.pth', target)
+    config = narrow_config('coco').model.backbone
+    config.init_cfg.checkpoint = str(target)
+    backbone = build_in_mmpose(MODELS, config)
+    backbone.init_weights()
+    state = backbone.state_dict()
+    assert_same(state, {key: imagenet[key] for key in state})
+    assert_same(storage.read_checkpoint(target).weights, state)
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+def test_a_backbone_starts_from_a_whole_pinet(weights, suffix, convert, tmp_path):
+    torch.save(weights['crowdpose'], tmp_path / 'a.pth')
+    convert(tmp_path / 'a.pth', tmp_path / f'pinet{suffix}')
+    config = narrow_config('coco').model.backbone
+    config.init_cfg.update(checkpoint=str(tmp_path / f'pinet{suffix}'), prefix='backbone.')
+    backbone = build_in_mmpose(MODELS, config)
+    backbone.init_weights()
+    state = backbone.state_dict()
+    assert_same(state, {key: weights['crowdpose'][f'backbone.{key}'] for key in state})
+
+
+def test_a_backbone_without_classifier_or_with_a_gap(imagenet, convert, tmp_path):
+    bare = {key: value for key, value in imagenet.items()
+            if not key.startswith(checkpoints.CLASSIFIER)}
+    torch.save(bare, tmp_path / 'hrnet.pth')
+    assert f'{len(bare)} arrays' in convert(tmp_path / 'hrnet.pth', tmp_path / 'backbone.pth')
+    del imagenet['stage4.2.branches.3.3.conv2.weight']
+    torch.save(imagenet, tmp_path / 'hrnet.pth')
     with pytest.raises(SystemExit, match='missing stage4.2.branches.3.3.conv2.weight'):
-        convert(tmp_path / 'hrnet.pth', tmp_path / 'backbone.pth')
+        convert(tmp_path / 'hrnet.pth', tmp_path / 'other.pth')
+    assert not (tmp_path / 'other.pth').exists()
+
+
+# --- what a user does with the result ------------------------------------------------------------
+
+
+@pytest.fixture(params=[('coco', '.pth'), ('crowdpose', '.safetensors')],
+                ids=lambda param: ''.join(param))
+def converted(request, weights, convert, tmp_path, monkeypatch):
+    """Dataset and converted checkpoint, in a folder with a config and a picture of three people."""
+    dataset, suffix = request.param
+    torch.save(LAYOUTS['training'](weights[dataset]), tmp_path / 'release.pth.tar')
+    convert(tmp_path / 'release.pth.tar', tmp_path / f'pinet{suffix}')
+    settings = CrowdSettings(size=(150, 100), persons=(3, 3))
+    cv2.imwrite(str(tmp_path / '7.png'), draw_crowd(settings, seed=0, index=0)[0])
+    monkeypatch.chdir(tmp_path)
+    config = narrow_config(dataset)
+    config.model.backbone.init_cfg = None
+    return dataset, f'pinet{suffix}', config
+
+
+def in_order(keypoints, scores):
+    """Keypoints and scores of people (N, K, 3), ordered by the first."""
+    people = np.concatenate((keypoints, np.asarray(scores)[..., None]), axis=-1)
+    return people[np.lexsort(people[:, 0].T)]
+
+
+def test_the_inferencer_needs_nothing_else(converted, weights):
+    dataset, checkpoint, config = converted
+    # The metainfo must come from the checkpoint, for this config has none to offer.
+    config.train_dataloader = config.val_dataloader = None
+    config.dump('config.py')
+    inferencer = MMPoseInferencer(pose2d='config.py', pose2d_weights=checkpoint, device='cpu')
+    found = next(inferencer('7.png'))['predictions'][0]
+    model = api.load('config.py', checkpoint, 'cpu')
+    sample, = api.predict(model, ['7.png'])
+    wanted = sample.pred_instances
+    assert len(found) == len(wanted) > 3
+    np.testing.assert_allclose(
+        in_order([person['keypoints'] for person in found],
+                 [person['keypoint_scores'] for person in found]),
+        in_order(wanted.keypoints, wanted.keypoint_scores), atol=1e-3)
+    # The network is the release's: its own parameters, read from the model that ran.
+    ran = inferencer.inferencer.model
+    assert_same(checkpoints.ours_to_release(ran.state_dict()), weights[dataset])
+    assert ran.dataset_meta['dataset_name'] == dataset
+
+
+def test_the_test_tool_finds_the_same_people(converted):
+    dataset, checkpoint, config = converted
+    k = SIZES[dataset][0]
+    person = dict(id=1, image_id=7, category_id=1, iscrowd=0, area=900., num_keypoints=k,
+                  bbox=[9, 9, 60, 60], keypoints=[20, 30, 2] * k)
+    Path('people.json').write_text(json.dumps(dict(
+        images=[dict(id=7, file_name='7.png', width=150, height=100, crowdIndex=0.5)],
+        annotations=[person], categories=[dict(id=1, name='person')])))
+    config.test_dataloader.dataset.update(data_root='', ann_file='people.json',
+                                          data_prefix=dict(img=''))
+    config.test_dataloader.update(num_workers=0)
+    config.test_evaluator.ann_file = 'people.json'
+    config.dump('config.py')
+    tool = load_tool('test')
+    runner.test(tool.make_parser().parse_args(['config.py', checkpoint, '--dump', 'found.pkl']))
+    found = pickle.loads(Path('found.pkl').read_bytes())[0]['pred_instances']
+    sample, = api.predict(api.load('config.py', checkpoint, 'cpu'), ['7.png'])
+    wanted = sample.pred_instances
+    assert len(found['keypoints']) == len(wanted) > 3
+    np.testing.assert_allclose(in_order(found['keypoints'], found['keypoint_scores']),
+                               in_order(wanted.keypoints, wanted.keypoint_scores), atol=1e-3)

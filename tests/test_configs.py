@@ -35,6 +35,7 @@ RECIPES = dict(
               splits=('train2017', 'val2017'), iou_type='keypoints', use_area=True))
 PUBLISHED = [(leaf, recipe) for name, recipe in RECIPES.items()
              for leaf in LEAVES if leaf.stem.split('_')[2] == name]
+PROTOCOL_B = [leaf for leaf in LEAVES if 'on-ochuman' in leaf.stem]
 
 every_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
 every_recipe = pytest.mark.parametrize('leaf, recipe', PUBLISHED,
@@ -132,14 +133,16 @@ def test_convention(leaf):
         'ReleaseHeatmapMask' if release else 'ValidHeatmapMask', 'PackPoseInputs']
     if release:
         persons = transforms(cfg.train_pipeline)['ReleasePersons']
-        assert persons['ignored_regions'] == (leaf.stem == 'pinet_hrnet_coco_release')
+        assert persons['ignored_regions'] == (leaf.stem.split('_')[2] == 'coco')
     flip = transforms(cfg.train_dataloader.dataset.pipeline)['RandomInputFlip']
     assert flip.get('keypoint_stride', 1) == (codec_of(leaf).stride if release else 1)
 
 
 def test_release_configs_are_their_siblings_but_for_the_pipelines():
     names = [leaf for leaf in LEAVES if leaf.stem.endswith('_release')]
-    assert len(names) == 3
+    crowdsynth = ROOT / 'configs' / 'pinet_hrnet-slim_crowdsynth.py'
+    assert {leaf.stem.removesuffix('_release') for leaf in names} == {
+        leaf.stem for leaf in LEAVES if leaf not in names and leaf != crowdsynth}
     for leaf in names:
         release = load(leaf).to_dict()
         paper = load(leaf.with_stem(leaf.stem.removesuffix('_release'))).to_dict()
@@ -189,6 +192,8 @@ def test_input_and_augmentation(leaf, recipe):
 def test_splits_and_evaluation(leaf, recipe):
     cfg = load(leaf)
     train, test = recipe['splits']
+    if leaf in PROTOCOL_B:
+        test = 'ochuman_coco_format_test'
     assert train in cfg.train_dataloader.dataset.ann_file
     assert test in cfg.test_dataloader.dataset.ann_file
     assert train not in cfg.test_dataloader.dataset.ann_file
@@ -197,6 +202,38 @@ def test_splits_and_evaluation(leaf, recipe):
     if train == 'train2017':
         # "More than 10 labelled keypoints in total."
         assert cfg.train_dataloader.dataset.min_keypoints == 11
+
+
+@pytest.mark.parametrize('leaf', PROTOCOL_B, ids=lambda leaf: leaf.stem)
+def test_ochuman_protocol_b_changes_nothing_but_what_is_evaluated(leaf):
+    cfg, coco = load(leaf), load(leaf.with_stem(leaf.stem.replace('_on-ochuman', '')))
+    for name in ('model', 'codec', 'train_dataloader', 'train_cfg', 'optim_wrapper',
+                 'param_scheduler', 'test_pipeline'):
+        assert cfg[name] == coco[name], name
+    for split in ('val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset.to_dict()
+        assert dataset == dict(
+            type='OCHumanDataset', data_mode='bottomup', test_mode=True, data_root='data/ochuman/',
+            data_prefix=dict(img='images/'), pipeline=cfg.test_pipeline,
+            ann_file=f'annotations/ochuman_coco_format_{split}_range_0.00_1.00.json')
+        assert {**cfg[f'{split}_dataloader'], 'dataset': 0} == {**coco.test_dataloader,
+                                                                'dataset': 0}
+
+
+@pytest.mark.parametrize('leaf', [leaf for leaf in LEAVES if 'w48' in leaf.stem],
+                         ids=lambda leaf: leaf.stem)
+def test_w48_leaves_differ_from_w32_in_the_width_alone(leaf):
+    wide = load(leaf).to_dict()
+    w32 = load(leaf.with_stem(leaf.stem.replace('-w48', ''))).to_dict()
+    assert '_w48-' in wide['model']['backbone'].pop('init_cfg')['checkpoint']
+    assert '_w32-' in w32['model']['backbone'].pop('init_cfg')['checkpoint']
+    assert (wide['model']['head'].pop('in_channels'), w32['model']['head'].pop('in_channels')) == (
+        720, 480)
+    for stage, widths in dict(stage2=(48, 96), stage3=(48, 96, 192),
+                              stage4=(48, 96, 192, 384)).items():
+        assert wide['model']['backbone']['extra'][stage].pop('num_channels') == widths
+        w32['model']['backbone']['extra'][stage].pop('num_channels')
+    assert wide == w32
 
 
 @every_recipe
@@ -305,6 +342,15 @@ def test_the_whole_w32_model_builds():
     widths = [stage.num_channels for stage in (cfg.model.backbone.extra[f'stage{n}']
                                                for n in (2, 3, 4))]
     assert [list(width) for width in widths] == [[32, 64], [32, 64, 128], [32, 64, 128, 256]]
+
+
+def test_the_whole_w48_model_builds():
+    model = build_in_mmpose(MODELS, load(ROOT / 'configs' / 'pinet_hrnet-w48_coco.py').model).eval()
+    with torch.no_grad():
+        features = model.extract_feat(torch.zeros(1, 3, 64, 64))
+    # 48, 96, 192 and 384 channels side by side
+    assert features[-1].shape == (1, 720, 16, 16)
+    assert model.head.score_branch.in_channels == 720 and len(model.head.refinement.blocks) == 2
 
 
 def test_the_slim_model_builds(tmp_path):

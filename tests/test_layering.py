@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 # A module may import only from modules before it.
 ORDER = ('compat', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
          'refinement', 'losses', 'codec', 'sampling', 'head', 'estimator', 'transforms',
-         'release_transforms', 'datasets', 'evaluation', 'checkpoints', 'runner', 'export',
-         'visualization', 'tracking', 'api', 'doctor')
+         'release_transforms', 'datasets', 'evaluation', 'storage', 'checkpoints', 'runner',
+         'export', 'visualization', 'tracking', 'api', 'doctor')
 PURE = ('layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
         'refinement', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))

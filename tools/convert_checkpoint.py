@@ -2,7 +2,8 @@
 
 SRC is a training checkpoint of theirs, a bare state dict, or an ImageNet HRNet (which becomes the
 initial weights of a backbone). DST holds the same numbers for MMPose, with the dataset's metainfo.
-`--to-release` goes the other way.
+`--to-release` goes the other way; a checkpoint of this package without that option is written anew,
+without its optimizer. SRC and DST may end in .pth, .pth.tar or .safetensors.
 """
 
 import argparse
@@ -16,7 +17,7 @@ if (ROOT / 'pinet_mm').is_dir():
 
 from mmengine.config import Config  # noqa: E402
 
-from pinet_mm import checkpoints  # noqa: E402
+from pinet_mm import checkpoints, storage  # noqa: E402
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -27,7 +28,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--config', help='config of the model; by default the release config of '
                                          'the dataset that the shapes tell')
     parser.add_argument('--to-release', action='store_true',
-                        help='SRC is a checkpoint of this package, DST gets the names of theirs')
+                        help='give DST, a bare state dict, the names of the release')
     parser.add_argument('--show-keys', action='store_true',
                         help='print every name there and here, with its shape')
     return parser
@@ -35,8 +36,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def find_config(path: str | None, network: checkpoints.Network) -> Config:
     """Load the config that was named, or that of the recognised dataset."""
+    if path is None and network.dataset is None:
+        raise ValueError('the datasets of the release have 14 or 17 keypoints, these weights '
+                         'another number: name the config of your dataset with --config')
+    backbone = 'hrnet-w48' if network.width == 48 else 'hrnet'
     return Config.fromfile(
-        path or ROOT / 'configs' / f'pinet_hrnet_{network.dataset}_release.py')
+        path or ROOT / 'configs' / f'pinet_{backbone}_{network.dataset}_release.py')
 
 
 def convert(args: argparse.Namespace) -> str:
@@ -45,35 +50,47 @@ def convert(args: argparse.Namespace) -> str:
     Returns:
         What it was.
     """
-    weights = checkpoints.read_weights(args.source)
-    if 'classifier.weight' in weights:
+    weights, meta = storage.read_checkpoint(args.source)
+    if checkpoints.is_backbone(weights):
         return convert_backbone(args, weights)
-    if args.to_release:
-        weights = checkpoints.ours_to_release(weights)
-    network = checkpoints.recognise(weights)
-    config = find_config(args.config, network)
-    ours = checkpoints.release_to_ours(weights)
+    own = checkpoints.is_ours(weights)
+    theirs = checkpoints.ours_to_release(weights) if own else weights
+    network = checkpoints.recognise(theirs)
+    ours = weights if own else checkpoints.release_to_ours(weights)
     if args.show_keys:
-        show_keys(weights, ours)
-    checkpoints.check_weights(ours, checkpoints.build_network(config, network).state_dict())
-    checkpoints.write_checkpoint(
-        weights if args.to_release else
-        dict(meta=dict(dataset_meta=checkpoints.dataset_meta(config)), state_dict=ours),
-        args.target)
-    return (f'{network.dataset}, HRNet-W{network.width}, {network.num_layers} refinement layers, '
-            f'{len(weights)} arrays')
+        show_keys(theirs, ours)
+    config = find_config(args.config, network)
+    wanted = checkpoints.build_network(config, network).state_dict()
+    checkpoints.check_weights(theirs, checkpoints.ours_to_release(wanted), checkpoints.both_names)
+    if args.to_release:
+        storage.write_checkpoint(theirs, None, args.target)
+    else:
+        meta = dict(dict(dataset_meta=checkpoints.dataset_meta(config)), **meta)
+        storage.write_checkpoint(ours, meta, args.target)
+    text = (f'{network.dataset or "own dataset"}, HRNet-W{network.width}, {network.num_layers} '
+            f'refinement layers, {len(theirs)} arrays')
+    return text if own or args.config else f'{text}; {advise(config, network)}'
+
+
+def advise(config: Config, network: checkpoints.Network) -> str:
+    """Name the config to use."""
+    name = Path(config.filename).name
+    if checkpoints.has_size(config, network):
+        return f'its config is {name}'
+    return f'no config has this size, give {name} its width and number of layers'
 
 
 def convert_backbone(args: argparse.Namespace, weights: dict) -> str:
     """Convert an ImageNet HRNet to the initial weights of a backbone."""
-    network = checkpoints.Network('coco', len(weights['transition1.0.0.weight']), 1)
+    network = checkpoints.Network('coco', len(weights['transition1.0.0.weight']), 2)
     backbone = checkpoints.backbone_weights(weights)
     if args.show_keys:
         show_keys(backbone, backbone)
     model = checkpoints.build_network(find_config(args.config, network), network)
     checkpoints.check_weights(backbone, model.backbone.state_dict())
-    checkpoints.write_checkpoint(dict(state_dict=backbone), args.target)
-    return f'backbone, HRNet-W{network.width}, {len(backbone)} arrays'
+    storage.write_checkpoint(backbone, {}, args.target)
+    return (f'backbone, HRNet-W{network.width}, {len(backbone)} arrays; start a training from it '
+            'with model.backbone.init_cfg.checkpoint')
 
 
 def show_keys(theirs: dict, ours: dict) -> None:
@@ -87,8 +104,8 @@ def main() -> None:
     args = make_parser().parse_args()
     try:
         what = convert(args)
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit(f'error: {error.args[0] if isinstance(error, KeyError) else error}')
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
     print(f'{args.target}: {what}')
 
 
