@@ -144,6 +144,27 @@ def write_checkpoint(weights: Mapping[str, Tensor], meta: Optional[Mapping[str, 
         part.unlink(missing_ok=True)
 
 
+def halve(weights: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+    """Round matrices and kernels to half precision; a model of single precision loads them.
+
+    Vectors stay as they are: they weigh next to nothing, and the statistics of batch norms may be
+    beyond what half precision holds.
+
+    Args:
+        weights: a state dict.
+
+    Raises:
+        ValueError: a number is too large for half precision.
+    """
+    halved = {key: value.half() if value.ndim > 1 and value.is_floating_point() else value
+              for key, value in weights.items()}
+    broken = [key for key, value in halved.items()
+              if value.is_floating_point() and (value.isinf() & ~weights[key].isinf()).any()]
+    if broken:
+        raise ValueError(f'half precision holds numbers up to 65504; larger ones are in {broken}')
+    return halved
+
+
 def _to_safetensors(weights: Mapping[str, Tensor], meta: Optional[Mapping[str, Any]]) -> bytes:
     from safetensors.torch import save
 

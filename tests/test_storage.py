@@ -175,3 +175,18 @@ def test_without_the_package_other_files_are_read(tmp_path, monkeypatch):
     assert_same(storage.read_checkpoint(tmp_path / 'a.pth').weights, WEIGHTS)
     with pytest.raises(ImportError, match='safetensors'):
         storage.load_from_safetensors(str(tmp_path / 'a.safetensors'))
+
+
+# --- half precision ------------------------------------------------------------------------------
+
+
+def test_matrices_are_halved_and_vectors_stay():
+    weights = dict(kernel=torch.tensor([[1 / 3, 7e4 / 2]]), variance=torch.tensor([1e6]),
+                   count=torch.tensor(3))
+    halved = storage.halve(weights)
+    assert halved['kernel'].dtype == torch.float16
+    # 10 digits after the leading one: 1/3 is 1365/4096 there, 35000 lies on a multiple of 32.
+    assert halved['kernel'].tolist() == [[1365 / 4096, 35008.0]]
+    assert halved['variance'].tolist() == [1e6] and halved['count'].item() == 3
+    with pytest.raises(ValueError, match=r"up to 65504; larger ones are in \['kernel'\]"):
+        storage.halve(dict(kernel=torch.tensor([[1e5]])))

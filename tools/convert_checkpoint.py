@@ -29,6 +29,8 @@ def make_parser() -> argparse.ArgumentParser:
                                          'the dataset that the shapes tell')
     parser.add_argument('--to-release', action='store_true',
                         help='give DST, a bare state dict, the names of the release')
+    parser.add_argument('--half', action='store_true',
+                        help='store matrices and kernels in half precision: half the size')
     parser.add_argument('--show-keys', action='store_true',
                         help='print every name there and here, with its shape')
     return parser
@@ -65,6 +67,7 @@ def convert(args: argparse.Namespace) -> str:
     if args.to_release:
         storage.write_checkpoint(theirs, None, args.target)
     else:
+        ours = storage.halve(ours) if args.half else ours
         meta = dict(dict(dataset_meta=checkpoints.dataset_meta(config)), **meta)
         storage.write_checkpoint(ours, meta, args.target)
     text = (f'{network.dataset or "own dataset"}, HRNet-W{network.width}, {network.num_layers} '
