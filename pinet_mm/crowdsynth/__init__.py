@@ -7,7 +7,8 @@ needs more than numpy and OpenCV.
 from .bodies import POSES, VIEWS
 from .dataset import mask_to_polygons, summarize, write_dataset
 from .preview import draw_preview, write_preview
-from .scene import Person, crowd_index, draw_crowd
+from .labels import Person, crowd_index
+from .scene import draw_crowd
 from .settings import SPLITS, CrowdSettings
 from .skeletons import LAYOUTS, Layout
 
