@@ -16,7 +16,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     compat.apply()
 
     from .codec import PINetCodec
-    from .datasets import MinKeypointsCocoDataset
+    from .datasets import CrowdSynthDataset, EpochSampler, MinKeypointsCocoDataset
     from .estimator import PINet
     from .fusion import PoseFusion, fuse_poses
     from .head import PINetHead
@@ -29,8 +29,8 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'BoxArea', 'CPUAmpOptimWrapper', 'CrowdVisualizer', 'MinKeypointsCocoDataset', 'PINet',
-        'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
-        'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ResumableEpochLoop',
-        'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses'
+        'BoxArea', 'CPUAmpOptimWrapper', 'CrowdSynthDataset', 'CrowdVisualizer', 'EpochSampler',
+        'MinKeypointsCocoDataset', 'PINet', 'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion',
+        'PoseRefinement', 'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip',
+        'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses'
     ]

@@ -56,14 +56,17 @@ def _trace(mask: np.ndarray) -> list[np.ndarray]:
     return _trace(np.ascontiguousarray(mask[:, :cut])) + [part + (cut, 0) for part in right]
 
 
-def _annotate(person: Person) -> dict:
-    """Return a person's COCO annotation without its ids."""
+def annotate(person: Person) -> dict:
+    """Return a person's COCO annotation without its ids and its segmentation.
+
+    Args:
+        person: A `Person`.
+    """
     keypoints = np.round(person.keypoints.astype(float), 2)
     return dict(
         category_id=1, iscrowd=0, area=person.area, bbox=person.bbox.tolist(),
         num_keypoints=int((keypoints[:, 2] > 0).sum()), keypoints=keypoints.ravel().tolist(),
-        segmentation=mask_to_polygons(person.mask), pose=person.pose, view=person.view,
-        person_height=round(person.height, 2))
+        pose=person.pose, view=person.view, person_height=round(person.height, 2))
 
 
 def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int, split: str,
@@ -75,7 +78,8 @@ def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int,
     if not done:
         raise OSError(f'OpenCV could not encode {name}')
     (folder / name).write_bytes(data.tobytes())
-    annotations = [_annotate(person) for person in persons]
+    annotations = [dict(annotate(person), segmentation=mask_to_polygons(person.mask))
+                   for person in persons]
     keypoints = np.stack([person.keypoints for person in persons]) if persons else []
     index_measured = crowd_index(keypoints, [person.bbox for person in persons])
     image = dict(id=index, file_name=name, width=settings.size[0], height=settings.size[1],

@@ -148,7 +148,8 @@ def _dress_trunk(tailor: _Tailor) -> None:
                 (outfit.trousers,) * 2, bias=-0.01)
     second = outfit.trim if outfit.stripes or outfit.checks else outfit.shirt
     tailor.hull(_rings(_scaled(_TRUNK, body.girth), body.trunk_cam, pelvis, body.bones['trunk']),
-                (neck, pelvis), (outfit.shirt, second), stripes=outfit.stripes, checks=outfit.checks)
+                (neck, pelvis), (outfit.shirt, second), stripes=outfit.stripes,
+                checks=outfit.checks)
     tailor.limb(('neck', 'chin'), (0.032, 0.030), (outfit.skin,) * 2)
     if outfit.skirt:
         _dress_skirt(tailor)
@@ -163,8 +164,9 @@ def _dress_skirt(tailor: _Tailor) -> None:
     frame = body.pelvis_cam
     hems = [_rings([(0, 0.07, 0.075)], frame, knee, 1.0)[0] for knee in thighs]
     waist = _rings([(0.08, 0.082, 0.06)], frame, joints['pelvis'], 1.0)[0]
-    tailor.hull(np.stack([np.tile(waist, (2, 1)), np.concatenate(hems)]), (joints['pelvis'], np.mean(thighs, axis=0)),
-                (tailor.outfit.trousers,) * 2, bias=0.04)
+    tailor.hull(np.stack([np.tile(waist, (2, 1)), np.concatenate(hems)]),
+                (joints['pelvis'], np.mean(thighs, axis=0)), (tailor.outfit.trousers,) * 2,
+                bias=0.04)
 
 
 def _dress_head(tailor: _Tailor) -> None:
