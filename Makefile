@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 # Two OpenMP threads beside another busy process can slow small networks down twentyfold.
 export OMP_NUM_THREADS ?= 1
 
-DEMO_CONFIG := configs/pinet_hrnet-slim_crowdsynth.py
+DEMO_CONFIG := configs/pinet_hrnet-slim_crowdsynth_demo.py
 DEMO := work_dirs/demo
 CROWD := data/crowdsynth/annotations
 CORES := $(shell n=$$(nproc); echo $$((n < 8 ? n : 8)))
@@ -30,14 +30,16 @@ $(CROWD)/%.json: | $(READY)
 	    --size 128 128 --persons 2 4 --height 0.7 0.95 --poses standing walking arms_up \
 	    --views front back --plain --workers $(CORES)
 
-.PHONY: help setup demo test lint wheel clean
+.PHONY: help setup demo demo-train test lint wheel clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv with the exact versions of requirements.txt
 
-demo: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PINet on a drawn crowd, draw its poses
+demo: demo-train  ## the same as demo-train
+
+demo-train: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PINet on a drawn crowd, draw its poses
 	OMP_NUM_THREADS=$(CORES) $(RUN) tools/train.py $(DEMO_CONFIG) --amp --no-validate --work-dir $(DEMO)
 	OMP_NUM_THREADS=$(CORES) $(RUN) tools/test.py $(DEMO_CONFIG) $(DEMO)/epoch_4.pth --work-dir $(DEMO) \
 	    --out $(DEMO)/metrics.json

@@ -16,7 +16,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     compat.apply()
 
     from .codec import PINetCodec
-    from .datasets import MinKeypointsCocoDataset
+    from .datasets import CrowdSynthDataset, EpochSampler, MinKeypointsCocoDataset
     from .estimator import PINet
     from .evaluation import CocoResults
     from .fusion import PoseFusion, fuse_poses
@@ -32,9 +32,10 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'CPUAmpOptimWrapper', 'CocoResults', 'CrowdVisualizer', 'MinKeypointsCocoDataset',
-        'PINet', 'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement',
-        'ProposalSampler', 'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop',
-        'ReleaseHeatmapMask', 'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask',
-        'WholeCentreResize', 'fuse_poses', 'load_from_safetensors'
+        'CPUAmpOptimWrapper', 'CocoResults', 'CrowdSynthDataset', 'CrowdVisualizer',
+        'EpochSampler', 'MinKeypointsCocoDataset', 'PINet', 'PINetCodec', 'PINetHead',
+        'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler', 'RandomCropAffine',
+        'RandomInputFlip', 'ReleaseCrop', 'ReleaseHeatmapMask', 'ReleasePersons',
+        'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses',
+        'load_from_safetensors'
     ]

@@ -277,8 +277,10 @@ def write_dataset(dataset, root, k):
 
 
 def build_dataset(config, root, k):
-    config = Config(dict(config, data_root=str(root)))
-    write_dataset(config, root, k)
+    config = Config(dict(config))
+    if config.type != 'CrowdSynthDataset':  # which draws its pictures
+        config.data_root = str(root)
+        write_dataset(config, root, k)
     return build_in_mmpose(DATASETS, config._cfg_dict)
 
 

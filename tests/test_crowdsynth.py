@@ -15,7 +15,10 @@ from pinet_mm.crowdsynth import (LAYOUTS, POSES, CrowdSettings, Person, crowd_in
 from pinet_mm.crowdsynth import scene
 from pinet_mm.crowdsynth.bodies import (LIMITS, PROPORTIONS, SIDES, joints_of, sample_angles,
                                         sample_body, sample_bones)
-from pinet_mm.crowdsynth.shapes import Shape, paint_layer
+from pinet_mm.crowdsynth.layout import Layouts, make_actor
+from pinet_mm.crowdsynth.people import Figure
+from pinet_mm.crowdsynth.shading import join_tables, shade, surface
+from pinet_mm.crowdsynth.shapes import Shape, draw_shapes, stamp
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -191,27 +194,52 @@ def test_layouts_are_the_orders_that_the_datasets_use():
 @pytest.mark.parametrize('end, radii, area', [
     ((0, 0), (9, 9), np.pi * 81),                        # a point's limb is a disc
     ((30, 40), (9, 9), np.pi * 81 + 18 * 50),            # two half discs and a bar
+    # two discs and their outer tangents, which stand at acos(5 / 14) from the axis
+    ((14, 0), (10, 5), 100 * (np.pi - 1.20559) + 25 * 1.20559 + 15 * (14 ** 2 - 5 ** 2) ** 0.5),
     ((60, 0), (10, 5), np.pi * (100 + 25) / 2 + 15 * 60)])
 def test_a_limb_covers_the_area_of_its_outline(end, radii, area):
-    ends = np.array([[3.3, 2.7, 0], [3.3 + end[0], 2.7 + end[1], 0]])
-    shape = Shape(ends, radii, (np.full(3, 200.0), np.full(3, 200.0)))
-    layer = paint_layer([shape], (0.5, 0.0, 0.0, 0.5))
-    assert layer.paint[3].sum() == pytest.approx(area, rel=0.02)
-    assert layer.solid.sum() == pytest.approx(area, rel=0.03)
+    ends = ((3.3, 2.7, 0), (3.3 + end[0], 2.7 + end[1], 0))
+    drawing = draw_shapes([Shape(ends, radii, (np.full(3, 200.0), np.full(3, 200.0)))])
+    canvas = np.zeros((200, 200), np.uint8)
+    stamp(canvas, drawing, (60.5, 60.5), (2, 2))
+    assert canvas.sum() / 4 == pytest.approx(area, rel=0.02)
 
 
 def test_a_limb_is_brightest_on_its_axis_and_later_shapes_cover_it():
-    ends = np.array([[0.0, 0, 0], [20, 0, 0]])
     white, black = (np.full(3, 255.0),) * 2, (np.zeros(3),) * 2
-    shapes = [Shape(ends[:1].repeat(2, 0), (2, 2), black, key=1, name=1),
-              Shape(ends, (6, 6), white)]
-    layer = paint_layer(shapes, (0.2, 0.0, 0.0, 0.8))
-    column, row = 12 - layer.origin[0], -layer.origin[1]
-    profile = layer.paint[0, row - 5:row + 6, column]
+    drawing = draw_shapes([Shape(((0, 0, 0), (0, 0, 0)), (2, 2), black, key=1),
+                           Shape(((0, 0, 0), (20, 0, 0)), (6, 6), white)])
+    canvas = np.full((32, 48), 9, np.uint16)
+    stamp(canvas, drawing, (10, 16), (1, 1), first=3)
+    assert canvas[16, [10, 22, 45]].tolist() == [4, 3, 9]
+    table = join_tables([drawing], np.array([[10, 16]]))
+    y = np.arange(11, 22, dtype=np.float32)
+    profile = shade(table, np.zeros(11, int), np.full(11, 22, np.float32), y, (0.2, 0, 0, 0.8))[0]
     assert profile.argmax() == 5 and profile[5] == pytest.approx(255)
     assert profile[2] == pytest.approx(255 * (0.2 + 0.8 * 0.75 ** 0.5), abs=0.1)
-    assert layer.paint[0, row, -layer.origin[0]] == 0
-    assert layer.parts[row, [-layer.origin[0], column]].tolist() == [1, 0]
+    # light from the right leaves a limb that runs right without its slant
+    slanted = shade(table, np.zeros(11, int), np.full(11, 22, np.float32), y, (0.2, 0.8, 0, 0))
+    assert slanted == pytest.approx(255 * 0.2, abs=0.1)
+
+
+def test_two_colours_meet_at_the_cut_and_stripes_alternate():
+    black, white = np.zeros(3), np.full(3, 100.0)
+    axis = ((0, 0, 0), (40, 0, 0))
+    drawing = draw_shapes([Shape(axis, (6, 6), (black, white), cut=0.25),
+                           Shape(axis, (6, 6), (black, white), cut=0.0, key=1),
+                           Shape(axis, (6, 6), (black, white), stripes=2, key=2)])
+    x = np.array([5, 9, 11, 35] * 3, np.float32)
+    labels = np.repeat(np.arange(3), 4)
+    found = shade(drawing.table, labels, x, np.zeros(12, np.float32), (1, 0, 0, 0))[0]
+    # a stripe of 10 px has the second colour, the next the first
+    assert found.tolist() == [0, 0, 100, 100] + [100] * 4 + [100, 100, 0, 0]
+
+
+def test_the_surface_bulges_towards_the_camera():
+    ends = ((0, 0, 10), (20, 0, 30))
+    drawing = draw_shapes([Shape(ends, (6, 6), (np.zeros(3),) * 2)])
+    near = surface(drawing.table, np.zeros(3, int), np.array([0, 10, 10.0]), np.array([0, 0, 3.0]))
+    assert near == pytest.approx([16, 26, 20 + 27 ** 0.5], abs=1e-4)
 
 
 # ---- labels ------------------------------------------------------------------------------------
@@ -271,8 +299,8 @@ def test_masks_do_not_overlap_and_hold_the_drawn_person():
 def test_the_mask_is_where_the_person_changes_the_picture(monkeypatch):
     # the same scene over a black and over a white background differs only where nobody stands
     drawn = []
-    for value in (0.0, 255.0):
-        plain = np.full((300, 200, 3), value, np.float32)
+    for value in (0, 255):
+        plain = np.full((300, 200, 3), value, np.uint8)
         monkeypatch.setattr(scene, 'draw_background', lambda *args, plain=plain: plain)
         monkeypatch.setattr(scene, 'draw_shadow', lambda *args: None)
         drawn.append(draw_crowd(_standing_alone(), 0, 0))
@@ -328,16 +356,49 @@ def test_crowd_index_of_two_crowdpose_pictures():
         assert round(measured, 2) == image['crowdIndex']
 
 
-@pytest.mark.parametrize('target', [0.2, 0.5, 0.8])
+def _measured(settings, count, seed):
+    pictures = [draw_crowd(settings, seed, index)[1] for index in range(count)]
+    return np.array([crowd_index([person.keypoints for person in persons],
+                                 [person.bbox for person in persons]) for persons in pictures])
+
+
+@pytest.mark.parametrize('target', [0.0, 0.2, 0.5, 0.8, 1.0])
 def test_the_crowd_index_comes_near_its_target(target):
-    settings = CrowdSettings(size=(128, 128), persons=(4, 6), height=(0.25, 0.4), occluders=False,
+    settings = CrowdSettings(size=(128, 128), persons=(2, 6), height=(0.5, 0.95),
                              crowd_index=(target, target))
-    measured = []
-    for index in range(15):
-        persons = draw_crowd(settings, 2, index)[1]
-        measured.append(crowd_index([person.keypoints for person in persons],
-                                    [person.bbox for person in persons]))
-    assert abs(np.mean(measured) - target) < 0.05
+    missed = _measured(settings, 20, seed=2) - target
+    assert abs(missed.mean()) < 0.05 and np.sqrt((missed ** 2).mean()) < 0.12
+
+
+@pytest.mark.parametrize('settings', [
+    dict(size=(128, 128), persons=(2, 5), height=(0.5, 0.95)),
+    dict(size=(256, 256), persons=(2, 10), height=(0.2, 0.6))], ids=['large', 'ten'])
+def test_the_crowd_index_is_spread_evenly(settings):
+    measured = _measured(CrowdSettings(crowd_index=(0, 1), **settings), 120, seed=4)
+    shares = np.histogram(measured, 5, (0, 1))[0] / 120
+    assert 0.13 < shares.min() and shares.max() < 0.27
+
+
+def _block(x, y, half, row=0):
+    """Return an actor: a square around (x, y), whose four keypoints are its quarters' middles."""
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + (x, y)
+    shape = Shape(((x, y, 0), (x + 1, y, 0)), (1, 1), (np.zeros(3),) * 2, hulls=(corners,))
+    points = np.concatenate([(corners + (x, y)) / 2, np.zeros((4, 1))], 1)
+    figure = Figure(draw_shapes([shape]), points, np.zeros(4), None, 2.0 * half)
+    return make_actor(figure.drawing, row, (128, 128), figure)
+
+
+def test_layouts_are_measured_by_hand():
+    # cells are 2 px; two squares of 40 px side by side, then half over one another, then the
+    # second over the left half of the first, whose box is then half as wide
+    layouts = Layouts([_block(0, 60, 20), _block(0, 60, 20)], (128, 128), 0.1)
+    index, hidden = layouts.measure(np.array([[30, 90], [64, 64], [64, 44], [30, 300]]))
+    # apart 0; the first fully covered does not count: nor do its keypoints in the second's box
+    assert index[[0, 1]] == pytest.approx([0, 0])
+    # 44: covers x 24..64 of the first's 44..84, which shows 64..84 and holds none of the second's
+    # at 34 and 54; the second holds the first's two at 54
+    assert index[2] == pytest.approx((0 + 2 / 4) / 2)
+    assert hidden.tolist() == [[False, False], [True, False], [False, False], [False, True]]
 
 
 # ---- files -------------------------------------------------------------------------------------
@@ -426,6 +487,8 @@ def test_statistics_by_hand():
     found = summarize(images, people)
     assert found['crowd_index_histogram'] == [0, 0, 1, 0, 0, 0, 0, 0, 0, 1]
     assert found['crowd_index_mean'] == 0.625 and found['height_share_mean'] == 0.65
+    assert found['height_share_histogram'] == [0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0]
+    assert found['persons_histogram'] == [0, 2]
     assert found['visibility_shares'] == {'0': 0.25, '1': 0.25, '2': 0.5}
     assert (found['images'], found['persons']) == (2, 2)
 

@@ -6,11 +6,13 @@ z forward; the camera frame (suffix `_cam`) has x to the right of the picture, y
 their left hand at the right of the picture. Angles are degrees.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, radians, sin
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import ArrayLike
 
 SIDES = ('left', 'right')
 
@@ -50,6 +52,9 @@ _FAMILIES = dict(
     lying=dict(shoulder_flex=(30, 50), shoulder_abduct=(30, 30), elbow=(45, 35), hip_flex=(15, 25),
                knee=(25, 30)))
 POSES = tuple(_FAMILIES)
+_STATISTICS = {
+    pose: np.array([{**_RELAXED, **family}[base] for base in _BASES], dtype=float).T
+    for pose, family in _FAMILIES.items()}
 
 # centre and half width of the yaw range; the side is left or right with equal chance
 _YAWS = dict(front=(0, 50), side=(90, 40), back=(180, 50))
@@ -61,6 +66,7 @@ _HEAD_POINTS = dict(
     right_eye=(-0.019, 0.116, 0.051), left_ear=(0.045, 0.105, -0.002),
     right_ear=(-0.045, 0.105, -0.002), chin=(0, 0.095, 0.012), crown=(0, 0.126, -0.001),
     mouth_left=(0.012, 0.075, 0.052), mouth_right=(-0.012, 0.075, 0.052))
+_HEAD_OFFSETS = np.array(list(_HEAD_POINTS.values()))
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,19 @@ def rotation(axis: int, degrees: float) -> np.ndarray:
     return np.array(matrix)
 
 
+def _rotations(axes: Sequence[int], degrees: ArrayLike) -> np.ndarray:
+    """Return (R, 3, 3) rotations, each as `rotation` makes it."""
+    first = np.array(axes)
+    each, i, j = np.arange(len(first)), (first + 1) % 3, (first + 2) % 3
+    turns = np.radians(degrees)
+    matrices = np.zeros((len(first), 3, 3))
+    matrices[each, first, first] = 1
+    matrices[each, i, i] = matrices[each, j, j] = np.cos(turns)
+    matrices[each, j, i] = np.sin(turns)
+    matrices[each, i, j] = -matrices[each, j, i]
+    return matrices
+
+
 def sample_angles(rng: Generator, pose: str) -> dict[str, float]:
     """Draw joint angles of a pose family, inside `LIMITS`.
 
@@ -109,9 +128,7 @@ def sample_angles(rng: Generator, pose: str) -> dict[str, float]:
     Returns:
         Angle name -> degrees; paired joints carry the prefix `left_` or `right_`.
     """
-    table = {**_RELAXED, **_FAMILIES[pose]}
-    mean, spread = np.array([table[base] for base in _BASES], dtype=float).T
-    angles = dict(zip(ANGLES, rng.normal(mean, spread).tolist()))
+    angles = dict(zip(ANGLES, rng.normal(*_STATISTICS[pose]).tolist()))
     if pose == 'walking':
         _add_stride(rng, angles)
     elif pose == 'arms_up' and rng.random() < 0.4:
@@ -159,48 +176,46 @@ def joints_of(angles: dict[str, float],
         Joints (name -> (3,) in the body frame, pelvis at the origin), and the (3, 3) frames of
         trunk and head, whose columns are left, up, forward.
     """
-    trunk = (rotation(1, angles['spine_twist']) @ rotation(2, angles['spine_side'])
-             @ rotation(0, angles['spine_bend']))
-    head = trunk @ rotation(1, angles['neck_turn']) @ rotation(0, angles['neck_nod'])
-    joints = {'pelvis': np.zeros(3), 'neck': trunk[:, 1] * bones['trunk']}
-    size = np.array([bones['head'] / PROPORTIONS['head']] * 3)
-    for name, offset in _HEAD_POINTS.items():
-        joints[name] = joints['neck'] + head @ (offset * size)
-    for side, sign in zip(SIDES, (1, -1)):
-        _add_arm(joints, side, sign, trunk, angles, bones)
-        _add_leg(joints, side, sign, angles, bones)
+    twist, side, bend, turn, nod = _rotations((1, 2, 0, 1, 0), [angles[name] for name in (
+        'spine_twist', 'spine_side', 'spine_bend', 'neck_turn', 'neck_nod')])
+    trunk = twist @ side @ bend
+    head = trunk @ turn @ nod
+    neck = trunk[:, 1] * bones['trunk']
+    joints = {'pelvis': np.zeros(3), 'neck': neck}
+    size = bones['head'] / PROPORTIONS['head']
+    joints.update(zip(_HEAD_POINTS, neck + _HEAD_OFFSETS @ head.T * size))
+    _add_limbs(joints, trunk, angles, bones)
     return joints, trunk, head
 
 
-def _limb_frame(angles: dict[str, float], side: str, sign: int, joint: str) -> np.ndarray:
-    """Return the rotation of a limb's first bone: flex, then lift sideways, turned about itself."""
-    return (rotation(2, sign * angles[f'{side}_{joint}_abduct'])
-            @ rotation(0, -angles[f'{side}_{joint}_flex'])
-            @ rotation(1, -sign * angles[f'{side}_{joint}_twist']))
-
-
-def _add_arm(joints: dict[str, np.ndarray], side: str, sign: int, trunk: np.ndarray,
-             angles: dict[str, float], bones: dict[str, float]) -> None:
-    upper = trunk @ _limb_frame(angles, side, sign, 'shoulder')
-    lower = upper @ rotation(0, -angles[f'{side}_elbow'])
-    shoulder = joints['neck'] + trunk @ np.array([sign * bones['shoulder'], -0.012, 0])
-    joints[f'{side}_shoulder'] = shoulder
-    joints[f'{side}_elbow'] = shoulder - upper[:, 1] * bones['upper_arm']
-    joints[f'{side}_wrist'] = joints[f'{side}_elbow'] - lower[:, 1] * bones['forearm']
-    joints[f'{side}_hand'] = joints[f'{side}_wrist'] - lower[:, 1] * bones['hand']
-
-
-def _add_leg(joints: dict[str, np.ndarray], side: str, sign: int, angles: dict[str, float],
-             bones: dict[str, float]) -> None:
-    upper = _limb_frame(angles, side, sign, 'hip')
-    lower = upper @ rotation(0, angles[f'{side}_knee'])
-    foot = lower @ rotation(0, angles[f'{side}_ankle'])
-    joints[f'{side}_hip'] = np.array([sign * bones['hip'], 0, 0])
-    joints[f'{side}_knee'] = joints[f'{side}_hip'] - upper[:, 1] * bones['thigh']
-    joints[f'{side}_ankle'] = joints[f'{side}_knee'] - lower[:, 1] * bones['shank']
-    heel = joints[f'{side}_ankle'] - 0.024 * foot[:, 1] - 0.018 * foot[:, 2]
-    joints[f'{side}_heel'] = heel
-    joints[f'{side}_toe'] = heel + bones['foot'] * foot[:, 2]
+def _add_limbs(joints: dict[str, np.ndarray], trunk: np.ndarray, angles: dict[str, float],
+               bones: dict[str, float]) -> None:
+    """Add arms and legs: their first bone flexes, then lifts sideways, turned about itself."""
+    degrees = []
+    for joint in ('shoulder', 'hip'):
+        for side, sign in zip(SIDES, (1, -1)):
+            degrees += [sign * angles[f'{side}_{joint}_abduct'], -angles[f'{side}_{joint}_flex'],
+                        -sign * angles[f'{side}_{joint}_twist']]
+    bends = [turn * angles[f'{side}_{joint}'] for joint, turn in (
+        ('elbow', -1), ('knee', 1), ('ankle', 1)) for side in SIDES]
+    turns = _rotations((2, 0, 1) * 4 + (0,) * 6, degrees + bends)
+    upper = turns[0:12:3] @ turns[1:12:3] @ turns[2:12:3]
+    upper[:2] = trunk @ upper[:2]
+    lower = upper @ turns[12:16]
+    feet = lower[2:] @ turns[16:]
+    for number, (side, sign) in enumerate(zip(SIDES, (1, -1))):
+        chains = ((('shoulder', 'elbow', 'wrist', 'hand'), ('upper_arm', 'forearm', 'hand')),
+                  (('hip', 'knee', 'ankle'), ('thigh', 'shank')))
+        starts = (joints['neck'] + trunk @ (sign * bones['shoulder'], -0.012, 0.0),
+                  np.array([sign * bones['hip'], 0, 0]))
+        for limb, ((first, *names), lengths), start in zip((number, 2 + number), chains, starts):
+            joints[f'{side}_{first}'] = start
+            for step, (name, bone) in enumerate(zip(names, lengths)):
+                start = start - (upper if step == 0 else lower)[limb, :, 1] * bones[bone]
+                joints[f'{side}_{name}'] = start
+        foot = feet[number]
+        joints[f'{side}_heel'] = start - 0.024 * foot[:, 1] - 0.018 * foot[:, 2]
+        joints[f'{side}_toe'] = joints[f'{side}_heel'] + bones['foot'] * foot[:, 2]
 
 
 def sample_body(rng: Generator, pose: str, view: str, tilt: float) -> Body:
@@ -218,17 +233,17 @@ def sample_body(rng: Generator, pose: str, view: str, tilt: float) -> Body:
     bones = sample_bones(rng)
     joints, trunk, head = joints_of(sample_angles(rng, pose), bones)
     centre, half = _YAWS[view]
-    yaw = (centre + rng.uniform(-half, half)) * rng.choice([-1, 1])
+    yaw = (centre + rng.uniform(-half, half)) * (-1, 1)[rng.integers(2)]
     turn = rotation(0, tilt) @ rotation(1, yaw)
     if pose == 'lying':
         turn = turn @ _fall(rng)
     to_cam = np.diag([1.0, -1.0, 1.0]) @ turn
-    joints_cam = {name: to_cam @ joint for name, joint in joints.items()}
-    girth = float(np.clip(rng.normal(1.05, 0.13), 0.8, 1.45))
+    joints_cam = dict(zip(joints, np.array(list(joints.values())) @ to_cam.T))
+    girth = min(max(float(rng.normal(1.05, 0.13)), 0.8), 1.45)
     return Body(joints_cam, to_cam @ trunk, to_cam, to_cam @ head, bones, girth, pose, view)
 
 
 def _fall(rng: Generator) -> np.ndarray:
     """Return the rotation that lays a standing body on its back, front or side."""
-    axis, sign = (0, 2)[rng.integers(2)], rng.choice([-1, 1])
+    axis, sign = (0, 2)[rng.integers(2)], (-1, 1)[rng.integers(2)]
     return rotation(axis, sign * rng.uniform(75, 100))

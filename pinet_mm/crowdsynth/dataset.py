@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .scene import Person, crowd_index, draw_crowd
+from .labels import Person, crowd_index
+from .scene import draw_crowd
 from .settings import CrowdSettings, check_stream
 from .skeletons import LAYOUTS, Layout
 
@@ -54,14 +56,17 @@ def _trace(mask: np.ndarray) -> list[np.ndarray]:
     return _trace(np.ascontiguousarray(mask[:, :cut])) + [part + (cut, 0) for part in right]
 
 
-def _annotate(person: Person) -> dict:
-    """Return a person's COCO annotation without its ids."""
+def annotate(person: Person) -> dict:
+    """Return a person's COCO annotation without its ids and its segmentation.
+
+    Args:
+        person: A `Person`.
+    """
     keypoints = np.round(person.keypoints.astype(float), 2)
     return dict(
         category_id=1, iscrowd=0, area=person.area, bbox=person.bbox.tolist(),
         num_keypoints=int((keypoints[:, 2] > 0).sum()), keypoints=keypoints.ravel().tolist(),
-        segmentation=mask_to_polygons(person.mask), pose=person.pose, view=person.view,
-        person_height=round(person.height, 2))
+        pose=person.pose, view=person.view, person_height=round(person.height, 2))
 
 
 def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int, split: str,
@@ -73,7 +78,8 @@ def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int,
     if not done:
         raise OSError(f'OpenCV could not encode {name}')
     (folder / name).write_bytes(data.tobytes())
-    annotations = [_annotate(person) for person in persons]
+    annotations = [dict(annotate(person), segmentation=mask_to_polygons(person.mask))
+                   for person in persons]
     keypoints = np.stack([person.keypoints for person in persons]) if persons else []
     index_measured = crowd_index(keypoints, [person.bbox for person in persons])
     image = dict(id=index, file_name=name, width=settings.size[0], height=settings.size[1],
@@ -131,18 +137,23 @@ def summarize(images: list[dict], annotations: list[dict]) -> dict:
 
     Returns:
         A dict of plain numbers: counts, the crowd index's mean and its histogram over ten equal
-        bins of [0, 1], mean height of persons as a share of the picture's, and the shares of
-        visible (2), covered (1) and absent (0) keypoints.
+        bins of [0, 1]; pictures with 0, 1, 2, ... persons; mean and histogram (the same bins, and
+        one for more than 1) of the persons' upright height as a share of the picture's; and the
+        shares of visible (2), covered (1) and absent (0) keypoints.
     """
     crowd = [image['crowdIndex'] for image in images]
     rows = {image['id']: image['height'] for image in images}
     heights = [item['person_height'] / rows[item['image_id']] for item in annotations]
+    present = Counter(item['image_id'] for item in annotations)
+    crowd_sizes = [present[image['id']] for image in images]
     flags = np.array([item['keypoints'][2::3] for item in annotations]).ravel()
     return dict(
         images=len(images), persons=len(annotations),
         crowd_index_mean=round(float(np.mean(crowd)), 4),
         crowd_index_histogram=_shares(crowd, np.linspace(0, 1, 11)),
+        persons_histogram=np.bincount(crowd_sizes).tolist(),
         height_share_mean=round(float(np.mean(heights)), 4) if heights else 0.0,
+        height_share_histogram=_shares(heights, np.append(np.linspace(0, 1, 11), np.inf)),
         visibility_shares={str(flag): round(float((flags == flag).mean()), 4) if len(flags) else 0.0
                            for flag in (0, 1, 2)})
 

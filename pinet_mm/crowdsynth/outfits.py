@@ -1,5 +1,6 @@
 """What a person wears: colours, cut of the clothes, hair, and cues that tell front from back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ class Outfit:
         leg: Share of the leg that the trousers cover, 0 to 2 (thigh, then shank).
         skirt: Whether a skirt hangs from the waist.
         stripes: Stripes along the trunk, 0 for none.
+        checks: Stripes across the trunk, 0 for none; both make a check.
         long_hair: Whether the hair falls over the neck.
         hair_line: Cosine at which hair begins on the head; higher is less hair.
         backpack: Whether a backpack hangs on the back.
@@ -40,34 +42,42 @@ class Outfit:
     leg: float
     skirt: bool
     stripes: int
+    checks: int
     long_hair: bool
     hair_line: float
     backpack: bool
     badge: str
 
 
+def random_colours(rng: Generator, count: int, vivid: float = 1.0) -> np.ndarray:
+    """Draw (count, 3) colours of clothes, BGR in 0..255; lower `vivid` towards 0 is greyer."""
+    value, saturation = rng.uniform(40, 245, (count, 1)), rng.beta(1.5, 1.8, (count, 1)) * vivid
+    hue = np.abs((rng.random((count, 1)) * 6 - np.array([4, 2, 0])) % 6 - 3) - 1
+    return value * (1 - saturation * (1 - np.minimum(np.maximum(hue, 0), 1)))
+
+
 def random_colour(rng: Generator, vivid: float = 1.0) -> np.ndarray:
-    """Draw a colour of clothes, BGR in 0..255; lower `vivid` towards 0 makes it greyer."""
-    value, saturation = rng.uniform(40, 245), rng.beta(1.5, 1.8) * vivid
-    hue = np.abs((rng.random() * 6 - np.array([4, 2, 0])) % 6 - 3) - 1
-    return value * (1 - saturation * (1 - np.clip(hue, 0, 1)))
+    """Draw one of `random_colours`."""
+    return random_colours(rng, 1, vivid)[0]
+
+
+def _one_of(rng: Generator, choices: Sequence) -> object:
+    return choices[rng.integers(len(choices))]
 
 
 def sample_outfit(rng: Generator) -> Outfit:
     """Draw an `Outfit`."""
     vary = rng.uniform(0.85, 1.1, 3)
     skirt = bool(rng.random() < 0.15)
-    trousers = random_colour(rng) if rng.random() < 0.4 else _DENIMS[rng.integers(5)] * vary[0]
+    shirt, trim, trousers, shoes = random_colours(rng, 4)
+    if rng.random() < 0.6:
+        trousers = _one_of(rng, _DENIMS) * vary[0]
     return Outfit(
-        skin=_SKINS[rng.integers(6)] * vary[1],
-        hair=_HAIRS[rng.integers(6)] * vary[2],
-        shirt=random_colour(rng), trim=random_colour(rng), trousers=trousers,
-        shoes=random_colour(rng) * 0.7,
-        sleeve=float(rng.choice([0.0, 0.55, 1.3, 1.95])),
-        leg=float(rng.choice([0.15, 0.3])) if skirt else float(rng.choice([0.7, 1.2, 2, 2, 2])),
-        skirt=skirt,
-        stripes=int(rng.choice([0, 0, 0, 5, 9])),
-        long_hair=bool(rng.random() < 0.4),
-        hair_line=float(rng.uniform(-0.05, 0.35)),
+        skin=_one_of(rng, _SKINS) * vary[1], hair=_one_of(rng, _HAIRS) * vary[2], shirt=shirt,
+        trim=trim, trousers=trousers, shoes=shoes * 0.7,
+        sleeve=_one_of(rng, (0.0, 0.55, 1.3, 1.95)),
+        leg=_one_of(rng, (0.15, 0.3) if skirt else (0.7, 1.2, 2, 2, 2)), skirt=skirt,
+        stripes=_one_of(rng, (0, 0, 0, 5, 9)), checks=_one_of(rng, (0, 0, 0, 0, 6)),
+        long_hair=bool(rng.random() < 0.4), hair_line=float(rng.uniform(-0.05, 0.35)),
         backpack=bool(rng.random() < 0.15),
-        badge=str(rng.choice(['plain', 'zip', 'print', 'jacket'])))
+        badge=_one_of(rng, ('plain', 'zip', 'print', 'jacket')))

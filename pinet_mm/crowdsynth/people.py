@@ -1,14 +1,15 @@
-"""From a body and an outfit to shapes, and from those to one person's layer and keypoints."""
+"""From a body and an outfit to shapes, and from those to one person's drawing and keypoints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 
 import cv2
 import numpy as np
 
 from .bodies import PROPORTIONS, SIDES, Body
 from .outfits import Outfit
-from .shapes import Layer, Light, Shape, paint_layer
+from .shapes import Drawing, Shape, draw_shapes
 
 # half widths of limbs at their first and second joint, shares of the upright height
 _LIMBS = (
@@ -24,7 +25,8 @@ _LIMBS = (
 _TRUNK = ((1.03, 0.035, 0.035), (0.97, 0.098, 0.050), (0.80, 0.105, 0.066), (0.45, 0.080, 0.058),
           (0.12, 0.088, 0.060))
 _PELVIS = ((0.10, 0.080, 0.056), (0.02, 0.098, 0.066), (-0.05, 0.088, 0.060))
-_RING = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+_RING = np.linspace(0, 2 * np.pi, 12, endpoint=False)[:, None]
+_COSINES, _SINES = np.cos(_RING), np.sin(_RING)
 
 # how far below the seen surface a keypoint may lie and still count as seen: about its joint's own
 # half thickness plus a third of it
@@ -37,16 +39,16 @@ class Figure:
     """Hold one drawn person, in pixels relative to the point where they touch the ground.
 
     Args:
-        layer: The `Layer` they fill.
-        keypoints: (K, 2) x, y.
-        seen: (K,) bool, False where their own body hides the keypoint.
+        drawing: The `Drawing` of their shapes.
+        keypoints: (K, 3) x, y, near.
+        depths: (K,) how far below the seen surface each keypoint may lie and still be seen, px.
         body: The `Body`.
         height: Upright height, px.
     """
 
-    layer: Layer
+    drawing: Drawing
     keypoints: np.ndarray
-    seen: np.ndarray
+    depths: np.ndarray
     body: Body
     height: float
 
@@ -59,14 +61,14 @@ class _Tailor:
         lowest = max(joint[1] for joint in body.joints_cam.values())
         self.offset = np.array([shift[0], shift[1] - lowest * height, 0.0])
         points = np.array(list(body.joints_cam.values())) * height + self.offset
-        self.points = dict(zip(body.joints_cam, points))
+        self.points = dict(zip(body.joints_cam, points.tolist()))
         self.shapes = []
 
-    def point(self, joint_cam: str | np.ndarray) -> np.ndarray:
+    def point(self, joint_cam: str | np.ndarray) -> list[float]:
         """Return x, y, near in px of a joint (or of its name), unit camera frame."""
         if isinstance(joint_cam, str):
             return self.points[joint_cam]
-        return joint_cam * self.height + self.offset
+        return (joint_cam * self.height + self.offset).tolist()
 
     def limb(self, ends: Sequence, radii: Sequence[float], colours: tuple, bias: float = 0.0,
              key: float | None = None, **look: object) -> None:
@@ -74,42 +76,43 @@ class _Tailor:
 
         `key`, px, replaces the mean depth in that order.
         """
-        ends = np.array([self.point(end) for end in ends])
+        ends = self.point(ends[0]), self.point(ends[1])
         radii = tuple(radius * self.height for radius in radii)
-        key = (ends[0, 2] + ends[1, 2]) / 2 if key is None else key
+        key = (ends[0][2] + ends[1][2]) / 2 if key is None else key
         self._add(ends, radii, colours, key + bias * self.height, look)
 
-    def hull(self, rings: list[np.ndarray], ends: Sequence, colours: tuple, bias: float = 0.0,
+    def hull(self, rings: np.ndarray, ends: Sequence, colours: tuple, bias: float = 0.0,
              key: float | None = None, **look: object) -> None:
-        """Add the union of the convex hulls of consecutive rings of camera-frame points."""
-        rings = [ring * self.height + self.offset for ring in rings]
-        hulls = tuple(_convex_hull(np.concatenate(pair)[:, :2]) for pair in zip(rings, rings[1:]))
-        ends = np.array([self.point(end) for end in ends])
-        across = np.concatenate(rings) - ends[0]
-        axis = ends[1, :2] - ends[0, :2]
-        sideways = np.array([-axis[1], axis[0]]) / max(float(np.hypot(*axis)), 1e-3)
-        radius = float(np.abs(across[:, :2] @ sideways).max())
-        depth = float(np.ptp(rings[len(rings) // 2][:, 2]) / 2)
-        key = (ends[0, 2] + ends[1, 2]) / 2 if key is None else key
+        """Add the union of the convex hulls of consecutive rings of camera-frame points.
+
+        `rings` are (R, V, 3): V points on each of R rings.
+        """
+        rings = rings * self.height + self.offset
+        flat = rings[..., :2].astype(np.float32)
+        hulls = tuple(cv2.convexHull(flat[place:place + 2].reshape(-1, 2))[:, 0]
+                      for place in range(len(rings) - 1))
+        ends = self.point(ends[0]), self.point(ends[1])
+        (x, y, near), (x2, y2, near2) = ends
+        length = max(hypot(x2 - x, y2 - y), 1e-3)
+        across = (rings[..., 0] - x) * ((y - y2) / length) + (rings[..., 1] - y) * (
+            (x2 - x) / length)
+        radius = float(np.abs(across).max())
+        depths = rings[len(rings) // 2, :, 2]
+        key = (near + near2) / 2 if key is None else key
         self._add(ends, (radius, radius), colours, key + bias * self.height,
-                  dict(look, hulls=hulls, depth=depth))
+                  dict(look, hulls=hulls, depth=float(depths.max() - depths.min()) / 2))
 
     def _add(self, ends: Sequence, radii: Sequence[float], colours: tuple, key: float,
              look: dict) -> None:
-        self.shapes.append(Shape(ends, radii, colours, key=key, name=len(self.shapes), **look))
-
-
-def _convex_hull(points: np.ndarray) -> np.ndarray:
-    return cv2.convexHull(points.astype(np.float32))[:, 0]
+        self.shapes.append(Shape(ends, radii, colours, key=key, **look))
 
 
 def _rings(sections: Sequence[tuple], frame_cam: np.ndarray, start: np.ndarray,
-           unit: float) -> list[np.ndarray]:
-    """Return (12, 3) camera-frame points around each cross-section of the trunk or the pelvis."""
+           unit: float) -> np.ndarray:
+    """Return (R, 12, 3) camera-frame points around the trunk's or the pelvis' cross-sections."""
+    place, width, depth = np.array(sections, float).T[:, :, None, None]
     left, up, forward = frame_cam.T
-    around = [np.cos(_RING)[:, None] * left, np.sin(_RING)[:, None] * forward]
-    return [start + up * (place * unit) + width * around[0] + depth * around[1]
-            for place, width, depth in sections]
+    return start + up * (place * unit) + width * _COSINES * left + depth * _SINES * forward
 
 
 def _scaled(sections: Sequence[tuple], girth: float) -> list[tuple]:
@@ -143,9 +146,10 @@ def _dress_trunk(tailor: _Tailor) -> None:
     tailor.hull(_rings(_scaled(_PELVIS, body.girth), body.pelvis_cam, pelvis, 1.0),
                 (pelvis + 0.1 * body.pelvis_cam[:, 1], pelvis - 0.06 * body.pelvis_cam[:, 1]),
                 (outfit.trousers,) * 2, bias=-0.01)
-    second = outfit.trim if outfit.stripes else outfit.shirt
+    second = outfit.trim if outfit.stripes or outfit.checks else outfit.shirt
     tailor.hull(_rings(_scaled(_TRUNK, body.girth), body.trunk_cam, pelvis, body.bones['trunk']),
-                (neck, pelvis), (outfit.shirt, second), stripes=outfit.stripes)
+                (neck, pelvis), (outfit.shirt, second), stripes=outfit.stripes,
+                checks=outfit.checks)
     tailor.limb(('neck', 'chin'), (0.032, 0.030), (outfit.skin,) * 2)
     if outfit.skirt:
         _dress_skirt(tailor)
@@ -158,10 +162,11 @@ def _dress_skirt(tailor: _Tailor) -> None:
     thighs = [joints[f'{s}_hip'] + 0.55 * (joints[f'{s}_knee'] - joints[f'{s}_hip'])
               for s in SIDES]
     frame = body.pelvis_cam
-    hem = np.concatenate([_rings([(0, 0.07, 0.075)], frame, knee, 1.0)[0] for knee in thighs])
+    hems = [_rings([(0, 0.07, 0.075)], frame, knee, 1.0)[0] for knee in thighs]
     waist = _rings([(0.08, 0.082, 0.06)], frame, joints['pelvis'], 1.0)[0]
-    tailor.hull([waist, hem], (joints['pelvis'], np.mean(thighs, axis=0)),
-                (tailor.outfit.trousers,) * 2, bias=0.04)
+    tailor.hull(np.stack([np.tile(waist, (2, 1)), np.concatenate(hems)]),
+                (joints['pelvis'], np.mean(thighs, axis=0)), (tailor.outfit.trousers,) * 2,
+                bias=0.04)
 
 
 def _dress_head(tailor: _Tailor) -> None:
@@ -210,8 +215,8 @@ def _plate(tailor: _Tailor, corners: Sequence[tuple], colour: np.ndarray, depth:
     ring = np.stack([start + left * x * body.girth + up * y * unit + forward * depth * body.girth
                      for x, y in corners])
     # the patch must lie right above the trunk in painting order, whatever its own depth
-    trunk = (tailor.point('neck')[2] + tailor.point('pelvis')[2]) / 2
-    tailor.hull([ring, ring], (ring[0], ring[-1]), (colour,) * 2, bias, trunk, gloss=0.3)
+    trunk = (tailor.points['neck'][2] + tailor.points['pelvis'][2]) / 2
+    tailor.hull(np.stack([ring, ring]), (ring[0], ring[-1]), (colour,) * 2, bias, trunk, gloss=0.3)
 
 
 def _draw_front_and_back(tailor: _Tailor) -> None:
@@ -231,8 +236,8 @@ def _draw_front_and_back(tailor: _Tailor) -> None:
         _plate(tailor, fronts[outfit.badge], outfit.trim, 0.06, 0.001)
 
 
-def draw_figure(body: Body, outfit: Outfit, height: float, names: Sequence[str], shift: np.ndarray,
-                light: Light) -> Figure:
+def draw_figure(body: Body, outfit: Outfit, height: float, names: Sequence[str],
+                shift: np.ndarray) -> Figure:
     """Draw one person by themselves.
 
     Args:
@@ -241,7 +246,6 @@ def draw_figure(body: Body, outfit: Outfit, height: float, names: Sequence[str],
         height: Upright height, px.
         names: The K keypoint names wanted, each a joint of the body.
         shift: Part of a pixel, (x, y), by which the person is moved.
-        light: As `paint_layer` takes it.
 
     Returns:
         A `Figure`.
@@ -251,35 +255,7 @@ def draw_figure(body: Body, outfit: Outfit, height: float, names: Sequence[str],
     _dress_trunk(tailor)
     _dress_head(tailor)
     _draw_front_and_back(tailor)
-    layer = paint_layer(tailor.shapes, light)
-    points = np.array([tailor.point(name) for name in names])
+    points = np.array([tailor.points[name] for name in names])
     depths = np.array([_DEPTHS[name.split('_', 1)[-1] if name != 'top_head' else name]
                        for name in names])
-    seen = _surface(layer, tailor.shapes, points) - points[:, 2] <= depths * height
-    return Figure(layer, points[:, :2], seen, body, height)
-
-
-def _surface(layer: Layer, shapes: list[Shape], points: np.ndarray) -> np.ndarray:
-    """Return how near the surface seen at each point is, px; -inf where there is none.
-
-    Args:
-        layer: The painted `Layer`.
-        shapes: The shapes by their names.
-        points: (K, 3) x, y, near, px.
-
-    Returns:
-        (K,) near.
-    """
-    cells = np.rint(points[:, :2]).astype(int) - layer.origin
-    cells = np.clip(cells, 0, np.array(layer.parts.shape[::-1]) - 1)
-    found = layer.parts[cells[:, 1], cells[:, 0]]
-    on_top = [shapes[name if name != 255 else 0] for name in found]
-    start, end = np.stack([shape.ends for shape in on_top], 1)
-    radii = np.array([shape.radii for shape in on_top])
-    depths = np.array([shape.depth for shape in on_top])
-    axis, to_point = (end - start)[:, :2], points[:, :2] - start[:, :2]
-    t = np.clip((to_point * axis).sum(1) / ((axis * axis).sum(1) + 1e-6), 0, 1)
-    radius = radii[:, 0] + (radii[:, 1] - radii[:, 0]) * t
-    off = np.hypot(*(to_point - t[:, None] * axis).T) / np.maximum(radius, 1e-3)
-    bulge = np.where(depths > 0, depths, radius) * np.sqrt(np.maximum(1 - off * off, 0))
-    return np.where(found != 255, start[:, 2] + t * (end - start)[:, 2] + bulge, -np.inf)
+    return Figure(draw_shapes(tailor.shapes), points, depths * height, body, height)

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .scene import Person, draw_crowd
+from .labels import Person
+from .scene import draw_crowd
 from .settings import CrowdSettings
 from .skeletons import LAYOUTS, Layout
 

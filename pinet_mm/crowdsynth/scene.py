@@ -1,245 +1,242 @@
-"""Crowds: who stands where, who covers whom, and what is labelled.
-
-Frames: `_img` are picture pixels, integers at pixel centres, as COCO's keypoints. Boxes are
-(x, y, w, h) as pycocotools makes them from masks: pixel j covers [j, j + 1].
-"""
+"""Crowds: who is in a picture, where they stand, what is seen of whom."""
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike
 
 from .bodies import sample_body
+from .labels import Person
+from .layout import Actor, Layout, Layouts, make_actor, search
 from .outfits import sample_outfit
-from .people import Figure, draw_figure
+from .people import draw_figure
 from .scenery import develop, draw_background, draw_object, draw_shadow, sample_light
 from .settings import SPLITS, CrowdSettings, check_stream
-from .shapes import Layer, Light
+from .shading import Light, join_tables, shade, surface
+from .shapes import stamp
 from .skeletons import LAYOUTS
 
-_NOBODY = 255
-_SPREADS = 7
+# layouts of different people that are tried before the nearest is taken
+_CASTS = 5
+_NEAR_ENOUGH = 0.04
+
+
+class _Casting:
+    """Draw people and objects and keep the ground they stand on."""
+
+    def __init__(self, rng: Generator, settings: CrowdSettings):
+        self.rng, self.settings = rng, settings
+        self.names = LAYOUTS[settings.keypoints].names
+        self.tilt = rng.uniform(-5, 25)
+        self.eye = rng.uniform(0.6, 1.3)
+        self.horizon = None
+
+    def cast(self, count: int) -> tuple[list[Actor], list[tuple[Actor, Actor, int]]]:
+        """Return persons, and objects as (object, person behind it, columns between them)."""
+        rng = self.rng
+        figures = [self._figure() for _ in range(count)]
+        heights = np.mean([figure.height for figure in figures])
+        middle = np.mean([np.mean(figure.drawing.bounds(), axis=0)[1] for figure in figures])
+        self.horizon = self.settings.size[1] * rng.uniform(0.42, 0.58) - middle - self.eye * heights
+        people = [self._actor(figure) for figure in figures]
+        return people, [self._object(people[rng.integers(count)])
+                        for _ in range(rng.integers(0, 3) if self.settings.occluders else 0)]
+
+    def person(self) -> Actor:
+        """Return one more person."""
+        return self._actor(self._figure())
+
+    def _figure(self):
+        rng, settings = self.rng, self.settings
+        height = float(rng.uniform(*settings.height)) * settings.size[1]
+        body = sample_body(rng, settings.poses[rng.integers(len(settings.poses))],
+                           settings.views[rng.integers(len(settings.views))], self.tilt)
+        return draw_figure(body, sample_outfit(rng), height, self.names, rng.uniform(-0.5, 0.5, 2))
+
+    def _actor(self, figure) -> Actor:
+        """Return a person in their place: larger people stand nearer."""
+        row = self.horizon + (self.eye + self.rng.normal(0, 0.05)) * figure.height
+        return make_actor(figure.drawing, row, self.settings.size, figure)
+
+    def _object(self, person: Actor) -> tuple[Actor, Actor, int]:
+        unit = person.figure.height
+        x, y = self.rng.normal(0, [0.25, 0.02]) * unit
+        row = max(person.row + round(y + 0.03 * unit), person.row)
+        thing = make_actor(draw_object(self.rng, unit), row, self.settings.size)
+        return thing, person, round(x)
+
+
+def _arrange(rng: Generator, settings: CrowdSettings, people: list[Actor], objects: list,
+             target: float) -> tuple[list[Actor], Layout]:
+    """Return the actors, far to near, and the best layout that was found for them."""
+    people = sorted(people, key=lambda person: person.row)
+    actors, owners, offsets = [], [], []
+    for number, person in enumerate(people):
+        # identity, as arrays cannot be compared as a whole
+        before = [(thing, offset) for thing, behind, offset in objects if behind is person]
+        for actor, offset in [(person, 0), *before]:
+            actors.append(actor)
+            owners.append(number)
+            offsets.append(offset)
+    layouts = Layouts(actors, settings.size, settings.min_visible)
+    return actors, search(rng, layouts, owners, np.array(offsets), target)
+
+
+def _target(settings: CrowdSettings, seed: int, index: int, split: str) -> float:
+    """Return the crowd index that a picture aims at.
+
+    Multiples of the golden ratio, modulo 1, fill an interval evenly from the first picture on;
+    random numbers would leave a split of some hundred pictures uneven.
+    """
+    golden = (5 ** 0.5 - 1) / 2
+    share = (golden * index + 0.7548776662 * seed + 0.5698402910 * SPLITS[split]) % 1
+    low, high = settings.crowd_index
+    return low + (high - low) * share
+
+
+def _compose_crowd(rng: Generator, settings: CrowdSettings, casting: _Casting,
+                   target: float) -> tuple[list[Actor], np.ndarray]:
+    """Choose people and places such that the crowd index comes near a target.
+
+    Where the people at hand cannot be as crowded, or as scattered, one is added or leaves.
+
+    Returns:
+        Actors far to near, and their (actors, 2) integer places.
+    """
+    low, high = settings.persons
+    people, objects = casting.cast(int(rng.integers(low, high + 1)))
+    best = None
+    for _ in range(_CASTS):
+        actors, layout = _arrange(rng, settings, people, objects, target)
+        if best is None or layout.cost < best[1].cost:
+            best = actors, layout
+        if layout.cost < _NEAR_ENOUGH:
+            break
+        if layout.index > target and len(people) > low:
+            del people[rng.integers(len(people))]
+        elif layout.index < target and len(people) < high:
+            people.append(casting.person())
+        else:
+            people[rng.integers(len(people))] = casting.person()
+    return _without_hidden(*best)
+
+
+def _without_hidden(actors: list[Actor], layout: Layout) -> tuple[list[Actor], np.ndarray]:
+    """Leave out persons of whom next to nothing would be seen."""
+    hidden = iter(layout.hidden)
+    kept = [number for number, actor in enumerate(actors)
+            if actor.figure is None or not next(hidden)]
+    places = np.array([(layout.x[number], actors[number].row) for number in kept])
+    return [actors[number] for number in kept], places.reshape(-1, 2)
 
 
 @dataclass(frozen=True)
-class Person:
-    """Hold the labels of one drawn person.
+class _View:
+    """Hold which shape is seen where.
 
     Args:
-        keypoints: (K, 3) x, y, v in picture pixels: v is 2 where the keypoint is seen, 1 where
-            another person, an object or the person's own body covers it, 0 (and x = y = 0)
-            outside the picture.
-        mask: (H, W) bool, the pixels where this person is on top.
-        bbox: (4,) x, y, w, h around `mask`.
-        area: Number of pixels of `mask`.
-        height: Upright height, px.
-        pose: Pose family.
-        view: Side turned to the camera.
+        samples: (4, H, W) intp, the shape at each quarter of every pixel.
+        owner_of: (S + 1,) number of the actor whom a shape belongs to; the last is the background.
+        table: (27, S), as `join_tables` makes it.
     """
 
-    keypoints: np.ndarray
-    mask: np.ndarray
-    bbox: np.ndarray
-    area: int
-    height: float
-    pose: str
-    view: str
+    samples: np.ndarray
+    owner_of: np.ndarray
+    table: np.ndarray
+
+    @property
+    def nothing(self) -> int:
+        """Return the number that stands for the background."""
+        return len(self.owner_of) - 1
 
 
-def crowd_index(keypoints: ArrayLike, bboxes: ArrayLike) -> float:
-    """Measure how crowded a picture is, as CrowdPose does.
+# where the four samples of a pixel lie, px from its centre
+_QUARTERS = np.array([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]], np.float32)
 
-    The mean over persons with labelled keypoints of n_others / n_own, capped at 1: n_others counts
-    the labelled keypoints of all other persons inside the person's box (its edges included),
-    n_own the person's own labelled keypoints.
+
+def _look(actors: list[Actor], places: np.ndarray, size: tuple[int, int]) -> _View:
+    """Draw the actors' shapes over one another, as numbers."""
+    counts = [actor.drawing.table.shape[1] for actor in actors]
+    width, height = size
+    twofold = np.full((2 * height, 2 * width), sum(counts), np.uint16)
+    first = 0
+    for actor, place, count in zip(actors, places, counts):
+        stamp(twofold, actor.drawing, 2 * place + 0.5, (2, 2), first)
+        first += count
+    samples = np.stack([twofold[y::2, x::2] for y in (0, 1) for x in (0, 1)])
+    owner_of = np.repeat(np.arange(len(actors) + 1), [*counts, 1])
+    table = join_tables([actor.drawing for actor in actors], places)
+    return _View(samples, owner_of, table)
+
+
+def _owners(view: _View, mixed: np.ndarray) -> np.ndarray:
+    """Return (H, W) who holds most of each pixel; the background only if it holds more than half.
 
     Args:
-        keypoints: (N, K, 3) x, y, v; labelled where v > 0.
-        bboxes: (N, 4) x, y, w, h in the same frame.
-
-    Returns:
-        A float in [0, 1]; 0 if nobody has labelled keypoints.
+        view: A `_View`.
+        mixed: (M,) flat numbers of the pixels whose samples differ.
     """
-    keypoints, bboxes = np.asarray(keypoints, float), np.asarray(bboxes, float)
-    if len(keypoints) == 0:
-        return 0.0
-    low, high = bboxes[:, None, None, :2], bboxes[:, None, None, :2] + bboxes[:, None, None, 2:]
-    inside = ((keypoints[None, ..., :2] >= low) & (keypoints[None, ..., :2] <= high)).all(-1)
-    labelled = keypoints[..., 2] > 0
-    counts = (inside & labelled).sum(-1)
-    own, others = labelled.sum(1), counts.sum(1) - np.diag(counts)
-    if not own.any():
-        return 0.0
-    return float(np.minimum(others[own > 0] / own[own > 0], 1).mean())
+    owners = view.owner_of[view.samples[0]]
+    four = view.owner_of[view.samples.reshape(4, -1)[:, mixed]]
+    owners.ravel()[mixed] = np.sort(four, axis=0)[1]
+    return owners
 
 
-class _Stage:
-    """Hold drawn layers, far to near, and work out what is seen for given places."""
-
-    def __init__(self, settings: CrowdSettings, layers: list[Layer], figures: list[Figure]):
-        self.size = settings.size
-        self.min_visible = settings.min_visible
-        self.layers = layers      # persons first, then objects
-        self.figures = figures    # persons
-        self.full = np.array([np.count_nonzero(layer.solid) for layer in layers])
-
-    def owners(self, places_img: np.ndarray, order: list[int]) -> np.ndarray:
-        """Return (H, W) uint8: the number of the layer on top, `_NOBODY` for the background."""
-        width, height = self.size
-        owners = np.full((height, width), _NOBODY, np.uint8)
-        for number in order:
-            layer = self.layers[number]
-            inside, part = _overlap(layer, places_img[number], self.size)
-            np.copyto(owners[inside], number, where=layer.solid[part])
-        return owners
-
-    def boxes(self, places_img: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (N, 4) boxes and (N,) areas of the persons' visible pixels."""
-        count = len(self.figures)
-        boxes, areas = np.zeros((count, 4)), np.zeros(count, int)
-        for number in range(count):
-            inside, _ = _overlap(self.layers[number], places_img[number], self.size)
-            mask = owners[inside] == number
-            areas[number] = np.count_nonzero(mask)
-            if areas[number]:
-                rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-                x, y = columns[0] + inside[1].start, rows[0] + inside[0].start
-                boxes[number] = x, y, np.ptp(columns) + 1, np.ptp(rows) + 1
-        return boxes, areas
-
-    def keypoints(self, places_img: np.ndarray, owners: np.ndarray) -> np.ndarray:
-        """Return (N, K, 3) labels as `Person` describes them."""
-        width, height = self.size
-        points = np.stack([figure.keypoints + place
-                           for figure, place in zip(self.figures, places_img)])
-        cells = np.rint(points).astype(int)
-        inside = ((cells >= 0) & (cells < (width, height))).all(-1)
-        on_top = owners[np.clip(cells[..., 1], 0, height - 1), np.clip(cells[..., 0], 0, width - 1)]
-        mine = on_top == np.arange(len(self.figures))[:, None]
-        seen = mine & np.stack([figure.seen for figure in self.figures])
-        visibility = np.where(inside, 1 + seen, 0)
-        return np.concatenate([points * inside[..., None], visibility[..., None]], -1)
-
-    def hidden(self, areas: np.ndarray) -> np.ndarray:
-        """Return (N,) bool: persons of whom too little is seen to be labelled."""
-        return areas < np.maximum(self.min_visible * self.full[:len(areas)], 4)
+def _paint(picture: np.ndarray, view: _View, mixed: np.ndarray, light: Light) -> np.ndarray:
+    """Paint what is seen over the background; return (H, W, 3) uint8."""
+    width = picture.shape[1]
+    flat, samples = picture.reshape(-1, 3), view.samples.reshape(4, -1)
+    pure = samples[0] != view.nothing
+    pure[mixed] = False
+    pure = np.flatnonzero(pure)
+    pixels = np.concatenate([pure, np.tile(mixed, 4)])
+    shift = np.zeros((2, len(pixels)), np.float32)
+    shift[:, len(pure):] = np.repeat(_QUARTERS, len(mixed), axis=0).T
+    labels = np.concatenate([samples[0, pure], samples[:, mixed].ravel()])
+    rows, columns = np.divmod(pixels, width)
+    ground = np.flatnonzero(labels == view.nothing)
+    labels[ground] = 0
+    colours = shade(view.table, labels, columns + shift[0], rows + shift[1], light)
+    colours[:, ground] = flat[pixels[ground]].T
+    blend = colours[:, len(pure):].reshape(3, 4, -1).mean(1)
+    for where, values in ((pure, colours[:, :len(pure)]), (mixed, blend)):
+        flat[where] = np.minimum(values + 0.5, 255).T
+    return picture
 
 
-def _overlap(layer: Layer, place: np.ndarray, size: tuple[int, int]) -> tuple[tuple, tuple]:
-    """Return the slices of the picture and of the layer where the two overlap."""
-    height, width = layer.parts.shape
-    x, y = layer.origin[0] + int(place[0]), layer.origin[1] + int(place[1])
-    x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + width, size[0]), min(y + height, size[1])
-    x1, y1 = max(x0, x1), max(y0, y1)
-    return (slice(y0, y1), slice(x0, x1)), (slice(y0 - y, y1 - y), slice(x0 - x, x1 - x))
+def _label(actors: list[Actor], places: np.ndarray, view: _View,
+           owners: np.ndarray) -> list[Person]:
+    """Return the labels of all persons of whom anything is seen, far to near."""
+    persons = []
+    for number, (actor, place) in enumerate(zip(actors, places)):
+        if actor.figure is None:
+            continue
+        mask = owners == number
+        area = int(np.count_nonzero(mask))
+        if area < 4:
+            continue
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        bbox = np.array([columns[0], rows[0], np.ptp(columns) + 1, np.ptp(rows) + 1], float)
+        persons.append(Person(_keypoints(actor, place, number, view, owners), mask, bbox, area,
+                              actor.figure.height, actor.figure.body.pose, actor.figure.body.view))
+    return persons
 
 
-def _draw_people(rng: Generator, settings: CrowdSettings, tilt: float,
-                 light: Light) -> list[Figure]:
-    """Draw the persons by themselves, far (small) to near (large)."""
-    names = LAYOUTS[settings.keypoints].names
-    count = rng.integers(settings.persons[0], settings.persons[1] + 1)
-    heights = np.sort(rng.uniform(*settings.height, count)) * settings.size[1]
-    figures = []
-    for height in heights:
-        body = sample_body(rng, str(rng.choice(settings.poses)), str(rng.choice(settings.views)),
-                           tilt)
-        figures.append(draw_figure(body, sample_outfit(rng), float(height), names,
-                                   rng.uniform(-0.5, 0.5, 2), light))
-    return figures
-
-
-def _ground_rows(rng: Generator, figures: list[Figure],
-                 settings: CrowdSettings) -> tuple[np.ndarray, float]:
-    """Return the persons' ground rows, px, and the horizon: larger people stand nearer."""
-    heights = np.array([figure.height for figure in figures])
-    eye = rng.uniform(0.6, 1.3)
-    middle = np.mean([figure.layer.origin[1] + figure.layer.parts.shape[0] / 2
-                      for figure in figures])
-    horizon = settings.size[1] * rng.uniform(0.42, 0.58) - middle - eye * heights.mean()
-    return horizon + eye * heights + rng.normal(0, 0.05, len(heights)) * heights, horizon
-
-
-def _place(rng: Generator, stage: _Stage, settings: CrowdSettings, rows: np.ndarray,
-           order: list[int]) -> np.ndarray:
-    """Move people together or apart until the crowd index comes near a random target.
-
-    Returns:
-        (L, 2) integer places of the layers' ground points, picture pixels; objects keep 0.
-    """
-    count, width = len(stage.figures), settings.size[0]
-    target = rng.uniform(*settings.crowd_index)
-    apart = (rng.permutation(count) + rng.uniform(0.2, 0.8, count)) / count * width
-    centre = rng.uniform(0.35, 0.65) * width
-    people = [number for number in order if number < count]
-    low, high, best = 0.0, 1.0, (np.inf, None)
-    for _ in range(_SPREADS if count > 1 else 1):
-        spread = (low + high) / 2
-        places = np.rint(np.stack([centre + spread * (apart - centre), rows], 1)).astype(int)
-        owners = stage.owners(places, people)
-        boxes, areas = stage.boxes(places, owners)
-        kept = ~stage.hidden(areas)
-        index = crowd_index(stage.keypoints(places, owners)[kept], boxes[kept])
-        miss = abs(index - target) + 0.1 * (~kept).sum()
-        best = min(best, (miss, spread))
-        if miss < 0.02:
-            break
-        low, high = (spread, high) if index > target else (low, spread)
-    spread = best[1]
-    return np.rint(np.stack([centre + spread * (apart - centre), rows], 1)).astype(int)
-
-
-def _draw_objects(rng: Generator, settings: CrowdSettings, places: np.ndarray,
-                  figures: list[Figure],
-                  light: Light) -> tuple[list[Layer], list[np.ndarray], list[int]]:
-    """Draw objects in front of random persons; return layers, places and who stands behind."""
-    layers, spots, behind = [], [], []
-    count = rng.integers(0, 3) if settings.occluders else 0
-    for _ in range(count):
-        number = int(rng.integers(len(figures)))
-        height = figures[number].height
-        offset = rng.normal(0, [0.25, 0.02]) * height
-        layers.append(draw_object(rng, height, light))
-        spots.append(np.rint(places[number] + offset + (0, 0.03 * height)).astype(int))
-        behind.append(number)
-    return layers, spots, behind
-
-
-def _compose(picture: np.ndarray, stage: _Stage, places: np.ndarray,
-             order: list[int]) -> np.ndarray:
-    """Lay the layers over the background, far to near; return (H, W, 3) uint8."""
-    planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
-    for number in order:
-        if number < len(stage.figures):
-            draw_shadow(planes, places[number], stage.figures[number].height)
-        layer = stage.layers[number]
-        inside, part = _overlap(layer, places[number], stage.size)
-        canvas, paint = planes[(slice(None), *inside)], layer.paint[(slice(None), *part)]
-        canvas *= 1 - paint[3]
-        canvas += paint[:3]
-    return cv2.convertScaleAbs(cv2.merge(list(planes)))
-
-
-def _label(stage: _Stage, places: np.ndarray, owners: np.ndarray,
-           numbers: list[int]) -> list[Person]:
-    boxes, areas = stage.boxes(places, owners)
-    keypoints = stage.keypoints(places, owners)
-    return [Person(keypoints[n].astype(np.float32), owners == n, boxes[n], int(areas[n]),
-                   stage.figures[n].height, stage.figures[n].body.pose, stage.figures[n].body.view)
-            for n in numbers]
-
-
-def _leave_out(stage: _Stage, places: np.ndarray, order: list[int]) -> tuple[list[int], np.ndarray]:
-    """Return the order without persons of whom too little is seen, and the owners map."""
-    while True:
-        owners = stage.owners(places, order)
-        hidden = np.flatnonzero(stage.hidden(stage.boxes(places, owners)[1]))
-        rest = [number for number in order if number not in hidden]
-        if len(rest) == len(order):
-            return order, owners
-        order = rest
+def _keypoints(actor: Actor, place: np.ndarray, number: int, view: _View,
+               owners: np.ndarray) -> np.ndarray:
+    """Return (K, 3) labels as `Person` describes them."""
+    height, width = owners.shape
+    figure = actor.figure
+    x, y = (figure.keypoints[:, :2] + place).T.astype(np.float32)
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    column, row = np.clip(column, 0, width - 1), np.clip(row, 0, height - 1)
+    label = view.samples[2 * (y > row) + (x > column), row, column]
+    mine = (owners[row, column] == number) & (view.owner_of[label] == number)
+    near = surface(view.table, np.where(mine, label, 0), x, y)
+    seen = mine & (near - figure.keypoints[:, 2] <= figure.depths)
+    labels = np.stack([x * inside, y * inside, np.where(inside, 1 + seen, 0)], 1)
+    return labels.astype(np.float32)
 
 
 def draw_crowd(settings: CrowdSettings, seed: int, index: int,
@@ -264,19 +261,17 @@ def draw_crowd(settings: CrowdSettings, seed: int, index: int,
     check_stream(seed, index, split)
     rng = np.random.default_rng([seed, SPLITS[split], index])
     light = sample_light(rng)
-    figures = _draw_people(rng, settings, rng.uniform(-5, 25), light)
-    rows, horizon = _ground_rows(rng, figures, settings)
-    order = np.argsort(rows, kind='stable').tolist()
-    stage = _Stage(settings, [figure.layer for figure in figures], figures)
-    places = _place(rng, stage, settings, rows, order)
-    layers, spots, behind = _draw_objects(rng, settings, places, figures, light)
-    for number, who in enumerate(behind, start=len(figures)):
-        order.insert(order.index(who) + 1, number)
-    stage = _Stage(settings, stage.layers + layers, figures)
-    places = np.concatenate([places, *(spot[None] for spot in spots)])
-    order, owners = _leave_out(stage, places, order)
-    background = draw_background(rng, settings.size, horizon)
-    picture = _compose(background, stage, places, order)
+    casting = _Casting(rng, settings)
+    target = _target(settings, seed, index, split)
+    actors, places = _compose_crowd(rng, settings, casting, target)
+    picture = draw_background(rng, settings.size, casting.horizon)
+    for actor, place in zip(actors, places):
+        if actor.figure is not None:
+            draw_shadow(picture, place, actor.figure.height)
+    view = _look(actors, places, settings.size)
+    mixed = np.flatnonzero((view.samples[1:] != view.samples[0]).any(0))
+    picture = _paint(picture, view, mixed, light)
+    persons = _label(actors, places, view, _owners(view, mixed))
     if settings.photometric:
         picture = develop(rng, picture)
-    return picture, _label(stage, places, owners, [n for n in order if n < len(figures)])
+    return picture, persons

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.random import Generator
 
 from .outfits import random_colour
-from .shapes import Layer, Light, Shape, paint_layer
+from .shading import Light
+from .shapes import Drawing, Shape, draw_shapes
 
 # standard normal quantile of every byte: with it a table turns random bytes into noise
 _NORMAL = np.array([NormalDist().inv_cdf((byte + 0.5) / 256) for byte in range(256)], np.float32)
 
 
 def sample_light(rng: Generator) -> Light:
-    """Draw the light as `paint_layer` takes it: ambient, then direction times strength."""
+    """Draw the light as `shade` takes it: ambient, then direction times strength."""
     direction = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.1), 1.0])
     ambient = rng.uniform(0.3, 0.6)
     return (ambient, *(direction / np.linalg.norm(direction) * (1.08 - ambient)).tolist())
@@ -42,7 +43,7 @@ def draw_background(rng: Generator, size: tuple[int, int], horizon: float) -> np
         horizon: Row where the ground begins, px; may lie outside.
 
     Returns:
-        (H, W, 3) float32 BGR, 0..255.
+        (H, W, 3) uint8 BGR.
     """
     width, height = size
     above, below = random_colour(rng, 0.55), random_colour(rng, 0.45)
@@ -53,7 +54,7 @@ def draw_background(rng: Generator, size: tuple[int, int], horizon: float) -> np
     picture = cv2.resize(picture.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     for _ in range(rng.integers(0, 9)):
         _draw_block(rng, picture, horizon)
-    return cv2.add(picture, _clouds(rng, size), dtype=cv2.CV_32F)
+    return cv2.add(picture, _clouds(rng, size), dtype=cv2.CV_8U)
 
 
 def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
@@ -74,27 +75,28 @@ def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
         cv2.line(picture, centre, end, colour, int(1 + half[0] // 6), cv2.LINE_AA)
 
 
-def draw_shadow(planes: np.ndarray, foot: np.ndarray, height: float) -> None:
+def draw_shadow(picture: np.ndarray, foot: np.ndarray, height: float) -> None:
     """Darken the ground under a person, in place.
 
     Args:
-        planes: (3, H, W) float32.
+        picture: (H, W, 3) uint8.
         foot: x, y where the person touches the ground, px.
         height: The person's upright height, px.
     """
     half = np.array([0.16, 0.035]) * height
     low = np.maximum(np.floor(foot - half).astype(int), 0)
-    high = np.minimum(np.ceil(foot + half).astype(int) + 1, planes.shape[:0:-1])
+    high = np.minimum(np.ceil(foot + half).astype(int) + 1, picture.shape[1::-1])
     if (low >= high).any():
         return
     x = (np.arange(low[0], high[0], dtype=np.float32)[None] - float(foot[0])) / float(half[0])
     y = (np.arange(low[1], high[1], dtype=np.float32)[:, None] - float(foot[1])) / float(half[1])
-    planes[:, low[1]:high[1], low[0]:high[0]] *= 1 - 0.55 * np.maximum(1 - x * x - y * y, 0)
+    inside = picture[low[1]:high[1], low[0]:high[0]]
+    inside[:] = inside * (1 - 0.55 * np.maximum(1 - x * x - y * y, 0))[..., None]
 
 
 def _limb_shape(start: Sequence[float], end: Sequence[float], radii: Sequence[float],
                 colour: np.ndarray, key: float = 0.0, cap: tuple = ()) -> Shape:
-    ends = np.array([[*start, 0.0], [*end, 0.0]])
+    ends = (*start, 0.0), (*end, 0.0)
     return Shape(ends, tuple(radii), (colour, colour * 1.3), key=key, cap=cap)
 
 
@@ -123,7 +125,7 @@ def _fence(rng: Generator, unit: float) -> list[Shape]:
 def _crate(rng: Generator, unit: float) -> list[Shape]:
     half, top = rng.uniform(0.1, 0.22) * unit, -rng.uniform(0.2, 0.45) * unit
     corners = np.array([[-half, 0], [half, 0], [half, top], [-half, top]])
-    ends = np.array([[0, 0, 0], [0, top, 0]], dtype=float)
+    ends = ((0.0, 0.0, 0.0), (0.0, top, 0.0))
     colours = random_colour(rng), random_colour(rng)
     return [Shape(ends, (half, half), colours, hulls=(corners,), gloss=0.2,
                   stripes=int(rng.integers(0, 3)))]
@@ -132,18 +134,17 @@ def _crate(rng: Generator, unit: float) -> list[Shape]:
 _OBJECTS = (_post, _bush, _fence, _crate)
 
 
-def draw_object(rng: Generator, unit: float, light: Light) -> Layer:
+def draw_object(rng: Generator, unit: float) -> Drawing:
     """Draw an occluding object that stands on the point (0, 0).
 
     Args:
         rng: A numpy random generator.
         unit: Height that a person would have in its place, px.
-        light: As `paint_layer` takes it.
 
     Returns:
-        A `Layer`.
+        A `Drawing`.
     """
-    return paint_layer(_OBJECTS[rng.integers(len(_OBJECTS))](rng, unit), light)
+    return draw_shapes(_OBJECTS[rng.integers(len(_OBJECTS))](rng, unit))
 
 
 def develop(rng: Generator, picture: np.ndarray) -> np.ndarray:

@@ -21,10 +21,10 @@ class CrowdSettings:
         height: Range of the persons' upright height as a share of the picture's height.
         poses: Pose families to draw from, out of `POSES`.
         views: Sides that persons turn to the camera, out of `VIEWS`.
-        crowd_index: Range of the crowd index aimed at: a target is drawn uniformly per picture,
-            and persons are moved together or apart until the measured index comes near. What
-            few, many or large persons cannot reach is missed (ten persons of the default height
-            stay above 0.5, and little exceeds 0.9); the measured value is reported.
+        crowd_index: Range of the crowd index: a split's targets fill it evenly, and people are
+            moved, exchanged, added or sent away until the index of the layout comes near. What
+            many large persons cannot reach is missed, unless `persons` lets some of them leave;
+            the measured value is reported.
         occluders: Draw objects that stand between and in front of people.
         photometric: Blur, noise, lighting and colour cast of the finished picture.
         keypoints: Layout of the keypoints, a key of `LAYOUTS`: 'coco' or 'crowdpose'.
@@ -40,7 +40,7 @@ class CrowdSettings:
     height: tuple[float, float] = (0.4, 0.9)
     poses: tuple[str, ...] = POSES
     views: tuple[str, ...] = VIEWS
-    crowd_index: tuple[float, float] = (0.1, 0.9)
+    crowd_index: tuple[float, float] = (0.0, 1.0)
     occluders: bool = True
     photometric: bool = True
     keypoints: str = 'coco'
