@@ -74,18 +74,26 @@ def _best_pixels(rank: Tensor, count: int, threshold: float) -> Centres:
                    scores.masked_fill(scores == -torch.inf, 0), scores > threshold)
 
 
-def read_offsets(offsets: Tensor, centres_hm: Tensor, num_parts: int) -> Tensor:
+def read_offsets(offsets: Tensor, centres_hm: Tensor, num_parts: int,
+                 part_order: Optional[Tensor] = None) -> Tensor:
     """Read the offsets of every centre's own part: (B, T, K, 2) map pixels.
 
     Args:
         offsets: (B, M·2K, H, W); channel order part, keypoint, then x, y.
         centres_hm: (B, T, 2) integer pixels, T = M·t, ordered by part.
+        num_parts: M.
+        part_order: (M,) the part whose channels the centres of each part read; by default its
+            own.
     """
-    b, channels, h, w = offsets.shape
-    index = (centres_hm[..., 1] * w + centres_hm[..., 0]).view(b, num_parts, 1, -1)
-    values = offsets.reshape(b, num_parts, channels // num_parts, h * w)
-    values = values.gather(3, index.expand(-1, -1, values.shape[2], -1))
-    return values.transpose(2, 3).reshape(b, -1, channels // num_parts // 2, 2)
+    (b, channels, h, w), t = offsets.shape, centres_hm.shape[1]
+    if part_order is None:
+        part_order = torch.arange(num_parts, device=offsets.device)
+    per_part = channels // num_parts
+    first = part_order[:, None].expand(-1, t // num_parts).reshape(t, 1) * per_part
+    channel = first + torch.arange(per_part, device=offsets.device)
+    pixel = centres_hm[..., 1] * w + centres_hm[..., 0]
+    index = channel * (h * w) + pixel[..., None]
+    return offsets.flatten(1).gather(1, index.flatten(1)).view(b, t, per_part // 2, 2)
 
 
 def sample_pixels(maps: Tensor, centres_hm: Tensor) -> Tensor:

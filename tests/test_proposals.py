@@ -177,6 +177,17 @@ def test_offsets_are_read_from_the_part_of_the_centre():
         assert read[b, t, k, axis] == offsets[b, channel, y, x]
 
 
+def test_offsets_can_be_read_from_another_part():
+    # Of three parts the first reads its own channels, the others those of the third.
+    offsets = random_maps(3, 2, 3 * 2 * 4, 6, 7)
+    xy = torch.stack([torch.randint(size, (2, 6)) for size in (7, 6)], dim=-1)
+    read = read_offsets(offsets, xy, 3, torch.tensor([0, 2, 2]))
+    for b, t, k, axis in np.ndindex(2, 6, 4, 2):
+        x, y = xy[b, t]
+        channel = (0, 0, 2, 2, 2, 2)[t] * 8 + 2 * k + axis
+        assert read[b, t, k, axis] == offsets[b, channel, y, x]
+
+
 def test_pixels_are_read_as_they_are():
     maps = random_maps(4, 2, 3, 5, 4)
     xy = torch.tensor([[[0, 0], [3, 4]], [[1, 2], [3, 0]]])
