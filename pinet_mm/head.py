@@ -14,7 +14,7 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from .decoding import PoseDecoder
+from .decoding import PoseDecoder, RawMaps
 from .flip import ViewMirror
 from .fusion import FusedPoses, PoseFusion
 from .layouts import PartLayout
@@ -157,23 +157,32 @@ class PINetHead(BaseHead):
 
         Args:
             feats: feature maps, of which the last (V·B, C, H, W) is used; with `flip_test` the
-                second half belongs to the mirrored inputs of `flip.mirror_inputs`.
+                second half belongs to the mirrored inputs of `flip.mirror_inputs`. With several
+                `scale_factors` one such sequence for each, factor 1 first.
             batch_data_samples: B samples with `input_size` and `input_scale` as metainfo.
             test_cfg: see `TestSettings`.
 
         Returns:
             B `InstanceData` (see `_to_instances`); with `output_heatmaps` also B `PixelData`.
+
+        Raises:
+            ValueError: the settings are wrong, see `check_settings`, or there are not as many
+                `feats` as scale factors.
         """
         settings = self.check_settings(test_cfg or {})
         decoder = self.pose_decoder(settings)
-        with _full_precision(feats[-1]) as features:
-            heatmaps, offsets = self([features])
-            fused = decoder(features, heatmaps, offsets,
-                            self._image_per_map(batch_data_samples, heatmaps))
+        scales = [self._raw_maps(scale) for scale in _by_scale(feats, settings.scale_factors)]
+        heatmaps = scales[0].heatmaps
+        with torch.autocast(heatmaps.device.type, enabled=False):
+            fused = decoder(scales, self._image_per_map(batch_data_samples, heatmaps))
         instances = self._to_instances(fused)
         if not settings.output_heatmaps:
             return instances
         return instances, [PixelData(heatmaps=maps) for maps in decoder.average_views(heatmaps)]
+
+    def _raw_maps(self, feats: Sequence[Tensor]) -> RawMaps:
+        with _full_precision(feats[-1]) as features:
+            return RawMaps(features, *self([features]))
 
     def pose_decoder(self, settings: TestSettings) -> PoseDecoder:
         """Join the head's modules to what makes poses of maps; it owns no parameters itself."""
@@ -205,6 +214,14 @@ class PINetHead(BaseHead):
         arrays = {name: values.detach().cpu().numpy() for name, values in arrays.items()}
         return [InstanceData(**{name: values[i][kept] for name, values in arrays.items()})
                 for i, kept in enumerate(fused.kept.cpu().numpy())]
+
+
+def _by_scale(feats: Sequence, scale_factors: Sequence[float]) -> Sequence[Sequence[Tensor]]:
+    scales = [feats] if torch.is_tensor(feats[-1]) else feats
+    if len(scales) != len(scale_factors):
+        raise ValueError(f'scale_factors={scale_factors} needs features of {len(scale_factors)} '
+                         f'scales; found {len(scales)}')
+    return scales
 
 
 @contextmanager
