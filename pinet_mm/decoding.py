@@ -99,6 +99,7 @@ class PoseDecoder(nn.Module):
 
     def average_views(self, heatmaps: Tensor) -> Tensor:
         """Average maps (V·B, K+M, H, W) over the views of a picture: (B, K+M, H, W)."""
+        heatmaps = heatmaps.contiguous()  # map by map in memory, as they are read
         if not self.settings.flip_test:
             return heatmaps
         plain, mirrored = heatmaps.chunk(2)

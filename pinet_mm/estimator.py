@@ -52,6 +52,9 @@ class PINet(BottomupPoseEstimator):
     def _extract_views(self, views: Tensor, flip_test: bool) -> Sequence[Tensor]:
         if flip_test:
             views = torch.cat((views, mirror_inputs(views, self.head.decoder.stride)))
+        if views.device.type == 'cpu':
+            # Convolutions and the refinement are faster so; layers pass the order on.
+            views = views.contiguous(memory_format=torch.channels_last)
         return self.extract_feat(views)
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 from mmpose.registry import MODELS
-from toys import (answer_with, awaken, build_codec, build_head, build_in_mmpose, make_sample,
-                  model_config, pair_up, people, plain_sample, target_maps)
+from toys import (answer_with, awaken, build_codec, build_head, build_in_mmpose, head_config,
+                  make_sample, model_config, pair_up, people, plain_sample, scramble, target_maps)
 
 from pinet_mm.decoding import RawMaps
 from pinet_mm.flip import mirror_inputs
@@ -16,11 +16,11 @@ MAP = (24, 32)
 INPUT = (128, 64)  # w, h
 
 
-def raw_maps(head, views, pictures=2, seed=0):
+def raw_maps(head, views, pictures=2, seed=0, factor=1):
     """Random features and the head's maps of them."""
     generator = torch.Generator().manual_seed(seed)
-    channels = head.score_branch.in_channels
-    features = torch.randn(views * pictures, channels, *MAP, generator=generator)
+    channels, size = head.score_branch.in_channels, (int(side * factor) for side in MAP)
+    features = torch.randn(views * pictures, channels, *size, generator=generator)
     return features, *head([features])
 
 
@@ -49,6 +49,43 @@ def test_a_decoder_changes_nothing_about_the_head():
     head.pose_decoder(TestSettings())
     assert list(head.state_dict()) == names
     assert not [name for name in names if 'mirror' in name or 'decoder' in name]
+
+
+@pytest.mark.parametrize('layout, convention, test_cfg', [
+    ('three', 'paper', dict(flip_test=True)),
+    ('six', 'release', dict(flip_test=True, scale_factors=(1, 0.5)))])
+@torch.no_grad()
+def test_decoding_is_one_graph(layout, convention, test_cfg):
+    # Traced on some maps, it finds the people of others: nothing depends on values. (Few poses,
+    # since tracing takes its time with every round of matching.)
+    config = head_config(layout, size=(128, 96))
+    config['decoder']['convention'] = convention
+    head = scramble(MODELS.build(config)).eval()
+    settings = head.check_settings(dict(test_cfg, max_per_part=3))
+    decoder, image_per_map = head.pose_decoder(settings).eval(), torch.full((2, 2), 3.)
+    first, second = ([RawMaps(*raw_maps(head, 1 + settings.flip_test, seed=seed, factor=factor))
+                      for factor in settings.scale_factors] for seed in (0, 1))
+    graph = torch.export.export(decoder, (first, image_per_map)).module()
+    found, expected = graph(second, image_per_map), decoder(second, image_per_map)
+    assert torch.equal(found.kept, expected.kept) and expected.kept.sum() >= 5
+    for value, wanted in zip(found, expected):
+        torch.testing.assert_close(value[found.kept], wanted[found.kept])
+
+
+@pytest.mark.parametrize('convention', ['paper', 'release'])
+@torch.no_grad()
+def test_the_order_in_memory_changes_nothing(convention):
+    config = head_config('six', size=(128, 96))
+    config['decoder']['convention'] = convention
+    head = scramble(MODELS.build(config)).eval()
+    settings = head.check_settings(dict(flip_test=True))
+    decoder, image_per_map = head.pose_decoder(settings), torch.full((2, 2), 4.)
+    maps = RawMaps(*raw_maps(head, 2))
+    last = RawMaps(*(each.contiguous(memory_format=torch.channels_last) for each in maps))
+    expected, found = (decoder([each], image_per_map) for each in (maps, last))
+    assert torch.equal(found.kept, expected.kept) and expected.kept.sum() >= 5
+    torch.testing.assert_close(found.keypoints, expected.keypoints, atol=1e-3, rtol=0)
+    torch.testing.assert_close(found.keypoint_scores, expected.keypoint_scores, atol=1e-5, rtol=0)
 
 
 # --- several scales ------------------------------------------------------------------------------
