@@ -8,6 +8,7 @@ from mmpose.registry import MODELS
 from torch import Tensor
 
 from .flip import mirror_inputs
+from .scaling import scale_inputs
 
 
 @MODELS.register_module()
@@ -27,8 +28,8 @@ class PINet(BottomupPoseEstimator):
     def predict(self, inputs: Tensor, data_samples: Sequence) -> Sequence:
         """Predict the poses of every picture of a batch.
 
-        Pictures are grouped by their own input size, one pass a group: the padding that made
-        them one batch is cut away, since it would change what the network sees.
+        Pictures are grouped by their own input size, one pass a group and scale: the padding that
+        made them one batch is cut away, since it would change what the network sees.
 
         Args:
             inputs: (B, 3, H_in, W_in) normalised pictures, padded to the right and at the bottom.
@@ -38,15 +39,23 @@ class PINet(BottomupPoseEstimator):
             The same samples with `pred_instances` in pixels of the original pictures (and
             `pred_fields` with `output_heatmaps`), see `PINetHead.predict`.
         """
+        settings = self.head.check_settings(self.test_cfg)
         for (w, h), members in _group_by_size(data_samples).items():
-            views = inputs[members, :, :h, :w]
-            if self.test_cfg.get('flip_test', False):
-                views = torch.cat((views, mirror_inputs(views, self.head.decoder.stride)))
+            feats = [self._extract_views(scale_inputs(inputs[members, :, :h, :w], factor),
+                                         settings.flip_test) for factor in settings.scale_factors]
             group = [data_samples[i] for i in members]
-            preds = self.head.predict(self.extract_feat(views), group, test_cfg=self.test_cfg)
+            preds = self.head.predict(feats, group, test_cfg=self.test_cfg)
             instances, maps = preds if isinstance(preds, tuple) else (preds, None)
             self.add_pred_to_datasample(instances, maps, group)
         return data_samples
+
+    def _extract_views(self, views: Tensor, flip_test: bool) -> Sequence[Tensor]:
+        if flip_test:
+            views = torch.cat((views, mirror_inputs(views, self.head.decoder.stride)))
+        if views.device.type == 'cpu':
+            # Convolutions and the refinement are faster so; layers pass the order on.
+            views = views.contiguous(memory_format=torch.channels_last)
+        return self.extract_feat(views)
 
 
 def _group_by_size(data_samples: Sequence) -> Dict[Tuple[int, int], List[int]]:

@@ -5,11 +5,13 @@ stride plus stride - 1, so the mirrored input is moved left by stride - 1. `_in`
 pixels, `_hm` map pixels; (x, y) last.
 """
 
-from typing import Sequence
+from typing import Sequence, Union
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from .layouts import PartLayout
 
 
 def mirror_inputs(inputs: Tensor, stride: int) -> Tensor:
@@ -20,12 +22,52 @@ def mirror_inputs(inputs: Tensor, stride: int) -> Tensor:
     return F.pad(inputs.flip(-1)[..., stride - 1:], (0, stride - 1))
 
 
-def mirror_maps(maps: Tensor, channel_order: Sequence[int]) -> Tensor:
+def mirror_maps(maps: Tensor, channel_order: Union[Tensor, Sequence[int]]) -> Tensor:
     """Bring maps (B, C, H, W) of a mirrored input back: mirror, and swap left/right channels."""
-    return maps.flip(-1)[:, list(channel_order)]
+    order = torch.as_tensor(channel_order, device=maps.device)
+    return maps.index_select(1, order).flip(-1)
 
 
 def mirror_points(points_hm: Tensor, map_width: int) -> Tensor:
     """Take map pixels (..., 2) of a picture to those of its mirrored input, or back."""
     x, y = points_hm.split(1, dim=-1)
     return torch.cat((map_width - 1 - x, y), dim=-1)
+
+
+class ViewMirror(nn.Module):
+    """Bring what a mirrored view shows back to the plain one; knows a dataset's left and right.
+
+    Args:
+        layout: the dataset's keypoints and parts. Where a part has no mirror image among the
+            parts, nothing may be mirrored, which `PINetHead.check_settings` sees to.
+
+    Attributes:
+        keypoints: (K,) indices, for each keypoint its counterpart.
+        parts: (M,) the same of the parts.
+        channels: (K+M,) the same of the channels of heatmaps.
+    """
+
+    keypoints: Tensor
+    parts: Tensor
+    channels: Tensor
+
+    def __init__(self, layout: PartLayout):
+        super().__init__()
+        try:
+            parts = torch.tensor(layout.part_flip_indices)
+        except ValueError:
+            parts = torch.arange(layout.num_parts)
+        keypoints = torch.tensor(layout.flip_indices)
+        channels = torch.cat((keypoints, layout.num_keypoints + parts))
+        # Buffers are where the maps are; they belong to the dataset and stay out of checkpoints.
+        self.register_buffer('keypoints', keypoints, persistent=False)
+        self.register_buffer('parts', parts, persistent=False)
+        self.register_buffer('channels', channels, persistent=False)
+
+    def maps(self, heatmaps: Tensor) -> Tensor:
+        """Bring heatmaps (B, K+M, H, W) back."""
+        return mirror_maps(heatmaps, self.channels)
+
+    def poses(self, poses_hm: Tensor, map_width: int) -> Tensor:
+        """Bring poses (B, T, K, 2) back, left and right swapped."""
+        return mirror_points(poses_hm, map_width).index_select(2, self.keypoints)

@@ -5,6 +5,7 @@ areas are image pixels, and OKS does not change with a common scale. Shape short
 (any leading dimensions, or none), T poses a picture, K keypoints.
 """
 
+import math
 from typing import NamedTuple, Optional, Sequence
 
 import torch
@@ -42,11 +43,17 @@ def pairwise_oks(keypoints: Tensor, sigmas: Tensor) -> Tensor:
     side = keypoints.amax(dim=-2) - keypoints.amin(dim=-2)
     area = side.prod(dim=-1)
     area = (area[..., :, None] + area[..., None, :]) / 2
-    difference = keypoints[..., :, None, :, :] - keypoints[..., None, :, :, :]
-    distance = difference.square().sum(dim=-1) / (2 * sigmas).square()
-    # eps: two poses without extent at one place are the same pose, 0 / eps = 0.
-    eps = torch.finfo(keypoints.dtype).tiny
-    return torch.exp(-distance / (2 * area[..., None] + eps)).mean(dim=-1)
+    # Keypoints first, so that what is done to each fills whole (T, T) planes.
+    x, y = keypoints.transpose(-3, -2).unbind(dim=-1)
+    squared = ((x[..., :, None] - x[..., None, :]).square()
+               + (y[..., :, None] - y[..., None, :]).square())
+    # tiny: two poses without extent at one place are the same pose, 0 / tiny = 0.
+    tiny = torch.finfo(keypoints.dtype).tiny
+    distance = squared / (2 * sigmas).square()[:, None, None] / (2 * area[..., None, :, :] + tiny)
+    # A CPU takes twenty times as long where the result is next to the smallest normal number.
+    far = -math.log(tiny) - 1
+    similarity = distance.clamp(max=far).neg().exp()
+    return torch.where(distance < far, similarity, 0).mean(dim=-3)
 
 
 def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
@@ -70,16 +77,24 @@ def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
     index = torch.arange(num_poses, device=oks.device)
     better = index[:, None] < index
     match = (oks > oks_thr) & better & valid[..., :, None] & valid[..., None, :]
-    kept = valid
-    for _ in range(num_poses):
-        settled = valid & ~(match & kept[..., :, None]).any(dim=-2)
-        if torch.equal(settled, kept):
+    kept = _settle(match.float(), valid.float())[..., :, None] > 0
+    takes = (match | (index[:, None] == index)) & kept
+    # The first kept pose in the column: the least index.
+    owner = torch.where(takes, index[:, None], num_poses).amin(dim=-2)
+    return torch.where(valid, owner, -1)
+
+
+def _settle(match: Tensor, valid: Tensor) -> Tensor:
+    # A pose is kept if no kept pose matches it; as numbers, relu(1 - how many do).
+    kept = valid[..., None, :]
+    ask = match.device.type == 'cpu' and not torch.compiler.is_compiling()
+    for _ in range(match.shape[-1] - 1):
+        settled = (valid[..., None, :] - kept @ match).relu()
+        # Elsewhere the host would have to wait for the answer.
+        if ask and torch.equal(settled, kept):
             break
         kept = settled
-    takes = (match | (index[:, None] == index)) & kept[..., :, None]
-    # The first kept pose in the column: argmax returns the first of equal maxima.
-    owner = takes.to(torch.uint8).argmax(dim=-2)
-    return torch.where(valid, owner, -1)
+    return kept[..., 0, :]
 
 
 def order_by_keypoints(keypoint_scores: Tensor, valid: Tensor) -> Tensor:
@@ -132,14 +147,25 @@ def fuse_poses(keypoints: Tensor,
     kept = owner == index
     winner = index[:, None].expand(keypoint_scores.shape)
     if merge and owner.shape[-1]:
-        in_group = owner[..., None, :] == index[:, None]
-        group_scores = torch.where(in_group[..., None], keypoint_scores[..., None, :, :],
-                                   -torch.inf)
-        winner = torch.where(kept[..., None], group_scores.argmax(dim=-2), winner)
+        winner = torch.where(kept[..., None], _best_of_groups(keypoint_scores, owner), winner)
     keypoints = keypoints.gather(-3, winner[..., None].expand(keypoints.shape))
     keypoint_scores = keypoint_scores.gather(-2, winner)
     sources = order[..., None].expand(winner.shape).gather(-2, winner)
     return FusedPoses(keypoints, keypoint_scores, keypoint_scores.mean(dim=-1), kept, sources)
+
+
+def _best_of_groups(keypoint_scores: Tensor, owner: Tensor) -> Tensor:
+    # (..., T, K): in the row of each group's owner, the pose with the best score of a keypoint,
+    # of equal ones the first. Poses of no group, which may hold anything, share a row more.
+    num_poses = owner.shape[-1]
+    group = torch.where(owner < 0, num_poses, owner)[..., None].expand(keypoint_scores.shape)
+    rows = (*owner.shape[:-1], num_poses + 1, keypoint_scores.shape[-1])
+    best = keypoint_scores.new_full(rows, -torch.inf).scatter_reduce(
+        -2, group, keypoint_scores, 'amax')
+    index = torch.arange(num_poses, device=owner.device)[:, None].expand(keypoint_scores.shape)
+    index = torch.where(keypoint_scores == best.gather(-2, group), index, num_poses)
+    first = owner.new_full(rows, num_poses).scatter_reduce(-2, group, index, 'amin')
+    return first[..., :-1, :]
 
 
 class PoseFusion(nn.Module):

@@ -1,12 +1,10 @@
-"""PINetHead: the three branches of PPG, their losses, and the way from maps to poses.
+"""PINetHead: the three branches of PPG and their losses; `decoding` makes poses of its maps.
 
 Shape shorthand: B pictures, V views (2 with flip test, else 1), K keypoints, M parts, C channels,
-H×W map, T proposals a picture. `_hm` are map pixels, `_in` network-input pixels, `_img` pixels of
-the original picture; (x, y) last.
+H×W map, N persons. `_hm` are map pixels, `_in` network-input pixels; (x, y) last.
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -16,61 +14,16 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from .flip import mirror_maps, mirror_points
+from .decoding import PoseDecoder, RawMaps
+from .flip import ViewMirror
 from .fusion import FusedPoses, PoseFusion
 from .layouts import PartLayout
-from .proposals import Centres, ProposalSampler, read_offsets
+from .proposals import ProposalSampler, read_offsets
 from .refinement import PoseRefinement
+from .settings import TestSettings
 
 for _module in (PoseRefinement, ProposalSampler, PoseFusion):
     MODELS.register_module(module=_module)
-
-
-@dataclass(frozen=True)
-class TestSettings:
-    """What a `test_cfg` may hold.
-
-    Attributes:
-        flip_test: average the picture with its mirror image.
-        part_thr: part-centre scores at or below it propose nothing.
-        max_per_part: proposals a part and picture.
-        oks_thr: poses whose OKS is above it are one person.
-        use_refinement: apply the refinement; by default if the head has one.
-        use_fusion: fuse the poses of a person; otherwise the best one stays (OKS-NMS).
-        output_heatmaps: also return the keypoint and part maps, as `pred_fields`.
-    """
-
-    __test__ = False  # the name must not make pytest collect it
-
-    flip_test: bool = False
-    part_thr: float = 0.01
-    max_per_part: int = 30
-    oks_thr: float = 0.7
-    use_refinement: Optional[bool] = None
-    use_fusion: bool = True
-    output_heatmaps: bool = False
-
-    @classmethod
-    def from_cfg(cls, test_cfg: Mapping) -> 'TestSettings':
-        """Check a `test_cfg`.
-
-        Raises:
-            ValueError: a key is unknown, or a value has the wrong type or range.
-        """
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(test_cfg) - set(known))
-        if unknown:
-            raise ValueError(f'test_cfg has the unknown keys {unknown}; known are {known}')
-        settings = cls(**test_cfg)
-        for name, kind in dict(part_thr=(float, int), oks_thr=(float, int),
-                               max_per_part=int).items():
-            if not isinstance(getattr(settings, name), kind):
-                raise ValueError(f'{name} must be a number; found {getattr(settings, name)!r}')
-        if settings.max_per_part < 1:
-            raise ValueError(f'max_per_part must be at least 1; found {settings.max_per_part}')
-        if not 0 <= settings.oks_thr <= 1:
-            raise ValueError(f'oks_thr must be between 0 and 1; found {settings.oks_thr}')
-        return settings
 
 
 class Targets(NamedTuple):
@@ -126,6 +79,7 @@ class PINetHead(BaseHead):
         self.sampler = MODELS.build(dict(sampler or dict(type='ProposalSampler'),
                                          training_rule=rules.training_centres))
         self.fusion = MODELS.build(dict(type='PoseFusion', sigmas=layout.sigmas))
+        self.mirror = ViewMirror(layout)
         self.heatmap_loss = MODELS.build(
             heatmap_loss or dict(type='KeypointMSELoss', use_target_weight=True))
         self.offset_loss = MODELS.build(offset_loss or _offset_loss())
@@ -203,76 +157,45 @@ class PINetHead(BaseHead):
 
         Args:
             feats: feature maps, of which the last (V·B, C, H, W) is used; with `flip_test` the
-                second half belongs to the mirrored inputs of `flip.mirror_inputs`.
+                second half belongs to the mirrored inputs of `flip.mirror_inputs`. With several
+                `scale_factors` one such sequence for each, factor 1 first.
             batch_data_samples: B samples with `input_size` and `input_scale` as metainfo.
             test_cfg: see `TestSettings`.
 
         Returns:
             B `InstanceData` (see `_to_instances`); with `output_heatmaps` also B `PixelData`.
+
+        Raises:
+            ValueError: the settings are wrong, see `check_settings`, or there are not as many
+                `feats` as scale factors.
         """
         settings = self.check_settings(test_cfg or {})
-        with _full_precision(feats[-1]) as features:
-            heatmaps, offsets = self([features])
-            if settings.flip_test:
-                heatmaps = self._average_views(heatmaps)
-            score_maps, part_maps = heatmaps.split(
-                (self.layout.num_keypoints, self.layout.num_parts), dim=1)
-            centres = self.sampler.propose(part_maps, settings.max_per_part, settings.part_thr)
-            poses_hm = self._propose_poses(features, offsets, centres, settings)
-            rules = self.decoder.rules
-            keypoint_scores = rules.score_keypoints(score_maps, poses_hm, centres.scores,
-                                                    self.decoder.stride)
-            scale = self._image_per_map(batch_data_samples, poses_hm)
-            fused = self.fusion(poses_hm * scale, keypoint_scores,
-                                rules.pose_scores(centres.scores), centres.valid,
-                                settings.oks_thr, settings.use_fusion)
-            fused = fused._replace(keypoints=fused.keypoints / scale * self.decoder.stride)
-        instances = self._to_instances(fused, proposals_per_part=(
-            poses_hm.shape[1] // self.layout.num_parts))
+        decoder = self.pose_decoder(settings)
+        scales = [self._raw_maps(scale) for scale in _by_scale(feats, settings.scale_factors)]
+        heatmaps = scales[0].heatmaps
+        with torch.autocast(heatmaps.device.type, enabled=False):
+            fused = decoder(scales, self._image_per_map(batch_data_samples, heatmaps))
+        instances = self._to_instances(fused)
         if not settings.output_heatmaps:
             return instances
-        return instances, [PixelData(heatmaps=maps) for maps in heatmaps]
+        return instances, [PixelData(heatmaps=maps) for maps in decoder.average_views(heatmaps)]
 
-    def _average_views(self, heatmaps: Tensor) -> Tensor:
-        k = self.layout.num_keypoints
-        order = (*self.layout.flip_indices, *(k + i for i in self.layout.part_flip_indices))
-        plain, mirrored = heatmaps.chunk(2)
-        return (plain + mirror_maps(mirrored, order)) / 2
+    def _raw_maps(self, feats: Sequence[Tensor]) -> RawMaps:
+        with _full_precision(feats[-1]) as features:
+            return RawMaps(features, *self([features]))
 
-    def _propose_poses(self, features: Tensor, offsets: Tensor, centres: Centres,
-                       settings: TestSettings) -> Tensor:
-        # (B, T, K, 2) map pixels: each view reads and refines its own poses, then they average.
-        centres_hm, valid, width = centres.xy_hm, centres.valid, features.shape[-1]
-        if settings.flip_test:
-            centres_hm = torch.cat((centres_hm, mirror_points(centres_hm, width)))
-            valid = valid.repeat(2, 1)
-            offsets = self._swap_part_offsets(offsets)
-        poses_hm = centres_hm[:, :, None] - read_offsets(offsets, centres_hm,
-                                                         self.layout.num_parts)
-        if self.refinement is not None and settings.use_refinement is not False:
-            poses_hm = poses_hm - self.refinement(features, poses_hm, centres_hm, valid)
-        if settings.flip_test:
-            plain, mirrored = poses_hm.chunk(2)
-            mirrored = mirror_points(mirrored, width)[:, :, list(self.layout.flip_indices)]
-            poses_hm = (plain + mirrored) / 2
-        return poses_hm
-
-    def _swap_part_offsets(self, offsets: Tensor) -> Tensor:
-        # In the mirrored view a left part's persons are found in the right part's channels.
-        order = list(self.layout.part_flip_indices)
-        if order == sorted(order):
-            return offsets
-        plain, mirrored = offsets.chunk(2)
-        mirrored = mirrored.unflatten(1, (self.layout.num_parts, -1))[:, order].flatten(1, 2)
-        return torch.cat((plain, mirrored))
+    def pose_decoder(self, settings: TestSettings) -> PoseDecoder:
+        """Join the head's modules to what makes poses of maps; it owns no parameters itself."""
+        return PoseDecoder(self.decoder, self.mirror, self.sampler, self.refinement, self.fusion,
+                           settings)
 
     def _image_per_map(self, batch_data_samples: Sequence, like: Tensor) -> Tensor:
-        # (B, 1, 1, 2) original-picture pixels per map pixel: OKS areas are in picture pixels.
+        # (B, 2) original-picture pixels per map pixel: OKS areas are in picture pixels.
         ratio = [np.divide(sample.metainfo['input_scale'], sample.metainfo['input_size'])
                  for sample in batch_data_samples]
-        return like.new_tensor(np.stack(ratio))[:, None, None] * self.decoder.stride
+        return like.new_tensor(np.stack(ratio)) * self.decoder.stride
 
-    def _to_instances(self, fused: FusedPoses, proposals_per_part: int) -> List[InstanceData]:
+    def _to_instances(self, fused: FusedPoses) -> List[InstanceData]:
         """Pack fused poses as MMPose expects them: numpy arrays in network-input pixels.
 
         Each picture's N persons get `keypoints` (N, K, 2), `keypoint_scores` (N, K; clamped to
@@ -281,6 +204,7 @@ class PINetHead(BaseHead):
         the part whose proposal won.
         """
         boxes = torch.cat((fused.keypoints.amin(dim=2), fused.keypoints.amax(dim=2)), dim=-1)
+        proposals_per_part = fused.scores.shape[-1] // self.layout.num_parts
         scores = fused.keypoint_scores
         if self.decoder.rules.clamp_scores:
             scores = scores.clamp(0, 1)
@@ -290,6 +214,14 @@ class PINetHead(BaseHead):
         arrays = {name: values.detach().cpu().numpy() for name, values in arrays.items()}
         return [InstanceData(**{name: values[i][kept] for name, values in arrays.items()})
                 for i, kept in enumerate(fused.kept.cpu().numpy())]
+
+
+def _by_scale(feats: Sequence, scale_factors: Sequence[float]) -> Sequence[Sequence[Tensor]]:
+    scales = [feats] if torch.is_tensor(feats[-1]) else feats
+    if len(scales) != len(scale_factors):
+        raise ValueError(f'scale_factors={scale_factors} needs features of {len(scale_factors)} '
+                         f'scales; found {len(scales)}')
+    return scales
 
 
 @contextmanager

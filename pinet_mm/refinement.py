@@ -36,8 +36,20 @@ class GraphConv(nn.Module):
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
         """Pass node features (S, K, C) along `adjacency` (K, K)."""
+        if not self.bn.training:
+            return self._forward_folded(nodes, adjacency)
         nodes = adjacency @ (nodes @ self.weight) + self.bias
         return self.bn(nodes.flatten(0, 1)).view_as(nodes).relu()
+
+
+    def _forward_folded(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        # With running statistics the normalisation is a part of the weights, which leaves two
+        # products and the ReLU to pass over the nodes.
+        scale = self.bn.weight * (self.bn.running_var + self.bn.eps).rsqrt()
+        bias = (self.bias - self.bn.running_mean) * scale + self.bn.bias
+        mixed = torch.bmm(adjacency.expand(len(nodes), -1, -1), nodes)
+        moved = torch.addmm(bias, mixed.flatten(0, 1), self.weight * scale)
+        return moved.relu_().view_as(nodes)
 
 
 class GraphResidualBlock(nn.Module):
@@ -85,18 +97,28 @@ class PoseRefinement(nn.Module):
             features: (B, C, H, W).
             poses_hm: (B, T, K, 2).
             centres_hm: (B, T, 2) integer pixels that proposed the poses.
-            valid: (B, T) boolean: which poses go through the network, and in training into its
-                batch statistics; by default all.
+            valid: (B, T) boolean: which poses are refined, and in training enter the batch
+                statistics; by default all.
 
         Returns:
             (B, T, K, 2) map pixels, 0 for poses that are not valid.
         """
         if valid is None:
             valid = torch.ones(poses_hm.shape[:2], dtype=torch.bool, device=poses_hm.device)
+        if self.training:
+            return self._forward_valid(features, poses_hm, centres_hm, valid)
+        # All poses at once: which are valid is known to the device only.
+        nodes = self.sample_features(features, poses_hm).flatten(0, 1)
+        centre = sample_pixels(features, centres_hm).flatten(0, 1)
+        refining = self.refine_nodes(nodes, centre).view_as(poses_hm)
+        return torch.where(valid[..., None, None], refining, 0)
+
+    def _forward_valid(self, features: Tensor, poses_hm: Tensor, centres_hm: Tensor,
+                       valid: Tensor) -> Tensor:
         refining = torch.zeros_like(poses_hm)
         # Batch statistics need two poses; with fewer, every parameter still gets a gradient (of
         # 0), as distributed training requires.
-        if int(valid.sum()) < (2 if self.training else 1):
+        if int(valid.sum()) < 2:
             return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
         nodes = self.sample_features(features, poses_hm)[valid]
         centre = sample_pixels(features, centres_hm)[valid]
@@ -108,4 +130,4 @@ class PoseRefinement(nn.Module):
         for block in self.blocks:
             nodes = block(nodes, self.adjacency)
         pooled = torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), centre), dim=1)
-        return self.predictor(pooled).view(len(nodes), -1, 2)
+        return self.predictor(pooled).view(*nodes.shape[:2], 2)

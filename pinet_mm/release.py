@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .proposals import Centres, sample_pixels
+from .proposals import Centres, sample_grid, sample_pixels
 
 
 def square_offsets(centres_hm: np.ndarray, drawn: np.ndarray, keypoints_hm: np.ndarray,
@@ -121,8 +121,7 @@ def sample_stretched(maps: Tensor, points_hm: Tensor) -> Tensor:
     """
     size = points_hm.new_tensor((maps.shape[-1], maps.shape[-2]))
     grid = points_hm / ((size - 1) / 2) - 1
-    values = F.grid_sample(maps, grid.flatten(1, -2)[:, :, None], align_corners=False)
-    return values[..., 0].transpose(1, 2).reshape(*points_hm.shape[:-1], maps.shape[1])
+    return sample_grid(maps, grid)
 
 
 def score_keypoints(score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor,

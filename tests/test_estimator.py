@@ -52,9 +52,10 @@ def awake_model(layout='three', test_cfg=None, **options):
 # --- batches -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('flip_test', [False, True])
-def test_eight_pictures_at_once_are_eight_single_ones(flip_test):
-    model = awake_model(test_cfg=dict(flip_test=flip_test, output_heatmaps=True))
+@pytest.mark.parametrize('test_cfg', [dict(), dict(flip_test=True),
+                                      dict(flip_test=True, scale_factors=[2, 1, 0.7])])
+def test_eight_pictures_at_once_are_eight_single_ones(test_cfg):
+    model = awake_model(test_cfg=dict(test_cfg, output_heatmaps=True))
     pictures = [noise(shape, i) for i, shape in enumerate(SHAPES)]
     inputs, samples = prepared(model, pictures)
     assert len({sample.input_size for sample in samples}) >= 3

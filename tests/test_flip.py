@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pinet_mm.codec import PINetCodec
-from pinet_mm.flip import mirror_inputs, mirror_maps, mirror_points
+from pinet_mm.flip import ViewMirror, mirror_inputs, mirror_maps, mirror_points
 
 
 def picture(w_in, channels=3, h_in=8):
@@ -117,3 +117,19 @@ def test_targets_of_mirrored_persons_mirror_back(toy_layout):
     other = mirror_points(other, 32)[flips]
     assert labelled.any() and (labelled == other_labelled[flips]).all()
     torch.testing.assert_close(other[labelled], pose[labelled], atol=1e-4, rtol=0)
+
+
+def test_view_mirror_by_loops(toy_layout):
+    mirror, flips = ViewMirror(toy_layout), toy_layout.flip_indices
+    parts = toy_layout.part_flip_indices
+    assert mirror.state_dict() == {}
+    heatmaps, poses = picture(6, channels=5 + len(parts)), torch.rand(2, 7, 5, 2)
+    back, poses_back = mirror.maps(heatmaps), mirror.poses(poses, 6)
+    for x in range(6):
+        for k, source in enumerate(flips):
+            assert torch.equal(back[:, k, :, x], heatmaps[:, source, :, 5 - x])
+        for m, source in enumerate(parts):
+            assert torch.equal(back[:, 5 + m, :, x], heatmaps[:, 5 + source, :, 5 - x])
+    for k, source in enumerate(flips):
+        assert torch.equal(poses_back[:, :, k, 0], 5 - poses[:, :, source, 0])
+        assert torch.equal(poses_back[:, :, k, 1], poses[:, :, source, 1])

@@ -76,6 +76,17 @@ def test_oks_of_poses_without_extent():
     assert found.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
 
 
+def test_keypoints_far_apart_add_nothing():
+    # Areas of 1 and sigmas of 1/2: exp(-d² / 2), which ends at the smallest normal number.
+    distances = np.array([0, 1, 9, 13, 13.3, 14, 50, 1e4])
+    poses = np.zeros((len(distances), 2, 2), dtype=np.float32)
+    poses[:, 1] = 1
+    poses += distances[:, None, None].astype(np.float32) * np.array([1, 0], dtype=np.float32)
+    found = pairwise_oks(torch.from_numpy(poses), torch.tensor([0.5, 0.5]))[0]
+    np.testing.assert_allclose(found, np.exp(-distances**2 / 2), rtol=1e-4, atol=1e-36)
+    assert not found[5:].any()
+
+
 def test_oks_does_not_depend_on_the_scale():
     poses, _, _ = pose_set(np.random.default_rng(3))
     first, second = (pairwise_oks(*tensors(poses * scale, SIGMAS)) for scale in (1, 37.5))
@@ -124,6 +135,28 @@ def test_matching_of_a_chain_takes_every_other_pose(size):
     oks = pairwise_oks(*tensors(chain(size, 6.0), SIGMAS * 0 + 0.1))
     found = match_poses(oks, torch.ones(size, dtype=torch.bool), 0.7)
     assert found.tolist() == [j - j % 2 for j in range(size)]
+
+
+@pytest.mark.parametrize('size', [2, 3, 31, 90])
+def test_the_longest_chains_are_greedy(size, monkeypatch):
+    """Who is kept is known of a pose only once it is known of all poses before it.
+
+    With and without asking whether matching has settled, which a graph cannot.
+    """
+    rng = np.random.default_rng(size)
+    links = np.eye(size, k=1)
+    tangled = np.triu(rng.random((size, size)) < 0.05) + links
+    broken = links * (rng.random((size, 1)) < 0.9)
+    valid = rng.random(size) < 0.95
+    for oks, use in ((links, np.ones(size, bool)), (tangled, np.ones(size, bool)),
+                     (broken, valid)):
+        wanted = greedy_owners(oks + oks.T, use, 0.5)
+        asked = match_poses(*tensors(oks + oks.T, use), 0.5)
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.compiler, 'is_compiling', lambda: True)
+            fixed = match_poses(*tensors(oks + oks.T, use), 0.5)
+        assert asked.tolist() == fixed.tolist() == wanted
+    assert greedy_owners(links, [True] * size, 0.5) == [j - j % 2 for j in range(size)]
 
 
 def test_an_oks_at_the_threshold_is_no_match():

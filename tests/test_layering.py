@@ -8,11 +8,11 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 # A module may import only from modules before it.
 ORDER = ('compat', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
-         'refinement', 'losses', 'codec', 'sampling', 'head', 'estimator', 'transforms',
-         'release_transforms', 'datasets', 'evaluation', 'storage', 'checkpoints', 'runner',
-         'export', 'visualization', 'tracking', 'api', 'doctor')
+         'scaling', 'refinement', 'settings', 'decoding', 'losses', 'codec', 'head', 'estimator',
+         'transforms', 'release_transforms', 'datasets', 'evaluation', 'storage', 'checkpoints',
+         'runner', 'benchmark', 'export', 'visualization', 'api', 'doctor')
 PURE = ('layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
-        'refinement', 'crowdsynth')
+        'scaling', 'refinement', 'settings', 'decoding', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 every_module = pytest.mark.parametrize(

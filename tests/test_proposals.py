@@ -8,6 +8,7 @@ import torch
 from pinet_mm.codec import PINetCodec
 from pinet_mm.proposals import (Centres, ProposalSampler, find_peaks, pool_kernel, read_offsets,
                                 sample_bilinear, sample_pixels, score_keypoints, training_centres)
+from pinet_mm.release import sample_stretched
 
 
 def random_maps(seed, *shape):
@@ -177,6 +178,17 @@ def test_offsets_are_read_from_the_part_of_the_centre():
         assert read[b, t, k, axis] == offsets[b, channel, y, x]
 
 
+def test_offsets_can_be_read_from_another_part():
+    # Of three parts the first reads its own channels, the others those of the third.
+    offsets = random_maps(3, 2, 3 * 2 * 4, 6, 7)
+    xy = torch.stack([torch.randint(size, (2, 6)) for size in (7, 6)], dim=-1)
+    read = read_offsets(offsets, xy, 3, torch.tensor([0, 2, 2]))
+    for b, t, k, axis in np.ndindex(2, 6, 4, 2):
+        x, y = xy[b, t]
+        channel = (0, 0, 2, 2, 2, 2)[t] * 8 + 2 * k + axis
+        assert read[b, t, k, axis] == offsets[b, channel, y, x]
+
+
 def test_pixels_are_read_as_they_are():
     maps = random_maps(4, 2, 3, 5, 4)
     xy = torch.tensor([[[0, 0], [3, 4]], [[1, 2], [3, 0]]])
@@ -199,6 +211,29 @@ def test_bilinear_reading_is_the_naive_loop(h, w):
     for b, t, k, c in np.ndindex(2, 4, 10, 3):
         expected = naive.bilinear(maps[b, c], *points[b, t, k])
         assert read[b, t, k, c].item() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize('read', [sample_bilinear, sample_stretched])
+@pytest.mark.parametrize('h, w', [(6, 9), (5, 2), (2, 4)])
+def test_the_order_in_memory_changes_nothing(read, h, w):
+    maps = random_maps(7, 2, 3, h, w)
+    points = random_maps(8, 2, 40, 6, 2) * torch.tensor([w + 4, h + 4]) - 2
+    points[:, 0], points[0, 1, 0] = points[:, 0].round(), torch.tensor([1e9, -1e30])
+    last = maps.contiguous(memory_format=torch.channels_last)
+    expected = read(maps, points)
+    assert expected.abs().max() > 0.5
+    torch.testing.assert_close(read(last, points), expected, atol=2e-6, rtol=0)
+    # With gradients both take the way that has them.
+    assert torch.equal(read(last.requires_grad_(), points), expected)
+    assert torch.equal(sample_pixels(last, points[:, 0].long().clamp(0, 0)),
+                       sample_pixels(maps, points[:, 0].long().clamp(0, 0)))
+
+
+def test_points_that_are_no_numbers_stay_by_themselves():
+    maps = random_maps(7, 1, 3, 6, 5).contiguous(memory_format=torch.channels_last)
+    points = torch.full((1, 4, 2), 2.)
+    points[0, 1], points[0, 2, 0], points[0, 3] = np.nan, np.inf, -np.inf
+    assert torch.equal(sample_bilinear(maps, points)[:, 0], maps[..., 2, 2])
 
 
 def test_bilinear_reading_by_hand():

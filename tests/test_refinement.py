@@ -207,6 +207,16 @@ def test_a_batch_gives_what_its_pictures_give():
         torch.testing.assert_close(together[i, valid[i]], alone[0])
 
 
+def test_running_statistics_fold_into_the_weights():
+    net, (features, poses, _) = make_net(), make_inputs()
+    nodes = net.sample_features(features, poses).flatten(0, 1)
+    for conv in (net.stem, net.blocks[0].conv1, net.blocks[1].conv2):
+        mixed = torch.stack([net.adjacency @ (pose @ conv.weight) for pose in nodes]) + conv.bias
+        step = conv.bn(mixed.flatten(0, 1)).view_as(mixed).relu()
+        torch.testing.assert_close(conv(nodes, net.adjacency), step)
+        assert step.any()
+
+
 def test_all_poses_are_valid_by_default():
     net, inputs = make_net(), make_inputs()
     everything = torch.ones(2, 4, dtype=torch.bool)

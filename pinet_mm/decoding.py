@@ -1,0 +1,171 @@
+"""From raw maps to fused poses: the views' average, proposals, refinement, scores, fusion.
+
+Tensors in, tensors out, of fixed shapes and without a look at their values, so that all of it can
+be one graph. Shape shorthand: B pictures, V views (2 with flip test, else 1; view by view, the
+mirrored ones last), K keypoints, M parts, C channels, H×W map, T proposals a picture, ordered by
+part. `_hm` are map pixels, of the plain input unless `_scaled` says otherwise, (x, y) last.
+"""
+
+from typing import NamedTuple, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .flip import ViewMirror, mirror_points
+from .fusion import FusedPoses, PoseFusion
+from .proposals import Centres, ProposalSampler, read_offsets
+from .refinement import PoseRefinement
+from .settings import TestSettings
+
+
+class RawMaps(NamedTuple):
+    """What the network makes of all views of B pictures at one scale.
+
+    Attributes:
+        features: (V·B, C, H, W).
+        heatmaps: (V·B, K+M, H, W), keypoints first.
+        offsets: (V·B, M·2K, H, W).
+    """
+
+    features: Tensor
+    heatmaps: Tensor
+    offsets: Tensor
+
+
+class Proposals(NamedTuple):
+    """T poses a picture, ordered by part.
+
+    Attributes:
+        poses_hm: (B, T, K, 2).
+        scores: (B, T) of their part centres.
+        valid: (B, T) boolean; the rest only fills up the batch.
+    """
+
+    poses_hm: Tensor
+    scores: Tensor
+    valid: Tensor
+
+
+class PoseDecoder(nn.Module):
+    """Make poses of a network's maps, by the rules of a codec and the settings of a test.
+
+    With several scales, the poses of all are matched together. The score maps are averaged as
+    if the smaller ones were enlarged without moving their origin: a keypoint reads every
+    scale's map bilinearly at its own place there, beyond the last pixel that pixel, and takes the
+    mean. The part-centre scores of every other scale are brought to scale 1's: per picture, their
+    maximum becomes its maximum (unless one of the two is not above 0).
+
+    The modules belong to the head, which makes a decoder when it needs one.
+
+    Args:
+        codec: gives `layout`, `rules` and `stride`, see `PINetCodec`.
+        mirror: knows left and right.
+        sampler: finds the peaks.
+        refinement: or None.
+        fusion: matches the poses.
+        settings: of the test.
+    """
+
+    def __init__(self, codec, mirror: ViewMirror, sampler: ProposalSampler,
+                 refinement: Optional[PoseRefinement], fusion: PoseFusion,
+                 settings: TestSettings):
+        super().__init__()
+        self.layout, self.rules, self.stride = codec.layout, codec.rules, codec.stride
+        self.mirror, self.sampler, self.fusion = mirror, sampler, fusion
+        self.refinement = None if settings.use_refinement is False else refinement
+        self.settings = settings
+
+    def forward(self, scales: Sequence[RawMaps], image_per_map: Tensor) -> FusedPoses:
+        """Decode the maps of B pictures of one size.
+
+        Args:
+            scales: maps at every factor of `settings.scale_factors`, in that order.
+            image_per_map: (B, 2) pixels of the original picture, where OKS is computed, per map
+                pixel of factor 1.
+
+        Returns:
+            Keypoints in network-input pixels; `sources` divided by T/M are parts.
+        """
+        heatmaps = [self.average_views(maps.heatmaps) for maps in scales]
+        poses_hm, scores, valid = self._pool([
+            self._propose(average[:, self.layout.num_keypoints:], maps, factor)
+            for average, maps, factor in zip(heatmaps, scales, self.settings.scale_factors)])
+        keypoint_scores = self._score_keypoints(
+            [average[:, :self.layout.num_keypoints] for average in heatmaps], poses_hm, scores)
+        scale = image_per_map[:, None, None]
+        fused = self.fusion(poses_hm * scale, keypoint_scores, self.rules.pose_scores(scores),
+                            valid, self.settings.oks_thr, self.settings.use_fusion)
+        return fused._replace(keypoints=fused.keypoints / scale * self.stride)
+
+    def average_views(self, heatmaps: Tensor) -> Tensor:
+        """Average maps (V·B, K+M, H, W) over the views of a picture: (B, K+M, H, W)."""
+        heatmaps = heatmaps.contiguous()  # map by map in memory, as they are read
+        if not self.settings.flip_test:
+            return heatmaps
+        plain, mirrored = heatmaps.chunk(2)
+        return (plain + self.mirror.maps(mirrored)) / 2
+
+    def _propose(self, part_maps: Tensor, maps: RawMaps, factor: float) -> Proposals:
+        centres = self.sampler.propose(part_maps, self.settings.max_per_part,
+                                       self.settings.part_thr)
+        poses_scaled = self.propose_poses(maps.features, maps.offsets, centres)
+        return Proposals(poses_scaled / factor, centres.scores, centres.valid)
+
+    def propose_poses(self, features: Tensor, offsets: Tensor, centres: Centres) -> Tensor:
+        """Read and refine each view's own poses, and average them: (B, T, K, 2) map pixels.
+
+        Args:
+            features: (V·B, C, H, W).
+            offsets: (V·B, M·2K, H, W).
+            centres: T of each picture, in the plain view.
+        """
+        centres_hm, valid, width = centres.xy_hm, centres.valid, features.shape[-1]
+        if not self.settings.flip_test:
+            predicted = read_offsets(offsets, centres_hm, self.layout.num_parts)
+        else:
+            mirrored_hm = mirror_points(centres_hm, width)
+            plain, mirrored = offsets.chunk(2)
+            predicted = torch.cat((
+                read_offsets(plain, centres_hm, self.layout.num_parts),
+                read_offsets(mirrored, mirrored_hm, self.layout.num_parts, self.mirror.parts)))
+            centres_hm, valid = torch.cat((centres_hm, mirrored_hm)), valid.repeat(2, 1)
+        poses_hm = centres_hm[:, :, None] - predicted
+        if self.refinement is not None:
+            poses_hm = poses_hm - self.refinement(features, poses_hm, centres_hm, valid)
+        if not self.settings.flip_test:
+            return poses_hm
+        plain, mirrored = poses_hm.chunk(2)
+        return (plain + self.mirror.poses(mirrored, width)) / 2
+
+    def _pool(self, scales: Sequence[Proposals]) -> Proposals:
+        # Part by part, scale 1 first: of equal poses those come first in fusion.
+        first, *others = scales
+        if not others:
+            return first
+        levelled = [first, *(other._replace(scores=_level(other, first)) for other in others)]
+        return Proposals(*(
+            torch.cat([values.unflatten(1, (self.layout.num_parts, -1)) for values in fields],
+                      dim=2).flatten(1, 2) for fields in zip(*levelled)))
+
+    def _score_keypoints(self, score_maps: Sequence[Tensor], poses_hm: Tensor,
+                         scores: Tensor) -> Tensor:
+        read = self.rules.score_keypoints
+        first, *others = score_maps
+        found = read(first, poses_hm, scores, self.stride)
+        if not others:
+            return found
+        # Where scale 1 reads nothing, no scale does; a map of ones shows where that is.
+        inside = read(torch.ones_like(first), poses_hm, torch.ones_like(scores), self.stride)
+        for maps, factor in zip(others, self.settings.scale_factors[1:]):
+            last = poses_hm.new_tensor((maps.shape[-1] - 1, maps.shape[-2] - 1))
+            points_scaled = torch.minimum(poses_hm * factor, last).clamp(min=0)
+            found = found + read(maps, points_scaled, scores, self.stride) * (inside > 0.5)
+        return found / len(score_maps)
+
+
+def _level(proposals: Proposals, reference: Proposals) -> Tensor:
+    # Dividing first makes the best of a scale exactly as good as the best of the reference.
+    best, wanted = (each.scores.masked_fill(~each.valid, -torch.inf).amax(dim=1, keepdim=True)
+                    for each in (proposals, reference))
+    return torch.where((best > 0) & (wanted > 0), proposals.scores / best * wanted,
+                       proposals.scores)
