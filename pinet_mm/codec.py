@@ -16,7 +16,7 @@ from .conventions import CONVENTIONS
 from .fusion import fuse_poses
 from .layouts import PartLayout
 from .proposals import find_peaks, read_offsets
-from .targets import gaussian_heatmaps, inside_map, part_centres
+from .targets import draw_gaussians, inside_map, part_centres, weigh_heatmaps, write_offsets
 
 
 def build_layout(layout: Union[PartLayout, Mapping]) -> PartLayout:
@@ -123,14 +123,16 @@ class PINetCodec(BaseKeypointCodec):
         centres_hm, defined = part_centres(keypoints_hm, labelled, self.layout.membership)
         present = labelled & inside_map(keypoints_hm, self.heatmap_size)
         drawn = defined & (area >= self.min_area)[:, None]
-        heatmaps, heatmap_weights = gaussian_heatmaps(
-            np.concatenate((keypoints_hm, centres_hm), axis=1),
+        maps = self._zeroed_maps()
+        draw_gaussians(
+            maps['heatmaps'], np.concatenate((keypoints_hm, centres_hm), axis=1),
             np.concatenate((present, drawn & inside_map(centres_hm, self.heatmap_size)), axis=1),
-            self.heatmap_size, self.sigma, self.background_weight, self.rules.spread)
-        offsets, offset_weights, areas = self.rules.offset_targets(
+            self.sigma, self.rules.spread)
+        weigh_heatmaps(maps['heatmap_weights'], maps['heatmaps'], self.background_weight)
+        targets = self.rules.offset_targets(
             centres_hm, drawn, keypoints_hm, present, area, self.heatmap_size, self.radius)
-        return dict(heatmaps=heatmaps, heatmap_weights=heatmap_weights, offsets=offsets,
-                    offset_weights=offset_weights, areas=areas)
+        write_offsets(targets, maps['offsets'], maps['offset_weights'], maps['areas'])
+        return maps
 
     def decode(self, encoded: Mapping[str, np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
         """Read the persons from maps as `encode` makes them, without network or refinement.
@@ -155,6 +157,16 @@ class PINetCodec(BaseKeypointCodec):
             centres.valid)
         return (fused.keypoints[fused.kept].numpy() * self.stride,
                 fused.keypoint_scores[fused.kept].numpy())
+
+    def _zeroed_maps(self) -> Dict[str, np.ndarray]:
+        # One piece of memory: the system hands out a large one at less than half the price.
+        score, offset, part = (self.layout.num_keypoints + self.layout.num_parts,
+                               self.layout.num_offset_channels, self.layout.num_parts)
+        channels = dict(heatmaps=score, heatmap_weights=score, offsets=offset,
+                        offset_weights=offset, areas=part)
+        ends = np.cumsum(list(channels.values()))
+        maps = np.zeros((ends[-1], *self.heatmap_size[::-1]), dtype=np.float32)
+        return dict(zip(channels, np.split(maps, ends[:-1])))
 
     def _check(self, keypoints, keypoints_visible, area):
         # Map coordinates in double precision, labels as booleans, areas that can be divided by.

@@ -20,7 +20,7 @@ class Convention:
     Attributes:
         spread: a Gaussian is exp(-d² / (spread · σ²)).
         area_floor: smaller person areas S (input pixels²) count as this, to keep 1/√S finite.
-        offset_targets: writes offsets, weights and areas, called as `targets.disc_offsets`.
+        offset_targets: computes offsets, weights and areas, called as `targets.disc_offsets`.
         sampling_targets: the target maps that `training_centres` takes beside P*.
         training_centres: chooses what trains the refinement.
         sample_features: reads features at keypoints, called as `proposals.sample_bilinear`.
