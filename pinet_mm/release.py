@@ -3,7 +3,7 @@
 Each function stands beside one of `targets` or `proposals` with the same arguments and results;
 `conventions` says which of the two is used. Coordinates are map pixels (`_hm`, pixel centres at
 integers, (x, y) last), areas input pixels² (`_in`). Shape shorthand: N persons, K keypoints, M
-parts, B pictures, C channels, H×W map, T proposals a picture.
+parts, P pixels, B pictures, C channels, H×W map, T proposals a picture.
 """
 
 from typing import Tuple
@@ -14,17 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .proposals import Centres, sample_grid, sample_pixels
+from .targets import ClaimedPixels, OffsetTargets, pixel_offsets
 
 
 def square_offsets(centres_hm: np.ndarray, drawn: np.ndarray, keypoints_hm: np.ndarray,
                    present: np.ndarray, areas_in: np.ndarray, map_size: Tuple[int, int],
-                   radius: float) -> Tuple[np.ndarray, ...]:
-    """Write offsets, their weights 1/√S and areas in the square [c - r, c + r) around a centre.
+                   radius: float) -> OffsetTargets:
+    """Compute offsets, weights 1/√S and areas of the pixels in [c - r, c + r) around a centre c.
 
     c is the centre truncated towards 0, so a centre in (-1, 0) counts as pixel 0. Persons who
-    claim one pixel settle it keypoint by keypoint, see `_overwritten`. What a person may write
-    depends on all persons before, hence a loop over persons; a person's parts, keypoints and
-    pixels are one array.
+    claim one pixel settle it keypoint by keypoint, see `_overwritten`, in the order of their
+    annotations: first the first claim of every pixel is written, then the second of all that have
+    one, and so on.
 
     Args:
         centres_hm: (N, M, 2).
@@ -36,36 +37,50 @@ def square_offsets(centres_hm: np.ndarray, drawn: np.ndarray, keypoints_hm: np.n
         radius: r, whole map pixels, half the side of the square.
 
     Returns:
-        offsets (M·2K, H, W), weights (M·2K, H, W), areas (M, H, W; of the last who wrote), all
-        float32. Channel order: part, keypoint, then x, y.
+        All claimed pixels; areas are of the last who wrote, 0 where nobody did.
     """
-    (w, h), (num_parts, k), r = map_size, (drawn.shape[1], keypoints_hm.shape[1]), int(radius)
-    # Pixels first, so that a square of pixels is a view; a margin takes what hangs over the map.
-    offsets = np.zeros((num_parts, h + 2 * r, w + 2 * r, k, 2), dtype=np.float32)
-    weights = np.zeros(offsets.shape[:-1], dtype=np.float32)
-    memory = np.zeros(offsets.shape[:3], dtype=np.float32)
+    cells, person = _claims(centres_hm, drawn, map_size, int(radius))
+    order = np.argsort(cells, kind='stable')
+    cells, person = cells[order], person[order]
+    first = np.flatnonzero(np.diff(cells, prepend=-1))
+    pixels = np.unravel_index(cells[first], (drawn.shape[1], *map_size[::-1]))
+    targets = pixel_offsets(ClaimedPixels(*pixels, person[first]), keypoints_hm, present, areas_in)
+    # A pixel where nobody wrote anything stays free.
+    targets.areas[~present[person[first]].any(axis=-1)] = 0
+    claims = np.diff(first, append=len(cells))
+    for turn in range(1, claims.max(initial=0)):
+        pixel = np.flatnonzero(claims > turn)
+        _contest(targets, pixel, person[first[pixel] + turn], keypoints_hm, present, areas_in)
+    return targets
+
+
+def _contest(targets: OffsetTargets, pixel: np.ndarray, person: np.ndarray,
+             keypoints_hm: np.ndarray, present: np.ndarray, areas_in: np.ndarray) -> None:
+    # Let each pixel's next person overwrite what it may.
+    (pixels, offsets, weights, memory), area = targets, areas_in[person, None]
+    stored = (offsets[pixel] != 0).any(axis=-1)
+    write = _overwritten(stored, present[person], memory[pixel, None], area)
+    position = pixels[pixel, None, :0:-1]
+    offsets[pixel] = np.where(write[..., None], position - keypoints_hm[person], offsets[pixel])
+    weights[pixel] = np.where(write, 1 / np.sqrt(area), weights[pixel])
+    memory[pixel] = np.where(write.any(axis=-1), area[:, 0], memory[pixel])
+
+
+def _claims(centres_hm: np.ndarray, drawn: np.ndarray, map_size: Tuple[int, int], r: int):
+    # Every pixel of every square, in the order of persons: flat (part, y, x), and the person.
+    w, h = map_size
     corners = np.trunc(centres_hm).astype(np.int64) - r
-    drawn = drawn & ((corners >= -r) & (corners < np.array(map_size) - r)).all(axis=-1)
+    person, part = np.nonzero(
+        drawn & ((corners >= -r) & (corners < np.array(map_size) - r)).all(axis=-1))
     step = np.arange(2 * r)
-    for n in np.nonzero(drawn.any(axis=1))[0]:
-        part = np.nonzero(drawn[n])[0]
-        x = corners[n, part, 0][:, None, None] + step
-        y = corners[n, part, 1][:, None, None] + step[:, None]
-        at = part[:, None, None], y + r, x + r
-        stored, held = offsets[at], weights[at]
-        write = _overwritten((stored != 0).any(axis=-1), present[n], memory[at], areas_in[n])
-        position = np.stack(np.broadcast_arrays(x, y), axis=-1)[..., None, :]
-        offsets[at] = np.where(write[..., None], position - keypoints_hm[n], stored)
-        weights[at] = np.where(write, 1 / np.sqrt(areas_in[n]), held)
-        memory[at] = np.where(write.any(axis=-1), areas_in[n], memory[at])
-    inner = np.s_[:, r:r + h, r:r + w]
-    offsets = offsets[inner].transpose(0, 3, 4, 1, 2).reshape(-1, h, w)
-    weights = weights[inner].transpose(0, 3, 1, 2).repeat(2, axis=1).reshape(-1, h, w)
-    return np.ascontiguousarray(offsets), weights, memory[inner].copy()
+    x, y = corners[person, part].T[..., None] + step
+    inside = ((y >= 0) & (y < h))[:, :, None] & ((x >= 0) & (x < w))[:, None]
+    cells = ((part[:, None] * h + y) * w)[:, :, None] + x[:, None]
+    return cells[inside], np.repeat(person, inside.sum(axis=(1, 2)))
 
 
 def _overwritten(stored: np.ndarray, present: np.ndarray, memory: np.ndarray,
-                 area_in: float) -> np.ndarray:
+                 area_in: np.ndarray) -> np.ndarray:
     """Tell which keypoints a person writes at a pixel.
 
     The rule of one keypoint: what is stored stays if it is not exactly (0, 0) and the memory, the
@@ -73,14 +88,12 @@ def _overwritten(stored: np.ndarray, present: np.ndarray, memory: np.ndarray,
     float64 area. The person's first write changes the memory that its later keypoints meet.
 
     Args:
-        stored: (..., K) boolean, an offset other than (0, 0) is stored.
-        present: (K,) boolean.
-        memory: (...) float32 area memory before this person.
-        area_in: the person's area.
+        stored: (P, K) boolean, an offset other than (0, 0) is stored.
+        present: (P, K) boolean, of the person who claims the pixel.
+        memory: (P, 1) float32 area memory before this person.
+        area_in: (P, 1) float64, the person's area.
     """
-    # numpy would compare a float32 array with a number in float32.
-    smaller_before = memory.astype(np.float64)[..., None] < area_in
-    smaller_after = np.float64(np.float32(area_in)) < area_in
+    smaller_before, smaller_after = memory < area_in, area_in.astype(np.float32) < area_in
     first = present & ~(stored & smaller_before)
     began = np.logical_or.accumulate(first, axis=-1)
     began = np.concatenate((np.zeros_like(began[..., :1]), began[..., :-1]), axis=-1)
@@ -95,7 +108,8 @@ def training_centres(part_heatmaps: Tensor, offset_weights: Tensor, max_per_part
 
     Args:
         part_heatmaps: (B, M, H, W) target part-centre maps P*.
-        offset_weights: (B, M·2K, H, W) 1/√S where offsets have a target.
+        offset_weights: (B, M·c, H, W) 1/√S where offsets have a target; of a part's c channels
+            the largest counts.
         max_per_part: the most pixels of a part that are taken.
     """
     b, m, h, w = part_heatmaps.shape

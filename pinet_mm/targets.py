@@ -2,13 +2,19 @@
 
 Equation numbers are those of PINet's supplement. All coordinates are map pixels (`_hm`: network
 input divided by the stride, pixel centres at integers, (x, y) last); areas are input pixels²
-(`_in`). Shape shorthand: N persons, K keypoints, M parts, H×W map. Nothing here loops over
-persons, keypoints or pixels.
+(`_in`). Shape shorthand: N persons, K keypoints, M parts, H×W map. The one loop is over persons,
+where they draw over each other. Whole maps of a crowd are 13 MB, and fresh memory costs more than
+what is computed: callers hand over zeroed maps to draw on, and intermediate arrays stay small.
 """
 
 from typing import NamedTuple, Tuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+
+# The product of two such factors is still a normal float32 number.
+_LEAST = 2e-19
 
 
 class ClaimedPixels(NamedTuple):
@@ -18,6 +24,22 @@ class ClaimedPixels(NamedTuple):
     y: np.ndarray
     x: np.ndarray
     person: np.ndarray
+
+
+class OffsetTargets(NamedTuple):
+    """What P pixels of one picture shall say about the person whose part centre they stand for.
+
+    Attributes:
+        pixels: (P, 3) int64: part, y, x, sorted so.
+        offsets: (P, K, 2) float32 map pixels, pixel - keypoint.
+        weights: (P, K) float32, 1/√S where the offset has a target, else 0.
+        areas: (P,) float32 input pixels², the person's area S.
+    """
+
+    pixels: np.ndarray
+    offsets: np.ndarray
+    weights: np.ndarray
+    areas: np.ndarray
 
 
 def part_centres(keypoints_hm: np.ndarray, labelled: np.ndarray,
@@ -44,46 +66,57 @@ def inside_map(points_hm: np.ndarray, map_size: Tuple[int, int]) -> np.ndarray:
     return ((points_hm >= 0) & (points_hm < np.asarray(map_size))).all(axis=-1)
 
 
-def gaussian_heatmaps(points_hm: np.ndarray, drawn: np.ndarray, map_size: Tuple[int, int],
-                      sigma: float, background_weight: float,
-                      spread: float = 1) -> Tuple[np.ndarray, np.ndarray]:
+def draw_gaussians(heatmaps: np.ndarray, points_hm: np.ndarray, drawn: np.ndarray, sigma: float,
+                   spread: float = 1) -> None:
     """Draw Eq. 1, exp(-d² / σ²), for every point; where persons overlap the larger value stays.
 
     A Gaussian is written in the square window floor(x - 3σ - 1) to ceil(x + 3σ + 2), the end
-    excluded, alike in y. There the loss weight is 1, elsewhere `background_weight`.
+    excluded, alike in y, where it is above 0 however small σ is.
 
     Args:
-        points_hm: (N, J, 2), J = channels.
+        heatmaps: (J, H, W) float32, J = channels; drawn upon.
+        points_hm: (N, J, 2).
         drawn: (N, J) boolean; other points leave no trace.
-        map_size: (w, h).
         sigma: σ, map pixels.
-        background_weight: loss weight away from all points.
         spread: what σ² is multiplied by in the Gaussian, 1 in the paper; the window stays.
-
-    Returns:
-        Heatmaps and loss weights, both (J, H, W) float32.
     """
-    (w, h), num_channels = map_size, points_hm.shape[1]
-    heatmaps = np.zeros((num_channels, h, w), dtype=np.float32)
-    weights = np.full((num_channels, h, w), background_weight, dtype=np.float32)
     channel = np.nonzero(drawn)[1]
-    (xs, gauss_x, use_x), (ys, gauss_y, use_y) = (
-        _window(centre, size, sigma, spread) for centre, size in zip(points_hm[drawn].T, (w, h)))
-    use = use_y[:, :, None] & use_x[:, None]
-    cells = ((channel[:, None] * h + ys)[:, :, None] * w + xs[:, None])[use]
-    values = (gauss_y[:, :, None] * gauss_x[:, None])[use].astype(np.float32)
-    np.maximum.at(heatmaps.reshape(-1), cells, values)
-    weights.reshape(-1)[cells] = 1
-    return heatmaps, weights
+    (x, gauss_x), (y, gauss_y) = (
+        _window(centre, size, sigma, spread)
+        for centre, size in zip(points_hm[drawn].T, heatmaps.shape[:0:-1]))
+    windows = sliding_window_view(heatmaps, (gauss_y.shape[1], gauss_x.shape[1]), axis=(1, 2),
+                                  writeable=True)
+    # A person has at most one point in a channel, so that no window is written twice at once.
+    ends = drawn.sum(axis=1).cumsum().tolist()
+    for now in map(slice, [0, *ends], ends):
+        at = channel[now], y[now], x[now]
+        windows[at] = np.maximum(windows[at], gauss_y[now, :, None] * gauss_x[now, None])
 
 
 def _window(centre: np.ndarray, size: int, sigma: float, spread: float):
-    # One axis of the window: positions, Gaussian factor and validity, each (points, window).
+    # One axis of D windows: the first pixel of each and its Gaussian factors (D, window), 0 where
+    # the window, moved inside the map, holds more than it should.
     first, end = np.floor(centre - 3 * sigma - 1), np.ceil(centre + 3 * sigma + 2)
-    position = first[:, None] + np.arange(int(np.ceil(6 * sigma + 3)) + 1)
+    width = min(int(np.ceil(6 * sigma + 3)) + 1, size)
+    start = np.clip(first, 0, size - width)
+    position = start[:, None] + np.arange(width)
     gauss = np.exp(-((position - centre[:, None]) / sigma)**2 / spread)
-    use = (position >= 0) & (position < np.minimum(end, size)[:, None])
-    return position.astype(np.int64), gauss, use
+    use = (position >= first[:, None]) & (position < end[:, None])
+    return start.astype(np.int64), np.where(use, np.maximum(gauss, _LEAST), 0).astype(np.float32)
+
+
+def weigh_heatmaps(weights: np.ndarray, heatmaps: np.ndarray, background_weight: float) -> None:
+    """Write the loss weight of heatmaps: 1 in the window of a Gaussian, else `background_weight`.
+
+    Args:
+        weights: float32, written upon.
+        heatmaps: the same shape, as `draw_gaussians` leaves them.
+        background_weight: loss weight away from all points.
+    """
+    background = np.float32(background_weight)
+    np.greater(heatmaps, 0, out=weights)
+    weights *= 1 - background
+    weights += background
 
 
 def claim_pixels(centres_hm: np.ndarray, drawn: np.ndarray, areas_in: np.ndarray,
@@ -115,45 +148,56 @@ def claim_pixels(centres_hm: np.ndarray, drawn: np.ndarray, areas_in: np.ndarray
     near = (x - centre[:, :1, None])**2 + (y - centre[:, 1:, None])**2 <= radius
     near &= (x >= 0) & (x < w) & (y >= 0) & (y < h)
     claim, row, column = np.nonzero(near)
-    owner = np.full((num_parts, h, w), -1, dtype=np.int64)
+    owner = np.full((num_parts, h, w), -1, dtype=np.int32)
     owner[part[claim], y[claim, row, 0].astype(np.int64),
           x[claim, 0, column].astype(np.int64)] = person[claim]
-    pixels = np.nonzero(owner >= 0)
-    return ClaimedPixels(*pixels, owner[pixels])
+    cells = np.flatnonzero(owner >= 0)
+    return ClaimedPixels(*np.unravel_index(cells, owner.shape), owner.reshape(-1)[cells])
 
 
-def offset_maps(pixels: ClaimedPixels, keypoints_hm: np.ndarray, present: np.ndarray,
-                areas_in: np.ndarray, map_shape: Tuple[int, int, int]) -> Tuple[np.ndarray, ...]:
-    """Write the offsets (Eq. 2, pixel - keypoint), their weights 1/√S and the areas S (Eq. 3).
+def pixel_offsets(pixels: ClaimedPixels, keypoints_hm: np.ndarray, present: np.ndarray,
+                  areas_in: np.ndarray) -> OffsetTargets:
+    """Compute the offsets (Eq. 2, pixel - keypoint), their weights 1/√S and the areas S (Eq. 3).
 
     Args:
         pixels: P pixels with their persons.
         keypoints_hm: (N, K, 2).
         present: (N, K) boolean: labelled and inside the map; others get weight 0.
         areas_in: (N,) positive, input pixels².
-        map_shape: (M, H, W).
-
-    Returns:
-        offsets (M·2K, H, W), weights (M·2K, H, W), areas (M, H, W), all float32. Channel order:
-        part, keypoint, then x, y.
     """
-    (m, h, w), k = map_shape, keypoints_hm.shape[1]
     part, y, x, person = pixels
-    offsets = np.zeros((m, k, 2, h, w), dtype=np.float32)
-    weights = np.zeros(offsets.shape, dtype=np.float32)  # zeros_like would touch every page
-    areas = np.zeros(map_shape, dtype=np.float32)
-    use = present[person][:, :, None]
-    position = np.stack((x, y), axis=-1)[:, None]
-    offsets[part, :, :, y, x] = np.where(use, position - keypoints_hm[person], 0)
-    weights[part, :, :, y, x] = use / np.sqrt(areas_in[person])[:, None, None]
-    areas[part, y, x] = areas_in[person]
-    return offsets.reshape(-1, h, w), weights.reshape(-1, h, w), areas
+    use = present[person]
+    offsets = np.stack((x, y), axis=-1)[:, None] - keypoints_hm[person]
+    weights = use / np.sqrt(areas_in[person])[:, None]
+    return OffsetTargets(np.stack((part, y, x), axis=-1),
+                         np.where(use[..., None], offsets, 0).astype(np.float32),
+                         weights.astype(np.float32), areas_in[person].astype(np.float32))
+
+
+def write_offsets(targets: OffsetTargets, offsets: np.ndarray, weights: np.ndarray,
+                  areas: np.ndarray) -> None:
+    """Write the targets of P pixels into zeroed maps.
+
+    Args:
+        targets: what stands where.
+        offsets: (M·2K, H, W) float32; channel order part, keypoint, then x, y.
+        weights: alike; x and y have the same.
+        areas: (M, H, W) float32.
+    """
+    (m, h, w), (part, y, x) = areas.shape, targets.pixels.T
+    areas[part, y, x] = targets.areas
+    # Channel after channel and pixels in order, about as memory lies.
+    k = len(offsets) // (2 * m)
+    channel = np.arange(2 * k)[:, None]
+    cells = (2 * k * part + channel) * (h * w) + (y * w + x)
+    offsets.reshape(-1)[cells] = targets.offsets.reshape(-1, 2 * k).T
+    weights.reshape(-1)[cells] = targets.weights.T.repeat(2, axis=0)
 
 
 def disc_offsets(centres_hm: np.ndarray, drawn: np.ndarray, keypoints_hm: np.ndarray,
                  present: np.ndarray, areas_in: np.ndarray, map_size: Tuple[int, int],
-                 radius: float) -> Tuple[np.ndarray, ...]:
-    """Claim pixels and write their offsets: `claim_pixels`, then `offset_maps`.
+                 radius: float) -> OffsetTargets:
+    """Claim pixels and compute their offsets: `claim_pixels`, then `pixel_offsets`.
 
     Args:
         centres_hm: (N, M, 2).
@@ -163,11 +207,7 @@ def disc_offsets(centres_hm: np.ndarray, drawn: np.ndarray, keypoints_hm: np.nda
         areas_in: (N,) positive, input pixels².
         map_size: (w, h).
         radius: r, a squared distance in map pixels.
-
-    Returns:
-        offsets (M·2K, H, W), weights (M·2K, H, W), areas (M, H, W), all float32.
     """
     drawn = drawn & inside_map(centres_hm, map_size)
     pixels = claim_pixels(centres_hm, drawn, areas_in, map_size, radius)
-    return offset_maps(pixels, keypoints_hm, present, areas_in,
-                       (drawn.shape[1], *map_size[::-1]))
+    return pixel_offsets(pixels, keypoints_hm, present, areas_in)

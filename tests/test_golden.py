@@ -62,7 +62,8 @@ def make_codec(dataset, size):
     codec = Config.fromfile(f'configs/pinet_hrnet_{dataset}_release.py').codec
     assert codec.convention == 'release'
     assert codec.get('min_area', 0) == (NO_BODY if dataset == 'coco' else 0)
-    codec.update(input_size=size, heatmap_size=tuple(side // STRIDE for side in size))
+    codec.update(input_size=size, heatmap_size=tuple(side // STRIDE for side in size),
+                 sparse_offsets=False)
     return codec
 
 

@@ -10,9 +10,9 @@ PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 ORDER = ('compat', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
          'scaling', 'refinement', 'settings', 'decoding', 'losses', 'codec', 'head', 'estimator',
          'transforms', 'release_transforms', 'datasets', 'evaluation', 'storage', 'checkpoints',
-         'runner', 'benchmark', 'export', 'visualization', 'api', 'doctor')
+         'runner', 'export', 'visualization', 'api', 'doctor', 'benchmark')
 PURE = ('layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
-        'scaling', 'refinement', 'settings', 'decoding', 'crowdsynth')
+        'scaling', 'refinement', 'settings', 'decoding', 'losses', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 every_module = pytest.mark.parametrize(

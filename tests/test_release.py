@@ -14,8 +14,19 @@ from pinet_mm.conventions import CONVENTIONS
 from pinet_mm.fusion import fuse_poses
 from pinet_mm.release import (sample_stretched, score_keypoints, square_offsets,
                               training_centres)
+from pinet_mm.targets import write_offsets
 
 MAP = (12, 9)
+
+
+def offset_maps(centres, drawn, keypoints, present, areas):
+    targets = square_offsets(centres, drawn, keypoints, present, areas, MAP, 2)
+    assert [array.dtype for array in targets] == [np.int64] + [np.float32] * 3
+    m, k = drawn.shape[1], keypoints.shape[1]
+    offsets, weights = np.zeros((2, m * 2 * k, *MAP[::-1]), np.float32)
+    memory = np.zeros((m, *MAP[::-1]), np.float32)
+    write_offsets(targets, offsets, weights, memory)
+    return offsets, weights, memory
 
 
 def naive_offsets(centres, drawn, keypoints, present, areas, radius=2):
@@ -51,8 +62,7 @@ def test_crowded_pixels_are_the_naive_loops(seed):
     areas = rng.choice([100.1, 100.2, 0.1, 700., 1 / 3], n)
     assert any(np.float32(a) < a for a in areas) and any(np.float32(a) >= a for a in areas)
     arguments = (centres, rng.random((n, m)) < 0.8, keypoints, rng.random((n, k)) < 0.7, areas)
-    for found, wanted in zip(square_offsets(*arguments, MAP, 2), naive_offsets(*arguments)):
-        assert found.dtype == np.float32
+    for found, wanted in zip(offset_maps(*arguments), naive_offsets(*arguments)):
         np.testing.assert_array_equal(found, wanted)
 
 
@@ -60,9 +70,9 @@ def test_crowded_pixels_are_the_naive_loops(seed):
     ((5.9, 4.2), (range(3, 7), range(2, 6))), ((-0.9, -0.1), (range(0, 2), range(0, 2))),
     ((11.99, 8.5), (range(9, 12), range(6, 9))), ((-1., 4.), ((), ())), ((12., 4.), ((), ()))])
 def test_the_square_around_a_centre(centre, pixels):
-    _, weights, areas = square_offsets(np.array([[centre]]), np.ones((1, 1), bool),
-                                       np.array([[[3.5, 3.5]]]), np.ones((1, 1), bool),
-                                       np.array([25.]), MAP, 2)
+    _, weights, areas = offset_maps(np.array([[centre]]), np.ones((1, 1), bool),
+                                    np.array([[[3.5, 3.5]]]), np.ones((1, 1), bool),
+                                    np.array([25.]))
     wanted = np.zeros(MAP[::-1])
     wanted[np.ix_(*map(list, pixels[::-1]))] = 1
     np.testing.assert_allclose(weights, [wanted / 5] * 2, rtol=1e-6)
@@ -70,10 +80,9 @@ def test_the_square_around_a_centre(centre, pixels):
 
 
 def test_nobody():
-    maps = square_offsets(np.zeros((0, 2, 2)), np.zeros((0, 2), bool), np.zeros((0, 3, 2)),
-                          np.zeros((0, 3), bool), np.zeros(0), MAP, 2)
-    assert [array.shape for array in maps] == [(12, 9, 12), (12, 9, 12), (2, 9, 12)]
-    assert not any(array.any() for array in maps)
+    targets = square_offsets(np.zeros((0, 2, 2)), np.zeros((0, 2), bool), np.zeros((0, 3, 2)),
+                             np.zeros((0, 3), bool), np.zeros(0), MAP, 2)
+    assert [array.shape for array in targets] == [(0, 3), (0, 3, 2), (0, 3), (0,)]
 
 
 @pytest.mark.parametrize('stride', [2, 4])

@@ -7,12 +7,29 @@ import numpy as np
 import pytest
 from conftest import MAP_SIZE
 
-from pinet_mm.targets import (claim_pixels, gaussian_heatmaps, inside_map, offset_maps,
-                              part_centres)
+from pinet_mm.targets import (claim_pixels, draw_gaussians, inside_map, part_centres,
+                              pixel_offsets, weigh_heatmaps, write_offsets)
 
 
 def random_points(rng, *shape):
     return rng.uniform((-4, -4), np.array(MAP_SIZE) + 4, (*shape, 2))
+
+
+def gaussian_heatmaps(points, drawn, map_size, sigma, background):
+    heatmaps = np.zeros((points.shape[1], *map_size[::-1]), dtype=np.float32)
+    draw_gaussians(heatmaps, points, drawn, sigma)
+    weights = np.full_like(heatmaps, np.nan)
+    weigh_heatmaps(weights, heatmaps, background)
+    return heatmaps, weights
+
+
+def offset_maps(pixels, keypoints, present, areas, shape):
+    targets = pixel_offsets(pixels, keypoints, present, areas)
+    assert [array.dtype for array in targets] == [np.int64] + [np.float32] * 3
+    offsets, weights = np.zeros((2, shape[0] * 2 * keypoints.shape[1], *shape[1:]), np.float32)
+    area_maps = np.zeros(shape, np.float32)
+    write_offsets(targets, offsets, weights, area_maps)
+    return offsets, weights, area_maps
 
 
 def naive_gaussians(points, drawn, map_size, sigma, background):
@@ -76,7 +93,7 @@ def test_inside_map_takes_the_first_pixel_and_not_the_size():
 
 
 @pytest.mark.parametrize('seed', range(4))
-@pytest.mark.parametrize('sigma', [1.0, 1.7, 2.0])
+@pytest.mark.parametrize('sigma', [0.1, 1.0, 1.7, 2.0])  # at 0.1 float32 has no digits for it
 def test_gaussians_are_the_naive_loops(seed, sigma):
     rng = np.random.default_rng(seed)
     points, drawn = random_points(rng, 5, 3), rng.random((5, 3)) < 0.7
@@ -90,7 +107,6 @@ def test_gaussians_are_the_naive_loops(seed, sigma):
 def test_gaussian_by_hand():
     heatmaps, weights = gaussian_heatmaps(np.array([[[10., 9.]]]), np.array([[True]]), (30, 20),
                                           2.0, 0.1)
-    assert heatmaps.dtype == weights.dtype == np.float32
     assert heatmaps[0, 9, 10] == 1
     assert heatmaps[0, 9, 11] == pytest.approx(math.exp(-1 / 4))
     assert heatmaps[0, 7, 9] == pytest.approx(math.exp(-5 / 4))
@@ -99,6 +115,23 @@ def test_gaussian_by_hand():
     in_window[2:17, 3:18] = True
     np.testing.assert_array_equal(heatmaps[0] > 0, in_window)
     np.testing.assert_array_equal(weights[0], np.where(in_window, 1, 0.1).astype(np.float32))
+
+
+@pytest.mark.parametrize('size', [(5, 4), (16, 3), (1, 1), (40, 9)])
+def test_maps_smaller_than_a_window(size):
+    rng = np.random.default_rng(0)
+    points, drawn = rng.uniform((0, 0), size, (3, 2, 2)), np.ones((3, 2), dtype=bool)
+    heatmaps, weights = gaussian_heatmaps(points, drawn, size, 2.0, 0.1)
+    expected_heatmaps, expected_weights = naive_gaussians(points, drawn, size, 2.0, 0.1)
+    np.testing.assert_allclose(heatmaps, expected_heatmaps, atol=1e-6)
+    np.testing.assert_array_equal(weights, expected_weights.astype(np.float32))
+
+
+@pytest.mark.parametrize('background', [0, 1e-9, 1 / 3, 0.5, 0.7, 0.999, 1, 1.5])
+def test_weights_are_exact(background):
+    weights = np.empty(4, dtype=np.float32)
+    weigh_heatmaps(weights, np.array([0, 1, 1e-38, 0], dtype=np.float32), background)
+    assert weights.tolist() == [np.float32(background), 1, 1, np.float32(background)]
 
 
 def test_overlapping_gaussians_take_the_larger_value():
