@@ -16,7 +16,7 @@ from .shapes import Drawing, stamp
 
 _CELLS = 64
 # how far, in index, a layout may miss its target
-_NEAR_ENOUGH = 0.025
+_NEAR_ENOUGH = 0.02
 _HIDDEN_COST = 0.05
 
 
@@ -179,7 +179,7 @@ def search(rng: Generator, layouts: Layouts, owners: list[int], offsets: np.ndar
     spreads = np.concatenate([np.linspace(0, 1, 9), [1.15]])[:, None, None]
     people = (centres + spreads * (apart - centres)).reshape(-1, count) * width
     best = _best(layouts, people, owners, offsets, target)
-    for step in 0.12 * 0.6 ** np.arange(rounds):
+    for step in 0.12 * 0.5 ** np.arange(rounds):
         if best.cost < _NEAR_ENOUGH or count == 1:
             break
         moves = rng.normal(0, step * width, (16, count)) * (rng.random((16, count)) < 0.6)

@@ -14,8 +14,8 @@ from .shapes import Drawing, Shape, draw_shapes
 # half widths of limbs at their first and second joint, shares of the upright height
 _LIMBS = (
     ('upper_arm', 'shoulder', 'elbow', 0.040, 0.029),
-    ('forearm', 'elbow', 'wrist', 0.029, 0.019),
-    ('hand', 'wrist', 'hand', 0.019, 0.018),
+    ('forearm', 'elbow', 'wrist', 0.029, 0.018),
+    ('hand', 'wrist', 'hand', 0.018, 0.023),
     ('thigh', 'hip', 'knee', 0.063, 0.041),
     ('shank', 'knee', 'ankle', 0.042, 0.025),
     ('foot', 'heel', 'toe', 0.025, 0.019))
@@ -150,7 +150,6 @@ def _dress_trunk(tailor: _Tailor) -> None:
     tailor.hull(_rings(_scaled(_TRUNK, body.girth), body.trunk_cam, pelvis, body.bones['trunk']),
                 (neck, pelvis), (outfit.shirt, second), stripes=outfit.stripes,
                 checks=outfit.checks)
-    tailor.limb(('neck', 'chin'), (0.032, 0.030), (outfit.skin,) * 2)
     if outfit.skirt:
         _dress_skirt(tailor)
 
@@ -178,6 +177,9 @@ def _dress_head(tailor: _Tailor) -> None:
     tailor.limb(('chin', 'crown'), (0.043 * size, 0.055 * size), (outfit.skin, outfit.hair),
                 cap=(tuple(hair_cam.tolist()), outfit.hair_line))
     key = tailor.shapes[-1].key
+    # under the chin in front, under the hair behind
+    neck = (tailor.points['neck'][2] + tailor.points['chin'][2]) / 2
+    tailor.limb(('neck', 'chin'), (0.032, 0.030), (outfit.skin,) * 2, key=min(neck, key - 1e-3))
     for side in SIDES:
         tailor.limb((f'{side}_ear',) * 2, (0.014 * size,) * 2, (outfit.skin * 0.9,) * 2)
     if outfit.long_hair:

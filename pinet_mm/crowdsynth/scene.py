@@ -17,8 +17,8 @@ from .shapes import stamp
 from .skeletons import LAYOUTS
 
 # layouts of different people that are tried before the nearest is taken
-_CASTS = 5
-_NEAR_ENOUGH = 0.04
+_CASTS = 6
+_NEAR_ENOUGH = 0.025
 
 
 class _Casting:
