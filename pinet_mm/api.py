@@ -19,14 +19,16 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.runner import CheckpointLoader
+from mmengine.structures import InstanceData
 from mmengine.utils import ProgressBar
 from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
 from .estimator import PINet
+from .onnx_runner import OnnxPoses
+from .runner import RunError
 from .runner.settings import share_codec
-from .runner.weights import require_all_weights, require_checkpoint
+from .runner.weights import fetch, require_all_weights, require_checkpoint
 from .visualization import contact_sheet, draw_poses
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -90,7 +92,7 @@ def load(config: Union[str, Path, Config] = SHIPPED,
 
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
-        RunError: the checkpoint does not exist or does not fit the model.
+        RunError: the checkpoint does not exist, cannot be read or does not fit the model.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config_path(str(config)))
@@ -98,22 +100,34 @@ def load(config: Union[str, Path, Config] = SHIPPED,
     config.merge_from_dict(cfg_options or {})
     share_codec(config)
     require_checkpoint(str(checkpoint))
-    weights = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    weights = fetch(str(checkpoint), f'the checkpoint {checkpoint}', 'is it whole?')
     model = init_model(config, str(checkpoint), device or ('cuda:0' if torch.cuda.is_available()
                                                            else 'cpu'))
     require_all_weights(model, weights, str(checkpoint))
     return model
 
 
+def load_onnx(path: Union[str, Path]) -> OnnxPoses:
+    """Load what tools/export_onnx.py wrote; `predict` and `infer` take it for a model.
+
+    Raises:
+        RunError: ONNX Runtime is missing or cannot run the file.
+    """
+    try:
+        return OnnxPoses(path)
+    except (ImportError, ValueError) as error:
+        raise RunError(str(error)) from error
+
+
 @torch.no_grad()
-def predict(model: PINet, pictures: Iterable[Union[str, Path, np.ndarray]],
+def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, np.ndarray]],
             batch_size: int = 8) -> Iterator[PoseDataSample]:
     """Predict the poses of pictures, in their order, `batch_size` at a time.
 
     Pictures of one input size go through together; four batches are read ahead to find them.
 
     Args:
-        model: what `load` returns.
+        model: what `load` or `load_onnx` returns; the latter takes picture by picture.
         pictures: paths or (H, W, 3) uint8 BGR arrays, of any sizes.
         batch_size: changes speed and memory, not results.
 
@@ -125,6 +139,9 @@ def predict(model: PINet, pictures: Iterable[Union[str, Path, np.ndarray]],
     """
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1; found {batch_size}')
+    if isinstance(model, OnnxPoses):
+        yield from (_onnx_sample(model, _source(picture)) for picture in pictures)
+        return
     pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
     pictures = iter(pictures)
     while window := list(islice(pictures, LOOKAHEAD * batch_size)):
@@ -134,6 +151,16 @@ def predict(model: PINet, pictures: Iterable[Union[str, Path, np.ndarray]],
             found = model.test_step(pseudo_collate([inputs[i] for i in batch]))
             samples.update(zip(batch, found))
         yield from (samples[i] for i in range(len(window)))
+
+
+def _onnx_sample(model: OnnxPoses, source: dict) -> PoseDataSample:
+    picture = source['img'] if 'img' in source else cv2.imread(source['img_path'])
+    found = model(picture)
+    keypoints, keypoint_scores = found['keypoints'], found['keypoint_scores']
+    boxes = np.concatenate((keypoints.min(axis=1), keypoints.max(axis=1)), axis=-1)
+    people = InstanceData(keypoints=keypoints, keypoint_scores=keypoint_scores, bboxes=boxes,
+                          keypoints_visible=keypoint_scores, bbox_scores=found['scores'])
+    return PoseDataSample(pred_instances=people, metainfo=dict(ori_shape=picture.shape[:2]))
 
 
 def _batches_of_one_size(inputs: List[dict], batch_size: int) -> Iterator[List[int]]:
@@ -187,21 +214,22 @@ def to_record(sample: PoseDataSample, name: str) -> dict:
     return dict(file=name, width=int(width), height=int(height), persons=persons)
 
 
-def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, Path],
-          batch_size: int = 8, pose_thr: float = 0.1, before_fusion: bool = False) -> Report:
+def infer(model: Union[PINet, OnnxPoses], inputs: Iterable[Union[str, Path]],
+          out_dir: Union[str, Path], batch_size: int = 8, pose_thr: float = 0.1,
+          before_fusion: bool = False) -> Report:
     """Write an overlay for every picture and one `predictions.json` with all of them.
 
     Files that are no pictures are passed over and reported; what lies in `out_dir` is no input.
     `overview.jpg` shows the first twelve overlays together.
 
     Args:
-        model: what `load` returns.
+        model: what `load` or `load_onnx` returns.
         inputs: pictures and folders.
         out_dir: made if it is missing.
         batch_size: pictures a pass.
         pose_thr: persons with a lower score are left out of the overlays (the JSON has them).
         before_fusion: overlays show on their left every proposed pose, before those of one
-            person are fused; it takes a second pass.
+            person are fused; it takes a second pass, and a model of `load`.
 
     Returns:
         A `Report`; docs/predictions.md describes the JSON.

@@ -102,7 +102,7 @@ class PoseDecoder(nn.Module):
         heatmaps = heatmaps.contiguous()  # map by map in memory, as they are read
         if not self.settings.flip_test:
             return heatmaps
-        plain, mirrored = heatmaps.chunk(2)
+        plain, mirrored = heatmaps.unflatten(0, (2, -1))
         return (plain + self.mirror.maps(mirrored)) / 2
 
     def _propose(self, part_maps: Tensor, maps: RawMaps, factor: float) -> Proposals:
@@ -124,7 +124,7 @@ class PoseDecoder(nn.Module):
             predicted = read_offsets(offsets, centres_hm, self.layout.num_parts)
         else:
             mirrored_hm = mirror_points(centres_hm, width)
-            plain, mirrored = offsets.chunk(2)
+            plain, mirrored = offsets.unflatten(0, (2, -1))
             predicted = torch.cat((
                 read_offsets(plain, centres_hm, self.layout.num_parts),
                 read_offsets(mirrored, mirrored_hm, self.layout.num_parts, self.mirror.parts)))
@@ -134,7 +134,7 @@ class PoseDecoder(nn.Module):
             poses_hm = poses_hm - self.refinement(features, poses_hm, centres_hm, valid)
         if not self.settings.flip_test:
             return poses_hm
-        plain, mirrored = poses_hm.chunk(2)
+        plain, mirrored = poses_hm.unflatten(0, (2, -1))
         return (plain + self.mirror.poses(mirrored, width)) / 2
 
     def _pool(self, scales: Sequence[Proposals]) -> Proposals:

@@ -58,7 +58,7 @@ REQUIRED = (
     Dependency('six', ('six', )),
     Dependency('tensorboard', ('tensorboard', )),
 )
-OPTIONAL = ('openmim', 'openxlab')
+OPTIONAL = ('onnx', 'onnxruntime', 'onnxscript', 'openmim', 'openxlab')
 
 
 # --- versions ------------------------------------------------------------------------------------

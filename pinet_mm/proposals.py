@@ -28,27 +28,37 @@ class Centres(NamedTuple):
     valid: Tensor
 
 
+# Maps whose mean side (H + W) / 2 is above the first number pool with the second, the last that
+# holds counting.
+KERNELS = ((0, 3), (200, 5), (300, 7))
+
+
 def pool_kernel(h: int, w: int) -> int:
     """Side of the window in which a peak must be the maximum: 3, larger on large maps."""
-    side = (h + w) / 2
-    return 7 if side > 300 else 5 if side > 200 else 3
+    return max(kernel for above, kernel in KERNELS if (h + w) / 2 > above)
 
 
-def find_peaks(part_maps: Tensor, max_per_part: int, part_thr: float) -> Centres:
+def pool_maps(part_maps: Tensor) -> Tensor:
+    """Take the maximum of the window around every pixel: (B, M, H, W)."""
+    reach = pool_kernel(*part_maps.shape[-2:]) // 2
+    # Along rows, then columns: a twentieth of the time that F.max_pool2d takes on a CPU.
+    return _pool_rows(_pool_rows(part_maps, reach).mT, reach).mT
+
+
+def find_peaks(part_maps: Tensor, max_per_part: int, part_thr: float,
+               pool: Callable = pool_maps) -> Centres:
     """Take the best local maxima of every part map (test-time sampling of the supplement).
 
     Args:
         part_maps: (B, M, H, W) predicted part-centre maps.
         max_per_part: how many peaks a part may have.
         part_thr: only peaks with a score above it are valid.
+        pool: finds the maxima that peaks must equal, called as `pool_maps`.
 
     Returns:
         T = M·min(max_per_part, H·W) centres.
     """
-    reach = pool_kernel(*part_maps.shape[-2:]) // 2
-    # Along rows, then columns: a twentieth of the time that F.max_pool2d takes on a CPU.
-    pooled = _pool_rows(_pool_rows(part_maps, reach).mT, reach).mT
-    peaks = part_maps.masked_fill(part_maps != pooled, -torch.inf)
+    peaks = part_maps.masked_fill(part_maps != pool(part_maps), -torch.inf)
     return _best_pixels(peaks, max_per_part, part_thr)
 
 
@@ -106,8 +116,14 @@ def read_offsets(offsets: Tensor, centres_hm: Tensor, num_parts: int,
 
 def sample_pixels(maps: Tensor, centres_hm: Tensor) -> Tensor:
     """Read maps (B, C, H, W) at integer pixels (B, T, 2): (B, T, C)."""
-    picture = torch.arange(len(maps), device=maps.device)[:, None]
+    picture = torch.arange(maps.shape[0], device=maps.device)[:, None]
     return maps.permute(0, 2, 3, 1)[picture, centres_hm[..., 1], centres_hm[..., 0]]
+
+
+def map_size(maps: Tensor, dtype: torch.dtype) -> Tensor:
+    """Put the size (W, H) of maps into a tensor; a graph does not take it for a constant."""
+    return torch.stack([torch.full((), side, dtype=dtype, device=maps.device)
+                        for side in (maps.shape[-1], maps.shape[-2])])
 
 
 def sample_bilinear(maps: Tensor, points_hm: Tensor) -> Tensor:
@@ -116,7 +132,7 @@ def sample_bilinear(maps: Tensor, points_hm: Tensor) -> Tensor:
     Pixels outside the map count as 0, so that a point within one pixel of the border blends into
     it. Gradients reach the maps and the points.
     """
-    size = points_hm.new_tensor((maps.shape[-1], maps.shape[-2]))
+    size = map_size(maps, points_hm.dtype)
     # grid_sample without align_corners reads pixel i at (2i + 1) / size - 1.
     return sample_grid(maps, (2 * points_hm + 1) / size - 1)
 
@@ -168,8 +184,7 @@ def score_keypoints(score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor,
         pose_scores: (B, T) the part-centre score r of each pose.
         stride: not used; the release's rule needs it.
     """
-    h, w = score_maps.shape[-2:]
-    last = poses_hm.new_tensor((w - 1, h - 1))
+    last = map_size(score_maps, poses_hm.dtype) - 1
     inside = ((poses_hm >= 0) & (poses_hm <= last)).all(dim=-1)
     # Every keypoint reads its own channel: channels become the batch.
     points = poses_hm.transpose(1, 2).flatten(0, 1)

@@ -47,7 +47,7 @@ class GraphConv(nn.Module):
         # products and the ReLU to pass over the nodes.
         scale = self.bn.weight * (self.bn.running_var + self.bn.eps).rsqrt()
         bias = (self.bias - self.bn.running_mean) * scale + self.bn.bias
-        mixed = torch.bmm(adjacency.expand(len(nodes), -1, -1), nodes)
+        mixed = torch.bmm(adjacency.expand(nodes.shape[0], -1, -1), nodes)
         moved = torch.addmm(bias, mixed.flatten(0, 1), self.weight * scale)
         return moved.relu_().view_as(nodes)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .proposals import Centres, sample_grid, sample_pixels
+from .proposals import Centres, map_size, sample_grid, sample_pixels
 from .targets import ClaimedPixels, OffsetTargets, pixel_offsets
 
 
@@ -133,7 +133,7 @@ def sample_stretched(maps: Tensor, points_hm: Tensor) -> Tensor:
     The points are scaled as for grid_sample's aligned corners, the maps read without: x means
     the pixel x·W/(W-1) - 1/2, right only in the middle. Outside counts as 0.
     """
-    size = points_hm.new_tensor((maps.shape[-1], maps.shape[-2]))
+    size = map_size(maps, points_hm.dtype)
     grid = points_hm / ((size - 1) / 2) - 1
     return sample_grid(maps, grid)
 
@@ -156,7 +156,7 @@ def score_keypoints(score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor,
         (B, T, K).
     """
     b, k, h, w = score_maps.shape
-    size = poses_hm.new_tensor((w, h))
+    size = map_size(score_maps, poses_hm.dtype)
     scores = ((poses_hm > -1 / stride) & (poses_hm < size - 1 / stride)).all(dim=-1)
     points = torch.minimum(poses_hm, size - 1).transpose(1, 2).reshape(b * k, -1, 2)
     # The first of the two pixels on each axis, also for points that the line above rules out.

@@ -28,6 +28,9 @@ def make_parser() -> argparse.ArgumentParser:
                         help="a file, or the name of one of the project's configs (%(default)s)")
     parser.add_argument('--checkpoint',
                         help='path or URL of the weights (those that the package ships for CONFIG)')
+    parser.add_argument('--onnx', metavar='FILE',
+                        help='run what tools/export_onnx.py wrote, picture by picture, in place '
+                             'of CONFIG and CHECKPOINT')
     parser.add_argument('--out', default='poses', help='folder to write into (%(default)s)')
     parser.add_argument('--batch-size', type=int, default=8, help='pictures a pass (%(default)s)')
     parser.add_argument('--pose-thr', type=float, default=0.1,
@@ -40,11 +43,25 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def load_model(args: argparse.Namespace):
+    """Load the model that the options name.
+
+    Raises:
+        RunError: `--onnx` stands beside an option that an exported file cannot follow.
+    """
+    if not args.onnx:
+        return api.load(args.config, args.checkpoint, args.device, args.cfg_options)
+    for name in ('checkpoint', 'before_fusion', 'device', 'cfg_options'):
+        if getattr(args, name):
+            raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
+    return api.load_onnx(args.onnx)
+
+
 def main() -> None:
     """Predict, or end with one line that says why not."""
     args = make_parser().parse_args()
     try:
-        model = api.load(args.config, args.checkpoint, args.device, args.cfg_options)
+        model = load_model(args)
         report = api.infer(model, args.inputs, args.out, args.batch_size, args.pose_thr,
                            args.before_fusion)
     except (FileNotFoundError, RunError) as error:

@@ -62,14 +62,14 @@ def require_checkpoint(path: str) -> None:
         raise RunError(f'the checkpoint {path!r} does not exist')
 
 
-def fetch(path: str, what: str, advice: str) -> None:
-    """Read a checkpoint once, which downloads it to torch's cache if it is a URL.
+def fetch(path: str, what: str, advice: str) -> dict:
+    """Read a checkpoint, which downloads it to torch's cache if it is a URL.
 
     Raises:
         RunError: it could not be read.
     """
     try:
-        CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        return CheckpointLoader.load_checkpoint(path, map_location='cpu')
     except _UNREADABLE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]  # torch adds a page of advice
         raise RunError(f'{what} could not be had ({reason}): {advice}') from error

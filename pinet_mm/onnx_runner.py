@@ -1,0 +1,129 @@
+"""Find poses with an exported PINet: python onnx_runner.py MODEL.onnx PICTURE...
+
+Prints a line of JSON for each picture. Needs numpy, OpenCV and ONNX Runtime and nothing else of
+this package, so that the file can be copied. `_in` are network-input pixels, `_img` pixels of the
+picture, (x, y) last; sizes are (w, h).
+"""
+
+import json
+import sys
+from typing import Dict, NamedTuple, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+SCHEMA = 'pinet_mm.onnx/1'  # docs/export.md says what it holds
+
+
+class Frame(NamedTuple):
+    """Where a network input of `size_in` lies in the picture: `centre_img`, `scale_img` (w, h)."""
+
+    size_in: Tuple[int, int]
+    centre_img: np.ndarray
+    scale_img: np.ndarray
+
+
+class OnnxPoses:
+    """An exported PINet, called with a picture (H, W, 3; uint8, BGR).
+
+    It returns numpy arrays, best person first: `keypoints` (N, K, 2) in pixels of the picture,
+    `keypoint_scores` (N, K) and `scores` (N,) of the poses.
+
+    Args:
+        path: what tools/export_onnx.py wrote.
+        providers: of ONNX Runtime.
+
+    Attributes:
+        dataset_meta: MMPose's metainfo, with `keypoint_id2name` and `skeleton_links`.
+    """
+
+    def __init__(self, path: str, providers: Sequence[str] = ('CPUExecutionProvider', )):
+        import onnxruntime
+
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), providers=list(providers))
+        except Exception as error:  # ONNX Runtime's own share no base class
+            raise ValueError(f'{path} is no ONNX file that can be run: {error}') from error
+        facts = self.session.get_modelmeta().custom_metadata_map
+        if facts.get('schema') != SCHEMA:
+            raise ValueError(f'{path} must have been written by tools/export_onnx.py, schema '
+                             f'{SCHEMA}; found {facts.get("schema")}')
+        self.resize = json.loads(facts['resize'])
+        # JSON has no numbers for keys.
+        self.dataset_meta = json.loads(facts['dataset_meta'], object_hook=lambda found: {
+            int(key) if key.isdigit() else key: value for key, value in found.items()})
+
+    def __call__(self, picture: np.ndarray) -> Dict[str, np.ndarray]:
+        if not self.resize:
+            raise ValueError('the file does not say how to resize pictures, for its config does so '
+                             'in a way that this runner does not know')
+        frame, warp = fit(picture.shape[1::-1], **self.resize)
+        image = cv2.warpAffine(picture, warp, frame.size_in, flags=cv2.INTER_LINEAR)
+        rgb = np.ascontiguousarray(image[None, ..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32)
+        keypoints_in, keypoint_scores, scores, count = self.session.run(None, {'images': rgb})
+        n = count[0]
+        keypoints = (keypoints_in[0, :n] / frame.size_in * frame.scale_img + frame.centre_img
+                     - 0.5 * frame.scale_img)
+        return dict(keypoints=keypoints, keypoint_scores=keypoint_scores[0, :n],
+                    scores=scores[0, :n])
+
+
+def fit(size_img: Tuple[int, int], kind: str, size: Tuple[int, int],
+        multiple: int) -> Tuple[Frame, np.ndarray]:
+    """Lay the network input over a picture, as the test pipeline does.
+
+    Args:
+        size_img: of the picture.
+        kind: `'BottomupResize'`: the short side becomes that of `size`; `'WholeCentreResize'`, of
+            the release: what exceeds a multiple by less than a pixel is cut off.
+        size: of a square picture's input.
+        multiple: sides are rounded up to it.
+
+    Returns:
+        The frame, and the (2, 3) matrix from picture to input pixels.
+    """
+    whole, (w, h) = kind == 'WholeCentreResize', size_img
+    size = [-(-side // multiple) * multiple for side in size]
+    if whole:
+        size_in = tuple(int((size[0] / min(w, h) * side + multiple - 1) // multiple * multiple)
+                        if side > min(w, h) else size[0] for side in (w, h))
+        # In units of 200 pixels, which decides the last digit.
+        scale = np.array(size_in) / size[0] * min(w, h) / 200 * 200
+        centre = np.floor(np.array((w, h)) / 2 + 0.5)
+    else:
+        content = max(size[0], size[1] * (w / h)), max(size[1], size[0] / (w / h))
+        size_in = tuple(int(np.ceil(side / multiple) * multiple) for side in content)
+        scale = np.float32((w * size_in[0] / content[0], h * size_in[1] / content[1]))
+        centre = np.float32((w / 2, h / 2))
+    warp = cv2.getAffineTransform(_triangle(centre, scale[0], whole),
+                                  _triangle(np.array(size_in) / 2, size_in[0], whole))
+    return Frame(size_in, centre, scale), warp
+
+
+def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:
+    # The middle, a point beside or above it, and a third at a right angle to the two.
+    away = (0, width / 2) if upright else (width / 2, 0)
+    points = np.float32((middle, middle - away, middle))
+    x, y = points[0] - points[1]
+    points[2] = points[1] + np.float32((-y, x))
+    return points
+
+
+def main(path: str, *files: str) -> None:
+    """Print the persons of every picture, each with `score` and `keypoints` [x, y, score]."""
+    model = OnnxPoses(path)
+    for file in files:
+        picture = cv2.imread(file)
+        if picture is None:
+            sys.exit(f'error: {file} is no picture that can be read')
+        found = model(picture)
+        rows = np.concatenate((found['keypoints'], found['keypoint_scores'][..., None]), axis=-1)
+        print(json.dumps(dict(file=file, persons=[
+            dict(score=score, keypoints=keypoints)
+            for score, keypoints in zip(found['scores'].tolist(), rows.round(4).tolist())])))
+
+
+if __name__ == '__main__':
+    if len(sys.argv) < 3:
+        sys.exit(f'usage: {__doc__.splitlines()[0].partition(": ")[2]}')
+    main(*sys.argv[1:])

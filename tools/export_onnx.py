@@ -1,0 +1,53 @@
+"""Write a PINet as one ONNX file: python tools/export_onnx.py CONFIG CHECKPOINT OUT.onnx.
+
+The file takes pictures of any number and size and gives the persons' poses; docs/export.md says
+how to use it. It is then compared with PyTorch on drawn crowds of two other sizes and numbers.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
+ROOT = Path(__file__).resolve().parents[1]
+if (ROOT / 'pinet_mm').is_dir():
+    sys.path.insert(0, str(ROOT))
+
+from mmengine.config import DictAction  # noqa: E402
+
+from pinet_mm import api, export, export_check  # noqa: E402
+from pinet_mm.runner import RunError  # noqa: E402
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help="a file, or the name of one of the project's configs")
+    parser.add_argument('checkpoint', help='path or URL of the weights')
+    parser.add_argument('out', type=Path, help='file to write')
+    parser.add_argument('--max-poses', type=int,
+                        help='rows for the persons of a picture (as many as there are proposals)')
+    parser.add_argument('--opset', type=int, default=18,
+                        help=f'of ONNX, {export.OPSETS[0]} to {export.OPSETS[-1]} (%(default)s)')
+    parser.add_argument('--size', type=int, nargs=2, default=(192, 128), metavar=('W', 'H'),
+                        help='input to trace with, on which the file does not depend (192 128)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings that replace those of the config')
+    return parser
+
+
+def main() -> None:
+    """Write and check the file, or end with one line that says why not."""
+    args = make_parser().parse_args()
+    try:
+        export.require_packages()
+        model = api.load(args.config, args.checkpoint, 'cpu', args.cfg_options)
+        export.export_onnx(model, args.out, args.max_poses, args.opset, tuple(args.size))
+        report = export_check.check(args.out, model)
+    except (FileNotFoundError, RunError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(report)
+
+
+if __name__ == '__main__':
+    main()
