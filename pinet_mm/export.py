@@ -192,13 +192,12 @@ def export_program(module: ExportablePINet,
     shapes = ({0: batch, 2: MULTIPLE * h, 3: MULTIPLE * w}, )
     with sizes_of_the_graph(), torch.no_grad():
         program = torch.export.export(module, (example, ), dynamic_shapes=shapes)
-    # torch fixes a size that something took for a number, at times without a word.
-    images, = (node.meta['val'] for node in program.graph.nodes
-               if node.name in program.graph_signature.user_inputs)
-    fixed = [side for axis, side in enumerate(images.shape) if axis != 1 and isinstance(side, int)]
-    if fixed:
-        raise RunError(f'a layer of the model fixes the size of the pictures: {fixed} of '
-                       f'{tuple(example.shape)} would be constants of the graph')
+    # torch may fix a size that a layer took for a number; only the program's guards tell.
+    try:
+        program.module()(torch.zeros(1, 3, size[1] + MULTIPLE, size[0] + MULTIPLE))
+    except (AssertionError, RuntimeError) as error:
+        raise RunError(f'the traced model works at {size[0]}×{size[1]} only, for one of its layers '
+                       f'takes the size for a number: {error}') from error
     return program
 
 

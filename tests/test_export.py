@@ -256,6 +256,13 @@ def test_networks_of_bgr_pictures_take_rgb_too(model, monkeypatch):
     np.testing.assert_allclose(keypoints[0, :count[0]], wanted[0], atol=1e-3)
 
 
+def test_layers_that_fix_the_size_are_noticed(model, monkeypatch):
+    # As MMPose's own resize does, and behind a convolution torch says nothing.
+    monkeypatch.setattr(export, 'sizes_of_the_graph', contextlib.nullcontext)
+    with pytest.raises(RunError, match='model works at 160×96 only, for one of its layers takes'):
+        export.export_program(export.ExportablePINet(model).eval(), (160, 96))
+
+
 # --- the runner ----------------------------------------------------------------------------------
 
 
