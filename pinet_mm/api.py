@@ -27,7 +27,7 @@ from mmpose.structures import PoseDataSample
 from .estimator import PINet
 from .runner.settings import share_codec
 from .runner.weights import require_all_weights, require_checkpoint
-from .visualization import contact_sheet, draw_poses
+from .visualization import before_and_after, contact_sheet, draw_poses
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
@@ -219,7 +219,7 @@ def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, 
         overlay = draw_poses(picture, sample.pred_instances, meta, pose_thr)
         if before_fusion:
             proposed = next(predict(_without_fusion(model), [picture])).pred_instances
-            overlay = np.hstack((draw_poses(picture, proposed, meta, pose_thr), overlay))
+            overlay = before_and_after(draw_poses(picture, proposed, meta, pose_thr), overlay)
         cv2.imwrite(str(out_dir / name), overlay)
         overlays = (overlays + [overlay])[:12]
         records.append(dict(to_record(sample, str(file)), overlay=name))

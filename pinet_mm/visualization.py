@@ -84,6 +84,17 @@ def draw_poses(picture: np.ndarray,
     return np.ascontiguousarray(drawn[..., ::-1])
 
 
+def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Put two drawings (H, W, 3) of a picture, before and after fusion, beside each other."""
+    sides = []
+    for picture, text in ((before, 'proposed poses'), (after, 'after fusion')):
+        side = np.pad(picture, ((28, 0), (0, 0), (0, 0)))
+        cv2.putText(side, text, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1,
+                    cv2.LINE_AA)
+        sides.append(side)
+    return np.hstack(sides)
+
+
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
     """Arrange pictures (H, W, 3) in rows of equal square cells, row by row."""
     cells = []
