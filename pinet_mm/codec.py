@@ -16,7 +16,11 @@ from .conventions import CONVENTIONS
 from .fusion import fuse_poses
 from .layouts import PartLayout
 from .proposals import find_peaks, read_offsets
-from .targets import draw_gaussians, inside_map, part_centres, weigh_heatmaps, write_offsets
+from .targets import (OffsetTargets, draw_gaussians, inside_map, part_centres, weigh_heatmaps,
+                      write_offsets)
+
+
+_CLAIMED = tuple(f'claimed_{name}' for name in OffsetTargets._fields)
 
 
 def build_layout(layout: Union[PartLayout, Mapping]) -> PartLayout:
@@ -60,6 +64,8 @@ class PINetCodec(BaseKeypointCodec):
         min_area: persons with a smaller area (input pixels²) get no part centres.
         convention: `'paper'`, or `'release'` to compute what the authors' release does. `rules`
             holds what it says; the head and its modules read it there.
+        sparse_offsets: encode the pixels that have offset targets in place of whole maps, a
+            hundredth of the memory; `PINetHead` learns the same from either.
 
     Raises:
         ValueError: a size, number or name that a config can get wrong.
@@ -73,6 +79,7 @@ class PINetCodec(BaseKeypointCodec):
         offsets='offsets',
         offset_weights='offset_weights',
         areas='areas')
+    label_mapping_table = {name: name for name in _CLAIMED}
 
     def __init__(self,
                  input_size: Tuple[int, int],
@@ -82,7 +89,8 @@ class PINetCodec(BaseKeypointCodec):
                  radius: float = 2.0,
                  background_weight: float = 0.1,
                  min_area: float = 0.0,
-                 convention: str = 'paper'):
+                 convention: str = 'paper',
+                 sparse_offsets: bool = False):
         super().__init__()
         if convention not in CONVENTIONS:
             raise ValueError(f'convention must be one of {tuple(CONVENTIONS)}; '
@@ -99,6 +107,7 @@ class PINetCodec(BaseKeypointCodec):
         self.sigma, self.radius = sigma, radius
         self.background_weight, self.min_area = background_weight, min_area
         self.convention, self.rules = convention, CONVENTIONS[convention]
+        self.sparse_offsets = sparse_offsets
 
     def encode(self,
                keypoints: np.ndarray,
@@ -116,6 +125,10 @@ class PINetCodec(BaseKeypointCodec):
             `offsets` (M·2K, H, W; part, keypoint, then x, y) in map pixels and `offset_weights`
             (1/√S on Ω) alike; `areas` (M, H, W), the map S.
 
+            With `sparse_offsets` the last three are replaced by those of the P pixels that have
+            a person: `claimed_pixels` (P, 3; part, y, x; int64), `claimed_offsets` (P, K, 2),
+            `claimed_weights` (P, K) and `claimed_areas` (P,).
+
         Raises:
             ValueError: the number of keypoints is not the layout's, or areas are missing.
         """
@@ -123,7 +136,7 @@ class PINetCodec(BaseKeypointCodec):
         centres_hm, defined = part_centres(keypoints_hm, labelled, self.layout.membership)
         present = labelled & inside_map(keypoints_hm, self.heatmap_size)
         drawn = defined & (area >= self.min_area)[:, None]
-        maps = self._zeroed_maps()
+        maps = self._zeroed_maps(whole=not self.sparse_offsets)
         draw_gaussians(
             maps['heatmaps'], np.concatenate((keypoints_hm, centres_hm), axis=1),
             np.concatenate((present, drawn & inside_map(centres_hm, self.heatmap_size)), axis=1),
@@ -131,6 +144,8 @@ class PINetCodec(BaseKeypointCodec):
         weigh_heatmaps(maps['heatmap_weights'], maps['heatmaps'], self.background_weight)
         targets = self.rules.offset_targets(
             centres_hm, drawn, keypoints_hm, present, area, self.heatmap_size, self.radius)
+        if self.sparse_offsets:
+            return dict(maps, **dict(zip(_CLAIMED, targets)))
         write_offsets(targets, maps['offsets'], maps['offset_weights'], maps['areas'])
         return maps
 
@@ -138,13 +153,18 @@ class PINetCodec(BaseKeypointCodec):
         """Read the persons from maps as `encode` makes them, without network or refinement.
 
         Args:
-            encoded: `heatmaps` and `offsets` of one picture.
+            encoded: what `encode` returns of one picture.
 
         Returns:
             Keypoints (N, K, 2) in input pixels and their scores (N, K), best pose first.
         """
-        heatmaps, offsets = (torch.from_numpy(encoded[key])[None]
-                             for key in ('heatmaps', 'offsets'))
+        maps = dict(encoded)
+        if 'offsets' not in maps:
+            maps = self._zeroed_maps(whole=True)
+            write_offsets(OffsetTargets(*(encoded[name] for name in _CLAIMED)), maps['offsets'],
+                          maps['offset_weights'], maps['areas'])
+        heatmaps, offsets = (torch.from_numpy(array)[None]
+                             for array in (encoded['heatmaps'], maps['offsets']))
         score_maps, part_maps = heatmaps.split(
             (self.layout.num_keypoints, self.layout.num_parts), dim=1)
         centres = find_peaks(part_maps, max_per_part=30, part_thr=0.01)
@@ -158,12 +178,14 @@ class PINetCodec(BaseKeypointCodec):
         return (fused.keypoints[fused.kept].numpy() * self.stride,
                 fused.keypoint_scores[fused.kept].numpy())
 
-    def _zeroed_maps(self) -> Dict[str, np.ndarray]:
+    def _zeroed_maps(self, whole: bool) -> Dict[str, np.ndarray]:
         # One piece of memory: the system hands out a large one at less than half the price.
-        score, offset, part = (self.layout.num_keypoints + self.layout.num_parts,
-                               self.layout.num_offset_channels, self.layout.num_parts)
-        channels = dict(heatmaps=score, heatmap_weights=score, offsets=offset,
-                        offset_weights=offset, areas=part)
+        layout = self.layout
+        score = layout.num_keypoints + layout.num_parts
+        channels = dict(heatmaps=score, heatmap_weights=score)
+        if whole:
+            channels.update(offsets=layout.num_offset_channels,
+                            offset_weights=layout.num_offset_channels, areas=layout.num_parts)
         ends = np.cumsum(list(channels.values()))
         maps = np.zeros((ends[-1], *self.heatmap_size[::-1]), dtype=np.float32)
         return dict(zip(channels, np.split(maps, ends[:-1])))

@@ -21,7 +21,8 @@ class Convention:
         spread: a Gaussian is exp(-d² / (spread · σ²)).
         area_floor: smaller person areas S (input pixels²) count as this, to keep 1/√S finite.
         offset_targets: computes offsets, weights and areas, called as `targets.disc_offsets`.
-        sampling_targets: the target maps that `training_centres` takes beside P*.
+        sampling_targets: the method of `losses.OffsetRows` that draws the target maps which
+            `training_centres` takes beside P*.
         training_centres: chooses what trains the refinement.
         sample_features: reads features at keypoints, called as `proposals.sample_bilinear`.
         score_keypoints: scores keypoints, called as `proposals.score_keypoints` with the stride.
@@ -49,7 +50,7 @@ PAPER = Convention(
     spread=1,
     area_floor=1,
     offset_targets=targets.disc_offsets,
-    sampling_targets='areas',
+    sampling_targets='area_maps',
     training_centres=proposals.training_centres,
     sample_features=proposals.sample_bilinear,
     score_keypoints=proposals.score_keypoints,
@@ -60,7 +61,7 @@ RELEASE = Convention(
     spread=2,
     area_floor=1e-6,
     offset_targets=release.square_offsets,
-    sampling_targets='offset_weights',
+    sampling_targets='weight_maps',
     training_centres=release.training_centres,
     sample_features=release.sample_stretched,
     score_keypoints=release.score_keypoints,

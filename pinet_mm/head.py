@@ -7,7 +7,7 @@ the original picture; (x, y) last.
 
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from .flip import mirror_maps, mirror_points
 from .fusion import FusedPoses, PoseFusion
 from .layouts import PartLayout
+from .losses import Targets, gather_targets, in_omega
 from .proposals import Centres, ProposalSampler, read_offsets
 from .refinement import PoseRefinement
 
@@ -71,17 +72,6 @@ class TestSettings:
         if not 0 <= settings.oks_thr <= 1:
             raise ValueError(f'oks_thr must be between 0 and 1; found {settings.oks_thr}')
         return settings
-
-
-class Targets(NamedTuple):
-    """A batch of what `PINetCodec.encode` makes, and the mask of valid pixels (B, 1, H, W)."""
-
-    heatmaps: Tensor
-    heatmap_weights: Tensor
-    heatmap_mask: Tensor
-    offsets: Tensor
-    offset_weights: Tensor
-    areas: Tensor
 
 
 def _offset_loss() -> dict:
@@ -152,35 +142,32 @@ class PINetHead(BaseHead):
 
         Args:
             feats: feature maps, of which the last (B, C, H, W) is used.
-            batch_data_samples: B samples with the targets in `gt_fields`.
+            batch_data_samples: B samples with the targets, see `losses.gather_targets`.
             train_cfg: not used; MMPose passes it.
         """
         with _full_precision(feats[-1]) as features:
-            targets = Targets(*(torch.stack([getattr(sample.gt_fields, name)
-                                             for sample in batch_data_samples])
-                                for name in Targets._fields))
+            targets = gather_targets(batch_data_samples, self.layout.num_parts)
             heatmaps, offsets = self([features])
-            omega = targets.offset_weights > 0
+            wanted = targets.offsets
             losses = dict(
                 loss_heatmap=self.heatmap_loss(heatmaps, targets.heatmaps,
                                                targets.heatmap_weights, targets.heatmap_mask),
-                loss_offset=self.offset_loss(offsets[omega], targets.offsets[omega],
-                                             targets.offset_weights[omega]))
+                loss_offset=self.offset_loss(*in_omega(wanted.read(offsets), wanted.offsets,
+                                                       wanted.weights)))
             if self.refinement is not None:
                 losses['loss_refine'] = self._refinement_loss(features, offsets, targets)
         return losses
 
     def _refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
         # Proposals are inputs here: the offsets they come from learn by their own loss alone.
-        centres = self.sampler.sample(targets.heatmaps[:, self.layout.num_keypoints:],
-                                      getattr(targets, self.decoder.rules.sampling_targets))
-        predicted, wanted, weights = (
-            read_offsets(maps, centres.xy_hm, self.layout.num_parts)
-            for maps in (offsets.detach(), targets.offsets, targets.offset_weights))
+        rank = getattr(targets.offsets, self.decoder.rules.sampling_targets)()
+        centres = self.sampler.sample(targets.heatmaps[:, self.layout.num_keypoints:], rank)
+        predicted = read_offsets(offsets.detach(), centres.xy_hm, self.layout.num_parts)
         poses_hm = centres.xy_hm[:, :, None] - predicted
         refined = predicted + self.refinement(features, poses_hm, centres.xy_hm, centres.valid)
-        omega = (weights > 0) & centres.valid[:, :, None, None]
-        return self.refine_loss(refined[omega], wanted[omega], weights[omega])
+        wanted, weights = targets.offsets.at_centres(centres.xy_hm)
+        weights = weights * centres.valid[:, :, None, None]
+        return self.refine_loss(*in_omega(refined, wanted, weights))
 
     def check_settings(self, test_cfg: Mapping) -> TestSettings:
         """Check a `test_cfg` for this head, see `TestSettings`.

@@ -108,7 +108,8 @@ def training_centres(part_heatmaps: Tensor, offset_weights: Tensor, max_per_part
 
     Args:
         part_heatmaps: (B, M, H, W) target part-centre maps P*.
-        offset_weights: (B, M·2K, H, W) 1/√S where offsets have a target.
+        offset_weights: (B, M·c, H, W) 1/√S where offsets have a target; of a part's c channels
+            the largest counts.
         max_per_part: the most pixels of a part that are taken.
     """
     b, m, h, w = part_heatmaps.shape

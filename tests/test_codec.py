@@ -166,6 +166,40 @@ def test_float32_keypoints_and_lists_of_areas(toy_layout):
     assert_same_maps(codec.encode(points, np.ones((2, 5), np.float32), [50, 60]), expected)
 
 
+# --- sparse offsets ------------------------------------------------------------------------------
+
+
+def test_sparse_offsets_are_the_naive_loops_pixel_by_pixel(scene, toy_layout):
+    codec = make_codec(toy_layout, sparse_offsets=True)
+    encoded, maps = codec.encode(*scene), naive_encode(codec, scene)
+    for name in ('heatmaps', 'heatmap_weights'):
+        np.testing.assert_allclose(encoded.pop(name), maps[name], atol=1e-6)
+    pixels = encoded['claimed_pixels']
+    wanted = np.argwhere(maps['areas'] > 0)  # sorted by part, y, x
+    assert pixels.dtype == np.int64
+    np.testing.assert_array_equal(pixels, wanted.reshape(-1, 3))
+    part, y, x = pixels.T
+    offsets, weights = (maps[name].reshape(3, 5, 2, *MAP_SIZE[::-1])[part, :, :, y, x]
+                        for name in ('offsets', 'offset_weights'))
+    for name, values in dict(claimed_offsets=offsets, claimed_weights=weights[..., 0],
+                             claimed_areas=maps['areas'][part, y, x]).items():
+        assert encoded[name].dtype == np.float32 and encoded[name].shape == values.shape
+        np.testing.assert_allclose(encoded[name], values, rtol=1e-6, atol=1e-6, err_msg=name)
+    assert set(encoded) == set(codec.label_mapping_table)
+
+
+@pytest.mark.parametrize('convention', ['paper', 'release'])
+@pytest.mark.parametrize('count', [0, 4])
+def test_sparse_offsets_decode_like_whole_maps(toy_layout, convention, count):
+    scene = np.random.default_rng(11).uniform(10, 80, (count, 5, 2)), None, np.full(count, 400.)
+    whole, sparse = (
+        codec.decode(codec.encode(*scene)) for codec in (
+            make_codec(toy_layout, convention=convention, sparse_offsets=flag)
+            for flag in (False, True)))
+    for found, wanted in zip(sparse, whole):
+        np.testing.assert_array_equal(found, wanted)
+
+
 # --- decode --------------------------------------------------------------------------------------
 
 

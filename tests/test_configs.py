@@ -251,11 +251,13 @@ def test_training_data_builds(leaf, tmp_path):
     np.random.seed(0)
     item = dataset[0]
     assert item['inputs'].shape[1:] == tuple(codec.input_size[::-1])
-    fields = item['data_samples'].gt_fields
+    fields, labels = item['data_samples'].gt_fields, item['data_samples'].gt_instance_labels
     assert fields.heatmaps.shape == fields.heatmap_weights.shape == (k + m, h, w)
-    assert fields.offsets.shape == fields.offset_weights.shape == (m * 2 * k, h, w)
-    assert fields.areas.shape == (m, h, w) and fields.heatmap_mask.shape == (1, h, w)
-    assert (fields.areas > 0).flatten(1).any(dim=1).all()
+    assert fields.heatmap_mask.shape == (1, h, w) and 'offsets' not in fields
+    assert labels.claimed_offsets.shape == (len(labels), k, 2)
+    assert labels.claimed_weights.shape == (len(labels), k)
+    assert labels.claimed_pixels[:, 0].unique().tolist() == list(range(m))
+    assert (labels.claimed_areas > 0).all()
 
 
 @every_leaf

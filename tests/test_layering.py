@@ -12,7 +12,7 @@ ORDER = ('compat', 'layouts', 'targets', 'proposals', 'release', 'conventions', 
          'datasets', 'checkpoints', 'runner', 'export', 'visualization', 'tracking', 'api',
          'doctor')
 PURE = ('layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
-        'refinement', 'crowdsynth')
+        'refinement', 'losses', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 every_module = pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
 import torch
 from mmengine.registry import DefaultScope
-from mmengine.structures import PixelData
+from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
@@ -161,7 +161,9 @@ def make_sample(codec, keypoints, visible=None, area=None, mask=None) -> PoseDat
     if mask is None:
         mask = np.ones(fields['heatmaps'].shape[1:], dtype=bool)
     sample = plain_sample(codec.input_size)
+    labels = {name: fields.pop(name) for name in codec.label_mapping_table if name in fields}
     sample.gt_fields = PixelData(heatmap_mask=mask[None], **fields).to_tensor()
+    sample.gt_instance_labels = InstanceData(**labels).to_tensor()
     return sample
 
 

@@ -25,7 +25,8 @@ codec = dict(
     radius=2,
     min_area=32**2,  # smaller persons (input pixels²) get no part centres
     layout=layout,
-    convention='paper')
+    convention='paper',
+    sparse_offsets=True)
 train_pipeline = _base_.train_pipeline
 train_pipeline[3]['encoder'] = codec
 

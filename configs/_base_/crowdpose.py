@@ -24,7 +24,8 @@ codec = dict(
     sigma=2,
     radius=2,
     layout=layout,
-    convention='paper')
+    convention='paper',
+    sparse_offsets=True)
 train_pipeline = _base_.train_pipeline
 train_pipeline[3]['encoder'] = codec
 
