@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 ORDER = ('compat', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
          'refinement', 'losses', 'codec', 'sampling', 'head', 'estimator', 'transforms',
          'datasets', 'checkpoints', 'runner', 'export', 'visualization', 'tracking', 'api',
-         'doctor')
+         'doctor', 'benchmark')
 PURE = ('layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion', 'flip',
         'refinement', 'losses', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
