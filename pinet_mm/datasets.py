@@ -68,7 +68,7 @@ class CrowdSynthDataset(CocoDataset):
         settings: arguments of `CrowdSettings`. Its `keypoints` also picks the metainfo.
         seed: seed of the stream, a non-negative integer.
         split: 'train', 'val' or 'test': disjoint streams of the same seed.
-        options: those of MMPose's `CocoDataset` that need no files, `pipeline` first of all.
+        **options: those of MMPose's `CocoDataset` that need no files, `pipeline` first of all.
 
     Raises:
         ValueError: length is not positive, split is unknown, or test_mode is set.
