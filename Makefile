@@ -37,7 +37,7 @@ $(CROWD)/%.json: | $(READY)
 	    --views front back --plain --workers $(CORES)
 
 # Three of the held-out pictures.
-SHOWN := 000000.jpg 000001.jpg 000002.jpg
+SHOWN := 000004.jpg 000007.jpg 000011.jpg
 $(HELD_OUT)/annotations/test.json: | $(READY)
 	$(RUN) tools/make_crowdsynth.py $(HELD_OUT) --split test --images 500 --size 128 128 \
 	    --persons 2 4 --height 0.7 1.0 --workers $(CORES)
