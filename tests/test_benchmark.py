@@ -111,7 +111,7 @@ def test_a_machine_tells_what_figures_depend_on():
     machine = benchmark.describe_machine('cpu')
     assert machine['device'] == 'cpu' and machine['threads'] == torch.get_num_threads()
     assert machine['hardware'] and machine['date'].startswith('20')
-    assert machine['versions']['torch'] == torch.__version__.split('+')[0]
+    assert machine['versions']['torch'] == torch.__version__
     assert {'cores', 'load_average', 'python', 'system'} < set(machine)
 
 
@@ -180,7 +180,7 @@ def test_the_network_of_a_scene_finds_its_crowd(scene):
 
 @torch.no_grad()
 def test_every_part_has_all_the_proposals(scene):
-    maps = scenes.crowd_maps(scene.head.decoder, 1, pictures=3)
+    maps = scenes.crowd_maps(scene.codec, 1, pictures=3)
     assert [each.shape[0] for each in maps] == [6, 6, 6]
     decoding = stages.DecodingStages(scene.head, scene.settings, maps, torch.full((3, 2), 4.))
     decoding.average()
@@ -232,8 +232,8 @@ def test_rows_of_decoding_by_hand():
 
 
 def test_tables_of_decoding():
-    first, second = bench_decode(2, repeats=1, channels=8, layers=1, input_size=64)
-    assert '90 proposals, 2 views, 16×16 maps, C = 8' in first.note
+    first, second = bench_decode(2, repeats=1, channels=8, layers=1, input_size=128)
+    assert '90 proposals, 2 views, 32×32 maps, C = 8' in first.note
     assert [row['stage'] for row in first.rows][:8] == STAGES
     assert len(second.rows) >= 5 and all(row['ms'] > 0 for row in second.rows)
 
@@ -250,7 +250,8 @@ def model():
 @torch.no_grad()
 def test_the_stages_of_a_test_are_the_estimator(model, monkeypatch, flip_test):
     monkeypatch.setattr(model, 'test_cfg', dict(model.test_cfg, flip_test=flip_test))
-    maps = scenes.crowd_maps(model.head.decoder, 3, 2, 1 + flip_test)
+    maps = scenes.crowd_maps(scenes.codec_of_size(model.cfg.codec, (128, 128)), 3, 2,
+                             1 + flip_test)
     pictures = scenes.draw_pictures(2, (128, 128), 2)
     pipeline = model.cfg.test_dataloader.dataset.pipeline
     found = timing.run_chain(stages.TestStages(model, pipeline, pictures, maps).chain())

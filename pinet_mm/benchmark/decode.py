@@ -52,8 +52,8 @@ class Scene:
         self.head = build_head(channels, layers, input_size, device)
         self.settings = self.head.check_settings(dict(flip_test=True))
         self.persons, self.device, self.size = persons, device, (input_size, ) * 2
-        codec = codec_of_size(Config.fromfile(config_path(CONFIG)).codec, self.size)
-        self.maps = crowd_maps(codec, persons, channels=channels, device=device)
+        self.codec = codec_of_size(Config.fromfile(config_path(CONFIG)).codec, self.size)
+        self.maps = crowd_maps(self.codec, persons, channels=channels, device=device)
         self.sample = peers.sample_of(self.size, self.head.layout.flip_indices)
 
     def stages(self) -> DecodingStages:

@@ -59,7 +59,7 @@ def crowd_maps(codec: PINetCodec, persons: int, pictures: int = 1, views: int = 
     with poses of a tenth of the map. All views of a person agree.
 
     Args:
-        codec: encodes the crowd; its input size is that of the pictures.
+        codec: encodes the crowd, whole maps of offsets; its input size is that of the pictures.
         persons: N in each picture.
         pictures: B, all alike.
         views: V, 1 or 2.
