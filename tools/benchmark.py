@@ -29,15 +29,20 @@ PARTS = dict(
     scaling='stages and memory of CONFIG as persons, pictures and batches grow')
 
 
+# Without CONFIG, the network of the paper's tables is measured too: a batch takes seconds on a CPU.
+WIDE = 'pinet_hrnet_coco.py'
+WIDE_DEFAULTS = dict(cpu=dict(batches=[1], repeats=3), cuda=dict(batches=[1, 8, 16]))
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parts = '; '.join(f'{name}: {text}' for name, text in PARTS.items())
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=parts)
     parser.add_argument('part', nargs='?', default='all', choices=['all', *PARTS],
                         help='what is measured (%(default)s)')
-    parser.add_argument('config', nargs='?', default=api.SHIPPED,
+    parser.add_argument('config', nargs='?',
                         help="for images and scaling: a file, or the name of one of the project's "
-                             'configs (%(default)s)')
+                             f'configs ({api.SHIPPED}, images also {WIDE})')
     parser.add_argument('checkpoint', nargs='?',
                         help='of CONFIG; by default the shipped weights, or random ones')
     parser.add_argument('--out', type=Path, metavar='DIR',
@@ -58,16 +63,21 @@ def make_parser() -> argparse.ArgumentParser:
 
 def measure(part: str, args: argparse.Namespace) -> list:
     """Run one part: its tables."""
+    config = args.config or api.SHIPPED
     wanted = {
         'encode': dict(persons=args.persons, repeats=args.repeats),
         'decode': dict(repeats=args.repeats, device=args.device),
-        'images': dict(config=args.config, checkpoint=args.checkpoint, batches=args.batches,
+        'images': dict(config=config, checkpoint=args.checkpoint, batches=args.batches,
                        repeats=args.repeats, device=args.device, compiled=args.compile),
-        'scaling': dict(config=args.config, checkpoint=args.checkpoint, persons=args.persons,
+        'scaling': dict(config=config, checkpoint=args.checkpoint, persons=args.persons,
                         sizes=args.sizes, batches=args.batches, repeats=args.repeats,
                         device=args.device)}[part]
     given = {name: value for name, value in wanted.items() if value is not None}
-    return getattr(benchmark, f'bench_{part}')(**given)
+    tables = getattr(benchmark, f'bench_{part}')(**given)
+    if part == 'images' and not args.config:
+        defaults = WIDE_DEFAULTS[torch.device(args.device).type]
+        tables += benchmark.bench_images(**{**defaults, **given, 'config': WIDE})
+    return tables
 
 
 def main() -> None:

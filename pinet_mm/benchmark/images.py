@@ -1,6 +1,7 @@
 """Images per second, from pictures to persons, beside MMPose's CID on the same backbone."""
 
 import copy
+from pathlib import Path
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -99,7 +100,7 @@ def bench_images(config: str, checkpoint: Optional[str] = None, batches: Iterabl
             f'its weights and the same flip test, finds {persons} persons in every picture, and '
             'takes one picture at a time. "Backbone" is a pass of all views of a picture, without '
             'anything before and after.')
-    return [Table('images', 'Images per second, end to end', note, _rows(times, found))]
+    return [Table('images', f'Images per second: {Path(config).stem}', note, _rows(times, found))]
 
 
 def _functions(model: PINet, ways: Sequence[Mode], batches: Sequence[int],
