@@ -30,9 +30,12 @@ def plot_scaling(tables: Sequence[Table], path: Path) -> Figure:
         panel.set_xticks(places, [str(row[axis]) for row in table.rows])
         panel.set(xlabel=axis, ylabel='ms a picture')
         memory = panel.twinx()
-        memory.plot(places, [row['peak MB'] for row in table.rows], 'k.--', label='peak memory')
-        memory.set(ylabel='peak MB', ylim=(0, None))
-    panel.legend(loc='upper left', fontsize='small')
+        peaks = [row['peak MB'] for row in table.rows]
+        memory.plot(places, peaks, 'k.--', label='peak memory')
+        memory.set(ylabel='peak MB', ylim=(0, 1.1 * max(peaks)))
+    figure.legend(*map(sum, zip(panel.get_legend_handles_labels(),
+                                memory.get_legend_handles_labels()), [[], []]),
+                  loc='outside lower center', ncols=len(GROUPS) + 1)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     return figure
