@@ -1,7 +1,7 @@
 """Measure the package: python tools/benchmark.py [PART] [CONFIG [CHECKPOINT]].
 
 Prints Markdown tables of one run, times and their ratios; without PART all parts run, which takes
-ten minutes on two cores.
+minutes on a CPU.
 """
 
 import argparse
