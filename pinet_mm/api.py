@@ -121,7 +121,7 @@ def predict(model: PINet, pictures: Iterable[Union[str, Path, np.ndarray]],
         A sample for each picture; its `pred_instances` are in pixels of that picture.
 
     Raises:
-        ValueError: `batch_size` is below 1, or an array is no colour picture.
+        ValueError: `batch_size` is below 1, an array is no colour picture, or a file none at all.
     """
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1; found {batch_size}')
@@ -150,7 +150,11 @@ def _source(picture: Union[str, Path, np.ndarray]) -> dict:
             raise ValueError('a picture must be an (H, W, 3) uint8 array in BGR order; found '
                              f'{picture.shape} {picture.dtype}')
         return dict(img=picture, img_path='')
-    return dict(img_path=str(picture))
+    # Upright by the camera's orientation tag, as people see it, whatever the test pipeline reads.
+    pixels = cv2.imread(str(picture))
+    if pixels is None:
+        raise ValueError(f'{picture} is no picture that can be read')
+    return dict(img=pixels, img_path=str(picture))
 
 
 def find_pictures(inputs: Iterable[Union[str, Path]]) -> List[Path]:

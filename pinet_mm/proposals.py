@@ -48,7 +48,9 @@ def find_peaks(part_maps: Tensor, max_per_part: int, part_thr: float) -> Centres
     reach = pool_kernel(*part_maps.shape[-2:]) // 2
     # Along rows, then columns: a twentieth of the time that F.max_pool2d takes on a CPU.
     pooled = _pool_rows(_pool_rows(part_maps, reach).mT, reach).mT
-    peaks = part_maps.masked_fill(part_maps != pooled, -torch.inf)
+    # 0 is out of reach as well, and which of equal peaks topk takes depends on what is no peak.
+    nothing = 0 if part_thr >= 0 else -torch.inf
+    peaks = part_maps.masked_fill(part_maps != pooled, nothing)
     return _best_pixels(peaks, max_per_part, part_thr)
 
 
