@@ -45,7 +45,7 @@ $(HELD_OUT)/annotations/test.json: | $(READY)
 print_ap = $(RUN) -c "import json; m = json.load(open('$(1)/metrics.json')); print( \
     f'AP {m[\"coco/AP\"]:.3f}, AP50 {m[\"coco/AP .5\"]:.3f} on held-out pictures')"
 
-.PHONY: help setup demo demo-train test lint wheel clean
+.PHONY: help setup demo demo-train test bench lint wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ demo-train: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PIN
 
 test: $(READY)  ## run the tests, except those marked slow
 	$(RUN) -m pytest
+
+bench: $(READY)  ## measure speed and memory beside plain loops and MMPose: work_dirs/benchmark
+	$(RUN) tools/benchmark.py all
 
 lint: $(READY)  ## check the style and compile every file
 	$(RUN) -m ruff check .
