@@ -229,7 +229,7 @@ def infer(model: PINet, inputs: Iterable[Union[str, Path]], out_dir: Union[str, 
         records.append(dict(to_record(sample, str(file)), overlay=name))
         progress.update()
     if overlays:
-        columns, cell = (2, 960) if before_fusion else (4, 480)
+        columns, cell = (3, 640) if before_fusion else (4, 480)
         columns = min(columns, len(overlays))
         cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(overlays, columns, cell))
     target = out_dir / 'predictions.json'

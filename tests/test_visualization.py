@@ -62,7 +62,8 @@ def test_contact_sheet_keeps_shapes_and_fills_up_the_last_row():
     pictures = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20)]
     pictures.append(np.full((100, 100, 3), 30, np.uint8))
     sheet = contact_sheet(pictures[:2], columns=2, cell=40)
-    assert sheet.shape == (20, 80, 3) and (sheet[:, :40] == 10).all() and (sheet[:, 40:] == 20).all()
+    assert sheet.shape == (20, 80, 3)
+    assert (sheet[:, :40] == 10).all() and (sheet[:, 40:] == 20).all()
     sheet = contact_sheet(pictures, columns=2, cell=40)
     assert sheet.shape == (80, 80, 3)
     assert (sheet[:20, :40] == 10).all() and (sheet[:20, 40:] == 20).all()
