@@ -29,15 +29,14 @@ from .onnx_runner import OnnxPoses
 from .runner import RunError
 from .runner.settings import share_codec
 from .runner.weights import fetch, require_all_weights, require_checkpoint
-from .visualization import contact_sheet, draw_poses
+from .visualization import before_and_after, contact_sheet, draw_poses
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
 # Weights that the package ships, each named after its config.
 WEIGHTS = Path(__file__).parent / 'weights'
 SHIPPED = 'pinet_hrnet-slim_crowdsynth.py'
-# Batches of pictures that `predict` reads ahead to put those of one size together.
-LOOKAHEAD = 4
+LOOKAHEAD = 4  # batches that `predict` reads ahead, to put pictures of one size together
 
 
 class Report(NamedTuple):
@@ -135,12 +134,12 @@ def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, 
         A sample for each picture; its `pred_instances` are in pixels of that picture.
 
     Raises:
-        ValueError: `batch_size` is below 1, or an array is no colour picture.
+        ValueError: `batch_size` is below 1, an array is no colour picture, or a file none at all.
     """
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1; found {batch_size}')
     if isinstance(model, OnnxPoses):
-        yield from (_onnx_sample(model, _source(picture)) for picture in pictures)
+        yield from (_onnx_sample(model, _source(picture)['img']) for picture in pictures)
         return
     pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
     pictures = iter(pictures)
@@ -153,13 +152,12 @@ def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, 
         yield from (samples[i] for i in range(len(window)))
 
 
-def _onnx_sample(model: OnnxPoses, source: dict) -> PoseDataSample:
-    picture = source['img'] if 'img' in source else cv2.imread(source['img_path'])
+def _onnx_sample(model: OnnxPoses, picture: np.ndarray) -> PoseDataSample:
     found = model(picture)
-    keypoints, keypoint_scores = found['keypoints'], found['keypoint_scores']
+    keypoints, scores = found['keypoints'], found['keypoint_scores']
     boxes = np.concatenate((keypoints.min(axis=1), keypoints.max(axis=1)), axis=-1)
-    people = InstanceData(keypoints=keypoints, keypoint_scores=keypoint_scores, bboxes=boxes,
-                          keypoints_visible=keypoint_scores, bbox_scores=found['scores'])
+    people = InstanceData(keypoints=keypoints, keypoint_scores=scores, keypoints_visible=scores,
+                          bboxes=boxes, bbox_scores=found['scores'])
     return PoseDataSample(pred_instances=people, metainfo=dict(ori_shape=picture.shape[:2]))
 
 
@@ -177,7 +175,11 @@ def _source(picture: Union[str, Path, np.ndarray]) -> dict:
             raise ValueError('a picture must be an (H, W, 3) uint8 array in BGR order; found '
                              f'{picture.shape} {picture.dtype}')
         return dict(img=picture, img_path='')
-    return dict(img_path=str(picture))
+    # Upright by the camera's orientation tag, as people see it, whatever the test pipeline reads.
+    pixels = cv2.imread(str(picture))
+    if pixels is None:
+        raise ValueError(f'{picture} is no picture that can be read')
+    return dict(img=pixels, img_path=str(picture))
 
 
 def find_pictures(inputs: Iterable[Union[str, Path]]) -> List[Path]:
@@ -247,13 +249,15 @@ def infer(model: Union[PINet, OnnxPoses], inputs: Iterable[Union[str, Path]],
         overlay = draw_poses(picture, sample.pred_instances, meta, pose_thr)
         if before_fusion:
             proposed = next(predict(_without_fusion(model), [picture])).pred_instances
-            overlay = np.hstack((draw_poses(picture, proposed, meta, pose_thr), overlay))
+            overlay = before_and_after(draw_poses(picture, proposed, meta, pose_thr), overlay)
         cv2.imwrite(str(out_dir / name), overlay)
         overlays = (overlays + [overlay])[:12]
         records.append(dict(to_record(sample, str(file)), overlay=name))
         progress.update()
     if overlays:
-        cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(overlays, columns=4))
+        columns, cell = (3, 640) if before_fusion else (4, 480)
+        sheet = contact_sheet(overlays, min(columns, len(overlays)), cell)
+        cv2.imwrite(str(out_dir / 'overview.jpg'), sheet)
     target = out_dir / 'predictions.json'
     target.write_text(json.dumps(_document(meta, records, unreadable), indent=1))
     return Report(target, unreadable, len(records), perf_counter() - start)

@@ -30,6 +30,7 @@ RENAMED = (
     ('pr.gconv_layers.#.gconv#.conv.', 'head.refinement.blocks.#.conv#.'),
     ('pr.gconv_pred.', 'head.refinement.predictor.'),
 )
+_LAYER = re.compile(r'(?:pr\.gconv_layers|head\.refinement\.blocks)\.(\d+)\.')
 _CONVOLUTION = re.compile(r'pr\.gconv_pred\.\d+\.weight')
 
 
@@ -90,9 +91,15 @@ def is_ours(state_dict: Mapping[str, Tensor]) -> bool:
     return 'head.score_branch.weight' in state_dict
 
 
+def other_name(key: str) -> Optional[str]:
+    """Translate the name of a parameter, the release's to ours or back; None for unknown ones."""
+    return _rename(key, 0) or _rename(key, 1)
+
+
 def both_names(key: str) -> str:
-    """Write the release's name of a parameter with ours behind it."""
-    return f'{key} (here {_rename(key, 0)})'
+    """Write the name of a parameter with the other side's behind it, where that is another."""
+    other = other_name(key)
+    return key if other in (None, key) else f'{key} (elsewhere {other})'
 
 
 class Network(NamedTuple):
@@ -104,23 +111,23 @@ class Network(NamedTuple):
 
 
 def recognise(state_dict: Mapping[str, Tensor]) -> Network:
-    """Tell dataset, width and refinement layers from the shapes of a release state dict.
+    """Tell dataset, width and refinement layers from the shapes of a state dict.
 
     COCO and OCHuman share their keypoints; the recipes have 2 refinement layers for COCO, 3 for
     OCHuman.
 
     Args:
-        state_dict: named as in the release.
+        state_dict: named as in the release or as here.
 
     Raises:
         ValueError: the weights are not PINet's.
     """
-    head = state_dict.get('ppg.heatmap_head.weight')
+    head = state_dict.get('ppg.heatmap_head.weight', state_dict.get('head.score_branch.weight'))
     if head is None or head.ndim != 4 or head.shape[1] % 15:
         found = f'the shape {tuple(head.shape)}' if head is not None else 'none'
         raise ValueError("a PINet on HRNet has 'ppg.heatmap_head.weight' of the shape (keypoints, "
                          f'15 × width, 1, 1); found {found}, first keys {list(state_dict)[:3]}')
-    layers = {key.split('.')[2] for key in state_dict if key.startswith('pr.gconv_layers.')}
+    layers = {match[1] for match in map(_LAYER.match, state_dict) if match}
     dataset = {14: 'crowdpose', 17: 'ochuman' if len(layers) == 3 else 'coco'}.get(head.shape[0])
     return Network(dataset, head.shape[1] // 15, len(layers))
 
@@ -172,15 +179,19 @@ def check_weights(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor],
         label: how a key is written in the message.
 
     Raises:
-        ValueError: names every key that is missing, unknown, or of another shape.
+        ValueError: names every key that is missing, unknown, of another shape or kind of number.
     """
     optional = {key for key in wanted if key.endswith('num_batches_tracked')}
     complaints = [f'missing {label(key)}' for key in wanted
                   if key not in found and key not in optional]
     complaints += [f'unknown {label(key)}' for key in found if key not in wanted]
+    both = [key for key in found if key in wanted]
     complaints += [f'{label(key)} has the shape {tuple(found[key].shape)}, expected '
-                   f'{tuple(wanted[key].shape)}' for key in found
-                   if key in wanted and found[key].shape != wanted[key].shape]
+                   f'{tuple(wanted[key].shape)}' for key in both
+                   if found[key].shape != wanted[key].shape]
+    complaints += [f'{label(key)} holds {found[key].dtype}, expected floating point'
+                   for key in both
+                   if wanted[key].is_floating_point() and not found[key].is_floating_point()]
     if complaints:
         raise ValueError(f'{len(complaints)} keys do not fit:\n  ' + '\n  '.join(complaints))
 

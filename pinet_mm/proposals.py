@@ -58,7 +58,9 @@ def find_peaks(part_maps: Tensor, max_per_part: int, part_thr: float,
     Returns:
         T = M·min(max_per_part, H·W) centres.
     """
-    peaks = part_maps.masked_fill(part_maps != pool(part_maps), -torch.inf)
+    # 0 is out of reach as well, and which of equal peaks topk takes depends on what is no peak.
+    nothing = 0 if part_thr >= 0 else -torch.inf
+    peaks = part_maps.masked_fill(part_maps != pool(part_maps), nothing)
     return _best_pixels(peaks, max_per_part, part_thr)
 
 

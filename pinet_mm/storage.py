@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import re
+import struct
 from pathlib import Path
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Union
 
@@ -18,6 +19,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 SAFETENSORS = '.safetensors'
+SUFFIXES = ('.pth', '.pt', '.tar', SAFETENSORS)
 # What is kept of a checkpoint beside its weights.
 KEPT = ('dataset_meta', 'epoch')
 # JSON has no arrays, tuples and numbers as keys; these MMPose wants back.
@@ -51,7 +53,7 @@ def read_checkpoint(path: Union[str, Path]) -> Checkpoint:
     for name in ('best_state_dict', 'state_dict'):
         weights = content.get(name, weights) if isinstance(content, Mapping) else weights
     if not isinstance(weights, Mapping) or not weights or not all(
-            isinstance(value, Tensor) for value in weights.values()):
+            isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()):
         raise ValueError(f'{path} holds no weights: expected a state dict, or a dict with '
                          'state_dict or best_state_dict')
     if all(key.startswith('module.') for key in weights):
@@ -65,7 +67,9 @@ def _read(path: Path) -> Any:
         if path.suffix == SAFETENSORS:
             return load_from_safetensors(str(path))
         return torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    # What torch raises where a file is none of its own depends on the first letters of the file.
+    except (RuntimeError, EOFError, pickle.UnpicklingError, struct.error, LookupError, TypeError,
+            AttributeError, ValueError) as error:
         raise ValueError(f'{path} is no checkpoint that holds only weights and numbers: '
                          f'{_reason(error)}') from error
 
@@ -116,6 +120,23 @@ def _revive(meta: dict) -> dict:
         elif name == 'keypoint_id2name':
             meta[name] = {int(index): keypoint for index, keypoint in value.items()}
     return meta
+
+
+def check_target(path: Union[str, Path]) -> None:
+    """Check that a checkpoint can be written to a path.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        ValueError: its folder is missing, it is a folder, or its suffix is no known one.
+    """
+    path = Path(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f'{path} is a folder' if path.is_dir() else
+                         f'{path}: the folder {path.parent} does not exist')
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f'{path} must end in one of {", ".join(SUFFIXES)}')
 
 
 def write_checkpoint(weights: Mapping[str, Tensor], meta: Optional[Mapping[str, Any]],

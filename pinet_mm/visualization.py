@@ -84,16 +84,28 @@ def draw_poses(picture: np.ndarray,
     return np.ascontiguousarray(drawn[..., ::-1])
 
 
+def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Put two drawings (H, W, 3) of a picture, before and after fusion, beside each other."""
+    sides = []
+    for picture, text in ((before, 'proposed poses'), (after, 'after fusion')):
+        side = np.pad(picture, ((28, 0), (0, 0), (0, 0)))
+        cv2.putText(side, text, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1,
+                    cv2.LINE_AA)
+        sides.append(side)
+    return np.hstack(sides)
+
+
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
-    """Arrange pictures (H, W, 3) in rows of equal square cells, row by row."""
+    """Arrange pictures (H, W, 3) row by row, none wider or higher than `cell`."""
     cells = []
     for picture in pictures:
         h, w = picture.shape[:2]
         shrink = cell / max(h, w)
-        small = cv2.resize(picture, (round(w * shrink), round(h * shrink)),
-                           interpolation=cv2.INTER_AREA)
-        cells.append(np.pad(small, ((0, cell - small.shape[0]), (0, cell - small.shape[1]),
-                                    (0, 0))))
-    cells += [np.zeros((cell, cell, 3), np.uint8)] * (-len(cells) % columns)
+        cells.append(cv2.resize(picture, (round(w * shrink), round(h * shrink)),
+                                interpolation=cv2.INTER_AREA))
+    height = max(each.shape[0] for each in cells)
+    cells = [np.pad(each, ((0, height - each.shape[0]), (0, cell - each.shape[1]), (0, 0)))
+             for each in cells]
+    cells += [np.zeros((height, cell, 3), np.uint8)] * (-len(cells) % columns)
     return np.concatenate([np.concatenate(cells[i:i + columns], axis=1)
                            for i in range(0, len(cells), columns)])

@@ -97,7 +97,7 @@ def test_overlays_show_what_fusion_did(folder, model, pictures, monkeypatch):
     centres = 15  # three parts, five proposals each
     assert len(before.pred_instances) == centres > len(after.pred_instances)
     report = api.infer(model, [folder / 'inputs' / '0.png'], folder / 'both', before_fusion=True)
-    assert cv2.imread(str(folder / 'both' / '0.jpg')).shape == (480, 960, 3)
+    assert cv2.imread(str(folder / 'both' / '0.jpg')).shape == (508, 960, 3)
     assert report.pictures == 1 and report.seconds > 0
 
 

@@ -226,6 +226,9 @@ def damage(weights, kind):
         del weights['pr.gconv_layers.1.gconv2.conv.weight']
     elif kind == 'unknown':
         weights['backbone.stage9.weight'] = torch.zeros(1)
+    elif kind == 'all at once':
+        weights.update({'total.weight': weights.pop('pr.gconv_pred.3.bias'),
+                        'pr.adj': torch.zeros(17, 17, dtype=torch.int64)})
     else:
         weights['pr.adj'] = torch.zeros(3, 3)
     return weights
@@ -233,15 +236,53 @@ def damage(weights, kind):
 
 @pytest.mark.parametrize('kind, message', [
     ('missing', r'1 keys do not fit:\n  missing pr.gconv_layers.1.gconv2.conv.weight '
-                r'\(here head.refinement.blocks.1.conv2.weight\)'),
+                r'\(elsewhere head.refinement.blocks.1.conv2.weight\)'),
     ('unknown', '1 keys do not fit:\n  unknown backbone.stage9.weight'),
-    ('shape', r'pr.adj \(here head.refinement.adjacency\) has the shape \(3, 3\), expected '
+    ('all at once', r'3 keys do not fit:\n'
+                    r'  missing pr.gconv_pred.3.bias \(elsewhere [a-z.]*3.bias\)\n'
+                    r'  unknown total.weight\n  pr.adj \(elsewhere head.refinement.adjacency\) '
+                    r'holds torch.int64, expected floating point'),
+    ('shape', r'pr.adj \(elsewhere head.refinement.adjacency\) has the shape \(3, 3\), expected '
               r'\(17, 17\)')])
 def test_checkpoints_that_do_not_fit_write_nothing(weights, kind, message, convert, tmp_path):
     torch.save(damage(weights['coco'], kind), tmp_path / 'a.pth')
     with pytest.raises(SystemExit, match=f'(?s)error: .*{message}'):
         convert(tmp_path / 'a.pth', tmp_path / 'b.pth')
     assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
+    (tmp_path / 'b.pth').write_text('what was there before')
+    with pytest.raises(SystemExit):
+        convert(tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert (tmp_path / 'b.pth').read_text() == 'what was there before'
+
+
+@pytest.mark.parametrize('target, options, message', [
+    ('gone/b.pth', (), 'gone/b.pth: the folder .*gone does not exist'),
+    ('.', (), 'is a folder'),
+    ('b.onnx', (), 'b.onnx must end in one of .pth, .pt, .tar, .safetensors'),
+    ('b.pth', ('--half', '--to-release'), '--half is for this package')])
+def test_targets_and_options_that_do_not_go_are_refused_first(target, options, message, weights,
+                                                              convert, tmp_path):
+    torch.save(weights['coco'], tmp_path / 'a.pth')
+    with pytest.raises(SystemExit, match=f'error: .*{message}'):
+        convert(tmp_path / 'a.pth', tmp_path / target, *options)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
+
+
+def test_half_the_size_gives_the_rounded_numbers(weights, convert, tmp_path):
+    torch.save(weights['coco'], tmp_path / 'a.pth')
+    convert(tmp_path / 'a.pth', tmp_path / 'b.pth')
+    convert(tmp_path / 'b.pth', tmp_path / 'half.pth', '--half')
+    whole, half = (storage.read_checkpoint(tmp_path / name).weights
+                   for name in ('b.pth', 'half.pth'))
+    for key, value in whole.items():
+        assert torch.equal(half[key].float(), value.half().float() if value.ndim > 1 else value)
+
+
+def test_configs_without_a_model_are_refused(weights, convert, tmp_path):
+    torch.save(weights['coco'], tmp_path / 'a.pth')
+    config = ROOT / 'configs' / '_base_' / 'runtime.py'
+    with pytest.raises(SystemExit, match=r"runtime.py is no config .* lacks \['model', 'codec'\]"):
+        convert(tmp_path / 'a.pth', tmp_path / 'b.pth', '--config', config)
 
 
 def test_missing_files_are_told(convert, tmp_path):

@@ -318,13 +318,15 @@ def naive_sample(picture, annotations, region_of, kind, seed, flip):
 
 
 def build(kind, flip, **options):
-    """The training dataset of a config, always or never mirrored."""
+    """The training dataset of a config, always or never mirrored, with whole maps as targets."""
     config = Config.fromfile(str(ROOT / 'configs' / f'pinet_hrnet_{kind}_release.py'))
     dataset = config.train_dataloader.dataset
     dataset.update(options)
     for step in dataset.pipeline:
         if step.type == 'RandomInputFlip':
             step.prob = float(flip)
+        if step.type == 'GenerateTarget':
+            step.encoder.sparse_offsets = False
     return build_in_mmpose(DATASETS, dataset)
 
 

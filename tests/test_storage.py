@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import string
 import sys
 from collections import OrderedDict
 
@@ -88,7 +89,16 @@ def test_other_files_are_refused(content, suffix, tmp_path):
         storage.read_checkpoint(path)
 
 
-@pytest.mark.parametrize('content', [{}, dict(epoch=3), [torch.zeros(1)], dict(state_dict={})])
+def test_texts_are_refused_whatever_their_first_letter(tmp_path):
+    path = tmp_path / 'page.pth'
+    for letter in string.printable:
+        path.write_text(f'{letter}rror 404: not found\n')
+        with pytest.raises(ValueError, match='page.pth is no checkpoint'):
+            storage.read_checkpoint(path)
+
+
+@pytest.mark.parametrize('content', [{}, dict(epoch=3), {7: torch.zeros(1)}, [torch.zeros(1)],
+                                     dict(state_dict={})])
 def test_files_without_weights_are_refused(content, tmp_path):
     torch.save(content, tmp_path / 'empty.pth')
     with pytest.raises(ValueError, match='empty.pth holds no weights'):

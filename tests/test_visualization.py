@@ -6,7 +6,8 @@ from mmengine.structures import InstanceData
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.structures import PoseDataSample
 
-from pinet_mm.visualization import PERSON_COLOURS, CrowdVisualizer, contact_sheet, draw_poses
+from pinet_mm.visualization import (PERSON_COLOURS, CrowdVisualizer, before_and_after,
+                                    contact_sheet, draw_poses)
 
 META = parse_pose_metainfo(toys.five_metainfo())
 
@@ -58,11 +59,15 @@ def test_nobody_leaves_the_picture_as_it_is():
 
 
 def test_contact_sheet_keeps_shapes_and_fills_up_the_last_row():
-    pictures = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20, 30)]
+    pictures = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20)]
+    pictures.append(np.full((100, 100, 3), 30, np.uint8))
+    sheet = contact_sheet(pictures[:2], columns=2, cell=40)
+    assert sheet.shape == (20, 80, 3)
+    assert (sheet[:, :40] == 10).all() and (sheet[:, 40:] == 20).all()
     sheet = contact_sheet(pictures, columns=2, cell=40)
     assert sheet.shape == (80, 80, 3)
     assert (sheet[:20, :40] == 10).all() and (sheet[:20, 40:] == 20).all()
-    assert (sheet[40:60, :40] == 30).all() and not sheet[20:40].any() and not sheet[40:, 40:].any()
+    assert (sheet[40:, :40] == 30).all() and not sheet[20:40].any() and not sheet[40:, 40:].any()
 
 
 def test_boxes_are_drawn_for_those_who_are_shown():
@@ -75,3 +80,12 @@ def test_boxes_are_drawn_for_those_who_are_shown():
         sample = PoseDataSample(pred_instances=instances)
         result = visualizer.add_datasample('a', picture, sample, draw_gt=False, draw_bbox=True)
         assert not result[200:, 200:].any() and result[60:141, 60].any() == drawn
+
+
+def test_before_and_after_stand_side_by_side_under_their_names():
+    before, after = (np.full((50, 300, 3), value, np.uint8) for value in (10, 20))
+    pair = before_and_after(before, after)
+    assert pair.shape == (78, 600, 3)
+    assert (pair[28:, :300] == 10).all() and (pair[28:, 300:] == 20).all()
+    assert pair[:28, :300].max() > 200 and pair[:28, 300:].max() > 200
+    assert not np.array_equal(pair[:28, :300], pair[:28, 300:])

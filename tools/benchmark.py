@@ -1,10 +1,10 @@
-"""Measure the package: python tools/benchmark.py encode.
+"""Measure the package: python tools/benchmark.py [PART] [CONFIG [CHECKPOINT]].
 
-Prints a Markdown table of one run, times and their ratios.
+Prints Markdown tables of one run, times and their ratios; without PART all parts run, which takes
+minutes on a CPU.
 """
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -17,34 +17,89 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from pinet_mm.benchmark import bench_encode, to_markdown  # noqa: E402
+import torch  # noqa: E402
+
+from pinet_mm import api, benchmark  # noqa: E402
 from pinet_mm.runner import RunError  # noqa: E402
+
+PARTS = dict(
+    encode="targets of a picture: the codec, the plain loops of the tests, MMPose's SPR codec",
+    decode="from maps to persons: stages, plain loops, MMPose's CID and DEKR",
+    images='images per second of CONFIG by batch and precision, and of CID on its backbone',
+    scaling='stages and memory of CONFIG as persons, pictures and batches grow')
+
+
+# Without CONFIG, the network of the paper's tables is measured too: a batch takes seconds on a CPU.
+WIDE = 'pinet_hrnet_coco.py'
+WIDE_DEFAULTS = dict(cpu=dict(batches=[1], repeats=3), cuda=dict(batches=[1, 8, 16]))
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = parser.add_subparsers(dest='part', required=True, metavar='PART')
-    encode = parts.add_parser('encode', help='targets of a picture: the codec, the naive loops of '
-                                             "the tests, MMPose's SPR codec")
-    encode.add_argument('--persons', type=int, nargs='+', default=[2, 10, 30, 100],
-                        help='sizes of the crowds')
-    encode.add_argument('--repeats', type=int, default=7,
-                        help='turns of which the median counts (%(default)s)')
-    encode.add_argument('--json', type=Path, metavar='FILE', help='also write the rows there')
+    parts = '; '.join(f'{name}: {text}' for name, text in PARTS.items())
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=parts)
+    parser.add_argument('part', nargs='?', default='all', choices=['all', *PARTS],
+                        help='what is measured (%(default)s)')
+    parser.add_argument('config', nargs='?',
+                        help="for images and scaling: a file, or the name of one of the project's "
+                             f'configs ({api.SHIPPED}, images also {WIDE})')
+    parser.add_argument('checkpoint', nargs='?',
+                        help='of CONFIG; by default the shipped weights, or random ones')
+    parser.add_argument('--out', type=Path, metavar='DIR',
+                        help='write benchmark.md, benchmark.json and the plot there '
+                             '(all: work_dirs/benchmark)')
+    parser.add_argument('--repeats', type=int, help='turns of which the median counts')
+    parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu',
+                        help='where networks and decoding run (%(default)s)')
+    parser.add_argument('--persons', type=int, nargs='+',
+                        help='sizes of the crowds of encode and scaling')
+    parser.add_argument('--sizes', type=int, nargs='+', help='sides of the pictures of scaling')
+    parser.add_argument('--batches', type=int, nargs='+',
+                        help='batch sizes of images and scaling')
+    parser.add_argument('--compile', action='store_true',
+                        help='images: also compiled networks, which takes minutes')
     return parser
+
+
+def measure(part: str, args: argparse.Namespace) -> list:
+    """Run one part: its tables."""
+    config = args.config or api.SHIPPED
+    wanted = {
+        'encode': dict(persons=args.persons, repeats=args.repeats),
+        'decode': dict(repeats=args.repeats, device=args.device),
+        'images': dict(config=config, checkpoint=args.checkpoint, batches=args.batches,
+                       repeats=args.repeats, device=args.device, compiled=args.compile),
+        'scaling': dict(config=config, checkpoint=args.checkpoint, persons=args.persons,
+                        sizes=args.sizes, batches=args.batches, repeats=args.repeats,
+                        device=args.device)}[part]
+    given = {name: value for name, value in wanted.items() if value is not None}
+    tables = getattr(benchmark, f'bench_{part}')(**given)
+    if part == 'images' and not args.config:
+        defaults = WIDE_DEFAULTS[torch.device(args.device).type]
+        tables += benchmark.bench_images(**{**defaults, **given, 'config': WIDE})
+    return tables
 
 
 def main() -> None:
     """Measure and print, or end with one line that says why not."""
     args = make_parser().parse_args()
+    out = args.out or (Path('work_dirs/benchmark') if args.part == 'all' else None)
     try:
-        rows = bench_encode(args.persons, args.repeats)
-    except (RunError, ValueError) as error:
+        machine, tables = benchmark.describe_machine(args.device), []
+        for part in PARTS if args.part == 'all' else [args.part]:
+            tables += measure(part, args)
+            for table in tables:
+                if table.part == part:
+                    print(benchmark.section(table), flush=True)
+    except (FileNotFoundError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
-    print(to_markdown(rows))
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=1) + '\n')
+    if out:
+        files = benchmark.write_report(out, machine, tables)
+        curves = [table for table in tables if table.part == 'scaling']
+        if curves:
+            files.append(out / 'scaling.png')
+            benchmark.plot_scaling(curves, files[-1])
+        print('Wrote ' + ', '.join(map(str, files)))
 
 
 if __name__ == '__main__':

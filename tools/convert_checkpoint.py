@@ -42,8 +42,12 @@ def find_config(path: str | None, network: checkpoints.Network) -> Config:
         raise ValueError('the datasets of the release have 14 or 17 keypoints, these weights '
                          'another number: name the config of your dataset with --config')
     backbone = 'hrnet-w48' if network.width == 48 else 'hrnet'
-    return Config.fromfile(
-        path or ROOT / 'configs' / f'pinet_{backbone}_{network.dataset}_release.py')
+    path = path or ROOT / 'configs' / f'pinet_{backbone}_{network.dataset}_release.py'
+    config = Config.fromfile(path)
+    missing = [name for name in ('model', 'codec') if name not in config]
+    if missing:
+        raise ValueError(f'{path} is no config of a PINet: it lacks {missing}')
+    return config
 
 
 def convert(args: argparse.Namespace) -> str:
@@ -52,26 +56,29 @@ def convert(args: argparse.Namespace) -> str:
     Returns:
         What it was.
     """
+    storage.check_target(args.target)
+    if args.half and args.to_release:
+        raise ValueError('--half is for this package: the release reads single precision')
     weights, meta = storage.read_checkpoint(args.source)
     if checkpoints.is_backbone(weights):
         return convert_backbone(args, weights)
     own = checkpoints.is_ours(weights)
-    theirs = checkpoints.ours_to_release(weights) if own else weights
-    network = checkpoints.recognise(theirs)
-    ours = weights if own else checkpoints.release_to_ours(weights)
+    network = checkpoints.recognise(weights)
     if args.show_keys:
-        show_keys(theirs, ours)
+        show_keys(weights)
     config = find_config(args.config, network)
     wanted = checkpoints.build_network(config, network).state_dict()
-    checkpoints.check_weights(theirs, checkpoints.ours_to_release(wanted), checkpoints.both_names)
+    checkpoints.check_weights(weights, wanted if own else checkpoints.ours_to_release(wanted),
+                              checkpoints.both_names)
+    ours = weights if own else checkpoints.release_to_ours(weights)
     if args.to_release:
-        storage.write_checkpoint(theirs, None, args.target)
+        storage.write_checkpoint(checkpoints.ours_to_release(ours), None, args.target)
     else:
         ours = storage.halve(ours) if args.half else ours
         meta = dict(dict(dataset_meta=checkpoints.dataset_meta(config)), **meta)
         storage.write_checkpoint(ours, meta, args.target)
     text = (f'{network.dataset or "own dataset"}, HRNet-W{network.width}, {network.num_layers} '
-            f'refinement layers, {len(theirs)} arrays')
+            f'refinement layers, {len(weights)} arrays')
     return text if own or args.config else f'{text}; {advise(config, network)}'
 
 
@@ -85,10 +92,12 @@ def advise(config: Config, network: checkpoints.Network) -> str:
 
 def convert_backbone(args: argparse.Namespace, weights: dict) -> str:
     """Convert an ImageNet HRNet to the initial weights of a backbone."""
+    if args.half or args.to_release:
+        raise ValueError('--half and --to-release are for whole networks; this is a backbone')
     network = checkpoints.Network('coco', len(weights['transition1.0.0.weight']), 2)
     backbone = checkpoints.backbone_weights(weights)
     if args.show_keys:
-        show_keys(backbone, backbone)
+        show_keys(backbone)
     model = checkpoints.build_network(find_config(args.config, network), network)
     checkpoints.check_weights(backbone, model.backbone.state_dict())
     storage.write_checkpoint(backbone, {}, args.target)
@@ -96,10 +105,10 @@ def convert_backbone(args: argparse.Namespace, weights: dict) -> str:
             'with model.backbone.init_cfg.checkpoint')
 
 
-def show_keys(theirs: dict, ours: dict) -> None:
-    """Print a table of names, theirs and ours, in the order of the file."""
-    for (old, value), new in zip(theirs.items(), ours):
-        print(f'{old}  ->  {new}  {tuple(value.shape)}')
+def show_keys(weights: dict) -> None:
+    """Print a table of names, with the other side's behind them, in the order of the file."""
+    for key, value in weights.items():
+        print(f'{key}  ->  {checkpoints.other_name(key)}  {tuple(value.shape)}')
 
 
 def main() -> None:

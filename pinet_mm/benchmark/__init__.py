@@ -1,6 +1,11 @@
 """Measurements: what `tools/benchmark.py` runs and prints, one module for each part."""
 
+from .decode import bench_decode
 from .encode import bench_encode
-from .timing import processor_times, to_markdown
+from .images import bench_images
+from .plot import plot_scaling
+from .report import Table, describe_machine, section, to_markdown, write_report
+from .scaling import bench_scaling
 
-__all__ = ['bench_encode', 'processor_times', 'to_markdown']
+__all__ = ['Table', 'bench_decode', 'bench_encode', 'bench_images', 'bench_scaling',
+           'describe_machine', 'plot_scaling', 'section', 'to_markdown', 'write_report']

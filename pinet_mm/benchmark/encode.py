@@ -1,60 +1,25 @@
 """How long encoding takes: the codec, the naive loops of the tests, MMPose's SPR codec."""
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-from typing import Dict, List, Sequence, Tuple
+from typing import List, Sequence
 
-import numpy as np
 from mmengine.config import Config
 from mmpose.codecs import SPR
 
 from ..api import config_path
 from ..codec import PINetCodec
-from ..runner import RunError
-from .timing import processor_times
+from .loops import naive_loops
+from .report import Table
+from .scenes import random_crowd
+from .timing import call_times
 
 CONFIG = 'pinet_hrnet_crowdpose.py'
 
 
-def naive_loops() -> ModuleType:
-    """Import `tests/naive.py` of the checkout.
-
-    Raises:
-        RunError: the package does not run from a checkout.
-    """
-    path = Path(__file__).parents[2] / 'tests' / 'naive.py'
-    if not path.is_file():
-        raise RunError(f'the naive loops are part of a checkout, not of an installed package; '
-                       f'there is no {path}')
-    spec = importlib.util.spec_from_file_location('naive', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+NOTE = ("CrowdPose's 14 keypoints on 128×128 maps; ms of processor time, medians. SPR encodes one "
+        'centre.')
 
 
-def random_crowd(persons: int, num_keypoints: int, input_size: Tuple[int, int],
-                 seed: int = 0) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw persons of a fifth of the picture, wholly inside it, every keypoint labelled.
-
-    Args:
-        persons: N.
-        num_keypoints: K.
-        input_size: (w, h).
-        seed: of the random numbers.
-
-    Returns:
-        Keypoints (N, K, 2) in input pixels, labels (N, K), areas (N,) in input pixels².
-    """
-    rng, size = np.random.default_rng(seed), np.array(input_size)
-    middle = rng.uniform(0.1, 0.9, (persons, 1, 2)) * size
-    keypoints = middle + rng.uniform(-0.1, 0.1, (persons, num_keypoints, 2)) * size
-    areas = rng.uniform(0.005, 0.03, persons) * size.prod()
-    return keypoints, np.ones((persons, num_keypoints)), areas
-
-
-def bench_encode(persons: Sequence[int] = (2, 10, 30, 100),
-                 repeats: int = 7) -> List[Dict[str, object]]:
+def bench_encode(persons: Sequence[int] = (2, 10, 30, 100), repeats: int = 7) -> List[Table]:
     """Measure encoding of CrowdPose's keypoints on 128×128 maps, a row for each crowd.
 
     Times are milliseconds of processor time, medians. SPR encodes one centre and keypoint maps;
@@ -63,7 +28,7 @@ def bench_encode(persons: Sequence[int] = (2, 10, 30, 100),
 
     Args:
         persons: sizes of the crowds.
-        repeats: see `processor_times`.
+        repeats: see `chain_times`.
 
     Raises:
         RunError: the package does not run from a checkout.
@@ -85,7 +50,7 @@ def bench_encode(persons: Sequence[int] = (2, 10, 30, 100),
         functions['SPR'] = lambda crowd=crowd: spr.encode(*crowd[:2])
         functions.update({name: lambda each=each, crowd=crowd: each.encode(*crowd)
                           for name, each in codecs.items()})
-        times = processor_times(functions, repeats)
+        times = call_times(functions, repeats)
         rows.append(dict(persons=count, **times, **{
             f'naive / {name}': times['naive'] / times[name] for name in ('whole', 'sparse')}))
-    return rows
+    return [Table('encode', 'Encoding the targets of a picture', NOTE, rows)]

@@ -1,60 +1,114 @@
-"""Timing of functions against each other, and tables of the results."""
+"""Timing of functions, and of the stages of a chain, against each other."""
 
 import statistics
 import time
-from typing import Callable, Dict, List, Mapping, Sequence
+from functools import partial
+from typing import Callable, Dict, List, Mapping, Union
+
+import torch
+
+# Stages by name, in their order. Each takes what the one before returned, the first None.
+Chain = Mapping[str, Callable[[object], object]]
 
 
-def processor_times(functions: Mapping[str, Callable[[], object]], repeats: int = 7,
-                    least: float = 0.02) -> Dict[str, float]:
-    """Measure the processor time of a call of every function, in milliseconds.
+def chain_of(owner: object, *names: str) -> Chain:
+    """Make a chain of methods of an object, which keeps between them what they hand on."""
+    def stage(method: Callable[[], object]) -> Callable[[object], object]:
+        return lambda _: method()
+    return {name: stage(getattr(owner, name)) for name in names}
 
-    The functions take turns, so that a change of the machine's pace meets all alike. In a turn a
-    fast function is called until `least` seconds have passed, and its calls are averaged.
+
+def run_chain(chain: Chain) -> object:
+    """Run the stages of a chain one after the other and return what the last one does."""
+    value = None
+    for stage in chain.values():
+        value = stage(value)
+    return value
+
+
+def clock_of(device: Union[str, torch.device]) -> Callable[[], float]:
+    """Choose a clock, in seconds, for what a device does.
+
+    Processor time where it is that of one thread, since nothing else on the machine counts in it.
+    Threads wait for each other and a processor for a GPU: there, the time on the wall.
+    """
+    device = torch.device(device)
+    if device.type == 'cpu':
+        return time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+
+    def finished() -> float:
+        torch.get_device_module(device).synchronize(device)
+        return time.perf_counter()
+    return finished
+
+
+def chain_times(chains: Mapping[str, Chain], repeats: int = 7,
+                clock: Callable[[], float] = time.process_time) -> Dict[str, Dict[str, float]]:
+    """Measure every stage of every chain, in milliseconds: {chain: {stage: median}}.
+
+    The chains take turns, so that a change of the machine's pace meets all alike.
 
     Args:
-        functions: what is called, by name, without arguments.
-        repeats: turns; the median of them is returned.
-        least: seconds a turn.
+        chains: by name. They should have run before: the first time loads what later ones find.
+        repeats: turns; of every stage the median of them is returned.
+        clock: gives seconds.
 
     Raises:
         ValueError: `repeats` is below 1.
     """
     if repeats < 1:
         raise ValueError(f'repeats must be at least 1; found {repeats}')
-    calls = {name: _calls_for(function, least) for name, function in functions.items()}
-    times: Dict[str, List[float]] = {name: [] for name in functions}
+    times: Dict[str, Dict[str, List[float]]] = {
+        name: {stage: [] for stage in chain} for name, chain in chains.items()}
     for _ in range(repeats):
-        for name, function in functions.items():
-            times[name].append(_time(function, calls[name]) / calls[name])
-    return {name: 1000 * statistics.median(values) for name, values in times.items()}
+        for name, chain in chains.items():
+            for stage, seconds in _laps(chain, clock).items():
+                times[name][stage].append(seconds)
+    return {name: {stage: 1000 * statistics.median(values) for stage, values in stages.items()}
+            for name, stages in times.items()}
 
 
-def _calls_for(function: Callable[[], object], least: float) -> int:
-    function()  # the first call loads what later ones find loaded
-    return max(1, int(least / max(_time(function, 1), 1e-6)))
+def _laps(chain: Chain, clock: Callable[[], float]) -> Dict[str, float]:
+    laps, value, start = {}, None, clock()
+    for name, stage in chain.items():
+        value = stage(value)
+        end = clock()
+        laps[name], start = end - start, end
+    return laps
 
 
-def _time(function: Callable[[], object], calls: int) -> float:
-    start = time.process_time()
-    for _ in range(calls):
-        function()
-    return time.process_time() - start
+def call_times(functions: Mapping[str, Callable[[], object]], repeats: int = 7,
+               least: float = 0.02,
+               clock: Callable[[], float] = time.process_time) -> Dict[str, float]:
+    """Measure a call of every function, in milliseconds.
 
-
-def to_markdown(rows: Sequence[Mapping[str, object]]) -> str:
-    """Format rows that share their keys as a table, numbers with three digits.
+    In a turn a fast function is called until `least` seconds have passed, and its calls are
+    averaged.
 
     Args:
-        rows: at least one; the keys of the first are the header.
+        functions: what is called, by name, without arguments.
+        repeats: see `chain_times`.
+        least: seconds a turn.
+        clock: gives seconds.
+
+    Raises:
+        ValueError: `repeats` is below 1.
     """
-    header = list(rows[0])
-    lines = [header, ['---'] * len(header), *([_format(row[key]) for key in header]
-                                              for row in rows)]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    if repeats < 1:
+        raise ValueError(f'repeats must be at least 1; found {repeats}')
+    counts = {name: _calls_for(function, least, clock) for name, function in functions.items()}
+    chains = {name: dict(calls=partial(_call, function, counts[name]))
+              for name, function in functions.items()}
+    return {name: stages['calls'] / counts[name]
+            for name, stages in chain_times(chains, repeats, clock).items()}
 
 
-def _format(value: object) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f'{value:.0f}' if abs(value) >= 100 else f'{value:#.3g}'
+def _calls_for(function: Callable[[], object], least: float, clock: Callable[[], float]) -> int:
+    function()  # the first call loads what later ones find loaded
+    seconds = _laps(dict(call=lambda _: function()), clock)['call']
+    return max(1, int(least / max(seconds, 1e-6)))
+
+
+def _call(function: Callable[[], object], count: int, _: object) -> None:
+    for _ in range(count):
+        function()
