@@ -33,8 +33,7 @@ from .visualization import before_and_after, contact_sheet, draw_poses
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
-# Weights that the package ships, each named after its config.
-WEIGHTS = Path(__file__).parent / 'weights'
+WEIGHTS = Path(__file__).parent / 'weights'  # shipped ones, each named after its config
 SHIPPED = 'pinet_hrnet-slim_crowdsynth.py'
 LOOKAHEAD = 4  # batches that `predict` reads ahead, to put pictures of one size together
 
@@ -54,9 +53,9 @@ def config_path(name: str) -> Path:
     Raises:
         FileNotFoundError: there is no such file, neither here nor among the configs.
     """
-    package = Path(__file__).parent
+    package, file = Path(__file__).parent, f'{str(name).removesuffix(".py")}.py'
     # A wheel carries the configs inside the package, a checkout beside it.
-    places = [Path(name), package / '.mim' / 'configs' / name, package.parent / 'configs' / name]
+    places = [Path(name), package / '.mim' / 'configs' / file, package.parent / 'configs' / file]
     for place in places:
         if place.is_file():
             return place
@@ -93,8 +92,8 @@ def load(config: Union[str, Path, Config] = SHIPPED,
         FileNotFoundError: the config does not exist, or has no shipped weights.
         RunError: the checkpoint does not exist, cannot be read or does not fit the model.
     """
-    if not isinstance(config, Config):
-        config = Config.fromfile(config_path(str(config)))
+    config = copy.deepcopy(config) if isinstance(config, Config) else Config.fromfile(
+        config_path(str(config)))
     checkpoint = checkpoint or shipped_weights(config.filename or 'a config without a file')
     config.merge_from_dict(cfg_options or {})
     share_codec(config)
@@ -123,12 +122,11 @@ def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, 
             batch_size: int = 8) -> Iterator[PoseDataSample]:
     """Predict the poses of pictures, in their order, `batch_size` at a time.
 
-    Pictures of one input size go through together; four batches are read ahead to find them.
-
     Args:
         model: what `load` or `load_onnx` returns; the latter takes picture by picture.
-        pictures: paths or (H, W, 3) uint8 BGR arrays, of any sizes.
-        batch_size: changes speed and memory, not results.
+        pictures: paths or (H, W, 3) uint8 BGR arrays, of any sizes; or one path.
+        batch_size: pictures of one input size that go through together; changes speed and
+            memory, not results.
 
     Yields:
         A sample for each picture; its `pred_instances` are in pixels of that picture.
@@ -138,6 +136,7 @@ def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, 
     """
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1; found {batch_size}')
+    pictures = [pictures] if isinstance(pictures, (str, Path)) else pictures
     if isinstance(model, OnnxPoses):
         yield from (_onnx_sample(model, _source(picture)['img']) for picture in pictures)
         return
@@ -221,8 +220,8 @@ def infer(model: Union[PINet, OnnxPoses], inputs: Iterable[Union[str, Path]],
           before_fusion: bool = False) -> Report:
     """Write an overlay for every picture and one `predictions.json` with all of them.
 
-    Files that are no pictures are passed over and reported; what lies in `out_dir` is no input.
-    `overview.jpg` shows the first twelve overlays together.
+    Files that are no pictures are reported, those in `out_dir` are no input; `overview.jpg` shows
+    the first twelve overlays.
 
     Args:
         model: what `load` or `load_onnx` returns.
@@ -230,19 +229,22 @@ def infer(model: Union[PINet, OnnxPoses], inputs: Iterable[Union[str, Path]],
         out_dir: made if it is missing.
         batch_size: pictures a pass.
         pose_thr: persons with a lower score are left out of the overlays (the JSON has them).
-        before_fusion: overlays show on their left every proposed pose, before those of one
-            person are fused; it takes a second pass, and a model of `load`.
+        before_fusion: overlays show every proposed pose on their left; needs a model of `load`.
 
     Returns:
         A `Report`; docs/predictions.md describes the JSON.
+
+    Raises:
+        FileNotFoundError: an input is missing, or all pictures lie in `out_dir`.
     """
     out_dir = Path(out_dir)
     files = [file for file in find_pictures(inputs)
              if out_dir.resolve() not in file.resolve().parents]
+    if not files:
+        raise FileNotFoundError(f'all pictures lie in {out_dir}, where overlays are to be written')
     out_dir.mkdir(parents=True, exist_ok=True)
-    records, overlays, meta = [], [], model.dataset_meta
-    pending, unreadable = deque(), []
-    progress, start = ProgressBar(len(files)), perf_counter()
+    records, overlays, unreadable, pending = [], [], [], deque()
+    meta, progress, start = model.dataset_meta, ProgressBar(len(files)), perf_counter()
     pictures = _read_pictures(files, pending, unreadable)
     for sample in predict(model, pictures, batch_size):
         file, name, picture = pending.popleft()
@@ -256,17 +258,15 @@ def infer(model: Union[PINet, OnnxPoses], inputs: Iterable[Union[str, Path]],
         progress.update()
     if overlays:
         columns, cell = (3, 640) if before_fusion else (4, 480)
-        sheet = contact_sheet(overlays, min(columns, len(overlays)), cell)
-        cv2.imwrite(str(out_dir / 'overview.jpg'), sheet)
+        cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(overlays, columns, cell))
     target = out_dir / 'predictions.json'
     target.write_text(json.dumps(_document(meta, records, unreadable), indent=1))
     return Report(target, unreadable, len(records), perf_counter() - start)
 
 
 def _without_fusion(model: PINet) -> PINet:
-    # At the threshold 1 no two poses are one person. The copy shares the weights.
-    twin = copy.copy(model)
-    twin.test_cfg = dict(model.test_cfg or {}, oks_thr=1.0)
+    twin = copy.copy(model)  # shares the weights
+    twin.test_cfg = dict(model.test_cfg or {}, oks_thr=1.0)  # no two poses are one person
     return twin
 
 

@@ -97,7 +97,7 @@ def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
     """Arrange pictures (H, W, 3) row by row, none wider or higher than `cell`."""
-    cells = []
+    cells, columns = [], min(columns, len(pictures))
     for picture in pictures:
         h, w = picture.shape[:2]
         shrink = cell / max(h, w)

@@ -33,7 +33,9 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / 'configs' / 'pinet_hrnet-slim_crowdsynth.py'
 # w, h of pictures whose network inputs have several sizes; 192×128 is its own input.
 SIZES = ((192, 128), (200, 100), (90, 141), (128, 128), (61, 61))
-TEST_CFG = dict(paper=dict(flip_test=True, max_per_part=5), release=dict(max_per_part=4))
+# Poses of a random network have little to do with each other; so some are fused all the same.
+TEST_CFG = dict(paper=dict(flip_test=True, max_per_part=5, oks_thr=0.05),
+                release=dict(max_per_part=4, oks_thr=0.05))
 # With stages of stride 4 to 32 as HRNet's branches, but a third of its layers to trace.
 BACKBONE = dict(type='ResNet', depth=18, stem_channels=8, base_channels=4, out_indices=range(4))
 
@@ -237,7 +239,7 @@ def test_the_best_persons_fill_the_rows(model, rows):
     picture, = crowd((128, 128))
     wanted = people(next(api.predict(model, [picture])))
     n = min(rows, len(wanted[0]))
-    assert len(wanted[0]) > 2
+    assert 2 < len(wanted[0]) < 15
     image = torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32))
     *found, count = export.ExportablePINet(model, rows)(image[None])
     assert count.tolist() == [n] and [len(each[0]) for each in found] == [rows] * 3

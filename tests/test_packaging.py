@@ -105,7 +105,8 @@ def test_installed_wheel_serves_mim_and_mmengine(wheel, tmp_path):
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', script], cwd=tmp_path, text=True,
                           capture_output=True, env={**os.environ, 'PYTHONPATH': 'site'})
     assert done.stdout.splitlines() == [
-        "['pinet_hrnet_crowdpose', 'pinet_hrnet_ochuman', 'pinet_hrnet_coco']", 'PINet'
+        "['pinet_hrnet_crowdpose', 'pinet_hrnet_ochuman', 'pinet_hrnet_coco', "
+        "'pinet_hrnet-slim_crowdsynth']", 'PINet'
     ], done.stderr
 
 
@@ -114,16 +115,22 @@ def test_installed_wheel_serves_mim_and_mmengine(wheel, tmp_path):
 
 def test_model_index_names_configs_of_the_checkout(model_index):
     names = [model['Name'] for model in model_index['Models']]
-    assert len(set(names)) == len(names) == 3
+    assert len(set(names)) == len(names) == 4
     for model in model_index['Models']:
         assert model['Config'] == f'configs/{model["Name"]}.py'
         assert (ROOT / model['Config']).is_file()
 
 
-def test_model_index_claims_no_result_as_ours(model_index):
-    for model in model_index['Models']:
+def test_model_index_claims_no_result_as_ours_but_that_of_the_shipped_weights(model_index):
+    *published, ours = model_index['Models']
+    for model in published:
         assert model['Metadata']['Results From'] == 'paper, published by the authors'
         assert 'Weights' not in model
+    assert ours['Metadata']['Results From'].startswith('measured')
+    assert (ROOT / 'pinet_mm' / 'weights' / f'{ours["Name"]}.pth').is_file()
+    metrics = ours['Results'][0]['Metrics'].values()
+    card = (ROOT / 'docs' / 'model_card.md').read_text()
+    assert f'| {" | ".join(f"{value:.3f}" for value in metrics)} |' in card
 
 
 @pytest.mark.parametrize('name, dataset, published', [

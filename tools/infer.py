@@ -64,7 +64,7 @@ def main() -> None:
         model = load_model(args)
         report = api.infer(model, args.inputs, args.out, args.batch_size, args.pose_thr,
                            args.before_fusion)
-    except (FileNotFoundError, RunError) as error:
+    except (FileNotFoundError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
     rate = report.pictures / max(report.seconds, 1e-9)
     print(f'\n{report.pictures} pictures in {report.seconds:.1f} s ({rate:.1f} images/s); '

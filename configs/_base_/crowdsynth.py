@@ -1,7 +1,7 @@
 # CrowdSynth at 128×128: COCO's 17 keypoints of two to four large persons, crowd index uniform in
 # [0, 1]. Training pictures are drawn when they are asked for; those held out, val and test, are
 # written once, in the same settings:
-#   python tools/make_crowdsynth.py data/crowdsynth_128 --split test --images 1000 --size 128 128
+#   python tools/make_crowdsynth.py data/crowdsynth_128 --split test --images 500 --size 128 128
 #       --persons 2 4 --height 0.7 1.0
 # `min_area` is 0: some of these persons are smaller than COCO's 32².
 _base_ = ['./coco.py']

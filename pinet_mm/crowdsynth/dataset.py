@@ -210,13 +210,14 @@ def write_dataset(out_dir: str | Path, settings: CrowdSettings, num_images: int,
     check_stream(seed, 0, split)
     folder = Path(out_dir) / 'images' / split
     folder.mkdir(parents=True, exist_ok=True)
+    path = Path(out_dir) / 'annotations' / f'{split}.json'
+    path.unlink(missing_ok=True)  # an earlier run's labels do not belong to the new pictures
     job = partial(_write_picture, folder=folder, settings=settings, seed=seed, split=split,
                   suffix=suffix)
     images, annotations = _number(_map(job, range(num_images), workers))
     statistics = summarize(images, annotations)
     info = dict(description='synthetic crowd', seed=seed, split=split, settings=settings.as_dict(),
                 statistics=statistics)
-    path = Path(out_dir) / 'annotations' / f'{split}.json'
     _write_json(path, dict(info=info, images=images, annotations=annotations,
                            categories=[_category(LAYOUTS[settings.keypoints])]))
     return path, statistics
