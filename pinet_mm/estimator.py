@@ -52,10 +52,18 @@ class PINet(BottomupPoseEstimator):
     def _extract_views(self, views: Tensor, flip_test: bool) -> Sequence[Tensor]:
         if flip_test:
             views = torch.cat((views, mirror_inputs(views, self.head.decoder.stride)))
-        if views.device.type == 'cpu':
-            # Convolutions and the refinement are faster so; layers pass the order on.
-            views = views.contiguous(memory_format=torch.channels_last)
         return self.extract_feat(views)
+
+    def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
+        """Run backbone and neck on normalised pictures (B, 3, H_in, W_in).
+
+        Args:
+            inputs: on the CPU they are laid out channels last, which the layers pass on: their
+                convolutions and the refinement are faster so.
+        """
+        if inputs.device.type == 'cpu':
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return super().extract_feat(inputs)
 
 
 def _group_by_size(data_samples: Sequence) -> Dict[Tuple[int, int], List[int]]:
