@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, Mapping, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -37,7 +37,8 @@ class CocoResults(BaseMetric):
             data_batch: not used; MMEngine passes it.
             data_samples: with `img_id` and `pred_instances`, as the model returns them.
         """
-        self.results.extend(_to_entries(sample) for sample in data_samples)
+        self.results.extend(to_entries(sample['img_id'], sample['pred_instances'])
+                            for sample in data_samples)
 
     def compute_metrics(self, results: Sequence[list]) -> Dict[str, float]:
         """Write the file; there is no number to report.
@@ -53,9 +54,14 @@ class CocoResults(BaseMetric):
         return {}
 
 
-def _to_entries(sample: dict) -> list:
-    poses = sample['pred_instances']
+def to_entries(picture: int, poses: Mapping) -> list:
+    """Write the poses of a picture as COCO's result entries.
+
+    Args:
+        picture: its id.
+        poses: with `keypoints` (N, K, 2) and `keypoint_scores` (N, K).
+    """
     keypoints = np.concatenate(
         (poses['keypoints'], poses['keypoint_scores'][..., None]), axis=-1, dtype=np.float64)
-    return [dict(image_id=sample['img_id'], category_id=1, keypoints=pose.ravel().tolist(),
+    return [dict(image_id=picture, category_id=1, keypoints=pose.ravel().tolist(),
                  score=float(pose[:, 2].mean())) for pose in keypoints]

@@ -1,0 +1,7 @@
+"""Do parts, refinement and fusion help in crowds? Trained variants, test switches and peers."""
+
+from .report import write_report
+from .study import run
+from .training import Budget
+
+__all__ = ['Budget', 'run', 'write_report']

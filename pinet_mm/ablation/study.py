@@ -1,0 +1,132 @@
+"""Run the study: rows side by side, each trained and tested, one results file to go on with."""
+
+import json
+import os
+import platform
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Sequence, Tuple
+
+import torch
+
+from ..compat import mmcv_has_operators
+from ..runner import RunError
+from .testing import test_set, test_variant
+from .training import Budget, train_backbone, train_variant
+from .variants import PEERS_WITH_OPERATORS, ROWS, VARIANTS
+
+SCHEMA = 'pinet_mm.ablation/1'
+
+
+def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> Path:
+    """Train and test all rows that the results file does not have yet.
+
+    Args:
+        out: folder for checkpoints, the test set and `results.json`.
+        budget: of every row.
+        names: variants to run; by default all.
+        jobs: rows at a time, each a process of one thread.
+
+    Returns:
+        The results file, which is written after every row.
+
+    Raises:
+        RunError: the results file has another budget, a name is unknown, or a row failed; the
+            others are run and kept first.
+    """
+    path = out / 'results.json'
+    results = _open(path, budget)
+    rows = _choose(names)
+    results['skipped'] = {name: why for name in dict(rows)
+                          if (why := why_skipped(name)) is not None}
+    _save(path, results)
+    left = [(name, seed) for name, seed in rows
+            if name not in results['skipped'] and f'{name}/{seed}' not in results['rows']]
+    if not left:
+        return path
+    test_set(out / 'data', budget.images)
+    backbone = _alone(train_backbone, out / 'backbone', budget)
+    failed = {}
+    with _processes(jobs) as pool:
+        running = {pool.submit(_row, out, budget, name, seed, backbone): f'{name}/{seed}'
+                   for name, seed in left}
+        for done in as_completed(running):
+            row = running[done]
+            try:
+                results['rows'][row] = done.result()
+            except Exception as error:  # the other rows go on; raised below
+                failed[row] = error
+                continue
+            _save(path, results)
+            print(f'{row} is in {path}', flush=True)
+    if failed:
+        row, error = next(iter(failed.items()))
+        raise RunError(f'{len(failed)} of {len(left)} rows failed, first {row}: {error}') from error
+    return path
+
+
+def why_skipped(name: str) -> str | None:
+    """Tell why a variant cannot be trained here, or None."""
+    if name in PEERS_WITH_OPERATORS and not mmcv_has_operators():
+        return 'its deformable convolutions are compiled operators of the full mmcv'
+    return None
+
+
+def read(path: Path) -> dict:
+    """Read a results file.
+
+    Raises:
+        RunError: it is none.
+    """
+    try:
+        results = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise RunError(f'{path} cannot be read as results: {error}') from error
+    if not isinstance(results, dict) or results.get('schema') != SCHEMA:
+        raise RunError(f'{path} is no results file of tools/ablation.py ({SCHEMA})')
+    return results
+
+
+def _open(path: Path, budget: Budget) -> dict:
+    if not path.exists():
+        machine = f'{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}'
+        return dict(schema=SCHEMA, budget=asdict(budget), machine=machine, skipped={}, rows={})
+    results = read(path)
+    if results['budget'] != asdict(budget):
+        raise RunError(f'{path} was made with the budget {results["budget"]}; found '
+                       f'{asdict(budget)}: take that, or another folder')
+    return results
+
+
+def _choose(names: Sequence[str]) -> Tuple[Tuple[str, int], ...]:
+    unknown = sorted(set(names) - set(VARIANTS))
+    if unknown:
+        raise RunError(f'there is no variant {unknown[0]}; known are {", ".join(VARIANTS)}')
+    return tuple(row for row in ROWS if not names or row[0] in names)
+
+
+def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Path) -> dict:
+    checkpoint = train_variant(VARIANTS[name], out / f'{name}_{seed}', budget, seed, backbone)
+    data = test_set(out / 'data', budget.images)
+    return dict(checkpoint=str(checkpoint.relative_to(out)),
+                tests=test_variant(VARIANTS[name], checkpoint, seed, data))
+
+
+def _alone(function, *args):
+    with _processes(1) as pool:
+        return pool.submit(function, *args).result()
+
+
+def _processes(jobs: int) -> ProcessPoolExecutor:
+    # A process a row: MMEngine keeps loggers and visualizers of a run until its process ends.
+    return ProcessPoolExecutor(jobs, mp_context=get_context('spawn'), max_tasks_per_child=1,
+                               initializer=torch.set_num_threads, initargs=(1, ))
+
+
+def _save(path: Path, results: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_suffix('.tmp')
+    whole.write_text(json.dumps(results, indent=1))
+    whole.replace(path)  # killed while writing, the old file is still whole

@@ -1,0 +1,128 @@
+"""Test one trained model in several ways."""
+
+import copy
+import time
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from xtcocotools.coco import COCO
+
+from .. import api
+from ..crowdsynth import CrowdSettings, write_dataset
+from ..codec import build_layout
+from ..estimator import PINet
+from ..evaluation import to_entries
+from ..layouts import PartLayout
+from .metrics import Persons, measure, read_persons
+from .variants import PINET, SWITCHES, THRESHOLDS, Variant
+
+TIMED = 60  # pictures, one at a time, to tell images/s
+
+
+class TestSet(NamedTuple):
+    """Held-out pictures and who is on them.
+
+    Attributes:
+        annotations: in COCO's format.
+        pictures: picture id -> (H, W, 3) BGR.
+        persons: the annotated ones.
+        layout: of the dataset; its parts define who stands on whom.
+    """
+
+    annotations: COCO
+    pictures: Dict[int, np.ndarray]
+    persons: Persons
+    layout: PartLayout
+
+    __test__ = False  # the name must not make pytest collect it
+
+
+def test_set(folder: Path, images: int) -> TestSet:
+    """Draw the held-out pictures if they are not there yet, in the settings of the training's.
+
+    Args:
+        folder: where they belong.
+        images: how many.
+
+    Raises:
+        ValueError: the folder holds another number of them.
+    """
+    cfg = Config.fromfile(api.config_path(PINET))
+    path = folder / 'annotations' / 'test.json'
+    if not path.is_file():
+        settings = CrowdSettings(**cfg.train_dataloader.dataset.settings)
+        write_dataset(folder, settings, images, seed=1, split='test', suffix='.png')
+    annotations = COCO(str(path))
+    if len(annotations.imgs) != images:
+        raise ValueError(f'{path} has {len(annotations.imgs)} pictures; expected {images}: give '
+                         'this number, or another folder')
+    layout = build_layout(cfg.codec.layout)
+    pictures = {image['id']: cv2.imread(str(folder / 'images' / 'test' / image['file_name']))
+                for image in annotations.dataset['images']}
+    return TestSet(annotations, pictures, read_persons(annotations, layout), layout)
+
+
+def switches_of(variant: Variant, seed: int) -> Dict[str, dict]:
+    """List what a trained variant is tested with.
+
+    Args:
+        variant: which.
+        seed: thresholds are studied with the first alone.
+    """
+    if variant.config != PINET:
+        return {name: SWITCHES[name] for name in ('fusion', 'no-flip')}
+    if variant.options.get('model.head.refinement', True) is None:
+        return {name: SWITCHES[name] for name in ('fusion', 'nms', 'no-flip')}
+    return {**SWITCHES, **(THRESHOLDS if seed == 0 and not variant.options else {})}
+
+
+def test_variant(variant: Variant, checkpoint: Path, seed: int, data: TestSet) -> Dict[str, dict]:
+    """Test a trained variant in all its ways.
+
+    Returns:
+        Name of the way -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`, how
+        many a picture.
+    """
+    options = copy.deepcopy(dict(variant.options))  # merging pops `_delete_`
+    model = api.load(variant.config, checkpoint, device='cpu', cfg_options=options)
+    return {name: _test(model, changes, data) for name, changes in
+            switches_of(variant, seed).items()}
+
+
+def _test(model, changes: dict, data: TestSet) -> dict:
+    settings = model.test_cfg
+    model.test_cfg = {**settings, **changes}
+    try:
+        speed = _images_per_second(model, list(data.pictures.values())[:TIMED])
+        entries = find_poses(model, data.pictures)
+    finally:
+        model.test_cfg = settings
+    return dict(
+        metrics=measure(data.annotations, entries, data.persons, data.layout.sigmas),
+        images_per_second=speed, poses=len(entries) / len(data.pictures))
+
+
+def _images_per_second(model, pictures: Sequence[np.ndarray]) -> float:
+    # Seconds of this process, one picture at a time: other jobs on the machine count less so.
+    for _ in api.predict(model, pictures[:3], batch_size=1):
+        pass
+    start = time.process_time()
+    for _ in api.predict(model, pictures, batch_size=1):
+        pass
+    return len(pictures) / (time.process_time() - start)
+
+
+def find_poses(model, pictures: Dict[int, np.ndarray]) -> List[dict]:
+    """Find the poses of all pictures, in COCO's result format.
+
+    Args:
+        model: what `api.load` gives; CID takes one picture at a time, since it mixes a batch's.
+        pictures: picture id -> (H, W, 3) BGR.
+    """
+    samples = api.predict(model, pictures.values(), batch_size=8 if isinstance(model, PINet) else 1)
+    found: List[Tuple[int, object]] = zip(pictures, samples)
+    return [entry for picture, sample in found
+            for entry in to_entries(picture, sample.pred_instances)]

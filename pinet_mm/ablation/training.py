@@ -1,0 +1,72 @@
+"""Train the variants: the same pictures, budget and starting backbone for all of them."""
+
+import argparse
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import runner
+from .variants import BACKBONE, Variant
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every row gets; one results file has one budget.
+
+    Attributes:
+        backbone_epochs: epochs for the backbone that all variants start from.
+        epochs: epochs for each variant.
+        pictures: in an epoch, each drawn once only.
+        images: held-out pictures.
+    """
+
+    backbone_epochs: int = 7
+    epochs: int = 3
+    pictures: int = 4000
+    images: int = 600
+
+
+def train_backbone(out: Path, budget: Budget) -> Path:
+    """Train the backbone that all variants start from, or go on with it; give its checkpoint."""
+    return _train(BACKBONE, out, budget.backbone_epochs, {
+        'randomness.seed': 0, 'train_dataloader.dataset.length': budget.pictures})
+
+
+def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbone: Path) -> Path:
+    """Train a variant, or go on where it was cut short.
+
+    Args:
+        variant: what to train.
+        out: its work folder.
+        budget: see `Budget`.
+        seed: of weights, order and pictures.
+        backbone: checkpoint of `train_backbone`.
+
+    Returns:
+        The checkpoint of the last epoch.
+    """
+    return _train(variant, out, budget.epochs, {
+        'randomness.seed': seed,
+        # Every seed has pictures of its own, none of them the backbone's, for all variants alike.
+        'train_dataloader.dataset.seed': seed + 1,
+        'train_dataloader.dataset.length': budget.pictures,
+        'model.backbone.init_cfg': dict(_delete_=True, type='Pretrained', prefix='backbone.',
+                                        checkpoint=str(backbone))})
+
+
+def _train(variant: Variant, out: Path, epochs: int, options: dict) -> Path:
+    checkpoint = out / f'epoch_{epochs}.pth'
+    if not checkpoint.is_file():
+        runner.train(_arguments(variant, out, {
+            **variant.options, **options, 'train_cfg.max_epochs': epochs,
+            'param_scheduler.1.end': epochs}))
+    return checkpoint
+
+
+def _arguments(variant: Variant, out: Path, options: dict) -> argparse.Namespace:
+    # What tools/train.py would have parsed.
+    return argparse.Namespace(
+        config=variant.config, cfg_options=copy.deepcopy(options),  # merging pops `_delete_`
+        work_dir=str(out), resume='auto',
+        amp=variant.amp, no_validate=True, auto_scale_lr=False, show=False, show_dir=None,
+        interval=1, wait_time=1, launcher='none', local_rank=0)

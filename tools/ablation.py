@@ -1,0 +1,57 @@
+"""Train and test PINet's variants and peers on drawn crowds: python tools/ablation.py OUT."""
+
+import argparse
+import sys
+from pathlib import Path
+
+# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
+ROOT = Path(__file__).resolve().parents[1]
+if (ROOT / 'pinet_mm').is_dir():
+    sys.path.insert(0, str(ROOT))
+
+from pinet_mm.ablation import Budget, run, write_report  # noqa: E402  (before MMPose: it repairs it)
+from pinet_mm.ablation.variants import VARIANTS  # noqa: E402
+from pinet_mm.runner import RunError  # noqa: E402
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        description='Train and test the variants of PINet and its peers on the same drawn crowds')
+    parser.add_argument('out', type=Path,
+                        help='folder for checkpoints, test pictures and results.json; rows that '
+                        'the file has are not run again, trainings cut short go on')
+    for name, value, meaning in (
+            ('backbone_epochs', Budget.backbone_epochs, 'for the backbone that all start from'),
+            ('epochs', Budget.epochs, 'for every row'),
+            ('pictures', Budget.pictures, 'in an epoch'),
+            ('images', Budget.images, 'held-out pictures')):
+        parser.add_argument(f'--{name.replace("_", "-")}', type=int, default=value, metavar='N',
+                            help=f'{meaning} ({value})')
+    parser.add_argument('--only', nargs='+', default=(), metavar='VARIANT',
+                        help=f'of {", ".join(VARIANTS)}')
+    parser.add_argument('--jobs', type=int, default=1,
+                        help='rows at a time, one thread each (%(default)s)')
+    parser.add_argument('--report', type=Path, metavar='DIR',
+                        help='where ablation.md and ablation.png go (OUT)')
+    parser.add_argument('--report-only', action='store_true',
+                        help='write them from the results file as it is')
+    return parser
+
+
+def main() -> None:
+    """Run what is missing and write tables and plot, or end with one line that says why not."""
+    args = make_parser().parse_args()
+    try:
+        results = args.out / 'results.json'
+        if not args.report_only:
+            budget = Budget(args.backbone_epochs, args.epochs, args.pictures, args.images)
+            results = run(args.out, budget, args.only, args.jobs)
+        for file in write_report(results, args.report or args.out):
+            print(file)
+    except RunError as error:
+        sys.exit(f'error: {error}')
+
+
+if __name__ == '__main__':
+    main()
