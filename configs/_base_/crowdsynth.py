@@ -50,6 +50,7 @@ test_dataloader = dict(
         data_prefix=dict(img='images/test/'),
         pipeline=test_pipeline))
 
-# CrowdPose's evaluation adds AP by crowd index: easy 0-0.1, medium 0.1-0.8, hard 0.8-1.
+# CrowdPose's evaluation adds AP by crowd index. Its code counts easy below 0.2, medium to 0.8 and
+# hard above, where the paper says 0.1 for 0.2.
 val_evaluator = dict(iou_type='keypoints_crowd', ann_file=data_root + 'annotations/val.json')
 test_evaluator = dict(iou_type='keypoints_crowd', ann_file=data_root + 'annotations/test.json')
