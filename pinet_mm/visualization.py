@@ -1,6 +1,6 @@
 """Pictures of predictions for people to look at: MMPose draws, one colour a person."""
 
-from typing import Mapping, Sequence
+from typing import Mapping, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -13,7 +13,6 @@ from mmpose.visualization import PoseLocalVisualizer
 PERSON_COLOURS = ((255, 92, 74), (64, 200, 255), (255, 214, 64), (122, 255, 106), (226, 120, 255),
                   (255, 160, 60), (70, 255, 214), (255, 128, 190), (150, 160, 255), (214, 255, 90))
 
-TAG_COLOUR = (214, 0, 24)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TITLE_HEIGHT = 28  # px a line
 
@@ -73,8 +72,8 @@ def draw_poses(picture: np.ndarray,
     Args:
         picture: (H, W, 3) uint8 BGR; small pictures are enlarged so that limbs can be told apart.
         instances: `pred_instances` or, for annotations, anything with `keypoints` (N, K, 2) in
-            picture pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) and `colours` (N, 3), RGB,
-            are optional.
+            picture pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) and `colours`
+            (N, 3), RGB, are optional.
         dataset_meta: MMPose metainfo, for the skeleton.
         pose_thr: persons with a lower score are not drawn.
         keypoint_thr: keypoints with a lower score are not drawn.
@@ -99,23 +98,25 @@ def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return side_by_side((before, after), ('proposed poses', 'after fusion'))
 
 
-def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
+def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str],
+                 gap: int = 0) -> np.ndarray:
     """Put pictures (H, W, 3) of one height beside each other, each under its title.
 
     Args:
         pictures: uint8 BGR.
         titles: of as many lines each; a line that is too long for its picture gets smaller.
+        gap: black px between two pictures.
     """
     lines = [title.split('\n') for title in titles]
     zoom = max(1.0, min(picture.shape[1] for picture in pictures) / 480)
     row = round(TITLE_HEIGHT * zoom)
     sides = []
     for picture, texts in zip(pictures, lines):
-        side = np.pad(picture, ((row * len(texts), 0), (0, 0), (0, 0)))
+        side = np.pad(picture, ((row * len(texts), 0), (gap if sides else 0, 0), (0, 0)))
         for i, text in enumerate(texts):
             length = cv2.getTextSize(text, FONT, 0.6 * zoom, round(zoom))[0][0]
-            fit = min(1.0, (side.shape[1] - 16) / max(length, 1))
-            corner = (8, round((i + 0.72) * row))
+            fit = min(1.0, (picture.shape[1] - 16) / max(length, 1))
+            corner = (side.shape[1] - picture.shape[1] + 8, round((i + 0.72) * row))
             cv2.putText(side, text, corner, FONT, 0.6 * zoom * fit, (255, 255, 255), round(zoom),
                         cv2.LINE_AA)
         sides.append(side)
@@ -123,27 +124,26 @@ def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str]) -> np.nd
 
 
 def mark_boxes(picture: np.ndarray, boxes: np.ndarray, colours: Sequence[tuple],
-               text: str) -> np.ndarray:
+               tags: Sequence[Tuple[str, tuple]]) -> np.ndarray:
     """Draw dashed boxes, each with a tag in a corner that no other tag covers, if it has one.
 
     Args:
         picture: (H, W, 3) uint8 BGR; stays as it is.
         boxes: (N, 4) x1, y1, x2, y2 in picture pixels; what lies outside is drawn on the edge.
         colours: N boxes' RGB.
-        text: on every tag.
+        tags: N texts, each with the RGB to write it on in white.
     """
-    drawn, tags = picture.copy(), []
+    drawn, taken = picture.copy(), []
     far = np.array(picture.shape[1::-1]) - 3
     corners = np.clip(np.reshape(boxes, (-1, 2, 2)).round().astype(int), 2, np.maximum(far, 2))
     for (low, high), colour in zip(corners.tolist(), colours):
         _draw_dashed(drawn, low, high, tuple(map(int, colour[::-1])))
-    size, _ = cv2.getTextSize(text, FONT, 0.5, 1)
-    for low, high in corners:
-        tags.append(_free_corner(low, high, np.array(size) + 8, tags))
-        left, bottom = tags[-1][0], tags[-1][3]
-        cv2.rectangle(drawn, tags[-1][:2], tags[-1][2:], TAG_COLOUR[::-1], -1)
-        cv2.putText(drawn, text, (left + 4, bottom - 4), FONT, 0.5, (255, 255, 255), 1,
-                    cv2.LINE_AA)
+    for (low, high), (text, colour) in zip(corners, tags):
+        size = np.array(cv2.getTextSize(text, FONT, 0.5, 1)[0]) + 8
+        x1, y1, x2, y2 = _free_corner(low, high, size, taken)
+        taken.append((x1, y1, x2, y2))
+        cv2.rectangle(drawn, (x1, y1), (x2, y2), tuple(map(int, colour[::-1])), -1)
+        cv2.putText(drawn, text, (x1 + 4, y2 - 4), FONT, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     return drawn
 
 

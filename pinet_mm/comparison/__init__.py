@@ -146,7 +146,7 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
     for i, name in drawings.items():
         drawn = draw(cv2.imread(str(files[i])), compared[i], [side.name for side in sides], meta)
         cv2.imwrite(str(out_dir / name), drawn)
-        sheet = (sheet + [drawn])[:ON_SHEET]
+        sheet = (sheet + [np.pad(drawn, ((0, 12), (0, 12), (0, 0)))])[:ON_SHEET]
     cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(sheet, columns=2, cell=960))
     records = [_to_record(sides, file, compared[i], drawings.get(i))
                for i, file in enumerate(files)]

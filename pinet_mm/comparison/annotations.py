@@ -22,27 +22,30 @@ class Annotations:
     """
 
     def __init__(self, path: Union[str, Path], num_keypoints: int):
-        self.path = Path(path)
+        self.path, self.num_keypoints = Path(path), num_keypoints
         if not self.path.is_file():
             raise FileNotFoundError(f'the annotation file {path} does not exist')
         try:
-            document = json.loads(self.path.read_text())
-            self.images = {image['id']: image for image in document['images']}
-            self.by_name: Dict[str, List[int]] = {}
-            for key, image in self.images.items():
-                self.by_name.setdefault(Path(image['file_name']).name, []).append(key)
-            entries = [entry for entry in document['annotations'] if 'keypoints' in entry]
+            self._read(json.loads(self.path.read_text()))
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f'{path} is no COCO-format JSON file with lists of images and '
-                             f'annotations: {type(error).__name__} {error}') from error
-        lengths = {len(entry['keypoints']) / 3 for entry in entries} - {num_keypoints}
+            raise ValueError(f'{path} is no COCO-format JSON file of keypoints: '
+                             f'{type(error).__name__} {error}') from error
+        lengths = {len(entry['keypoints']) / 3 for entries in self.entries.values()
+                   for entry in entries} - {num_keypoints}
         if lengths:
             raise ValueError(f'the models have {num_keypoints} keypoints; found persons of '
                              f'{min(lengths):g} in {path}')
+
+    def _read(self, document: dict) -> None:
+        self.images = {image['id']: image for image in document['images']}
+        self.by_name: Dict[str, List[int]] = {}
+        for key, image in self.images.items():
+            self.by_name.setdefault(Path(image['file_name']).name, []).append(key)
         self.entries: Dict[int, List[dict]] = {key: [] for key in self.images}
-        for entry in entries:
-            if not entry.get('iscrowd') and any(entry['keypoints'][2::3]):
-                self.entries[entry['image_id']].append(entry)
+        for entry in document['annotations']:
+            if any(entry.get('keypoints', ())[2::3]) and not entry.get('iscrowd'):
+                _, _, width, height = entry['bbox']
+                self.entries[entry['image_id']].append({'area': 0.53 * width * height, **entry})
 
     def find(self, file: Path) -> Optional[int]:
         """Look up a picture's id by its file name; None: it is not annotated.
@@ -76,10 +79,9 @@ class Annotations:
         """Read the persons of a picture."""
         entries = self.entries[image_id]
         keypoints = np.array([entry['keypoints'] for entry in entries], dtype=np.float64)
-        keypoints = keypoints.reshape(len(entries), -1, 3)
+        keypoints = keypoints.reshape(-1, self.num_keypoints, 3)
         boxes = np.array([entry['bbox'] for entry in entries], dtype=np.float64).reshape(-1, 4)
-        areas = [entry.get('area', 0.53 * entry['bbox'][2] * entry['bbox'][3])
-                 for entry in entries]
         boxes[:, 2:] += boxes[:, :2]
-        return Persons(keypoints[..., :2], keypoints[..., 2] > 0, np.array(areas), boxes,
+        areas = np.array([entry['area'] for entry in entries], dtype=np.float64)
+        return Persons(keypoints[..., :2], keypoints[..., 2] > 0, areas, boxes,
                        self.images[image_id].get('crowdIndex'))
