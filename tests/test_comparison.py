@@ -277,7 +277,7 @@ def test_a_person_has_one_colour_and_the_missed_stand_in_boxes():
 
 
 @pytest.mark.parametrize('size, wanted', [((128, 128), (480, 480)), ((96, 48), (480, 240)),
-                                          ((500, 700), (500, 700)), ((3000, 1500), (960, 480))])
+                                          ((500, 600), (500, 600)), ((3000, 1500), (640, 320))])
 def test_panes_are_neither_too_small_nor_too_large(size, wanted):
     height, width = size
     result = judging.judge_by_annotations([poses()] * 2, persons(), SIGMAS)

@@ -9,7 +9,7 @@ from mmengine.structures import InstanceData
 from ..visualization import draw_poses, mark_boxes, person_colour, side_by_side
 from .judging import Comparison, Persons, View
 
-PANE = (480, 960)  # px, what the long side of a drawing lies between
+PANE = (480, 640)  # px, what the long side of a drawing lies between
 EXTRA_COLOUR = (200, 200, 200)  # of poses that show none of the annotated persons; RGB
 MISSED, BOTH_MISSED = ('missed', (214, 0, 24)), ('missed by both', (84, 84, 84))  # tags, RGB
 GAP = 6  # px
