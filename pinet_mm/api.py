@@ -272,7 +272,7 @@ def _without_fusion(model: PINet) -> PINet:
 
 def _read_pictures(files: List[Path], pending: deque, unreadable: list) -> Iterator[np.ndarray]:
     # Yields pictures for `predict` and leaves in `pending` what belongs to each.
-    for file, name in zip(files, _overlay_names(files)):
+    for file, name in zip(files, overlay_names(files)):
         picture = cv2.imread(str(file))
         if picture is None:
             unreadable.append(str(file))
@@ -288,8 +288,8 @@ def _document(meta: dict, records: List[dict], unreadable: List[str]) -> dict:
                 pictures=records, unreadable=unreadable)
 
 
-def _overlay_names(files: Iterable[Path]) -> List[str]:
-    # Pictures of one name in two folders must not overwrite each other, nor the overview.
+def overlay_names(files: Iterable[Path]) -> List[str]:
+    """Name a .jpg for each picture: those of one name in two folders keep apart."""
     names, used = [], {'overview.jpg'}
     for file in files:
         name, i = f'{file.stem}.jpg', 1

@@ -1,6 +1,6 @@
 """Pictures of predictions for people to look at: MMPose draws, one colour a person."""
 
-from typing import Mapping, Sequence
+from typing import Mapping, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -12,6 +12,14 @@ from mmpose.visualization import PoseLocalVisualizer
 # Far apart in hue and light enough to stand out from a photograph; RGB.
 PERSON_COLOURS = ((255, 92, 74), (64, 200, 255), (255, 214, 64), (122, 255, 106), (226, 120, 255),
                   (255, 160, 60), (70, 255, 214), (255, 128, 190), (150, 160, 255), (214, 255, 90))
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+TITLE_HEIGHT = 28  # px a line
+
+
+def person_colour(index: int) -> tuple:
+    """Take a person's colour, RGB, from those that come round after the last."""
+    return PERSON_COLOURS[index % len(PERSON_COLOURS)]
 
 
 @VISUALIZERS.register_module()
@@ -41,7 +49,7 @@ class CrowdVisualizer(PoseLocalVisualizer):
         people = self._shown(instances)
         # The best person, usually the first, is drawn last and so on top.
         for i in reversed(range(len(people))):
-            colour = [PERSON_COLOURS[i % len(PERSON_COLOURS)]]
+            colour = [people.colours[i] if 'colours' in people else person_colour(i)]
             self.kpt_color = colour * people.keypoints.shape[1]
             self.link_color = colour * len(self.skeleton)
             image = super()._draw_instances_kpts(image, people[i:i + 1], *args, **kwargs)
@@ -64,7 +72,8 @@ def draw_poses(picture: np.ndarray,
     Args:
         picture: (H, W, 3) uint8 BGR; small pictures are enlarged so that limbs can be told apart.
         instances: `pred_instances` or, for annotations, anything with `keypoints` (N, K, 2) in
-            picture pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) are optional.
+            picture pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) and `colours`
+            (N, 3), RGB, are optional.
         dataset_meta: MMPose metainfo, for the skeleton.
         pose_thr: persons with a lower score are not drawn.
         keypoint_thr: keypoints with a lower score are not drawn.
@@ -86,13 +95,80 @@ def draw_poses(picture: np.ndarray,
 
 def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Put two drawings (H, W, 3) of a picture, before and after fusion, beside each other."""
+    return side_by_side((before, after), ('proposed poses', 'after fusion'))
+
+
+def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str],
+                 gap: int = 0) -> np.ndarray:
+    """Put pictures (H, W, 3) of one height beside each other, each under its title.
+
+    Args:
+        pictures: uint8 BGR.
+        titles: of as many lines each; a line that is too long for its picture gets smaller.
+        gap: black px between two pictures.
+    """
+    lines = [title.split('\n') for title in titles]
+    zoom = max(1.0, min(picture.shape[1] for picture in pictures) / 480)
+    row = round(TITLE_HEIGHT * zoom)
     sides = []
-    for picture, text in ((before, 'proposed poses'), (after, 'after fusion')):
-        side = np.pad(picture, ((28, 0), (0, 0), (0, 0)))
-        cv2.putText(side, text, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1,
-                    cv2.LINE_AA)
+    for picture, texts in zip(pictures, lines):
+        side = np.pad(picture, ((row * len(texts), 0), (gap if sides else 0, 0), (0, 0)))
+        for i, text in enumerate(texts):
+            length = cv2.getTextSize(text, FONT, 0.6 * zoom, round(zoom))[0][0]
+            fit = min(1.0, (picture.shape[1] - 16) / max(length, 1))
+            corner = (side.shape[1] - picture.shape[1] + 8, round((i + 0.72) * row))
+            cv2.putText(side, text, corner, FONT, 0.6 * zoom * fit, (255, 255, 255), round(zoom),
+                        cv2.LINE_AA)
         sides.append(side)
     return np.hstack(sides)
+
+
+def mark_boxes(picture: np.ndarray, boxes: np.ndarray, colours: Sequence[tuple],
+               tags: Sequence[Tuple[str, tuple]]) -> np.ndarray:
+    """Draw dashed boxes, each with a tag in a corner that no other tag covers, if it has one.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR; stays as it is.
+        boxes: (N, 4) x1, y1, x2, y2 in picture pixels; what lies outside is drawn on the edge.
+        colours: N boxes' RGB.
+        tags: N texts, each with the RGB to write it on in white.
+    """
+    drawn, taken = picture.copy(), []
+    far = np.array(picture.shape[1::-1]) - 3
+    corners = np.clip(np.reshape(boxes, (-1, 2, 2)).round().astype(int), 2, np.maximum(far, 2))
+    for (low, high), colour in zip(corners.tolist(), colours):
+        _draw_dashed(drawn, low, high, tuple(map(int, colour[::-1])))
+    for (low, high), (text, colour) in zip(corners, tags):
+        size = np.array(cv2.getTextSize(text, FONT, 0.5, 1)[0]) + 8
+        x1, y1, x2, y2 = _free_corner(low, high, size, taken)
+        taken.append((x1, y1, x2, y2))
+        cv2.rectangle(drawn, (x1, y1), (x2, y2), tuple(map(int, colour[::-1])), -1)
+        cv2.putText(drawn, text, (x1 + 4, y2 - 4), FONT, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    return drawn
+
+
+def _draw_dashed(picture: np.ndarray, low: Sequence[int], high: Sequence[int], colour: tuple):
+    (x1, y1), (x2, y2) = low, high
+    for start, end in (((x1, y1), (x2, y1)), ((x2, y1), (x2, y2)),
+                       ((x2, y2), (x1, y2)), ((x1, y2), (x1, y1))):
+        # Black below, so that the dashes stand out from any picture.
+        cv2.line(picture, start, end, (0, 0, 0), 4)
+        count = max(int(np.hypot(end[0] - start[0], end[1] - start[1]) / 8), 1)
+        points = np.linspace(start, end, count + 1).round().astype(int).tolist()
+        for i in range(0, count, 2):
+            cv2.line(picture, points[i], points[i + 1], colour, 2)
+
+
+def _free_corner(low: np.ndarray, high: np.ndarray, size: np.ndarray, taken: list) -> tuple:
+    # Where a tag of `size` covers no taken one: x1, y1, x2, y2 inside a corner of the box.
+    inner = np.maximum(high - size, low)
+    places = [(x, y, x + int(size[0]), y + int(size[1]))
+              for y in (int(low[1]), int(inner[1])) for x in (int(low[0]), int(inner[0]))]
+    for place in places:
+        if not any(place[0] < other[2] and other[0] < place[2] and place[1] < other[3]
+                   and other[1] < place[3] for other in taken):
+            return place
+    return places[0]
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:

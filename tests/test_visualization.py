@@ -7,7 +7,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.structures import PoseDataSample
 
 from pinet_mm.visualization import (PERSON_COLOURS, CrowdVisualizer, before_and_after,
-                                    contact_sheet, draw_poses)
+                                    contact_sheet, draw_poses, mark_boxes, side_by_side)
 
 META = parse_pose_metainfo(toys.five_metainfo())
 
@@ -89,3 +89,34 @@ def test_before_and_after_stand_side_by_side_under_their_names():
     assert (pair[28:, :300] == 10).all() and (pair[28:, 300:] == 20).all()
     assert pair[:28, :300].max() > 200 and pair[:28, 300:].max() > 200
     assert not np.array_equal(pair[:28, :300], pair[:28, 300:])
+
+
+def test_persons_can_bring_their_colours():
+    found = people((100, 100), (300, 300), scores=[0.05, 0.9])
+    found.colours = np.array([[1, 2, 3], [10, 20, 30]])
+    drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
+    assert (30, 20, 10) in colours_near(drawn, (300, 270))
+    assert not drawn[:200, :200].any()
+
+
+def test_tags_of_one_corner_stand_in_different_corners():
+    picture = np.zeros((200, 300, 3), np.uint8)
+    boxes = np.array([[50, 50, 250, 150], [50, 50, 250, 150], [-90, 10, 900, 170]])
+    tags = [('a', (9, 8, 7)), ('b', (6, 5, 4)), ('c', (3, 2, 1))]
+    drawn = mark_boxes(picture, boxes, [(255, 0, 0)] * 3, tags)
+    assert not picture.any(), 'the input picture must stay as it is'
+    assert (drawn[51, 51] == (7, 8, 9)).all() and (drawn[51, 249] == (4, 5, 6)).all()
+    # A box that leaves the picture is drawn along its edge.
+    assert (drawn[11, 3] == (1, 2, 3)).all()
+    assert (drawn[20:160, 297] == (0, 0, 255)).all(axis=-1).sum() > 40
+    np.testing.assert_array_equal(mark_boxes(picture, boxes[:0], [], []), picture)
+
+
+def test_titles_have_lines_and_pictures_a_gap():
+    pictures = [np.full((50, 300, 3), value, np.uint8) for value in (10, 20)]
+    pair = side_by_side(pictures, ('one\nmore', 'two\nlines'), gap=4)
+    assert pair.shape == (106, 604, 3)
+    assert (pair[56:, :300] == 10).all() and (pair[56:, 304:] == 20).all()
+    assert not pair[:, 300:304].any()
+    for rows in (slice(0, 28), slice(28, 56)):
+        assert pair[rows, :300].max() > 200 and pair[rows, 304:].max() > 200

@@ -1,0 +1,133 @@
+"""Who is found and who is missed, by annotations or by what the other model found.
+
+All coordinates are in pixels of the picture. Shape shorthand: N poses, P persons, K keypoints.
+"""
+
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+
+from ..fusion import pairwise_oks
+
+OKS_THR = 0.5  # of a person and a pose that shows it
+
+
+class Persons(NamedTuple):
+    """A picture's annotated persons who have labelled keypoints.
+
+    Attributes:
+        keypoints: (P, K, 2).
+        labelled: (P, K) boolean.
+        areas: (P,) as annotated or, if they are not, 0.53 of the box.
+        boxes: (P, 4) x1, y1, x2, y2.
+        crowd_index: the picture's, if it is annotated.
+    """
+
+    keypoints: np.ndarray
+    labelled: np.ndarray
+    areas: np.ndarray
+    boxes: np.ndarray
+    crowd_index: Optional[float] = None
+
+
+class View(NamedTuple):
+    """What one model did with a picture.
+
+    Attributes:
+        poses: `keypoints`, `keypoints_visible`, `bbox_scores`, the best first.
+        shown: (N,) the person that each pose shows, −1: none.
+        missed: persons that no pose shows.
+    """
+
+    poses: InstanceData
+    shown: np.ndarray
+    missed: np.ndarray
+
+
+class Comparison(NamedTuple):
+    """A picture in both models' views.
+
+    Attributes:
+        boxes: (P, 4) of the persons: the annotated ones or, without annotations, all that one
+            of the models found.
+        views: one for each model.
+        persons: None without annotations.
+    """
+
+    boxes: np.ndarray
+    views: Tuple[View, View]
+    persons: Optional[Persons] = None
+
+
+def annotation_oks(keypoints: np.ndarray, persons: Persons, sigmas: np.ndarray) -> np.ndarray:
+    """Compute the OKS of poses (N, K, 2) with annotated persons as COCO's evaluation does: (N, P).
+
+    Only labelled keypoints count; the area is the person's.
+    """
+    squared = np.square(keypoints[:, None] - persons.keypoints).sum(axis=-1)
+    spread = 2 * np.square(2 * sigmas) * (persons.areas[:, None] + np.spacing(1))
+    return (np.exp(-squared / spread) * persons.labelled).sum(axis=-1) / persons.labelled.sum(-1)
+
+
+def match_greedily(oks: np.ndarray, oks_thr: float = OKS_THR) -> np.ndarray:
+    """Give every pose, from best to worst, the free person most like it, as COCO does.
+
+    Args:
+        oks: (N, P), poses from best to worst.
+        oks_thr: a pose shows a person if its OKS reaches this.
+
+    Returns:
+        (N,) index of the person, −1: none.
+    """
+    shown, oks = np.full(len(oks), -1), oks.copy()
+    for pose in range(len(oks) if oks.size else 0):
+        # Of equal ones COCO takes the last.
+        person = oks.shape[1] - 1 - int(oks[pose, ::-1].argmax())
+        if oks[pose, person] >= oks_thr:
+            shown[pose] = person
+            oks[:, person] = -1
+    return shown
+
+
+def judge_by_annotations(poses: Sequence[InstanceData], persons: Persons,
+                         sigmas: np.ndarray) -> Comparison:
+    """Match both models' poses, each from best to worst, with annotated persons."""
+    views = []
+    for each in poses:
+        shown = match_greedily(annotation_oks(each.keypoints, persons, sigmas))
+        views.append(View(each, shown, np.setdiff1d(np.arange(len(persons.boxes)), shown)))
+    return Comparison(persons.boxes, tuple(views), persons)
+
+
+def judge_each_other(poses: Sequence[InstanceData], sigmas: np.ndarray) -> Comparison:
+    """Find the poses of each model that are like none of the other's (OKS of 0.5 or less).
+
+    Persons are the poses of the first model, then those that only the second has.
+    """
+    first, second = (each.keypoints for each in poses)
+    count = len(first)
+    oks = pairwise_oks(torch.from_numpy(np.concatenate((first, second))),
+                       torch.from_numpy(sigmas)).numpy()[:count, count:]
+    alike = oks > OKS_THR
+    new = ~alike.any(axis=0)
+    shown = np.where(new, count + new.cumsum() - 1, oks.argmax(axis=0) if count else -1)
+    missed = np.arange(count, count + new.sum()), np.flatnonzero(~alike.any(axis=1))
+    persons = np.concatenate((first, second[new]))
+    boxes = np.concatenate((persons.min(axis=1), persons.max(axis=1)), axis=-1)
+    return Comparison(boxes, (View(poses[0], np.arange(count), missed[0]),
+                              View(poses[1], shown, missed[1])))
+
+
+def hardest_first(comparisons: Sequence[Comparison]) -> List[int]:
+    """Order pictures by how far the models' numbers of found persons are apart.
+
+    Of equal ones that with the higher crowd index, then that with more persons comes first.
+    """
+    def key(i: int) -> tuple:
+        first, second = (len(view.missed) for view in comparisons[i].views)
+        persons = comparisons[i].persons
+        return -abs(first - second), -(persons.crowd_index or 0), -len(persons.boxes)
+
+    return sorted(range(len(comparisons)), key=key)
