@@ -191,11 +191,17 @@ def _key(entry: Any, key: str, path: Union[str, Path], i: int) -> Any:
 
 def _pose(entry: Any, path: Union[str, Path], i: int) -> np.ndarray:
     # (K, 3): x, y, keypoint score.
+    row, score = (_key(entry, key, path, i) for key in ('keypoints', 'score'))
     try:
-        pose = np.array(_key(entry, 'keypoints', path, i), dtype=np.float64).reshape(-1, 3)
-        score = float(_key(entry, 'score', path, i))
-    except TypeError as error:
+        row, score = np.array(row, dtype=np.float64), float(score)
+    except (TypeError, ValueError) as error:
         raise ValueError(f'{path}: entry {i}: {error}') from error
+    if row.ndim != 1 or not len(row) or len(row) % 3:
+        raise ValueError(f'{path}: entry {i}: keypoints must be a row of x, y and score of each; '
+                         f'found numbers of shape {row.shape}')
+    if not np.isfinite([*row, score]).all():
+        raise ValueError(f'{path}: entry {i}: all numbers must be finite')
+    pose = row.reshape(-1, 3)
     mean = pose[:, 2].mean()
     if not np.isclose(mean, score, rtol=1e-5, atol=1e-12):
         pose[:, 2] = score * (pose[:, 2] / mean if mean > 0 else 1)
