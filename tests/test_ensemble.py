@@ -98,6 +98,13 @@ def test_at_threshold_1_all_poses_stay_sorted():
     assert found.scores.tolist() == pytest.approx([score for score, _ in rows])
 
 
+def test_of_equal_scores_the_first_models_comes_first():
+    pose = person(5)[None, :, :2]
+    models = [Poses(pose + dx, np.full((1, 5), 0.5)) for dx in (1, 0, 900)]
+    found = fuse_models(models, SIGMAS)
+    assert found.keypoints.tolist() == [(pose[0] + 1).tolist(), (pose[0] + 900).tolist()]
+
+
 def test_nobody():
     assert fuse_pictures([], SIGMAS) == []
     for found in fuse_pictures([[NOBODY], [NOBODY, NOBODY]], SIGMAS, weights=None):
