@@ -1,14 +1,22 @@
-"""What evaluation lacks in MMPose: the poses of a test as a file in COCO's result format."""
+"""What evaluation lacks in MMPose: poses as a file in COCO's result format, the AP of a file."""
 
+import contextlib
+import io
 import json
 from pathlib import Path
-from typing import Dict, Mapping, Sequence
+from typing import Dict, Mapping, Sequence, Union
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmpose.registry import METRICS
+from xtcocotools.coco import COCO
+from xtcocotools.cocoeval import COCOeval
 
+# Where they stand among COCOeval's numbers.
+STATISTICS = dict(
+    keypoints={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 5},
+    keypoints_crowd={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 3, 'AP(E)': 6, 'AP(M)': 7, 'AP(H)': 8})
 
 @METRICS.register_module()
 class CocoResults(BaseMetric):
@@ -65,3 +73,50 @@ def to_entries(picture: int, poses: Mapping) -> list:
         (poses['keypoints'], poses['keypoint_scores'][..., None]), axis=-1, dtype=np.float64)
     return [dict(image_id=picture, category_id=1, keypoints=pose.ravel().tolist(),
                  score=float(pose[:, 2].mean())) for pose in keypoints]
+
+
+def average_precision(results: Union[str, Path], annotations: Union[str, Path],
+                      sigmas: Sequence[float], iou_type: str = 'keypoints') -> Dict[str, float]:
+    """Evaluate a file of poses as `CocoMetric` does with `score_mode='keypoint', nms_mode='none'`.
+
+    The persons' areas are the annotated ones or, where annotations have none (CrowdPose), 0.53 of
+    their boxes.
+
+    Args:
+        results: file in COCO's result format, ranked by `score`.
+        annotations: file of COCO annotations.
+        sigmas: K OKS sigmas.
+        iou_type: 'keypoints', or 'keypoints_crowd' with AP of easy, medium and hard pictures too.
+
+    Returns:
+        `AP`, `AP50`, `AP75` and `AR`, with crowds also `AP(E)`, `AP(M)` and `AP(H)`.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: pictures are not annotated, or have no crowd index where one is needed.
+    """
+    for path in (results, annotations):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f'the file {path} does not exist')
+    entries = json.loads(Path(results).read_text())
+    with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
+        truth = COCO(str(annotations))
+        _check_pictures(entries, truth, results, annotations, iou_type)
+        use_area = all('area' in person for person in truth.anns.values())
+        evaluation = COCOeval(truth, truth.loadRes(entries), iou_type, np.array(sigmas), use_area)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return {name: float(evaluation.stats[i]) for name, i in STATISTICS[iou_type].items()}
+
+
+def _check_pictures(entries: Sequence[dict], truth: COCO, results: Union[str, Path],
+                    annotations: Union[str, Path], iou_type: str) -> None:
+    unknown = {entry['image_id'] for entry in entries} - set(truth.getImgIds())
+    if unknown:
+        raise ValueError(f'{len(unknown)} pictures of {results} are not in {annotations}, such as '
+                         f'image_id {min(unknown, key=str)!r}')
+    if iou_type == 'keypoints_crowd' and not all(
+            'crowdIndex' in picture for picture in truth.imgs.values()):
+        raise ValueError(f'pictures of {annotations} have no crowdIndex, which keypoints_crowd '
+                         "needs: take 'keypoints'")

@@ -8,12 +8,12 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 # A module may import only from modules before it.
 ORDER = ('compat', 'onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions',
-         'fusion', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses', 'codec',
-         'head', 'estimator', 'transforms', 'release_transforms', 'datasets', 'evaluation',
-         'storage', 'checkpoints', 'runner', 'export', 'export_check', 'visualization', 'api',
-         'comparison', 'doctor', 'benchmark', 'ablation')
+         'fusion', 'ensemble', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses',
+         'codec', 'head', 'estimator', 'transforms', 'release_transforms', 'datasets',
+         'evaluation', 'storage', 'checkpoints', 'runner', 'export', 'export_check',
+         'visualization', 'api', 'comparison', 'doctor', 'benchmark', 'ablation')
 PURE = ('onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion',
-        'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses', 'crowdsynth')
+        'ensemble', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 every_module = pytest.mark.parametrize(
