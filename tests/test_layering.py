@@ -11,7 +11,7 @@ ORDER = ('compat', 'onnx_runner', 'layouts', 'targets', 'proposals', 'release', 
          'fusion', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses', 'codec',
          'head', 'estimator', 'transforms', 'release_transforms', 'datasets', 'evaluation',
          'storage', 'checkpoints', 'runner', 'export', 'export_check', 'visualization', 'api',
-         'doctor', 'benchmark')
+         'conversion', 'doctor', 'benchmark')
 PURE = ('onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion',
         'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
