@@ -1,5 +1,5 @@
-# The synthetic crowd that `make demo-train` draws into data/crowdsynth: pictures in files, one split
-# for validation and test, COCO's AP.
+# The synthetic crowd that `make demo-train` draws into data/crowdsynth: training pictures in files,
+# one split for validation and test, COCO's AP.
 _base_ = ['./crowdsynth.py']
 
 # The generator varies scale and place itself; mirroring doubles what a small set shows.
