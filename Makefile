@@ -9,7 +9,11 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python
 
-# Two OpenMP threads beside another busy process can slow small networks down twentyfold.
+# Two OpenMP threads beside another busy process can slow small networks down twentyfold; the demos
+# take all cores, for they run alone. Whoever sets OMP_NUM_THREADS decides for all.
+ifeq ($(origin OMP_NUM_THREADS),undefined)
+THREADS = OMP_NUM_THREADS=$(CORES)
+endif
 export OMP_NUM_THREADS ?= 1
 
 # The shipped model on held-out pictures of the crowd that it was trained on.
@@ -53,18 +57,18 @@ help:  ## list the targets
 setup: $(READY)  ## make .venv with the exact versions of requirements.txt
 
 demo: $(READY) $(HELD_OUT)/annotations/test.json  ## find people with the shipped model, before and after fusion; AP
-	OMP_NUM_THREADS=$(CORES) $(RUN) tools/infer.py $(addprefix $(HELD_OUT)/images/test/,$(SHOWN)) \
+	$(THREADS) $(RUN) tools/infer.py $(addprefix $(HELD_OUT)/images/test/,$(SHOWN)) \
 	    --before-fusion --out $(DEMO)/poses
-	OMP_NUM_THREADS=$(CORES) $(RUN) tools/test.py $(CONFIG) $(WEIGHTS) --work-dir $(DEMO) \
+	$(THREADS) $(RUN) tools/test.py $(CONFIG) $(WEIGHTS) --work-dir $(DEMO) \
 	    --out $(DEMO)/metrics.json
 	@$(call print_ap,$(DEMO))
 	@echo "Now open $(DEMO)/poses/overview.jpg: all proposed poses on the left, fused ones on the right"
 
 demo-train: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PINet on a drawn crowd in minutes, draw its poses
-	OMP_NUM_THREADS=$(CORES) $(RUN) tools/train.py $(TRAIN_CONFIG) --amp --no-validate --work-dir $(TRAINED)
-	OMP_NUM_THREADS=$(CORES) $(RUN) tools/test.py $(TRAIN_CONFIG) $(TRAINED)/epoch_4.pth \
+	$(THREADS) $(RUN) tools/train.py $(TRAIN_CONFIG) --amp --no-validate --work-dir $(TRAINED)
+	$(THREADS) $(RUN) tools/test.py $(TRAIN_CONFIG) $(TRAINED)/epoch_4.pth \
 	    --work-dir $(TRAINED) --out $(TRAINED)/metrics.json
-	OMP_NUM_THREADS=$(CORES) $(RUN) tools/infer.py data/crowdsynth/images/val/00000*.jpg \
+	$(THREADS) $(RUN) tools/infer.py data/crowdsynth/images/val/00000*.jpg \
 	    data/crowdsynth/images/val/00001[01].jpg \
 	    --config $(TRAIN_CONFIG) --checkpoint $(TRAINED)/epoch_4.pth --out $(TRAINED)/poses
 	@$(call print_ap,$(TRAINED))

@@ -7,12 +7,13 @@ registers the classes below in MMPose's registries: all that a config needs is
 
 import sys
 
-from . import compat
+from . import compat, noise
 
 __version__ = '0.1.0'
 
 # The doctor reports on environments in which this fails.
 if 'pinet_mm.doctor' not in sys.orig_argv:
+    noise.hide()
     compat.apply()
 
     from .codec import PINetCodec

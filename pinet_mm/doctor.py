@@ -54,6 +54,7 @@ REQUIRED = (
     Dependency('xtcocotools', ('xtcocotools', )),
     Dependency('pycocotools', ('pycocotools', )),
     Dependency('safetensors', ('safetensors', )),
+    Dependency('tqdm', ('tqdm', )),
     Dependency('pkg_resources', ('setuptools', )),  # the part of it that mmengine needs
     Dependency('six', ('six', )),
     Dependency('tensorboard', ('tensorboard', )),

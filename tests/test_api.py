@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
 from mmpose.registry import MODELS
 
-from pinet_mm import api
+from pinet_mm import api, batch_inference, prediction
 from pinet_mm.runner import RunError
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
@@ -81,6 +81,23 @@ def test_pictures_of_one_size_go_through_together(model, pictures, monkeypatch):
     assert all(len(shapes) == 1 for shapes in passes) and len(passes) == 5
 
 
+@pytest.mark.parametrize('megapixels, ahead', [
+    # Each picture has 300² pixels; 270 000 are exceeded by nothing, but reached by three.
+    (0.27, [3, 3, 1]), (0.28, [4, 3]), (1, [4, 3])])
+def test_few_pixels_are_read_ahead(megapixels, ahead, model, monkeypatch):
+    monkeypatch.setattr(prediction, 'LOOKAHEAD_PIXELS', megapixels * 1e6)
+    monkeypatch.setattr(prediction, 'LOOKAHEAD', 2)
+    read = []
+
+    def pictures():
+        for i in range(7):
+            read.append(i)
+            yield np.full((300, 300, 3), i * 30, np.uint8)
+
+    between = [len(read) for _ in api.predict(model, pictures(), batch_size=2)]
+    assert between == [sum(ahead[:i + 1]) for i, count in enumerate(ahead) for _ in range(count)]
+
+
 def test_weights_are_found_by_the_name_of_the_config(folder, monkeypatch):
     monkeypatch.setattr(api, 'WEIGHTS', folder)
     shutil.copy(folder / 'weights.pth', folder / 'config.pth')
@@ -95,7 +112,7 @@ def test_weights_are_found_by_the_name_of_the_config(folder, monkeypatch):
 def test_overlays_show_what_fusion_did(folder, model, pictures, monkeypatch):
     # The random network's poses have little to do with each other.
     monkeypatch.setitem(model.test_cfg, 'oks_thr', 0.0)
-    before, = api.predict(api._without_fusion(model), pictures[:1])
+    before, = api.predict(batch_inference._without_fusion(model), pictures[:1])
     after, = api.predict(model, pictures[:1])
     centres = 15  # three parts, five proposals each
     assert len(before.pred_instances) == centres > len(after.pred_instances)
@@ -143,14 +160,17 @@ def test_missing_inputs_are_named(folder, tmp_path):
         api.find_pictures([tmp_path])
 
 
-def test_wrong_pictures_and_weights_are_refused(folder, model, tmp_path):
+def test_wrong_pictures_and_weights_are_refused(folder, model, tmp_path, capfd):
     with pytest.raises(ValueError, match=r'an \(H, W, 3\) uint8 array .*; found \(9, 9\) uint8'):
         next(api.predict(model, [np.zeros((9, 9), np.uint8)]))
     with pytest.raises(ValueError, match='batch_size must be at least 1; found 0'):
         next(api.predict(model, [], batch_size=0))
     torch.save(dict(state_dict={'other.weight': torch.zeros(1)}), tmp_path / 'other.pth')
+    capfd.readouterr()
     with pytest.raises(RunError, match='other.pth lacks .* of the .* weights'):
         api.load(folder / 'config.py', tmp_path / 'other.pth', 'cpu')
+    # mmengine's lists of hundreds of keys do not come before it.
+    assert 'backbone.conv1' not in ''.join(capfd.readouterr())
     with pytest.raises(FileNotFoundError, match='nowhere.py is no config file; tried'):
         api.load('nowhere.py', tmp_path / 'other.pth')
     assert api.config_path('pinet_hrnet_coco.py') == api.config_path('pinet_hrnet_coco')
@@ -166,8 +186,9 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     weights = ('--config', folder / 'config.py', '--checkpoint', folder / 'weights.pth')
     done = run_infer(folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
     assert done.returncode == 0, done.stderr
-    assert re.search(rf'5 pictures in .* s \(.* images/s\); .* are in {folder / "poses"}',
-                     done.stdout)
+    assert re.search(rf'^5 pictures in .* s \(.* images/s\); .* are in {folder / "poses"}',
+                     done.stdout, re.M)
+    assert '5/5 [' in done.stderr and 'pictures/s]' in done.stderr
     document = json.loads((folder / 'poses' / 'predictions.json').read_text())
     assert document['schema'] == api.SCHEMA and document['keypoint_names'][0] == 'nose'
     assert [15, 13] in document['skeleton']
@@ -184,13 +205,15 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     assert again.returncode == 1 and again.stderr.endswith(
-        f'1 files are no pictures that can be read: {folder / "inputs" / "broken.jpg"}\n')
+        f'error: 1 file is no picture that can be read: {folder / "inputs" / "broken.jpg"}\n')
+    assert '6/6 [' in again.stderr
     second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())
     assert second['unreadable'] == [str(folder / 'inputs' / 'broken.jpg')]
     assert document['unreadable'] == []
     assert [record['persons'] for record in second['pictures']] == [
         record['persons'] for record in document['pictures']]
-    gone = run_infer('gone.jpg', *weights, '--out', folder / 'nothing')
+    # Told at once, before a checkpoint is looked at.
+    gone = run_infer('gone.jpg', '--checkpoint', 'gone.pth', '--out', folder / 'nothing')
     assert gone.returncode == 1 and gone.stderr.splitlines()[-1].startswith('error: gone.jpg does')
     assert not (folder / 'nothing').exists()
 

@@ -18,7 +18,7 @@ from mmpose.registry import MODELS
 from test_storage import LAYOUTS, assert_same
 from toys import build_in_mmpose
 
-from pinet_mm import api, checkpoints, runner, storage
+from pinet_mm import api, checkpoints, conversion, runner, storage
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
 ROOT = Path(__file__).parents[1]
@@ -182,12 +182,13 @@ def test_the_key_table(weights, convert, tmp_path):
     (48, 3, 'its config is pinet_hrnet-w48_ochuman_release.py'),
     (32, 4, 'no config has this size, give pinet_hrnet_coco_release.py its width')])
 def test_the_config_is_named(width, layers, config):
-    tool = load_tool()
     state = {'ppg.heatmap_head.weight': torch.zeros(17, 15 * width, 1, 1)}
     for layer in range(layers):
         state[f'pr.gconv_layers.{layer}.gconv1.bn.bias'] = torch.zeros(1)
     network = checkpoints.recognise(state)
-    assert tool.advise(tool.find_config(None, network), network).startswith(config)
+    assert conversion.advise(conversion.find_config(None, network), network).startswith(config)
+    named = conversion.find_config('pinet_hrnet_crowdpose', network)
+    assert Path(named.filename).name == 'pinet_hrnet_crowdpose.py'
 
 
 def test_keypoints_of_ones_own_need_a_config(weights, convert, tmp_path):

@@ -171,3 +171,13 @@ def test_citation_names_this_version():
     assert citation['version'] == pinet_mm.__version__
     assert citation['license'] == 'Apache-2.0'
     assert citation['references'][0]['authors'][0]['family-names'] == 'Wang'
+
+
+@pytest.mark.skipif(not shutil.which('make'), reason='needs make')
+@pytest.mark.parametrize('setting, prefix', [({}, r'OMP_NUM_THREADS=[1-9]\d* '),
+                                             ({'OMP_NUM_THREADS': '3'}, '')])
+def test_the_demo_takes_all_cores_unless_told_otherwise(setting, prefix):
+    environment = {name: value for name, value in os.environ.items() if name != 'OMP_NUM_THREADS'}
+    done = subprocess.run(['make', '--dry-run', 'demo'], cwd=ROOT, env={**environment, **setting},
+                          capture_output=True, text=True, check=True)
+    assert len(re.findall(rf'^{prefix}\S+ tools/(?:infer|test)\.py', done.stdout, re.M)) == 2

@@ -20,6 +20,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel, BaseModule
 from mmengine.registry import DATASETS, METRICS, MODELS
 from pinet_mm import runner
+from pinet_mm.runner.weights import fetch
 from torch import nn
 
 ROOT = Path(__file__).parents[1]
@@ -489,6 +490,17 @@ def test_unreachable_checkpoint_is_explained(monkeypatch, tmp_path):
     message = run_tool(
         monkeypatch, 'test', write_config(tmp_path), NOWHERE, '--work-dir', tmp_path)
     assert message.startswith(f'error: the checkpoint {NOWHERE} could not be had')
+
+
+@pytest.mark.parametrize('content, reason', [
+    (b'<html>login</html>', 'Weights only load failed'), (b'', 'EOFError'),
+    (b'PK\x03\x04aaaa', 'PytorchStreamReader failed reading zip archive: not a ZIP archive')])
+def test_the_reason_is_given_without_torchs_advice(content, reason, tmp_path):
+    path = tmp_path / 'damaged.pth'
+    path.write_bytes(content)
+    with pytest.raises(runner.RunError) as error:
+        fetch(str(path), 'the checkpoint', 'is it whole?')
+    assert str(error.value) == f'the checkpoint could not be had ({reason}): is it whole?'
 
 
 # --- testing -------------------------------------------------------------------------------------

@@ -61,17 +61,19 @@ def main() -> None:
     """Predict, or end with one line that says why not."""
     args = make_parser().parse_args()
     try:
-        model = load_model(args)
-        report = api.infer(model, args.inputs, args.out, args.batch_size, args.pose_thr,
+        files = api.find_pictures(args.inputs, args.out)  # before the model takes its seconds
+        report = api.infer(load_model(args), files, args.out, args.batch_size, args.pose_thr,
                            args.before_fusion)
     except (FileNotFoundError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
     rate = report.pictures / max(report.seconds, 1e-9)
-    print(f'\n{report.pictures} pictures in {report.seconds:.1f} s ({rate:.1f} images/s); '
+    pictures = '1 picture' if report.pictures == 1 else f'{report.pictures} pictures'
+    print(f'{pictures} in {report.seconds:.1f} s ({rate:.1f} images/s); '
           f'overlays and {report.json.name} are in {report.json.parent}')
     if report.unreadable:
-        sys.exit(f'error: {len(report.unreadable)} files are no pictures that can be read: '
-                 + ', '.join(report.unreadable))
+        count = len(report.unreadable)
+        files = '1 file is no picture' if count == 1 else f'{count} files are no pictures'
+        sys.exit(f'error: {files} that can be read: ' + ', '.join(report.unreadable))
 
 
 if __name__ == '__main__':

@@ -15,7 +15,8 @@ from mmengine.utils import ProgressBar
 from mmpose.models.pose_estimators import BottomupPoseEstimator
 from mmpose.structures import PoseDataSample
 
-from ..api import find_pictures, load, overlay_names, predict
+from ..api import find_pictures, load, predict
+from ..batch_inference import overlay_names
 from ..estimator import PINet
 from ..visualization import contact_sheet
 from .annotations import Annotations

@@ -71,7 +71,8 @@ def fetch(path: str, what: str, advice: str) -> dict:
     try:
         return CheckpointLoader.load_checkpoint(path, map_location='cpu')
     except _UNREADABLE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]  # torch adds a page of advice
+        # torch adds a page of advice, in the first line to trust whoever wrote the file.
+        reason = (str(error) or type(error).__name__).splitlines()[0].partition('. ')[0]
         raise RunError(f'{what} could not be had ({reason}): {advice}') from error
 
 
