@@ -256,7 +256,8 @@ def test_the_stages_of_a_test_are_the_estimator(model, monkeypatch, flip_test):
     pipeline = model.cfg.test_dataloader.dataset.pipeline
     found = timing.run_chain(stages.TestStages(model, pipeline, pictures, maps).chain())
     head = model.head
-    monkeypatch.setattr(head, 'forward', head.forward)  # taken back at the end
+    for name in ('forward', 'test_maps'):
+        monkeypatch.setattr(head, name, getattr(head, name))  # taken back at the end
     answer_with(head, maps.heatmaps, maps.offsets)
     wanted = [sample.pred_instances for sample in api.predict(model, pictures, 2)]
     for one, other in zip(found, wanted, strict=True):
