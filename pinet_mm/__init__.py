@@ -15,6 +15,7 @@ __version__ = '0.1.0'
 if 'pinet_mm.doctor' not in sys.orig_argv:
     compat.apply()
 
+    from .acceleration import AccelerateHook
     from .codec import PINetCodec
     from .datasets import CrowdSynthDataset, EpochSampler, MinKeypointsCocoDataset
     from .estimator import PINet
@@ -32,10 +33,10 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'CPUAmpOptimWrapper', 'CocoResults', 'CrowdSynthDataset', 'CrowdVisualizer',
-        'EpochSampler', 'MinKeypointsCocoDataset', 'PINet', 'PINetCodec', 'PINetHead',
-        'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler', 'RandomCropAffine',
-        'RandomInputFlip', 'ReleaseCrop', 'ReleaseHeatmapMask', 'ReleasePersons',
-        'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses',
-        'load_from_safetensors'
+        'AccelerateHook', 'CPUAmpOptimWrapper', 'CocoResults', 'CrowdSynthDataset',
+        'CrowdVisualizer', 'EpochSampler', 'MinKeypointsCocoDataset', 'PINet', 'PINetCodec',
+        'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler',
+        'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop', 'ReleaseHeatmapMask',
+        'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize',
+        'fuse_poses', 'load_from_safetensors'
     ]

@@ -24,6 +24,7 @@ from mmengine.utils import ProgressBar
 from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
+from .acceleration import accelerate
 from .estimator import PINet
 from .onnx_runner import OnnxPoses
 from .runner import RunError
@@ -76,17 +77,17 @@ def shipped_weights(config: Union[str, Path]) -> Path:
     return path
 
 
-def load(config: Union[str, Path, Config] = SHIPPED,
-         checkpoint: Union[str, Path, None] = None,
-         device: Optional[str] = None, cfg_options: Optional[dict] = None) -> PINet:
+def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path, None] = None,
+         device: Optional[str] = None, cfg_options: Optional[dict] = None, amp: bool = False,
+         compile: bool = False) -> PINet:
     """Build a model from a config and load its weights, ready to predict.
 
     Args:
-        config: a config, its path, or the name of one of the project's (see `config_path`); by
-            default that of a small model, trained on drawn people, whose weights are shipped.
+        config: a config, its path or name, see `config_path`; by default the shipped model's.
         checkpoint: path or URL of the weights; by default those shipped for the config.
         device: by default the first GPU, or the CPU.
         cfg_options: settings of the config to replace, such as `{'model.test_cfg.flip_test': 0}`.
+        amp, compile: see `acceleration.accelerate`.
 
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
@@ -102,7 +103,7 @@ def load(config: Union[str, Path, Config] = SHIPPED,
     model = init_model(config, str(checkpoint), device or ('cuda:0' if torch.cuda.is_available()
                                                            else 'cpu'))
     require_all_weights(model, weights, str(checkpoint))
-    return model
+    return accelerate(model, amp, compile) if amp or compile else model
 
 
 def load_onnx(path: Union[str, Path]) -> OnnxPoses:
@@ -140,8 +141,7 @@ def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, 
     if isinstance(model, OnnxPoses):
         yield from (_onnx_sample(model, _source(picture)['img']) for picture in pictures)
         return
-    pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
-    pictures = iter(pictures)
+    pipeline, pictures = Compose(model.cfg.test_dataloader.dataset.pipeline), iter(pictures)
     while window := list(islice(pictures, LOOKAHEAD * batch_size)):
         inputs = [pipeline(dict(_source(picture), **model.dataset_meta)) for picture in window]
         samples = {}

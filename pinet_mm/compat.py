@@ -61,7 +61,7 @@ def use_pycocotools_masks() -> None:
             setattr(wrapper, name, getattr(compiled, name))
 
 
-# --- mmcv-lite -----------------------------------------------------------------------------------
+# --- mmcv-lite, torchvision ----------------------------------------------------------------------
 
 
 class _MissingOperators(ModuleType):
@@ -98,9 +98,6 @@ def stub_mmcv_operators() -> None:
     stub = _MissingOperators('mmcv._ext', _MissingOperators.__doc__)
     stub.__spec__ = ModuleSpec('mmcv._ext', loader=None)
     sys.modules['mmcv._ext'] = stub
-
-
-# --- torchvision ---------------------------------------------------------------------------------
 
 
 def declare_torchvision_operators() -> None:
@@ -140,7 +137,7 @@ def _forget(package: str) -> None:
             del sys.modules[name]
 
 
-# --- checkpoints ---------------------------------------------------------------------------------
+# --- mmengine, MMPose ----------------------------------------------------------------------------
 
 
 def history_buffer_method(owner, name: str):
@@ -189,9 +186,6 @@ def _numpy_globals() -> list:
     return [bytes, np.ndarray, np.dtype, *functions, *dtypes]
 
 
-# --- distributed training on CPUs ----------------------------------------------------------------
-
-
 def skip_cuda_device_without_cuda() -> None:
     """Make `torch.cuda.set_device` do nothing on a machine without CUDA.
 
@@ -219,9 +213,6 @@ def _only_with_cuda(set_device):
     return set_device_with_cuda
 
 
-# --- mmengine's list of packages -----------------------------------------------------------------
-
-
 def announce_package_to_mmengine() -> None:
     """Let configs name ours as a base, `_base_ = 'pinet_mm::pinet_hrnet_coco.py'`.
 
@@ -247,7 +238,17 @@ def _with_flat_names(split):
     return split_flat_names
 
 
-# --- visualization -------------------------------------------------------------------------------
+def checkpoint_without_reentry() -> None:
+    """Let gradients pass through what mmengine's `activation_checkpointing` computes again.
+
+    It leaves the variant to torch, whose default drops them wherever no input of a module, or
+    only a list, has any: the pictures, the stages of an HRNet.
+    """
+    if installed('torch', 'mmengine'):
+        from torch.utils.checkpoint import checkpoint
+
+        module = importlib.import_module('mmengine.runner.activation_checkpointing')
+        module.checkpoint = functools.partial(checkpoint, use_reentrant=False)
 
 
 def accept_radius_arrays() -> None:
@@ -288,6 +289,7 @@ FIXES = (
     allow_mmengine_checkpoints,
     skip_cuda_device_without_cuda,
     announce_package_to_mmengine,
+    checkpoint_without_reentry,
     accept_radius_arrays,  # imports MMPose, so it comes last
 )
 

@@ -21,7 +21,13 @@ class PINet(BottomupPoseEstimator):
 
     Raises:
         ValueError: `test_cfg` does not fit the head, see `PINetHead.check_settings`.
+
+    Attributes:
+        input_dtype: of the weights of backbone and neck, where that is not float32, see
+            `acceleration.accelerate`.
     """
+
+    input_dtype: Optional[torch.dtype] = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -66,6 +72,7 @@ class PINet(BottomupPoseEstimator):
             inputs: on the CPU they are laid out channels last, which the layers pass on: their
                 convolutions and the refinement are faster so.
         """
+        inputs = inputs.to(self.input_dtype or inputs.dtype)
         if inputs.device.type == 'cpu':
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return super().extract_feat(inputs)

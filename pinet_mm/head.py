@@ -101,20 +101,30 @@ class PINetHead(BaseHead):
             batch_data_samples: B samples with the targets, see `losses.gather_targets`.
             train_cfg: not used; MMPose passes it.
         """
-        with _full_precision(feats[-1]) as features:
+        with full_precision(feats[-1]) as features:
             targets = gather_targets(batch_data_samples, self.layout.num_parts)
-            heatmaps, offsets = self([features])
-            wanted = targets.offsets
-            losses = dict(
-                loss_heatmap=self.heatmap_loss(heatmaps, targets.heatmaps,
-                                               targets.heatmap_weights, targets.heatmap_mask),
-                loss_offset=self.offset_loss(*in_omega(wanted.read(offsets), wanted.offsets,
-                                                       wanted.weights)))
+            losses, offsets = self.map_losses(features, targets)
             if self.refinement is not None:
-                losses['loss_refine'] = self._refinement_loss(features, offsets, targets)
+                losses['loss_refine'] = self.refinement_loss(features, offsets, targets)
         return losses
 
-    def _refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
+    def map_losses(self, features: Tensor, targets: Targets) -> Tuple[Dict[str, Tensor], Tensor]:
+        """Compute the losses of heatmaps and offsets, and the offsets (B, M·2K, H, W).
+
+        Args:
+            features: (B, C, H, W) in full precision.
+            targets: of the batch.
+        """
+        heatmaps, offsets = self([features])
+        wanted = targets.offsets
+        return dict(
+            loss_heatmap=self.heatmap_loss(heatmaps, targets.heatmaps, targets.heatmap_weights,
+                                           targets.heatmap_mask),
+            loss_offset=self.offset_loss(*in_omega(wanted.read(offsets), wanted.offsets,
+                                                   wanted.weights))), offsets
+
+    def refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
+        """Compute the loss of refined proposals, see `map_losses`."""
         # Proposals are inputs here: the offsets they come from learn by their own loss alone.
         rank = getattr(targets.offsets, self.decoder.rules.sampling_targets)()
         centres = self.sampler.sample(targets.heatmaps[:, self.layout.num_keypoints:], rank)
@@ -186,7 +196,7 @@ class PINetHead(BaseHead):
 
     def test_maps(self, feats: Sequence[Tensor]) -> RawMaps:
         """Compute of the last feature map (V·B, C, H, W) what a test needs: no maps of offsets."""
-        with _full_precision(feats[-1]) as features:
+        with full_precision(feats[-1]) as features:
             return RawMaps(features, self._heatmaps(features))
 
     def pack(self, fused: FusedPoses, heatmaps: Optional[Tensor] = None):
@@ -238,7 +248,10 @@ def _by_scale(feats: Sequence, scale_factors: Sequence[float]) -> Sequence[Seque
 
 
 @contextmanager
-def _full_precision(features: Tensor):
-    # Peaks, sub-pixel offsets and batch statistics need more digits than bf16 or fp16 have.
+def full_precision(features: Tensor):
+    """Give features in float32, and leave mixed precision meanwhile.
+
+    Peaks, sub-pixel offsets and batch statistics need more digits than bf16 or fp16 have.
+    """
     with torch.autocast(features.device.type, enabled=False):
         yield features.float()

@@ -171,7 +171,7 @@ def sample_grid(maps: Tensor, grid: Tensor) -> Tensor:
         maps: (B, C, H, W).
         grid: (B, ..., 2), from -1 to 1 within the map.
     """
-    rows = (maps.device.type == 'cpu' and not torch.compiler.is_compiling()
+    rows = (maps.device.type == 'cpu' and not torch.compiler.is_exporting()
             and maps.shape[1] > 1 and maps.is_contiguous(memory_format=torch.channels_last)
             and not (torch.is_grad_enabled() and (maps.requires_grad or grid.requires_grad)))
     if rows:

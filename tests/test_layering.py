@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 # A module may import only from modules before it.
 ORDER = ('compat', 'onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions',
          'fusion', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses', 'codec',
-         'head', 'estimator', 'transforms', 'release_transforms', 'datasets', 'evaluation',
-         'storage', 'checkpoints', 'runner', 'export', 'export_check', 'visualization', 'api',
-         'doctor', 'benchmark')
+         'head', 'estimator', 'acceleration', 'transforms', 'release_transforms', 'datasets',
+         'evaluation', 'storage', 'checkpoints', 'runner', 'export', 'export_check',
+         'visualization', 'api', 'doctor', 'benchmark')
 PURE = ('onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion',
         'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
