@@ -23,7 +23,7 @@ def installed(*packages: str) -> bool:
     return all(importlib.util.find_spec(name) for name in packages)
 
 
-# --- setuptools ----------------------------------------------------------------------------------
+# --- setuptools, xtcocotools ---------------------------------------------------------------------
 
 
 def require_pkg_resources() -> None:
@@ -39,9 +39,6 @@ def require_pkg_resources() -> None:
         raise ImportError(
             "mmengine imports 'pkg_resources', which setuptools no longer has from version 82 on: "
             'run pip install "setuptools<82".')
-
-
-# --- xtcocotools ---------------------------------------------------------------------------------
 
 
 def use_pycocotools_masks() -> None:
@@ -169,8 +166,7 @@ def allow_mmengine_checkpoints() -> None:
     import torch
     from mmengine.logging import HistoryBuffer
 
-    getters = [(history_buffer_method, f'{module}.getattr') for module in
-               ('builtins', '__builtin__')]
+    getters = [(history_buffer_method, f'{name}.getattr') for name in ('builtins', '__builtin__')]
     torch.serialization.add_safe_globals([HistoryBuffer, *getters, *_numpy_globals()])
 
 
@@ -238,17 +234,23 @@ def _with_flat_names(split):
     return split_flat_names
 
 
-def checkpoint_without_reentry() -> None:
-    """Let gradients pass through what mmengine's `activation_checkpointing` computes again.
+def keep_gradients_of_checkpointed_modules() -> None:
+    """Let mmengine's `activation_checkpointing` give the gradients that there are without it.
 
-    It leaves the variant to torch, whose default drops them wherever no input of a module, or
-    only a list, has any: the pictures, the stages of an HRNet.
+    It leaves the variant to torch, whose default drops them where no input but a list has any, as
+    in HRNet's stages. These also write into that list, which their second pass must find as it was.
     """
     if installed('torch', 'mmengine'):
-        from torch.utils.checkpoint import checkpoint
-
         module = importlib.import_module('mmengine.runner.activation_checkpointing')
-        module.checkpoint = functools.partial(checkpoint, use_reentrant=False)
+        module.checkpoint = _checkpoint
+
+
+def _checkpoint(forward, *args):
+    from torch.utils.checkpoint import checkpoint
+
+    def forward_copies(*args):
+        return forward(*(list(arg) if isinstance(arg, list) else arg for arg in args))
+    return checkpoint(forward_copies, *args, use_reentrant=False)
 
 
 def accept_radius_arrays() -> None:
@@ -279,8 +281,6 @@ def _with_number_as_radius(draw_circles):
     return draw_circles_of_number
 
 
-# --- all of it -----------------------------------------------------------------------------------
-
 FIXES = (
     require_pkg_resources,
     use_pycocotools_masks,
@@ -289,7 +289,7 @@ FIXES = (
     allow_mmengine_checkpoints,
     skip_cuda_device_without_cuda,
     announce_package_to_mmengine,
-    checkpoint_without_reentry,
+    keep_gradients_of_checkpointed_modules,
     accept_radius_arrays,  # imports MMPose, so it comes last
 )
 

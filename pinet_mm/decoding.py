@@ -105,7 +105,7 @@ class PoseDecoder(nn.Module):
         if not self.settings.flip_test:
             return heatmaps
         plain, mirrored = heatmaps.unflatten(0, (2, -1))
-        return (plain + self.mirror.maps(mirrored)) / 2
+        return self.mirror.maps(mirrored).add_(plain).mul_(0.5)
 
     def _propose(self, part_maps: Tensor, maps: RawMaps, factor: float) -> Proposals:
         centres = self.sampler.propose(part_maps, self.settings.max_per_part,

@@ -311,7 +311,8 @@ def test_onnx_finds_the_same(model):
 def test_cid_has_the_backbone_of_the_model(model):
     peer = peers.cid_like(model, persons=3)
     inputs = torch.randn(1, 3, 64, 64)
-    assert torch.equal(peer.extract_feat(inputs)[-1], model.extract_feat(inputs)[-1])
+    torch.testing.assert_close(peer.extract_feat(inputs)[-1], model.extract_feat(inputs)[-1],
+                               atol=1e-4, rtol=0)
     assert peer.test_cfg['flip_test'] and model.test_cfg['flip_test']
     for mode in images.modes():
         persons, = images.prepare(peer, mode)(scenes.draw_pictures(1, (128, 128), 2), 1)
@@ -477,6 +478,7 @@ def test_the_tool_runs_all_parts(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(benchmark, 'bench_images', lambda config, **options: [
         Table('images', f'Of {config} {options}', '', [dict(a=1)])])
     pretend('scaling', [made_up('persons', [1, 100])])
+    pretend('training', [Table('training', 'Of training', '', [dict(a=1)])])
     monkeypatch.chdir(tmp_path)
     run_tool(monkeypatch, 'all', '--device', 'cpu', '--persons', 1, 100)
     folder = tmp_path / 'work_dirs' / 'benchmark'
@@ -487,9 +489,11 @@ def test_the_tool_runs_all_parts(tmp_path, monkeypatch, capsys):
     common = dict(device='cpu', compiled=False)
     assert titles == [
         'Of encode', 'Of decode', f'Of {SLIM} {common}',
-        f'Of pinet_hrnet_coco.py {dict(batches=[1], repeats=3, **common)}', 'Cost by persons']
+        f'Of pinet_hrnet_coco.py {dict(batches=[1], repeats=3, **common)}', 'Cost by persons',
+        'Of training']
     assert given['encode'] == dict(persons=[1, 100]) and given['decode'] == dict(device='cpu')
     assert given['scaling'] == dict(config=SLIM, persons=[1, 100], device='cpu')
+    assert given['training'] == dict(config=SLIM, device='cpu')
     printed = capsys.readouterr().out
     assert all(f'## {title}' in printed for title in titles)
 

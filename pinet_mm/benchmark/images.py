@@ -54,7 +54,8 @@ def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
 
     Args:
         model: stays as it is.
-        mode: of a PINet; of another network backbone and neck are run by autocast.
+        mode: of a PINet; of another network backbone and neck are run by autocast, channels
+            last in memory on a CPU.
     """
     if isinstance(model, PINet):
         twin = accelerate(copy.deepcopy(model), *mode)
@@ -72,6 +73,8 @@ def _autocast(model: BottomupPoseEstimator,
     device = next(model.parameters()).device
 
     def extract_feat(inputs: torch.Tensor) -> List[torch.Tensor]:
+        if device.type == 'cpu':  # as PINet has them
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, half_precision(device), enabled=amp):
             return [feat.float() for feat in model.extract_feat(inputs)]
     return extract_feat
