@@ -124,7 +124,7 @@ class PoseDecoder(nn.Module):
         centres_hm = self.centres_of_views(centres.xy_hm, width)
         poses_hm = centres_hm[:, :, None] - self.read_offsets(maps, centres_hm)
         if self.refinement is not None:
-            valid = valid.repeat(len(centres_hm) // len(valid), 1)
+            valid = valid.repeat(1 + self.settings.flip_test, 1)
             poses_hm = poses_hm - self.refinement(maps.features, poses_hm, centres_hm, valid)
         if not self.settings.flip_test:
             return poses_hm
