@@ -184,6 +184,17 @@ def test_options_are_those_of_mmpose(tool):
     assert positional == [name for name in mmpose_options(tool) if not name.startswith('-')]
 
 
+@pytest.mark.parametrize('option', ['activation_checkpointing=backbone', 'sync_bn=torch'])
+def test_switches_of_mmengine_train_the_same(tmp_path, option):
+    for name, options in (('plain', []), ('switched', ['--cfg-options', option])):
+        (tmp_path / name).mkdir()
+        train(tmp_path / name, *options)
+    plain, switched = (weights(tmp_path / name / 'epoch_3.pth') for name in ('plain', 'switched'))
+    assert plain.keys() == switched.keys()
+    for key, value in plain.items():
+        torch.testing.assert_close(switched[key], value, msg=key)
+
+
 def test_options_of_speed_become_a_hook(tmp_path):
     config, checkpoint = write_config(tmp_path), tmp_path / 'weights.pth'
     checkpoint.touch()
