@@ -16,6 +16,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     noise.hide()
     compat.apply()
 
+    from .acceleration import AccelerateHook
     from .codec import PINetCodec
     from .datasets import CrowdSynthDataset, EpochSampler, MinKeypointsCocoDataset
     from .estimator import PINet
@@ -33,10 +34,10 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .visualization import CrowdVisualizer
 
     __all__ = [
-        'CPUAmpOptimWrapper', 'CocoResults', 'CrowdSynthDataset', 'CrowdVisualizer',
-        'EpochSampler', 'MinKeypointsCocoDataset', 'PINet', 'PINetCodec', 'PINetHead',
-        'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler', 'RandomCropAffine',
-        'RandomInputFlip', 'ReleaseCrop', 'ReleaseHeatmapMask', 'ReleasePersons',
-        'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize', 'fuse_poses',
-        'load_from_safetensors'
+        'AccelerateHook', 'CPUAmpOptimWrapper', 'CocoResults', 'CrowdSynthDataset',
+        'CrowdVisualizer', 'EpochSampler', 'MinKeypointsCocoDataset', 'PINet', 'PINetCodec',
+        'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler',
+        'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop', 'ReleaseHeatmapMask',
+        'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize',
+        'fuse_poses', 'load_from_safetensors'
     ]

@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmengine.runner import load_state_dict
 from mmpose.apis import init_model
 
+from .acceleration import accelerate
 from .batch_inference import PICTURES, SCHEMA, Report, find_pictures, infer, to_record
 from .estimator import PINet
 from .onnx_runner import OnnxPoses
@@ -61,17 +62,17 @@ def shipped_weights(config: Union[str, Path]) -> Path:
     return path
 
 
-def load(config: Union[str, Path, Config] = SHIPPED,
-         checkpoint: Union[str, Path, None] = None,
-         device: Optional[str] = None, cfg_options: Optional[dict] = None) -> PINet:
+def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path, None] = None,
+         device: Optional[str] = None, cfg_options: Optional[dict] = None, amp: bool = False,
+         compile: bool = False) -> PINet:
     """Build a model from a config and load its weights, ready to predict.
 
     Args:
-        config: a config, its path, or the name of one of the project's (see `config_path`); by
-            default that of a small model, trained on drawn people, whose weights are shipped.
+        config: a config, its path or name, see `config_path`; by default the shipped model's.
         checkpoint: path or URL of the weights; by default those shipped for the config.
         device: by default the first GPU, or the CPU.
         cfg_options: settings of the config to replace, such as `{'model.test_cfg.flip_test': 0}`.
+        amp, compile: see `acceleration.accelerate`.
 
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
@@ -89,7 +90,7 @@ def load(config: Union[str, Path, Config] = SHIPPED,
     model.dataset_meta = weights.get('meta', {}).get('dataset_meta', model.dataset_meta)
     load_state_dict(model, {key.removeprefix('module.'): value for key, value
                             in weights.get('state_dict', weights).items()})
-    return model
+    return accelerate(model, amp, compile) if amp or compile else model
 
 
 def load_onnx(path: Union[str, Path]) -> OnnxPoses:

@@ -23,7 +23,7 @@ def installed(*packages: str) -> bool:
     return all(importlib.util.find_spec(name) for name in packages)
 
 
-# --- setuptools ----------------------------------------------------------------------------------
+# --- setuptools, xtcocotools ---------------------------------------------------------------------
 
 
 def require_pkg_resources() -> None:
@@ -39,9 +39,6 @@ def require_pkg_resources() -> None:
         raise ImportError(
             "mmengine imports 'pkg_resources', which setuptools no longer has from version 82 on: "
             'run pip install "setuptools<82".')
-
-
-# --- xtcocotools ---------------------------------------------------------------------------------
 
 
 def use_pycocotools_masks() -> None:
@@ -61,7 +58,7 @@ def use_pycocotools_masks() -> None:
             setattr(wrapper, name, getattr(compiled, name))
 
 
-# --- mmcv-lite -----------------------------------------------------------------------------------
+# --- mmcv-lite, torchvision ----------------------------------------------------------------------
 
 
 class _MissingOperators(ModuleType):
@@ -98,9 +95,6 @@ def stub_mmcv_operators() -> None:
     stub = _MissingOperators('mmcv._ext', _MissingOperators.__doc__)
     stub.__spec__ = ModuleSpec('mmcv._ext', loader=None)
     sys.modules['mmcv._ext'] = stub
-
-
-# --- torchvision ---------------------------------------------------------------------------------
 
 
 def declare_torchvision_operators() -> None:
@@ -140,7 +134,7 @@ def _forget(package: str) -> None:
             del sys.modules[name]
 
 
-# --- checkpoints ---------------------------------------------------------------------------------
+# --- mmengine, MMPose ----------------------------------------------------------------------------
 
 
 def history_buffer_method(owner, name: str):
@@ -172,8 +166,7 @@ def allow_mmengine_checkpoints() -> None:
     import torch
     from mmengine.logging import HistoryBuffer
 
-    getters = [(history_buffer_method, f'{module}.getattr') for module in
-               ('builtins', '__builtin__')]
+    getters = [(history_buffer_method, f'{name}.getattr') for name in ('builtins', '__builtin__')]
     torch.serialization.add_safe_globals([HistoryBuffer, *getters, *_numpy_globals()])
 
 
@@ -187,9 +180,6 @@ def _numpy_globals() -> list:
                  for name, function in rebuilders.items()]
     dtypes = [type(np.dtype(code)) for code in ('u1', 'u4', 'i4', 'i8', 'f4', 'f8', '?')]
     return [bytes, np.ndarray, np.dtype, *functions, *dtypes]
-
-
-# --- distributed training on CPUs ----------------------------------------------------------------
 
 
 def skip_cuda_device_without_cuda() -> None:
@@ -219,9 +209,6 @@ def _only_with_cuda(set_device):
     return set_device_with_cuda
 
 
-# --- mmengine's list of packages -----------------------------------------------------------------
-
-
 def announce_package_to_mmengine() -> None:
     """Let configs name ours as a base, `_base_ = 'pinet_mm::pinet_hrnet_coco.py'`.
 
@@ -247,7 +234,23 @@ def _with_flat_names(split):
     return split_flat_names
 
 
-# --- visualization -------------------------------------------------------------------------------
+def keep_gradients_of_checkpointed_modules() -> None:
+    """Let mmengine's `activation_checkpointing` give the gradients that there are without it.
+
+    It leaves the variant to torch, whose default drops them where no input but a list has any, as
+    in HRNet's stages. These also write into that list, which their second pass must find as it was.
+    """
+    if installed('torch', 'mmengine'):
+        module = importlib.import_module('mmengine.runner.activation_checkpointing')
+        module.checkpoint = _checkpoint
+
+
+def _checkpoint(forward, *args):
+    from torch.utils.checkpoint import checkpoint
+
+    def forward_copies(*args):
+        return forward(*(list(arg) if isinstance(arg, list) else arg for arg in args))
+    return checkpoint(forward_copies, *args, use_reentrant=False)
 
 
 def accept_radius_arrays() -> None:
@@ -278,8 +281,6 @@ def _with_number_as_radius(draw_circles):
     return draw_circles_of_number
 
 
-# --- all of it -----------------------------------------------------------------------------------
-
 FIXES = (
     require_pkg_resources,
     use_pycocotools_masks,
@@ -288,6 +289,7 @@ FIXES = (
     allow_mmengine_checkpoints,
     skip_cuda_device_without_cuda,
     announce_package_to_mmengine,
+    keep_gradients_of_checkpointed_modules,
     accept_radius_arrays,  # imports MMPose, so it comes last
 )
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .flip import ViewMirror, mirror_points
 from .fusion import FusedPoses, PoseFusion
-from .proposals import Centres, ProposalSampler, read_offsets
+from .proposals import Centres, ProposalSampler, project_offsets, read_offsets, sample_pixels
 from .refinement import PoseRefinement
 from .settings import TestSettings
 
@@ -24,12 +24,12 @@ class RawMaps(NamedTuple):
     Attributes:
         features: (V·B, C, H, W).
         heatmaps: (V·B, K+M, H, W), keypoints first.
-        offsets: (V·B, M·2K, H, W).
+        offsets: (V·B, M·2K, H, W), or None: the decoder computes those of the proposals alone.
     """
 
     features: Tensor
     heatmaps: Tensor
-    offsets: Tensor
+    offsets: Optional[Tensor] = None
 
 
 class Proposals(NamedTuple):
@@ -61,17 +61,19 @@ class PoseDecoder(nn.Module):
         codec: gives `layout`, `rules` and `stride`, see `PINetCodec`.
         mirror: knows left and right.
         sampler: finds the peaks.
+        offset_branch: the head's convolution, for maps without offsets.
         refinement: or None.
         fusion: matches the poses.
         settings: of the test.
     """
 
     def __init__(self, codec, mirror: ViewMirror, sampler: ProposalSampler,
-                 refinement: Optional[PoseRefinement], fusion: PoseFusion,
-                 settings: TestSettings):
+                 offset_branch: nn.Conv2d, refinement: Optional[PoseRefinement],
+                 fusion: PoseFusion, settings: TestSettings):
         super().__init__()
         self.layout, self.rules, self.stride = codec.layout, codec.rules, codec.stride
         self.mirror, self.sampler, self.fusion = mirror, sampler, fusion
+        self.offset_branch = offset_branch
         self.refinement = None if settings.use_refinement is False else refinement
         self.settings = settings
 
@@ -103,39 +105,49 @@ class PoseDecoder(nn.Module):
         if not self.settings.flip_test:
             return heatmaps
         plain, mirrored = heatmaps.unflatten(0, (2, -1))
-        return (plain + self.mirror.maps(mirrored)) / 2
+        return self.mirror.maps(mirrored).add_(plain).mul_(0.5)
 
     def _propose(self, part_maps: Tensor, maps: RawMaps, factor: float) -> Proposals:
         centres = self.sampler.propose(part_maps, self.settings.max_per_part,
                                        self.settings.part_thr)
-        poses_scaled = self.propose_poses(maps.features, maps.offsets, centres)
+        poses_scaled = self.propose_poses(maps, centres)
         return Proposals(poses_scaled / factor, centres.scores, centres.valid)
 
-    def propose_poses(self, features: Tensor, offsets: Tensor, centres: Centres) -> Tensor:
+    def propose_poses(self, maps: RawMaps, centres: Centres) -> Tensor:
         """Read and refine each view's own poses, and average them: (B, T, K, 2) map pixels.
 
         Args:
-            features: (V·B, C, H, W).
-            offsets: (V·B, M·2K, H, W).
+            maps: of all views.
             centres: T of each picture, in the plain view.
         """
-        centres_hm, valid, width = centres.xy_hm, centres.valid, features.shape[-1]
-        if not self.settings.flip_test:
-            predicted = read_offsets(offsets, centres_hm, self.layout.num_parts)
-        else:
-            mirrored_hm = mirror_points(centres_hm, width)
-            plain, mirrored = offsets.unflatten(0, (2, -1))
-            predicted = torch.cat((
-                read_offsets(plain, centres_hm, self.layout.num_parts),
-                read_offsets(mirrored, mirrored_hm, self.layout.num_parts, self.mirror.parts)))
-            centres_hm, valid = torch.cat((centres_hm, mirrored_hm)), valid.repeat(2, 1)
-        poses_hm = centres_hm[:, :, None] - predicted
+        width, valid = maps.features.shape[-1], centres.valid
+        centres_hm = self.centres_of_views(centres.xy_hm, width)
+        poses_hm = centres_hm[:, :, None] - self.read_offsets(maps, centres_hm)
         if self.refinement is not None:
-            poses_hm = poses_hm - self.refinement(features, poses_hm, centres_hm, valid)
+            valid = valid.repeat(1 + self.settings.flip_test, 1)
+            poses_hm = poses_hm - self.refinement(maps.features, poses_hm, centres_hm, valid)
         if not self.settings.flip_test:
             return poses_hm
         plain, mirrored = poses_hm.unflatten(0, (2, -1))
         return (plain + self.mirror.poses(mirrored, width)) / 2
+
+    def centres_of_views(self, centres_hm: Tensor, width: int) -> Tensor:
+        """Repeat centres (B, T, 2) of the plain view in every view: (V·B, T, 2)."""
+        if not self.settings.flip_test:
+            return centres_hm
+        return torch.cat((centres_hm, mirror_points(centres_hm, width)))
+
+    def read_offsets(self, maps: RawMaps, centres_hm: Tensor) -> Tensor:
+        """Read or compute every view's offsets at its centres (V·B, T, 2): (V·B, T, K, 2)."""
+        parts, orders = self.layout.num_parts, (None, self.mirror.parts)
+        views = (1 + self.settings.flip_test, -1)
+        if maps.offsets is None:
+            branch, pixels = self.offset_branch, sample_pixels(maps.features, centres_hm)
+            return torch.cat([project_offsets(view, branch.weight, branch.bias, parts, order)
+                              for view, order in zip(pixels.unflatten(0, views), orders)])
+        return torch.cat([read_offsets(view, points_hm, parts, order) for view, points_hm, order
+                          in zip(maps.offsets.unflatten(0, views), centres_hm.unflatten(0, views),
+                                 orders)])
 
     def _pool(self, scales: Sequence[Proposals]) -> Proposals:
         # Part by part, scale 1 first: of equal poses those come first in fusion.

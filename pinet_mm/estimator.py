@@ -1,14 +1,16 @@
 """PINet: backbone, neck and head as an MMPose estimator; it arranges the views of every picture."""
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 from mmpose.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from .flip import mirror_inputs
+from .fusion import FusedPoses
 from .scaling import scale_inputs
+from .settings import TestSettings
 
 
 @MODELS.register_module()
@@ -19,7 +21,13 @@ class PINet(BottomupPoseEstimator):
 
     Raises:
         ValueError: `test_cfg` does not fit the head, see `PINetHead.check_settings`.
+
+    Attributes:
+        input_dtype: of the weights of backbone and neck, where that is not float32, see
+            `acceleration.accelerate`.
     """
+
+    input_dtype: Optional[torch.dtype] = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -39,31 +47,64 @@ class PINet(BottomupPoseEstimator):
             The same samples with `pred_instances` in pixels of the original pictures (and
             `pred_fields` with `output_heatmaps`), see `PINetHead.predict`.
         """
-        settings = self.head.check_settings(self.test_cfg)
+        finder = self.pose_finder(self.head.check_settings(self.test_cfg))
         for (w, h), members in _group_by_size(data_samples).items():
-            feats = [self._extract_views(scale_inputs(inputs[members, :, :h, :w], factor),
-                                         settings.flip_test) for factor in settings.scale_factors]
             group = [data_samples[i] for i in members]
-            preds = self.head.predict(feats, group, test_cfg=self.test_cfg)
+            pictures = inputs[members, :, :h, :w]
+            preds = self.head.pack(*finder(pictures, self.head.image_per_map(group, pictures)))
             instances, maps = preds if isinstance(preds, tuple) else (preds, None)
             self.add_pred_to_datasample(instances, maps, group)
         return data_samples
 
+    def pose_finder(self, settings: TestSettings) -> 'PoseFinder':
+        """Join the model's modules to what a test computes; it owns no parameters itself."""
+        return PoseFinder(self, settings)
+
     def _extract_views(self, views: Tensor, flip_test: bool) -> Sequence[Tensor]:
         if flip_test:
             views = torch.cat((views, mirror_inputs(views, self.head.decoder.stride)))
-        return self.extract_feat(views)
+        return self.extract_feat(_channels_last_on_cpu(views))
 
     def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
-        """Run backbone and neck on normalised pictures (B, 3, H_in, W_in).
+        """Run backbone and neck on normalised pictures (B, 3, H_in, W_in)."""
+        return super().extract_feat(inputs.to(self.input_dtype or inputs.dtype))
+
+    def forward(self, inputs: Tensor, data_samples: Sequence, mode: str = 'tensor'):
+        """Do what a runner asks for: 'loss', 'predict' or 'tensor'; see MMPose's class."""
+        return super().forward(_channels_last_on_cpu(inputs), data_samples, mode)
+
+
+def _channels_last_on_cpu(inputs: Tensor) -> Tensor:
+    # Convolutions and the refinement are faster so; layers pass the order on.
+    if inputs.device.type != 'cpu':
+        return inputs
+    return inputs.contiguous(memory_format=torch.channels_last)
+
+
+class PoseFinder(nn.Module):
+    """The part of a test that is tensors from end to end: one graph, if it is compiled.
+
+    Args:
+        model: whose weights it shares.
+        settings: of the test.
+    """
+
+    def __init__(self, model: PINet, settings: TestSettings):
+        super().__init__()
+        self.model, self.settings = model, settings
+        self.decoder = model.head.pose_decoder(settings)
+
+    def forward(self, pictures: Tensor,
+                image_per_map: Tensor) -> Tuple[FusedPoses, Optional[Tensor]]:
+        """Find the poses of B pictures of one size, see `PINetHead.find_poses`.
 
         Args:
-            inputs: on the CPU they are laid out channels last, which the layers pass on: their
-                convolutions and the refinement are faster so.
+            pictures: (B, 3, H_in, W_in), normalised.
+            image_per_map: (B, 2), see `PoseDecoder`.
         """
-        if inputs.device.type == 'cpu':
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return super().extract_feat(inputs)
+        feats = [self.model._extract_views(scale_inputs(pictures, factor), self.settings.flip_test)
+                 for factor in self.settings.scale_factors]
+        return self.model.head.find_poses(feats, image_per_map, self.decoder)
 
 
 def _group_by_size(data_samples: Sequence) -> Dict[Tuple[int, int], List[int]]:

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .decoding import PoseDecoder, RawMaps
+from .decoding import PoseDecoder
 from .estimator import PINet
 from .flip import mirror_inputs
 from .fusion import FusedPoses
@@ -83,8 +83,8 @@ class ExportablePINet(nn.Module):
         if self.max_poses < 1:
             raise RunError(f'max_poses must be at least 1; found {max_poses}')
         self.model, self.settings, head = model, settings, model.head
-        self.decoder = PoseDecoder(head.decoder, head.mirror, AnySizeSampler(), head.refinement,
-                                   head.fusion, settings)
+        self.decoder = PoseDecoder(head.decoder, head.mirror, AnySizeSampler(),
+                                   head.offset_branch, head.refinement, head.fusion, settings)
 
     def forward(self, images: Tensor) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
         """Find the persons of N pictures.
@@ -99,8 +99,7 @@ class ExportablePINet(nn.Module):
         views = self._normalise(images)
         if self.settings.flip_test:
             views = torch.cat((views, mirror_inputs(views, self.decoder.stride)))
-        features = self.model.extract_feat(views)[-1]
-        maps = RawMaps(features, *self.model.head([features]))
+        maps = self.model.head.test_maps(self.model.extract_feat(views))
         image_per_map = images.new_full((images.shape[0], 2), self.decoder.stride)
         return self._pad(self.decoder([maps], image_per_map))
 

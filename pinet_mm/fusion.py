@@ -9,6 +9,7 @@ import math
 from typing import NamedTuple, Optional, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -45,15 +46,14 @@ def pairwise_oks(keypoints: Tensor, sigmas: Tensor) -> Tensor:
     area = (area[..., :, None] + area[..., None, :]) / 2
     # Keypoints first, so that what is done to each fills whole (T, T) planes.
     x, y = keypoints.transpose(-3, -2).unbind(dim=-1)
-    squared = ((x[..., :, None] - x[..., None, :]).square()
-               + (y[..., :, None] - y[..., None, :]).square())
+    across, down = (each[..., :, None] - each[..., None, :] for each in (x, y))
     # tiny: two poses without extent at one place are the same pose, 0 / tiny = 0.
     tiny = torch.finfo(keypoints.dtype).tiny
-    distance = squared / (2 * sigmas).square()[:, None, None] / (2 * area[..., None, :, :] + tiny)
+    distance = torch.addcmul(across.square_(), down, down)  # in place: memory takes the time
+    distance.div_((2 * sigmas).square()[:, None, None]).div_(2 * area[..., None, :, :] + tiny)
     # A CPU takes twenty times as long where the result is next to the smallest normal number.
-    far = -math.log(tiny) - 1
-    similarity = distance.clamp(max=far).neg().exp()
-    return torch.where(distance < far, similarity, 0).mean(dim=-3)
+    similarity = distance.neg_().clamp_(min=math.log(tiny) + 1).exp_()
+    return F.threshold_(similarity, 3 * tiny, 0).mean(dim=-3)
 
 
 def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:

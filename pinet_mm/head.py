@@ -87,8 +87,10 @@ class PINetHead(BaseHead):
             Heatmaps (B, K+M, H, W), keypoints first, and offsets (B, M·2K, H, W) in map pixels.
         """
         features = feats[-1]
-        heatmaps = torch.cat((self.score_branch(features), self.part_branch(features)), dim=1)
-        return heatmaps, self.offset_branch(features)
+        return self._heatmaps(features), self.offset_branch(features)
+
+    def _heatmaps(self, features: Tensor) -> Tensor:
+        return torch.cat((self.score_branch(features), self.part_branch(features)), dim=1)
 
     def loss(self, feats: Sequence[Tensor], batch_data_samples: Sequence,
              train_cfg: Optional[Mapping] = None) -> Dict[str, Tensor]:
@@ -99,20 +101,30 @@ class PINetHead(BaseHead):
             batch_data_samples: B samples with the targets, see `losses.gather_targets`.
             train_cfg: not used; MMPose passes it.
         """
-        with _full_precision(feats[-1]) as features:
+        with full_precision(feats[-1]) as features:
             targets = gather_targets(batch_data_samples, self.layout.num_parts)
-            heatmaps, offsets = self([features])
-            wanted = targets.offsets
-            losses = dict(
-                loss_heatmap=self.heatmap_loss(heatmaps, targets.heatmaps,
-                                               targets.heatmap_weights, targets.heatmap_mask),
-                loss_offset=self.offset_loss(*in_omega(wanted.read(offsets), wanted.offsets,
-                                                       wanted.weights)))
+            losses, offsets = self.map_losses(features, targets)
             if self.refinement is not None:
-                losses['loss_refine'] = self._refinement_loss(features, offsets, targets)
+                losses['loss_refine'] = self.refinement_loss(features, offsets, targets)
         return losses
 
-    def _refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
+    def map_losses(self, features: Tensor, targets: Targets) -> Tuple[Dict[str, Tensor], Tensor]:
+        """Compute the losses of heatmaps and offsets, and the offsets (B, M·2K, H, W).
+
+        Args:
+            features: (B, C, H, W) in full precision.
+            targets: of the batch.
+        """
+        heatmaps, offsets = self([features])
+        wanted = targets.offsets
+        return dict(
+            loss_heatmap=self.heatmap_loss(heatmaps, targets.heatmaps, targets.heatmap_weights,
+                                           targets.heatmap_mask),
+            loss_offset=self.offset_loss(*in_omega(wanted.read(offsets), wanted.offsets,
+                                                   wanted.weights))), offsets
+
+    def refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
+        """Compute the loss of refined proposals, see `map_losses`."""
         # Proposals are inputs here: the offsets they come from learn by their own loss alone.
         rank = getattr(targets.offsets, self.decoder.rules.sampling_targets)()
         centres = self.sampler.sample(targets.heatmaps[:, self.layout.num_keypoints:], rank)
@@ -158,29 +170,53 @@ class PINetHead(BaseHead):
         """
         settings = self.check_settings(test_cfg or {})
         decoder = self.pose_decoder(settings)
-        scales = [self._raw_maps(scale) for scale in _by_scale(feats, settings.scale_factors)]
-        heatmaps = scales[0].heatmaps
-        with torch.autocast(heatmaps.device.type, enabled=False):
-            fused = decoder(scales, self._image_per_map(batch_data_samples, heatmaps))
-        instances = self._to_instances(fused)
-        if not settings.output_heatmaps:
-            return instances
-        return instances, [PixelData(heatmaps=maps) for maps in decoder.average_views(heatmaps)]
+        scales = _by_scale(feats, settings.scale_factors)
+        fused, heatmaps = self.find_poses(
+            scales, self.image_per_map(batch_data_samples, scales[0][-1]), decoder)
+        return self.pack(fused, heatmaps)
 
-    def _raw_maps(self, feats: Sequence[Tensor]) -> RawMaps:
-        with _full_precision(feats[-1]) as features:
-            return RawMaps(features, *self([features]))
+    def find_poses(self, scales: Sequence[Sequence[Tensor]], image_per_map: Tensor,
+                   decoder: PoseDecoder) -> Tuple[FusedPoses, Optional[Tensor]]:
+        """Do the part of `predict` that is computed on tensors alone.
+
+        Args:
+            scales: features at every scale factor, see `predict`.
+            image_per_map: (B, 2), see `PoseDecoder`.
+            decoder: of the settings, see `pose_decoder`.
+
+        Returns:
+            The poses and, with `output_heatmaps`, the maps (B, K+M, H, W) of factor 1, averaged
+            over the views.
+        """
+        maps = [self.test_maps(feats) for feats in scales]
+        wanted = decoder.settings.output_heatmaps
+        with torch.autocast(image_per_map.device.type, enabled=False):
+            return (decoder(maps, image_per_map),
+                    decoder.average_views(maps[0].heatmaps) if wanted else None)
+
+    def test_maps(self, feats: Sequence[Tensor]) -> RawMaps:
+        """Compute of the last feature map (V·B, C, H, W) what a test needs: no maps of offsets."""
+        with full_precision(feats[-1]) as features:
+            return RawMaps(features, self._heatmaps(features))
+
+    def pack(self, fused: FusedPoses, heatmaps: Optional[Tensor] = None):
+        """Pack poses, and heatmaps if they are wanted, as `predict` returns them."""
+        instances = self._to_instances(fused)
+        if heatmaps is None:
+            return instances
+        return instances, [PixelData(heatmaps=maps) for maps in heatmaps]
 
     def pose_decoder(self, settings: TestSettings) -> PoseDecoder:
         """Join the head's modules to what makes poses of maps; it owns no parameters itself."""
-        return PoseDecoder(self.decoder, self.mirror, self.sampler, self.refinement, self.fusion,
-                           settings)
+        return PoseDecoder(self.decoder, self.mirror, self.sampler, self.offset_branch,
+                           self.refinement, self.fusion, settings)
 
-    def _image_per_map(self, batch_data_samples: Sequence, like: Tensor) -> Tensor:
-        # (B, 2) original-picture pixels per map pixel: OKS areas are in picture pixels.
+    def image_per_map(self, batch_data_samples: Sequence, like: Tensor) -> Tensor:
+        """Compute original-picture pixels per map pixel (B, 2): OKS areas are in those."""
         ratio = [np.divide(sample.metainfo['input_scale'], sample.metainfo['input_size'])
                  for sample in batch_data_samples]
-        return like.new_tensor(np.stack(ratio)) * self.decoder.stride
+        return torch.tensor(np.stack(ratio), dtype=torch.float32,
+                            device=like.device) * self.decoder.stride
 
     def _to_instances(self, fused: FusedPoses) -> List[InstanceData]:
         """Pack fused poses as MMPose expects them: numpy arrays in network-input pixels.
@@ -212,7 +248,10 @@ def _by_scale(feats: Sequence, scale_factors: Sequence[float]) -> Sequence[Seque
 
 
 @contextmanager
-def _full_precision(features: Tensor):
-    # Peaks, sub-pixel offsets and batch statistics need more digits than bf16 or fp16 have.
+def full_precision(features: Tensor):
+    """Give features in float32, and leave mixed precision meanwhile.
+
+    Peaks, sub-pixel offsets and batch statistics need more digits than bf16 or fp16 have.
+    """
     with torch.autocast(features.device.type, enabled=False):
         yield features.float()

@@ -116,6 +116,28 @@ def read_offsets(offsets: Tensor, centres_hm: Tensor, num_parts: int,
     return offsets[picture, channel, y, x].view(b, t, per_part // 2, 2)
 
 
+def project_offsets(features: Tensor, weight: Tensor, bias: Tensor, num_parts: int,
+                    part_order: Optional[Tensor] = None) -> Tensor:
+    """Compute what `read_offsets` would read of the offset branch's maps: (B, T, K, 2).
+
+    A 1×1 convolution at some pixels is a matrix product: whole maps of offsets, most of what the
+    branches compute, need not be made.
+
+    Args:
+        features: (B, T, C) at the centres, T = M·t, ordered by part.
+        weight: (M·2K, C, 1, 1) of the branch.
+        bias: (M·2K,) of the branch.
+        num_parts: M.
+        part_order: (M,), see `read_offsets`.
+    """
+    weight = weight.flatten(1).unflatten(0, (num_parts, -1))
+    bias = bias.unflatten(0, (num_parts, 1, -1))
+    if part_order is not None:
+        weight, bias = weight[part_order], bias[part_order]
+    offsets = features.unflatten(1, (num_parts, -1)) @ weight.mT + bias
+    return offsets.flatten(1, 2).unflatten(-1, (-1, 2))
+
+
 def sample_pixels(maps: Tensor, centres_hm: Tensor) -> Tensor:
     """Read maps (B, C, H, W) at integer pixels (B, T, 2): (B, T, C)."""
     picture = torch.arange(maps.shape[0], device=maps.device)[:, None]
@@ -149,7 +171,7 @@ def sample_grid(maps: Tensor, grid: Tensor) -> Tensor:
         maps: (B, C, H, W).
         grid: (B, ..., 2), from -1 to 1 within the map.
     """
-    rows = (maps.device.type == 'cpu' and not torch.compiler.is_compiling()
+    rows = (maps.device.type == 'cpu' and not torch.compiler.is_exporting()
             and maps.shape[1] > 1 and maps.is_contiguous(memory_format=torch.channels_last)
             and not (torch.is_grad_enabled() and (maps.requires_grad or grid.requires_grad)))
     if rows:

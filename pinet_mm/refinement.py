@@ -41,7 +41,6 @@ class GraphConv(nn.Module):
         nodes = adjacency @ (nodes @ self.weight) + self.bias
         return self.bn(nodes.flatten(0, 1)).view_as(nodes).relu()
 
-
     def _forward_folded(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
         # With running statistics the normalisation is a part of the weights, which leaves two
         # products and the ReLU to pass over the nodes.
@@ -75,7 +74,13 @@ class PoseRefinement(nn.Module):
         num_layers: residual blocks L; the paper takes 2 on COCO, 3 on CrowdPose and OCHuman.
         sample_features: reads features at keypoints, called as `sample_bilinear`; the head hands
             over that of its convention.
+
+    Attributes:
+        product_dtype: half precision for the graph convolutions' products, or None; what they
+            add up to and the predicted offsets stay in float32.
     """
+
+    product_dtype: Optional[torch.dtype] = None
 
     def __init__(self, in_channels: int, num_keypoints: int,
                  skeleton: Sequence[Tuple[int, int]], num_layers: int = 3,
@@ -117,8 +122,9 @@ class PoseRefinement(nn.Module):
                        valid: Tensor) -> Tensor:
         refining = torch.zeros_like(poses_hm)
         # Batch statistics need two poses; with fewer, every parameter still gets a gradient (of
-        # 0), as distributed training requires.
-        if int(valid.sum()) < 2:
+        # 0), as distributed training requires. Synchronised ones ask every process, also of none.
+        alone = not isinstance(self.stem.bn, nn.SyncBatchNorm)
+        if alone and int(valid.sum()) < 2:
             return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
         nodes = self.sample_features(features, poses_hm)[valid]
         centre = sample_pixels(features, centres_hm)[valid]
@@ -126,8 +132,10 @@ class PoseRefinement(nn.Module):
 
     def refine_nodes(self, nodes: Tensor, centre: Tensor) -> Tensor:
         """Run the graph network on node features (S, K, C) and centre features (S, C)."""
-        nodes = self.stem(nodes, self.adjacency)
-        for block in self.blocks:
-            nodes = block(nodes, self.adjacency)
+        half = self.product_dtype
+        with torch.autocast(nodes.device.type, half, enabled=half is not None):
+            nodes = self.stem(nodes, self.adjacency).to(nodes.dtype)
+            for block in self.blocks:
+                nodes = block(nodes, self.adjacency)
         pooled = torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), centre), dim=1)
         return self.predictor(pooled).view(*nodes.shape[:2], 2)

@@ -28,10 +28,9 @@ def raw_maps(head, views, pictures=2, seed=0, factor=1):
 @torch.no_grad()
 def test_the_head_packs_what_the_decoder_finds(flip_test):
     head = build_head('six', size=(128, 96)).eval()
-    features, heatmaps, offsets = raw_maps(head, 1 + flip_test)
+    features, *_ = raw_maps(head, 1 + flip_test)
     settings = TestSettings.from_cfg(dict(flip_test=flip_test))
-    decoder = head.pose_decoder(settings)
-    fused = decoder([RawMaps(features, heatmaps, offsets)], torch.full((2, 2), 4.))
+    fused = head.pose_decoder(settings)([head.test_maps([features])], torch.full((2, 2), 4.))
     persons = head.predict([features], [plain_sample((128, 96))] * 2, dict(flip_test=flip_test))
     for i, found in enumerate(persons):
         kept = fused.kept[i]
@@ -40,6 +39,20 @@ def test_the_head_packs_what_the_decoder_finds(flip_test):
         assert torch.equal(torch.from_numpy(found.bbox_scores), fused.scores[i, kept])
         parts = fused.sources[i, kept] // (fused.scores.shape[1] // 6)
         assert torch.equal(torch.from_numpy(found.keypoint_parts), parts)
+
+
+@pytest.mark.parametrize('layout', ['three', 'six'])  # mirrored parts are others in 'six'
+@pytest.mark.parametrize('flip_test', [False, True])
+@torch.no_grad()
+def test_offsets_of_the_proposals_are_those_of_the_maps(layout, flip_test):
+    head = build_head(layout, size=(128, 96)).eval()
+    maps = RawMaps(*raw_maps(head, 1 + flip_test))
+    decoder = head.pose_decoder(TestSettings.from_cfg(dict(flip_test=flip_test)))
+    found, expected = (decoder([each], torch.full((2, 2), 4.))
+                       for each in (maps._replace(offsets=None), maps))
+    assert torch.equal(found.kept, expected.kept) and expected.kept.sum() >= 5
+    torch.testing.assert_close(found.keypoints, expected.keypoints, atol=1e-3, rtol=0)
+    assert torch.equal(found.sources[found.kept], expected.sources[found.kept])
 
 
 @torch.no_grad()

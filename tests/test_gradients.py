@@ -111,7 +111,7 @@ def as_they_are(features):
 @pytest.mark.parametrize('dataset', ['coco', 'crowdpose'])
 def test_every_gradient_equals_that_of_the_written_out_step(dataset, monkeypatch):
     # The head would compute in single precision.
-    monkeypatch.setattr(head, '_full_precision', as_they_are)
+    monkeypatch.setattr(head, 'full_precision', as_they_are)
     arrays = load(FOLDERS['compact'], 'network', dataset)
     model = release_model(FOLDERS['compact'], dataset).double().train()
     samples = training_samples(arrays, model.head.decoder)

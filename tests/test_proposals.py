@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from pinet_mm.codec import PINetCodec
-from pinet_mm.proposals import (Centres, ProposalSampler, find_peaks, pool_kernel, read_offsets,
-                                sample_bilinear, sample_pixels, score_keypoints, training_centres)
+from pinet_mm.proposals import (Centres, ProposalSampler, find_peaks, pool_kernel, project_offsets,
+                                read_offsets, sample_bilinear, sample_pixels, score_keypoints,
+                                training_centres)
 from pinet_mm.release import sample_stretched
 
 
@@ -165,6 +166,32 @@ def test_sampler_needs_a_sample(count):
 
 
 # --- reading maps --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('order', [None, (2, 0, 1)])
+def test_projected_offsets_are_those_of_the_maps(order):
+    features, branch = random_maps(4, 2, 9, 6, 7), torch.nn.Conv2d(9, 3 * 2 * 4, 1)
+    xy = torch.stack([torch.randint(size, (2, 15)) for size in (7, 6)], dim=-1)
+    with torch.no_grad():
+        maps = branch(features)
+        found = project_offsets(sample_pixels(features, xy), branch.weight, branch.bias, 3,
+                                order and torch.tensor(order))
+    for b, t, k, axis in np.ndindex(2, 15, 4, 2):
+        x, y = xy[b, t]
+        part = (order or range(3))[t // 5]
+        assert found[b, t, k, axis] == pytest.approx(
+            maps[b, part * 8 + k * 2 + axis, y, x].item(), abs=1e-5)
+
+
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_sampling_is_that_of_mmcv(memory_format):
+    # Its points are fractions of the picture whose pixels have their centres at halves.
+    ops = pytest.importorskip('mmcv.ops', reason='mmcv has no operators here')
+    maps = random_maps(5, 2, 6, 11, 14).contiguous(memory_format=memory_format)
+    points_hm = random_maps(6, 2, 40, 2) * torch.tensor([16., 13.]) - 1.5  # some of them outside
+    fractions = (points_hm + 0.5) / torch.tensor([14., 11.])
+    wanted = ops.point_sample(maps, fractions, align_corners=False).transpose(1, 2)
+    torch.testing.assert_close(sample_bilinear(maps, points_hm), wanted, atol=1e-5, rtol=0)
 
 
 def test_offsets_are_read_from_the_part_of_the_centre():

@@ -315,3 +315,15 @@ def test_gradients_are_derivatives():
 
     inputs = [tensor.detach().clone().requires_grad_() for tensor in (features, poses, *values)]
     assert torch.autograd.gradcheck(refine, inputs)
+
+
+@torch.no_grad()
+def test_products_in_half_precision():
+    # bfloat16 rounds by at most 1/256; what the blocks add up and what is predicted is not rounded.
+    net = shake(PoseRefinement(C, K, [(0, 1), (1, 2)], num_layers=2)).eval()
+    nodes, centre = torch.randn(6, K, C), torch.randn(6, C)
+    expected = net.refine_nodes(nodes, centre)
+    net.product_dtype = torch.bfloat16
+    found = net.refine_nodes(nodes, centre)
+    assert found.dtype is torch.float32
+    assert 1e-5 < (found - expected).norm() / expected.norm() < 0.02

@@ -178,11 +178,32 @@ def test_options_are_those_of_mmpose(tool):
     ours = [name for action in actions for name in action.option_strings or [action.dest]]
 
     assert len(mmpose_options(tool)) > 10
-    added = {'--json'} if tool == 'test' else set()
+    added = {'--json', '--amp', '--compile'} if tool == 'test' else set()
     assert set(ours) - {'-h', '--help'} == set(mmpose_options(tool)) | added
     assert not added & set(mmpose_options(tool))
     positional = [name for name in ours if not name.startswith('-')]
     assert positional == [name for name in mmpose_options(tool) if not name.startswith('-')]
+
+
+@pytest.mark.parametrize('option', ['activation_checkpointing=backbone', 'sync_bn=torch'])
+def test_switches_of_mmengine_train_the_same(tmp_path, option):
+    for name, options in (('plain', []), ('switched', ['--cfg-options', option])):
+        (tmp_path / name).mkdir()
+        train(tmp_path / name, *options)
+    plain, switched = (weights(tmp_path / name / 'epoch_3.pth') for name in ('plain', 'switched'))
+    assert plain.keys() == switched.keys()
+    for key, value in plain.items():
+        torch.testing.assert_close(switched[key], value, msg=key)
+
+
+def test_options_of_speed_become_a_hook(tmp_path):
+    config, checkpoint = write_config(tmp_path), tmp_path / 'weights.pth'
+    checkpoint.touch()
+    for options, wanted in ((['--amp'], (True, False)), (['--amp', '--compile'], (True, True))):
+        *_, hook = runner.test_config(parse('test', config, checkpoint, *options)).custom_hooks
+        assert (hook.type, hook.amp, hook.compile) == ('AccelerateHook', *wanted)
+    plain = runner.test_config(parse('test', config, checkpoint)).custom_hooks
+    assert 'AccelerateHook' not in [hook.type for hook in plain]
 
 
 def test_help_does_not_look_like_mmcv_1():

@@ -26,7 +26,8 @@ PARTS = dict(
     encode="targets of a picture: the codec, the plain loops of the tests, MMPose's SPR codec",
     decode="from maps to persons: stages, plain loops, MMPose's CID and DEKR",
     images='images per second of CONFIG by batch and precision, and of CID on its backbone',
-    scaling='stages and memory of CONFIG as persons, pictures and batches grow')
+    scaling='stages and memory of CONFIG as persons, pictures and batches grow',
+    training='stages and memory of a step of training of CONFIG, with and without --amp')
 
 
 # Without CONFIG, the network of the paper's tables is measured too: a batch takes seconds on a CPU.
@@ -41,8 +42,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('part', nargs='?', default='all', choices=['all', *PARTS],
                         help='what is measured (%(default)s)')
     parser.add_argument('config', nargs='?',
-                        help="for images and scaling: a file, or the name of one of the project's "
-                             f'configs ({api.SHIPPED}, images also {WIDE})')
+                        help='for images, scaling and training: a file, or the name of one of the '
+                             f"project's configs ({api.SHIPPED}, images also {WIDE})")
     parser.add_argument('checkpoint', nargs='?',
                         help='of CONFIG; by default the shipped weights, or random ones')
     parser.add_argument('--out', type=Path, metavar='DIR',
@@ -55,9 +56,9 @@ def make_parser() -> argparse.ArgumentParser:
                         help='sizes of the crowds of encode and scaling')
     parser.add_argument('--sizes', type=int, nargs='+', help='sides of the pictures of scaling')
     parser.add_argument('--batches', type=int, nargs='+',
-                        help='batch sizes of images and scaling')
+                        help='batch sizes of images, scaling and training')
     parser.add_argument('--compile', action='store_true',
-                        help='images: also compiled networks, which takes minutes')
+                        help='images: also compiled networks and an ONNX file, which takes minutes')
     return parser
 
 
@@ -71,7 +72,9 @@ def measure(part: str, args: argparse.Namespace) -> list:
                        repeats=args.repeats, device=args.device, compiled=args.compile),
         'scaling': dict(config=config, checkpoint=args.checkpoint, persons=args.persons,
                         sizes=args.sizes, batches=args.batches, repeats=args.repeats,
-                        device=args.device)}[part]
+                        device=args.device),
+        'training': dict(config=config, batches=args.batches, repeats=args.repeats,
+                         device=args.device)}[part]
     given = {name: value for name, value in wanted.items() if value is not None}
     tables = getattr(benchmark, f'bench_{part}')(**given)
     if part == 'images' and not args.config:

@@ -17,7 +17,7 @@ if (ROOT / 'pinet_mm').is_dir():
 from mmengine.config import DictAction  # noqa: E402
 
 from pinet_mm import api  # noqa: E402
-from pinet_mm.runner import RunError  # noqa: E402
+from pinet_mm.runner import RunError, add_speed_options  # noqa: E402
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -38,6 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--before-fusion', action='store_true',
                         help='show on the left the proposed poses before they are fused')
     parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
+    add_speed_options(parser)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings that replace those of the config')
     return parser
@@ -50,8 +51,9 @@ def load_model(args: argparse.Namespace):
         RunError: `--onnx` stands beside an option that an exported file cannot follow.
     """
     if not args.onnx:
-        return api.load(args.config, args.checkpoint, args.device, args.cfg_options)
-    for name in ('checkpoint', 'before_fusion', 'device', 'cfg_options'):
+        return api.load(args.config, args.checkpoint, args.device, args.cfg_options,
+                        args.amp, args.compile)
+    for name in ('checkpoint', 'before_fusion', 'device', 'cfg_options', 'amp', 'compile'):
         if getattr(args, name):
             raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
     return api.load_onnx(args.onnx)

@@ -1,6 +1,6 @@
 """Test a model: python tools/test.py CONFIG CHECKPOINT.
 
-The options are those of MMPose's tool, and --json.
+The options are those of MMPose's tool, and --json, --amp and --compile.
 """
 
 import argparse
@@ -24,6 +24,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', help='file for the metrics, FILE.json')
     parser.add_argument('--dump', help='file for the predictions, FILE.pkl')
     parser.add_argument('--json', help="file for the poses in COCO's result format, FILE.json")
+    runner.add_speed_options(parser)
     parser.add_argument(
         '--badcase', action='store_true',
         help='collect the worst predictions; top-down configs with a bad-case hook only')

@@ -6,6 +6,8 @@ from .images import bench_images
 from .plot import plot_scaling
 from .report import Table, describe_machine, section, to_markdown, write_report
 from .scaling import bench_scaling
+from .training import bench_training
 
 __all__ = ['Table', 'bench_decode', 'bench_encode', 'bench_images', 'bench_scaling',
-           'describe_machine', 'plot_scaling', 'section', 'to_markdown', 'write_report']
+           'bench_training', 'describe_machine', 'plot_scaling', 'section', 'to_markdown',
+           'write_report']

@@ -1,76 +1,99 @@
 """Images per second, from pictures to persons, beside MMPose's CID on the same backbone."""
 
 import copy
+import tempfile
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 
 from .. import api
+from ..acceleration import accelerate, half_precision
 from ..estimator import PINet
+from ..export import export_onnx
+from ..runner import RunError
 from .peers import cid_like
 from .report import Table
 from .scenes import draw_pictures, has_weights, load_model
 from .timing import call_times, clock_of
 
+# Persons of each picture, of pictures and a batch size.
+Predict = Callable[[Sequence[np.ndarray], int], list]
+
 
 class Mode(NamedTuple):
-    """A way to run a network.
+    """A way to run a network, as `accelerate` takes it.
 
     Attributes:
-        dtype: of autocast, or None.
-        channels_last: order of the weights in memory.
-        compiled: backbone and neck are compiled.
+        amp: in half precision.
+        compiled: by torch.
     """
 
-    dtype: Optional[torch.dtype] = None
-    channels_last: bool = False
+    amp: bool = False
     compiled: bool = False
 
-    @property
-    def name(self) -> str:
+    def name(self, device: str) -> str:
         """Say it in a table."""
-        precision = 'fp32' if self.dtype is None else str(self.dtype).split('.')[-1]
-        order, how = self.channels_last * ', channels last', self.compiled * ', compiled'
-        return precision + order + how
+        half = str(half_precision(torch.device(device))).split('.')[-1]
+        return (half if self.amp else 'fp32') + self.compiled * ', compiled'
 
 
-def modes(device: str, compiled: bool = False) -> List[Mode]:
-    """List the modes of a device, plain fp32 first.
+def modes(compiled: bool = False) -> List[Mode]:
+    """List the modes, plain fp32 first.
 
     Args:
-        device: a CPU has no fp16 here.
         compiled: add those that are compiled.
     """
-    halves = [torch.bfloat16] if torch.device(device).type == 'cpu' else [torch.bfloat16,
-                                                                         torch.float16]
-    found = [Mode(dtype, last) for dtype in (None, *halves) for last in (False, True)]
-    return found + [Mode(dtype, True, True) for dtype in (None, *halves) if compiled]
+    return [Mode(amp, way) for way in (False, True)[:1 + compiled] for amp in (False, True)]
 
 
-def prepare(model: BottomupPoseEstimator,
-            mode: Mode) -> Callable[[Sequence[np.ndarray], int], list]:
+def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
     """Make a function of pictures and batch size that returns the persons of each picture.
 
     Args:
         model: stays as it is.
-        mode: of backbone and neck; heads compute in fp32 (PINet's does so by itself).
+        mode: of a PINet; of another network backbone and neck are run by autocast, channels
+            last in memory on a CPU.
     """
-    twin = (copy.deepcopy(model).to(memory_format=torch.channels_last) if mode.channels_last
-            else copy.copy(model))
-    extract = torch.compile(twin.extract_feat) if mode.compiled else twin.extract_feat
-    device = next(model.parameters()).device.type
-
-    def extract_feat(inputs: torch.Tensor) -> List[torch.Tensor]:
-        with torch.autocast(device, mode.dtype, enabled=mode.dtype is not None):
-            return [feat.float() for feat in extract(inputs)]
-    twin.extract_feat = extract_feat
+    if isinstance(model, PINet):
+        twin = accelerate(copy.deepcopy(model), *mode)
+    else:
+        twin = copy.copy(model)
+        twin.extract_feat = _autocast(model, mode.amp)
 
     def predict(pictures: Sequence[np.ndarray], batch_size: int) -> list:
         return [sample.pred_instances for sample in api.predict(twin, pictures, batch_size)]
     return predict
+
+
+def _autocast(model: BottomupPoseEstimator,
+              amp: bool) -> Callable[[torch.Tensor], List[torch.Tensor]]:
+    device = next(model.parameters()).device
+
+    def extract_feat(inputs: torch.Tensor) -> List[torch.Tensor]:
+        if device.type == 'cpu':  # as PINet has them
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, half_precision(device), enabled=amp):
+            return [feat.float() for feat in model.extract_feat(inputs)]
+    return extract_feat
+
+
+def prepare_onnx(model: PINet, folder: str) -> Predict:
+    """Export a model and make the same function of the file, which takes picture by picture.
+
+    Args:
+        model: on any device; the file runs on the CPU.
+        folder: for the file.
+
+    Raises:
+        RunError: a package is missing, or the model cannot be exported.
+    """
+    path = Path(folder) / 'pinet.onnx'
+    export_onnx(copy.deepcopy(model).cpu(), path)
+    session = api.load_onnx(path)
+    return lambda pictures, _: [sample.pred_instances for sample in api.predict(session, pictures)]
 
 
 def bench_images(config: str, checkpoint: Optional[str] = None, batches: Iterable[int] = (1, 8),
@@ -84,22 +107,26 @@ def bench_images(config: str, checkpoint: Optional[str] = None, batches: Iterabl
         batches: sizes.
         repeats: see `chain_times`.
         device: where it computes.
-        compiled: also measure compiled networks, which takes minutes.
+        compiled: also measure compiled networks and an ONNX file, which takes minutes.
         persons: that every picture is drawn with, and that CID finds.
     """
     model, batches = load_model(config, checkpoint, device), sorted(set(batches))
     size = model.head.decoder.input_size
     drawn = draw_pictures(min(batches[-1], 8), size, persons)
     pictures = [drawn[i % len(drawn)] for i in range(batches[-1])]
-    functions = _functions(model, modes(device, compiled), batches, pictures, persons)
-    times = call_times(functions, repeats, clock=clock_of(device))
-    found = {label: function() for label, function in functions.items()}
+    functions = _functions(model, modes(compiled), batches, pictures, persons)
     weights = 'trained' if has_weights(config, checkpoint) else 'random'
     note = (f'{config}, {weights} weights, pictures of {size[0]}×{size[1]} with {persons} persons, '
             'from uint8 arrays to persons in picture pixels; medians. CID has the same backbone, '
             f'its weights and the same flip test, finds {persons} persons in every picture, and '
             'takes one picture at a time. "Backbone" is a pass of all views of a picture, without '
-            'anything before and after.')
+            'anything before and after; "passes" is a picture over it.')
+    if compiled:
+        found, reason = _onnx_functions(model, pictures)
+        functions.update(found)
+        note += reason
+    times = call_times(functions, repeats, clock=clock_of(device))
+    found = {label: function() for label, function in functions.items()}
     return [Table('images', f'Images per second: {Path(config).stem}', note, _rows(times, found))]
 
 
@@ -107,19 +134,32 @@ def _functions(model: PINet, ways: Sequence[Mode], batches: Sequence[int],
                pictures: Sequence[np.ndarray],
                persons: int) -> Dict[tuple, Callable[[], object]]:
     # By (network, mode, batch); every function returns the persons of each picture, or None.
-    functions = {}
+    functions, device = {}, next(model.parameters()).device
     for mode in ways:
         predict = prepare(model, mode)
         for batch in batches:
-            functions['PINet', mode.name, batch] = (
+            functions['PINet', mode.name(device), batch] = (
                 lambda predict=predict, batch=batch: predict(pictures[:batch], batch))
     peer = cid_like(model, persons)
     for mode in ways:
         if not mode.compiled:
             predict = prepare(peer, mode)
-            functions['CID', mode.name, 1] = lambda predict=predict: predict(pictures[:1], 1)
+            functions['CID', mode.name(device), 1] = (
+                lambda predict=predict: predict(pictures[:1], 1))
     functions['backbone', 'fp32', 1] = _backbone(model)
     return functions
+
+
+def _onnx_functions(model: PINet, pictures: Sequence[np.ndarray]
+                    ) -> Tuple[Dict[tuple, Callable[[], object]], str]:
+    # Beside the function, what the note says of it.
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            predict = prepare_onnx(model, folder)
+    except RunError as error:
+        return {}, f' ONNX Runtime is left out: {error}.'
+    return ({('PINet', 'fp32, ONNX Runtime on the CPU', 1): lambda: predict(pictures[:1], 1)},
+            ' ONNX Runtime has threads of its own.')
 
 
 def _backbone(model: PINet) -> Callable[[], None]:
@@ -137,8 +177,10 @@ def _rows(times: Dict[tuple, float], found: Dict[tuple, Optional[list]]) -> List
     # An image of the smallest batch of plain PINet.
     smallest = min(batch for network, _, batch in times if network == 'PINet')
     reference = times['PINet', 'fp32', smallest] / smallest
+    backbone = times['backbone', 'fp32', 1]
     return [{'network': network, 'mode': mode, 'batch': batch, 'ms an image': ms / batch,
              'images/s': 1000 * batch / ms, 'speed-up': reference * batch / ms,
+             'passes': ms / batch / backbone,
              'persons': None if found[network, mode, batch] is None else
              sum(len(persons) for persons in found[network, mode, batch]) / batch}
             for (network, mode, batch), ms in times.items()]

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from ..decoding import RawMaps
 from ..estimator import PINet
-from ..flip import mirror_points
 from ..head import PINetHead
-from ..proposals import read_offsets, sample_pixels
+from ..proposals import sample_pixels
 from ..settings import TestSettings
 from .timing import Chain, chain_of
 
@@ -57,17 +56,10 @@ class DecodingStages:
 
     def gather(self) -> None:
         """Read the poses that every view proposes at the peaks."""
-        centres_hm, offsets = self.centres.xy_hm, self.maps.offsets
-        if self.settings.flip_test:
-            mirrored_hm = mirror_points(centres_hm, offsets.shape[-1])
-            plain, mirrored = offsets.chunk(2)
-            predicted = torch.cat((
-                read_offsets(plain, centres_hm, self.num_parts),
-                read_offsets(mirrored, mirrored_hm, self.num_parts, self.decoder.mirror.parts)))
-            centres_hm = torch.cat((centres_hm, mirrored_hm))
-        else:
-            predicted = read_offsets(offsets, centres_hm, self.num_parts)
-        self.centres_hm, self.poses_hm = centres_hm, centres_hm[:, :, None] - predicted
+        self.centres_hm = self.decoder.centres_of_views(self.centres.xy_hm,
+                                                        self.heatmaps.shape[-1])
+        self.poses_hm = (self.centres_hm[:, :, None]
+                         - self.decoder.read_offsets(self.maps, self.centres_hm))
 
     def sampling(self) -> None:
         """Read the features at keypoints and part centres."""
@@ -146,6 +138,11 @@ class TestStages(DecodingStages):
 
     def branches(self) -> None:
         """Run the head's convolutions, and take the crowd's maps in place of theirs."""
-        maps = self.head._raw_maps(self.feats)
-        self.maps = self.maps._replace(features=maps.features)
-        self.image_per_map = self.head._image_per_map(self.samples, maps.heatmaps)
+        own = self.head.test_maps(self.feats)
+        self.maps = self.maps._replace(features=own.features)
+        self.image_per_map = self.head.image_per_map(self.samples, own.heatmaps)
+
+    def gather(self) -> None:
+        """Compute the offsets of the peaks, and take the crowd's in place of them."""
+        super().gather()
+        self.decoder.read_offsets(self.maps._replace(offsets=None), self.centres_hm)

@@ -19,8 +19,8 @@ from .errors import RunError
 from .training import CPUAmpOptimWrapper, ResumableEpochLoop
 
 __all__ = [
-    'CPUAmpOptimWrapper', 'ResumableEpochLoop', 'RunError', 'add_shared_options', 'test',
-    'test_config', 'train', 'train_config'
+    'CPUAmpOptimWrapper', 'ResumableEpochLoop', 'RunError', 'add_shared_options',
+    'add_speed_options', 'test', 'test_config', 'train', 'train_config'
 ]
 
 
@@ -43,6 +43,18 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         help='what started the processes of a distributed run (%(default)s)')
     # torch.distributed.launch passes one spelling or the other, depending on the version of torch.
     add('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_speed_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a test that `acceleration` explains.
+
+    Args:
+        parser: parser of the tool; changed in place.
+    """
+    parser.add_argument('--amp', action='store_true',
+                        help='backbone in half precision: bfloat16 on a CPU, float16 on a GPU')
+    parser.add_argument('--compile', action='store_true',
+                        help='compile the model: minutes for every size of input, then faster')
 
 
 def train(args: argparse.Namespace) -> None:
@@ -135,6 +147,8 @@ def test_config(args: argparse.Namespace) -> Config:
         settings.enable_badcase(cfg, args)
     if args.dump:
         settings.dump_predictions(cfg, args.dump)
+    if args.amp or args.compile:
+        settings.accelerate(cfg, args.amp, args.compile)
     if args.json:
         settings.write_poses(cfg, args.json)
     settings.require_suffix('--out', args.out, ('.json', '.yaml', '.yml', '.pkl', '.pickle'))

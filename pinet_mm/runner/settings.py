@@ -96,6 +96,13 @@ def enable_amp(cfg: Config) -> None:
         wrapper.setdefault('loss_scale', 'dynamic')
 
 
+def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
+    """Test in half precision, compiled, or both."""
+    hooks = [*(cfg.get('custom_hooks') or []),
+             dict(type='AccelerateHook', amp=amp, compile=compile)]
+    cfg.custom_hooks = hooks
+
+
 def scale_learning_rate(cfg: Config) -> None:
     """Let mmengine scale the learning rate by the batch size of this run.
 
