@@ -13,6 +13,7 @@ from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
 from pinet_mm.ablation import Budget, claims, metrics, report, study, testing, training, variants
+from pinet_mm.api import config_path
 from pinet_mm.crowdsynth import CrowdSettings, write_dataset
 from pinet_mm.layouts import PartLayout
 from pinet_mm.runner import RunError, settings
@@ -149,7 +150,7 @@ def test_folds_are_what_coco_says_of_their_pictures_alone():
 
 
 def config_of(variant):
-    cfg = Config.fromfile(variant.config)
+    cfg = Config.fromfile(config_path(variant.config))
     cfg.merge_from_dict(json.loads(json.dumps(dict(variant.options))))
     settings.share_codec(cfg)
     return cfg
@@ -223,7 +224,7 @@ def results_of(**rows):
                 metrics={metric: scores for metric in report._SCORES + report._OCCLUSION
                          + report._NEAR}, images_per_second=12.6, poses=3.)
     return dict(schema=study.SCHEMA, budget=asdict(Budget()), machine='a machine',
-                skipped=dict(dekr='no operators'), rows=found)
+                skipped=dict(dekr='no operators'), persons=dict(all=9, near_any=4), rows=found)
 
 
 def test_differences_are_paired_over_folds_and_seeds():
@@ -243,10 +244,16 @@ def test_differences_are_paired_over_folds_and_seeds():
 def test_a_claim_needs_its_points_and_twice_its_error():
     noisy = results_of(three_parts=[(0, 'fusion', [0.9, 0.1, 0.35])],
                        one_centre=[(0, 'fusion', [0.1, 0.2, 0.3])])
+    even = results_of(three_parts=[(0, 'fusion', [0.1, 0.2])],
+                      one_centre=[(0, 'fusion', [0.1, 0.2])])
+    one_fold = results_of(three_parts=[(0, 'fusion', [0.9])], one_centre=[(0, 'fusion', [0.1])])
+    one_seed_behind = results_of(
+        three_parts=[(0, 'fusion', [0.9, 0.8]), (1, 'fusion', [0.2, 0.1])],
+        one_centre=[(0, 'fusion', [0.1, 0.0]), (1, 'fusion', [0.3, 0.2])])
     small = results_of(three_parts=[(0, 'fusion', [0.12, 0.22, 0.32])],
                        one_centre=[(0, 'fusion', [0.1, 0.2, 0.3])])
-    for results in (noisy, small):
-        assert {holds for claim, _, holds in claims.judge(results) if claim.wanted} == {False}
+    for results in (noisy, small, even, one_fold, one_seed_behind):
+        assert {holds for _, _, holds in claims.judge(results)} == {False}
 
 
 def test_folds_without_a_value_are_left_out():
@@ -267,6 +274,7 @@ def test_the_report_has_spread_speed_and_verdicts(tmp_path):
     (tmp_path / 'results.json').write_text(json.dumps(results))
     table, picture = report.write_report(tmp_path / 'results.json', tmp_path / 'out')
     text = table.read_text()
+    assert 'Persons: 9 all, 4 near_any.' in text
     assert '| three parts | fusion | 45.0 ± 7.1 |' in text  # 40 and 50
     assert '| 13 |' in text
     assert 'DEKR was skipped: no operators.' in text
@@ -287,12 +295,36 @@ def test_what_is_in_the_file_is_not_run_again(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('budget, names, message', [
-    (Budget(epochs=5), (), r"made with the budget \{.*'epochs': 3.*; found .*'epochs': 5"),
+    (Budget(epochs=5), (), r"made with the budget \{.*'epochs': 10.*; found .*'epochs': 5"),
     (Budget(), ['four-parts'], 'there is no variant four-parts; known are one-centre')])
 def test_another_budget_and_unknown_variants_are_refused(tmp_path, budget, names, message):
     (tmp_path / 'results.json').write_text(json.dumps(results_of()))
     with pytest.raises(RunError, match=message):
         study.run(tmp_path, budget, names)
+
+
+def test_nothing_is_written_before_there_is_a_row(tmp_path):
+    (tmp_path / 'results.json').write_text(json.dumps(results_of()))
+    with pytest.raises(RunError, match='results.json has no rows yet'):
+        report.write_report(tmp_path / 'results.json', tmp_path)
+
+
+@pytest.mark.parametrize('options', [dict(epochs=0), dict(images=-1)])
+def test_a_budget_is_above_zero(options):
+    (name, value), = options.items()
+    with pytest.raises(ValueError, match=f'{name} must be at least 1; found {value}'):
+        Budget(**options)
+
+
+def test_no_jobs_are_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(ValueError, match='jobs must be at least 1; found 0'):
+        study.run(tmp_path, Budget(), jobs=0)
+
+
+def test_folds_without_persons_are_null_in_the_file(tmp_path):
+    study._save(tmp_path / 'results.json', dict(folds=[0.5, float('nan')], rows=dict(a=[])))
+    text = (tmp_path / 'results.json').read_text()
+    assert json.loads(text) == dict(folds=[0.5, None], rows=dict(a=[]))
 
 
 @pytest.mark.parametrize('content', ['{', '[]', '{"schema": "another"}'])
@@ -319,7 +351,10 @@ def test_a_test_set_of_another_size_is_refused(tmp_path):
 def test_a_trained_checkpoint_is_not_trained_again(tmp_path, monkeypatch):
     monkeypatch.setattr(training.runner, 'train', lambda args: pytest.fail('was trained'))
     (tmp_path / 'epoch_3.pth').touch()
-    path = training.train_variant(variants.VARIANTS['cid'], tmp_path, Budget(), 0, tmp_path)
+    with pytest.raises(pytest.fail.Exception, match='was trained'):  # it may be half a file
+        training.train_variant(variants.VARIANTS['cid'], tmp_path, Budget(epochs=3), 0, tmp_path)
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
+    path = training.train_variant(variants.VARIANTS['cid'], tmp_path, Budget(epochs=3), 0, tmp_path)
     assert path == tmp_path / 'epoch_3.pth'
 
 
@@ -335,4 +370,4 @@ def test_two_rows_from_beginning_to_end(tmp_path):
     assert set(results['rows']) == {'one-centre/0', 'one-centre/1', 'one-centre/2', 'cid/0'}
     scores = results['rows']['one-centre/0']['tests']['fusion']['metrics']
     assert len(scores['AP']['folds']) == 10 and 0 <= scores['AP']['all'] <= 1
-    assert (tmp_path / 'ablation.md').is_file()
+    assert (tmp_path / 'tables.md').is_file()

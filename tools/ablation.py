@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--jobs', type=int, default=1,
                         help='rows at a time, one thread each (%(default)s)')
     parser.add_argument('--report', type=Path, metavar='DIR',
-                        help='where ablation.md and ablation.png go (OUT)')
+                        help='where tables.md and plot.png go (OUT)')
     parser.add_argument('--report-only', action='store_true',
                         help='write them from the results file as it is')
     return parser
@@ -49,7 +49,7 @@ def main() -> None:
             results = run(args.out, budget, args.only, args.jobs)
         for file in write_report(results, args.report or args.out):
             print(file)
-    except RunError as error:
+    except (RunError, ValueError) as error:
         sys.exit(f'error: {error}')
 
 

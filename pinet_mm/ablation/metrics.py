@@ -47,6 +47,20 @@ class Persons:
         """Share of each person's labelled keypoints that is seen: (N,)."""
         return (self.visibility == 2).sum(1) / np.maximum((self.visibility > 0).sum(1), 1)
 
+    @property
+    def groups(self) -> Dict[str, np.ndarray]:
+        """Who belongs to the groups that recall is measured on: name -> (N,) bool."""
+        seen = self.seen_shares
+        by_share = {f'seen_{int(100 * low)}-{int(100 * high)}': (low <= seen) & (seen < high)
+                    for low, high in zip(SEEN_SHARES, SEEN_SHARES[1:])}
+        return {**by_share, **{f'near_{name}': near for name, near in self.near.items()}}
+
+    @property
+    def counts(self) -> Dict[str, int]:
+        """How many persons there are, in all and in each group."""
+        return dict(all=len(self.ids), **{name: int(members.sum())
+                                          for name, members in self.groups.items()})
+
 
 def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
     """Read a test set's persons and who stands on whom.
@@ -176,11 +190,8 @@ def _found(matches: COCOeval, entries: List[dict], persons: Persons, sigmas: np.
 
 def _recalls(persons: Persons, mine: np.ndarray, found: np.ndarray,
              keypoints_found: np.ndarray) -> Dict[str, float]:
-    seen = persons.seen_shares
-    groups = {f'recall_seen_{int(100 * low)}-{int(100 * high)}': (low <= seen) & (seen < high)
-              for low, high in zip(SEEN_SHARES, SEEN_SHARES[1:])}
-    groups.update({f'recall_near_{name}': near for name, near in persons.near.items()})
-    recalls = {name: _mean(found[mine & members]) for name, members in groups.items()}
+    recalls = {f'recall_{name}': _mean(found[mine & members])
+               for name, members in persons.groups.items()}
     recalls['keypoints_seen'] = _mean(keypoints_found[mine][persons.visibility[mine] == 2])
     recalls['keypoints_hidden'] = _mean(keypoints_found[mine][persons.visibility[mine] == 1])
     return recalls

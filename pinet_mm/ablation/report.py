@@ -1,26 +1,29 @@
 """Tables and a plot of a results file."""
 
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from .claims import judge
+from ..runner import RunError
 from .study import read
-from .variants import SWITCHES, THRESHOLDS, VARIANTS
+from .variants import PINET, SWITCHES, THRESHOLDS, VARIANTS
 
 _SCORES = ('AP', 'AP50', 'AP75', 'AR', 'AP_easy', 'AP_medium', 'AP_hard', 'AP_box_area')
 _OCCLUSION = ('recall_seen_0-25', 'recall_seen_25-50', 'recall_seen_50-75', 'recall_seen_75-100',
               'keypoints_seen', 'keypoints_hidden')
 _NEAR = ('recall_near_any', 'recall_near_head', 'recall_near_body', 'recall_near_leg',
          'recall_near_person')
+_TESTED = {'fusion': 'fusion', 'nms': 'NMS', 'no-refinement': 'fusion, refinement left out',
+           'no-refinement_nms': 'NMS, refinement left out', 'no-flip': 'fusion, no flip'}
 _MAIN = ('one-centre', 'two-parts', 'three-parts', 'three-parts_no-refinement', 'release', 'cid',
          'dekr')
 
 
 def write_report(results_file: Path, out: Path) -> Tuple[Path, Path]:
-    """Write `ablation.md` and `ablation.png`.
+    """Write `tables.md` and `plot.png`.
 
     Args:
         results_file: of `tools/ablation.py`.
@@ -33,8 +36,10 @@ def write_report(results_file: Path, out: Path) -> Tuple[Path, Path]:
         RunError: the file holds no results.
     """
     results = read(results_file)
+    if not results['rows']:
+        raise RunError(f'{results_file} has no rows yet')
     out.mkdir(parents=True, exist_ok=True)
-    table, picture = out / 'ablation.md', out / 'ablation.png'
+    table, picture = out / 'tables.md', out / 'plot.png'
     sections = (_budget(results), *_tables(results), _claims(results))
     table.write_text('\n'.join(section for section in sections if section))
     _plot(results, picture)
@@ -49,7 +54,10 @@ def _budget(results: dict) -> str:
         f'Backbone: {budget["pictures"] * budget["backbone_epochs"]} pictures; every row: '
         f'{budget["pictures"] * budget["epochs"]}; test: {budget["images"]} pictures in ten folds. '
         f'{results["machine"]}. Where a row has several seeds, the mean ± the standard deviation '
-        'over them; AP, AR and recall in hundredths.', *skipped, ''])
+        'over them; AP, AR and recall in hundredths. Images/s: one picture at a time, processor '
+        'time of one thread. Persons: '
+        + ', '.join(f'{count} {name}' for name, count in results['persons'].items()) + '.',
+        *skipped, ''])
 
 
 def _tests(results: dict) -> Iterator[Tuple[str, str, List[dict]]]:
@@ -70,7 +78,7 @@ def _tables(results: dict) -> Iterator[str]:
                  else 'AP, box areas' for name in names]
         heads = [head.replace('_', ' ') for head in heads]
         speed = title == 'Accuracy'
-        rows = [[VARIANTS[variant].title, switch,
+        rows = [[VARIANTS[variant].title, _tested(variant, switch),
                  *(_spread([test['metrics'][name]['all'] for test in tests]) for name in names),
                  *([_number([test['images_per_second'] for test in tests])] if speed else [])]
                 for variant, switch, tests in _tests(results)]
@@ -78,14 +86,28 @@ def _tables(results: dict) -> Iterator[str]:
                                      *(['images/s'] if speed else [])], rows)
 
 
+def _tested(variant: str, switch: str) -> str:
+    if VARIANTS[variant].config != PINET:  # the peers have neither fusion nor refinement
+        return 'no flip' if switch == 'no-flip' else ''
+    return _TESTED.get(switch) or f'fusion, {switch.replace("-", " = ")}'
+
+
 def _claims(results: dict) -> str:
     rows = [[claim.title, claim.metric.replace('_', ' '),
              f'{difference.mean:+.1f} ± {difference.error:.1f}',
              ', '.join(f'{seed:+.1f}' for seed in difference.seeds),
-             f'{claim.wanted:+.0f}' if claim.wanted else 'ahead', 'yes' if holds else 'no']
+             *_verdict(claim.wanted, holds)]
             for claim, difference, holds in judge(results)]
-    return _table('## Paired over folds', ['', 'metric', 'difference ± standard error',
-                                           'each seed', 'wanted', 'holds'], rows)
+    title = ('## Paired over folds\n\nMean over ten folds of test pictures and its standard error, '
+             'which knows nothing of seeds: those stand apart.')
+    return _table(title, ['', 'metric', 'difference ± standard error', 'each seed', 'wanted',
+                          'holds'], rows)
+
+
+def _verdict(wanted: Optional[float], holds: bool) -> Tuple[str, str]:
+    if wanted is None:
+        return '–', '–'
+    return f'{wanted:+.0f}' if wanted else 'ahead', 'yes' if holds else 'no'
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -94,7 +116,7 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> s
 
 
 def _spread(values: Sequence[float]) -> str:
-    values = 100 * np.array(values)
+    values = 100 * np.array(values, float)
     spread = f' ± {values.std(ddof=1):.1f}' if len(values) > 1 else ''
     return f'{values.mean():.1f}{spread}'
 
@@ -115,9 +137,10 @@ def _plot(results: dict, path: Path) -> None:
     for axis, (title, names) in zip(axes, panels):
         for i, (variant, tests) in enumerate(bars):
             scores = 100 * np.array([[test['metrics'][name]['all'] for name in names]
-                                     for test in tests])
-            axis.bar(np.arange(len(names)) + (i - len(bars) / 2 + 0.5) * width, scores.mean(0),
-                     width, yerr=np.ptp(scores, axis=0) / 2 if len(scores) > 1 else None,
+                                     for test in tests], float)
+            mean = scores.mean(axis=0)
+            axis.bar(np.arange(len(names)) + (i - len(bars) / 2 + 0.5) * width, mean, width,
+                     yerr=(mean - scores.min(axis=0), scores.max(axis=0) - mean),
                      capsize=2, label=VARIANTS[variant].title)
         axis.set_xticks(range(len(names)), [name.split('_')[-1] for name in names])
         axis.set_title(title)

@@ -1,13 +1,14 @@
 """Run the study: rows side by side, each trained and tested, one results file to go on with."""
 
 import json
+import math
 import os
 import platform
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Callable, Sequence, Tuple
 
 import torch
 
@@ -35,22 +36,23 @@ def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> 
     Raises:
         RunError: the results file has another budget, a name is unknown, or a row failed; the
             others are run and kept first.
+        ValueError: `jobs` is below 1, or the test set there has another size.
     """
+    if jobs < 1:
+        raise ValueError(f'jobs must be at least 1; found {jobs}')
     path = out / 'results.json'
-    results = _open(path, budget)
-    rows = _choose(names)
-    results['skipped'] = {name: why for name in dict(rows)
-                          if (why := why_skipped(name)) is not None}
-    _save(path, results)
+    results, rows = _open(path, budget), _choose(names)
+    skipped = {name: why for name in VARIANTS if (why := why_skipped(name)) is not None}
     left = [(name, seed) for name, seed in rows
-            if name not in results['skipped'] and f'{name}/{seed}' not in results['rows']]
+            if name not in skipped and f'{name}/{seed}' not in results['rows']]
     if not left:
         return path
-    test_set(out / 'data', budget.images)
+    results.update(skipped=skipped, persons=test_set(out / 'data', budget.images).persons.counts)
+    _save(path, results)
     backbone = _alone(train_backbone, out / 'backbone', budget)
     failed = {}
-    with _processes(jobs) as pool:
-        running = {pool.submit(_row, out, budget, name, seed, backbone): f'{name}/{seed}'
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(_alone, _row, out, budget, name, seed, backbone): f'{name}/{seed}'
                    for name, seed in left}
         for done in as_completed(running):
             row = running[done]
@@ -84,7 +86,8 @@ def read(path: Path) -> dict:
         results = json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
         raise RunError(f'{path} cannot be read as results: {error}') from error
-    if not isinstance(results, dict) or results.get('schema') != SCHEMA:
+    if (not isinstance(results, dict) or results.get('schema') != SCHEMA
+            or not {'budget', 'rows'} <= set(results)):
         raise RunError(f'{path} is no results file of tools/ablation.py ({SCHEMA})')
     return results
 
@@ -92,7 +95,8 @@ def read(path: Path) -> dict:
 def _open(path: Path, budget: Budget) -> dict:
     if not path.exists():
         machine = f'{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}'
-        return dict(schema=SCHEMA, budget=asdict(budget), machine=machine, skipped={}, rows={})
+        return dict(schema=SCHEMA, budget=asdict(budget), machine=machine, skipped={},
+                    persons={}, rows={})
     results = read(path)
     if results['budget'] != asdict(budget):
         raise RunError(f'{path} was made with the budget {results["budget"]}; found '
@@ -114,19 +118,25 @@ def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Path) -> dic
                 tests=test_variant(VARIANTS[name], checkpoint, seed, data))
 
 
-def _alone(function, *args):
-    with _processes(1) as pool:
+def _alone(function: Callable, *args):
+    # A process of its own: MMEngine keeps a run's loggers and visualizers until the process ends,
+    # and one that is killed takes no other row along.
+    with ProcessPoolExecutor(1, mp_context=get_context('spawn'), initializer=torch.set_num_threads,
+                             initargs=(1, )) as pool:
         return pool.submit(function, *args).result()
-
-
-def _processes(jobs: int) -> ProcessPoolExecutor:
-    # A process a row: MMEngine keeps loggers and visualizers of a run until its process ends.
-    return ProcessPoolExecutor(jobs, mp_context=get_context('spawn'), max_tasks_per_child=1,
-                               initializer=torch.set_num_threads, initargs=(1, ))
 
 
 def _save(path: Path, results: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_suffix('.tmp')
-    whole.write_text(json.dumps(results, indent=1))
+    whole.write_text(json.dumps(_without_nan(results), indent=1, allow_nan=False))
     whole.replace(path)  # killed while writing, the old file is still whole
+
+
+def _without_nan(value):
+    # JSON has no NaN: a fold without such persons is null.
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -5,7 +5,7 @@ import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import runner
+from .. import api, runner
 from .variants import BACKBONE, Variant
 
 
@@ -18,12 +18,20 @@ class Budget:
         epochs: epochs for each variant.
         pictures: in an epoch, each drawn once only.
         images: held-out pictures.
+
+    Raises:
+        ValueError: one is below 1.
     """
 
     backbone_epochs: int = 7
-    epochs: int = 3
+    epochs: int = 10
     pictures: int = 4000
     images: int = 600
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ValueError(f'{name} must be at least 1; found {value}')
 
 
 def train_backbone(out: Path, budget: Budget) -> Path:
@@ -56,7 +64,9 @@ def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbo
 
 def _train(variant: Variant, out: Path, epochs: int, options: dict) -> Path:
     checkpoint = out / f'epoch_{epochs}.pth'
-    if not checkpoint.is_file():
+    # MMEngine names a checkpoint here when it is whole.
+    last = out / 'last_checkpoint'
+    if not (last.is_file() and Path(last.read_text().strip()).name == checkpoint.name):
         runner.train(_arguments(variant, out, {
             **variant.options, **options, 'train_cfg.max_epochs': epochs,
             'param_scheduler.1.end': epochs}))
@@ -64,9 +74,8 @@ def _train(variant: Variant, out: Path, epochs: int, options: dict) -> Path:
 
 
 def _arguments(variant: Variant, out: Path, options: dict) -> argparse.Namespace:
-    # What tools/train.py would have parsed.
+    # What tools/train.py would have parsed; merging pops `_delete_` from the options.
     return argparse.Namespace(
-        config=variant.config, cfg_options=copy.deepcopy(options),  # merging pops `_delete_`
-        work_dir=str(out), resume='auto',
-        amp=variant.amp, no_validate=True, auto_scale_lr=False, show=False, show_dir=None,
-        interval=1, wait_time=1, launcher='none', local_rank=0)
+        config=str(api.config_path(variant.config)), cfg_options=copy.deepcopy(options),
+        work_dir=str(out), resume='auto', amp=variant.amp, no_validate=True, auto_scale_lr=False,
+        show=False, show_dir=None, interval=1, wait_time=1, launcher='none', local_rank=0)
