@@ -63,7 +63,7 @@ class PINet(BottomupPoseEstimator):
     def _extract_views(self, views: Tensor, flip_test: bool) -> Sequence[Tensor]:
         if flip_test:
             views = torch.cat((views, mirror_inputs(views, self.head.decoder.stride)))
-        return self.extract_feat(_channels_last_on_cpu(views))
+        return self.extract_feat(channels_last_on_cpu(views))
 
     def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
         """Run backbone and neck on normalised pictures (B, 3, H_in, W_in)."""
@@ -71,11 +71,11 @@ class PINet(BottomupPoseEstimator):
 
     def forward(self, inputs: Tensor, data_samples: Sequence, mode: str = 'tensor'):
         """Do what a runner asks for: 'loss', 'predict' or 'tensor'; see MMPose's class."""
-        return super().forward(_channels_last_on_cpu(inputs), data_samples, mode)
+        return super().forward(channels_last_on_cpu(inputs), data_samples, mode)
 
 
-def _channels_last_on_cpu(inputs: Tensor) -> Tensor:
-    # Convolutions and the refinement are faster so; layers pass the order on.
+def channels_last_on_cpu(inputs: Tensor) -> Tensor:
+    """Lay pictures out as convolutions and refinement are faster with; layers pass it on."""
     if inputs.device.type != 'cpu':
         return inputs
     return inputs.contiguous(memory_format=torch.channels_last)

@@ -100,14 +100,41 @@ def average_precision(results: Union[str, Path], annotations: Union[str, Path],
             raise FileNotFoundError(f'the file {path} does not exist')
     entries = json.loads(Path(results).read_text())
     with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
-        truth = COCO(str(annotations))
+        truth = _read_annotations(annotations)
         _check_pictures(entries, truth, results, annotations, iou_type)
         use_area = all('area' in person for person in truth.anns.values())
-        evaluation = COCOeval(truth, truth.loadRes(entries), iou_type, np.array(sigmas), use_area)
+        evaluation = COCOeval(truth, load_poses(truth, entries), iou_type, np.array(sigmas),
+                              use_area)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     return {name: float(evaluation.stats[i]) for name, i in STATISTICS[iou_type].items()}
+
+
+def load_poses(truth: COCO, entries: Sequence[dict]) -> COCO:
+    """Load poses in COCO's result format, of which there may be none.
+
+    Args:
+        truth: annotations of their pictures.
+        entries: the poses; they are changed.
+    """
+    if entries:
+        return truth.loadRes(entries)
+    nobody = COCO()
+    nobody.dataset = dict(truth.dataset, annotations=[])
+    nobody.createIndex()
+    return nobody
+
+
+def _read_annotations(path: Union[str, Path]) -> COCO:
+    try:
+        truth = COCO(str(path))
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'{path} holds no COCO annotations: {error!r}') from error
+    missing = {'images', 'annotations', 'categories'} - set(truth.dataset)
+    if missing:
+        raise ValueError(f'{path} holds no COCO annotations: it lacks {sorted(missing)}')
+    return truth
 
 
 def _check_pictures(entries: Sequence[dict], truth: COCO, results: Union[str, Path],

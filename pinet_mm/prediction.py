@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators import BottomupPoseEstimator
 from mmpose.structures import PoseDataSample
 
 from .estimator import PINet
@@ -21,12 +22,13 @@ LOOKAHEAD_PIXELS = 64e6
 
 
 @torch.no_grad()
-def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, np.ndarray]],
+def predict(model: Union[BottomupPoseEstimator, OnnxPoses],
+            pictures: Iterable[Union[str, Path, np.ndarray]],
             batch_size: int = 8) -> Iterator[PoseDataSample]:
     """Predict the poses of pictures, in their order, `batch_size` at a time.
 
     Args:
-        model: what `load` or `load_onnx` returns; the latter takes picture by picture.
+        model: what `load` or `load_onnx` returns; all but a PINet take picture by picture.
         pictures: paths or (H, W, 3) uint8 BGR arrays, of any sizes; or one path.
         batch_size: pictures of one input size that go through together, fewer if they are so
             large that reading them ahead would fill the memory; changes speed and memory, not
@@ -41,6 +43,8 @@ def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, 
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1; found {batch_size}')
     pictures = [pictures] if isinstance(pictures, (str, Path)) else pictures
+    if not isinstance(model, PINet):
+        batch_size = 1  # of MMPose's models CID mixes the pictures of a batch, DEKR takes one only
     if isinstance(model, OnnxPoses):
         yield from (_onnx_sample(model, _source(picture)['img']) for picture in pictures)
         return
@@ -52,7 +56,7 @@ def predict(model: Union[PINet, OnnxPoses], pictures: Iterable[Union[str, Path, 
         yield from (samples[i] for i in range(len(inputs)))
 
 
-def _windows(model: PINet, pictures: Iterable, most: int) -> Iterator[List[dict]]:
+def _windows(model: BottomupPoseEstimator, pictures: Iterable, most: int) -> Iterator[List[dict]]:
     # Prepared pictures, as many as may be read ahead.
     pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
     inputs, pixels = [], 0

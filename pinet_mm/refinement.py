@@ -23,6 +23,12 @@ def normalised_adjacency(num_keypoints: int, skeleton: Sequence[Tuple[int, int]]
     return scale[:, None] * adjacency * scale
 
 
+def _several_processes() -> bool:
+    distributed = torch.distributed
+    return (distributed.is_available() and distributed.is_initialized()
+            and distributed.get_world_size() > 1)
+
+
 class GraphConv(nn.Module):
     """ReLU(BN(A · (x · W) + b)) on node features (S, K, C)."""
 
@@ -123,7 +129,7 @@ class PoseRefinement(nn.Module):
         refining = torch.zeros_like(poses_hm)
         # Batch statistics need two poses; with fewer, every parameter still gets a gradient (of
         # 0), as distributed training requires. Synchronised ones ask every process, also of none.
-        alone = not isinstance(self.stem.bn, nn.SyncBatchNorm)
+        alone = not isinstance(self.stem.bn, nn.SyncBatchNorm) or not _several_processes()
         if alone and int(valid.sum()) < 2:
             return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
         nodes = self.sample_features(features, poses_hm)[valid]

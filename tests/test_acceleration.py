@@ -12,7 +12,7 @@ from toys import plain_sample
 from pinet_mm import api
 from pinet_mm.acceleration import AccelerateHook, accelerate, half_precision
 from pinet_mm.benchmark.scenes import draw_pictures
-from pinet_mm.runner import settings
+from pinet_mm.runner import RunError, settings
 
 
 def compiled_by(model, monkeypatch, **options):
@@ -83,6 +83,12 @@ def test_half_precision_finds_the_same_persons(shipped):
           f'{persons} persons')
     assert persons >= 12 and missed == 0
     assert 0 < np.median(distances) < 0.25
+
+
+def test_only_a_pinet_is_tested_faster():
+    cfg = Config(dict(model=dict(type='BottomupPoseEstimator')))
+    with pytest.raises(RunError, match='test a PINet only; found the model BottomupPoseEstimator'):
+        settings.accelerate(cfg, amp=True, compile=False)
 
 
 def test_something_else_is_not_accelerated():
@@ -160,7 +166,7 @@ def test_the_hook_accelerates_before_a_test():
 
 
 def test_options_become_the_hook():
-    cfg = Config(dict(custom_hooks=[dict(type='SyncBuffersHook')]))
+    cfg = Config(dict(model=dict(type='PINet'), custom_hooks=[dict(type='SyncBuffersHook')]))
     settings.accelerate(cfg, amp=True, compile=False)
     assert [hook['type'] for hook in cfg.custom_hooks] == ['SyncBuffersHook', 'AccelerateHook']
     assert (cfg.custom_hooks[1].amp, cfg.custom_hooks[1].compile) == (True, False)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -230,3 +231,14 @@ def test_mmpose_inferencer_finds_the_same_people(folder, model, pictures):
         # Below the picture with the persons stand the heatmaps.
         h, w = picture.shape[:2]
         assert result['visualization'][0].shape == (2 * h, w, 3)
+
+
+def test_other_models_get_one_picture_at_a_time():
+    shipped, sizes = api.load(device='cpu'), []
+
+    def test_step(batch):
+        sizes.append(len(batch['inputs']))
+        return batch['data_samples']
+    model = SimpleNamespace(cfg=shipped.cfg, dataset_meta=shipped.dataset_meta, test_step=test_step)
+    found = list(api.predict(model, [np.zeros((128, 128, 3), np.uint8)] * 3, batch_size=8))
+    assert sizes == [1, 1, 1] and len(found) == 3

@@ -402,8 +402,9 @@ def test_the_stages_of_training_are_a_step(amp):
     for name in training.STAGES[:4]:
         getattr(stage, name)()
     assert str(stage.feats[-1].dtype).endswith('bfloat16' if amp else 'float32')
+    assert stage.feats[-1].is_contiguous(memory_format=torch.channels_last)  # as in training
     with stage.wrapper.optim_context(stage.model):
-        wanted = stage.model.loss(stage.inputs, stage.samples)
+        wanted = stage.model(stage.inputs, stage.samples, 'loss')
     assert set(stage.found) == set(wanted) == {'loss_heatmap', 'loss_offset', 'loss_refine'}
     for name, loss in wanted.items():
         torch.testing.assert_close(stage.found[name], loss)

@@ -15,7 +15,7 @@ from mmpose.registry import METRICS, MODELS
 from test_runner import load_tool
 from toys import build_in_mmpose, hrnet_config
 
-from pinet_mm.evaluation import CocoResults
+from pinet_mm.evaluation import CocoResults, average_precision
 
 ROOT = Path(__file__).parents[1]
 # CrowdSynth is evaluated as CrowdPose is, with COCO's keypoints.
@@ -218,3 +218,18 @@ visualizer = dict(vis_backends=[dict(type='LocalVisBackend')])
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     assert metrics['coco/AP'] == metrics['coco/AR'] == 0
     assert json.loads((tmp_path / 'poses.json').read_text()) == []
+
+
+def test_a_file_without_poses_has_ap_0(tmp_path):
+    write_annotations(tmp_path / 'truth.json', [[person(17)]], 17)
+    (tmp_path / 'poses.json').write_text('[]')
+    scores = average_precision(tmp_path / 'poses.json', tmp_path / 'truth.json', [0.05] * 17)
+    assert scores == dict(AP=0, AP50=0, AP75=0, AR=0)
+
+
+@pytest.mark.parametrize('content', ['[]', '{"images": []}', 'text'])
+def test_other_files_are_no_annotations(tmp_path, content):
+    (tmp_path / 'truth.json').write_text(content)
+    (tmp_path / 'poses.json').write_text('[]')
+    with pytest.raises(ValueError, match='truth.json holds no COCO annotations'):
+        average_precision(tmp_path / 'poses.json', tmp_path / 'truth.json', [0.05] * 17)

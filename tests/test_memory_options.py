@@ -63,6 +63,7 @@ def test_a_config_can_ask_for_synchronised_norms():
 def test_a_process_without_proposals_answers_the_others(monkeypatch, valid):
     # A synchronised norm waits for all processes: one that skipped it would stop the training.
     refinement = convert_sync_batchnorm(build_model().head.refinement, 'torch').train()
+    monkeypatch.setattr('pinet_mm.refinement._several_processes', lambda: True)
     asked = []
     monkeypatch.setattr(torch.nn.SyncBatchNorm, 'forward',
                         lambda self, nodes: asked.append(self) or nodes * self.weight + self.bias)

@@ -35,6 +35,8 @@ def make_parser() -> argparse.ArgumentParser:
                         help='COCO-format JSON file with the persons of the pictures')
     parser.add_argument('--out', default='comparison', help='folder to write into (%(default)s)')
     parser.add_argument('--hardest', type=int, metavar='N',
+                        help='draw the N pictures of the highest crowd index alone')
+    parser.add_argument('--most-different', type=int, metavar='N',
                         help='draw the N pictures where the numbers of found persons differ most')
     parser.add_argument('--pose-thr', type=float, nargs='+', default=[0.1], metavar='SCORE',
                         help='persons with a lower score do not count; one for both models or '
@@ -65,7 +67,8 @@ def main() -> None:
     specs = [to_spec(words) for words in args.models]
     try:
         sides = comparison.load_sides(specs, args.names, (args.pose_thr * 2)[:2], args.device)
-        report = comparison.compare(sides, args.inputs, args.out, args.annotations, args.hardest)
+        report = comparison.compare(sides, args.inputs, args.out, args.annotations, args.hardest,
+                                    args.most_different)
     except (FileNotFoundError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'\n{comparison.summary(report.document)}; drawings and {report.json.name} are in '

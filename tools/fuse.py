@@ -49,7 +49,7 @@ def main() -> None:
         for path in (*args.files, args.out) if args.annotations else ():
             found = average_precision(path, args.annotations, sigmas, args.iou_type)
             print(path, *(f'{name} {value:.3f}' for name, value in found.items()))
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
+from ..evaluation import load_poses
 from ..layouts import PartLayout
 from ..targets import part_centres
 
@@ -134,10 +135,7 @@ def measure(annotations: COCO, entries: List[dict], persons: Persons, sigmas: Se
 def _match(annotations: COCO, entries: List[dict], sigmas: Sequence[float],
            use_area: bool) -> COCOeval:
     with contextlib.redirect_stdout(io.StringIO()):
-        poses = annotations.loadRes(copy.deepcopy(entries)) if entries else COCO()
-        if not entries:
-            poses.dataset = dict(annotations.dataset, annotations=[])
-            poses.createIndex()
+        poses = load_poses(annotations, copy.deepcopy(entries))
         matches = COCOeval(annotations, poses, 'keypoints_crowd', np.asarray(sigmas), use_area)
         matches.params.areaRng, matches.params.areaRngLbl = matches.params.areaRng[:1], ['all']
         matches.evaluate()

@@ -13,7 +13,6 @@ from xtcocotools.coco import COCO
 from .. import api
 from ..crowdsynth import CrowdSettings, write_dataset
 from ..codec import build_layout
-from ..estimator import PINet
 from ..evaluation import to_entries
 from ..layouts import PartLayout
 from .metrics import Persons, measure, read_persons
@@ -119,10 +118,10 @@ def find_poses(model, pictures: Dict[int, np.ndarray]) -> List[dict]:
     """Find the poses of all pictures, in COCO's result format.
 
     Args:
-        model: what `api.load` gives; CID takes one picture at a time, since it mixes a batch's.
+        model: what `api.load` gives.
         pictures: picture id -> (H, W, 3) BGR.
     """
-    samples = api.predict(model, pictures.values(), batch_size=8 if isinstance(model, PINet) else 1)
+    samples = api.predict(model, pictures.values())
     found: List[Tuple[int, object]] = zip(pictures, samples)
     return [entry for picture, sample in found
             for entry in to_entries(picture, sample.pred_instances)]

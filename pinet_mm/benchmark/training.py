@@ -10,6 +10,7 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS, MODELS
 
 from ..api import config_path
+from ..estimator import channels_last_on_cpu
 from ..head import full_precision
 from ..losses import gather_targets
 from ..runner import settings
@@ -70,7 +71,7 @@ class TrainingStages:
     def backbone(self) -> None:
         """Extract features."""
         with self.wrapper.optim_context(self.model):
-            self.feats = self.model.extract_feat(self.inputs)
+            self.feats = self.model.extract_feat(channels_last_on_cpu(self.inputs))
 
     def losses(self) -> None:
         """Gather the targets, run the head's convolutions, compute their losses."""

@@ -6,22 +6,22 @@ it at OKS 0.5 (`judging`). Without annotations the models judge each other.
 
 import json
 from pathlib import Path
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Union
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 from mmengine.structures import InstanceData
-from mmengine.utils import ProgressBar
 from mmpose.models.pose_estimators import BottomupPoseEstimator
 from mmpose.structures import PoseDataSample
+from tqdm import tqdm
 
 from ..api import find_pictures, load, predict
 from ..batch_inference import overlay_names
-from ..estimator import PINet
 from ..visualization import contact_sheet
 from .annotations import Annotations
 from .drawing import draw
-from .judging import OKS_THR, Comparison, hardest_first, judge_by_annotations, judge_each_other
+from .judging import (OKS_THR, Comparison, hardest_first, judge_by_annotations, judge_each_other,
+                      most_different_first)
 
 __all__ = ['Annotations', 'Report', 'Side', 'Spec', 'compare', 'draw', 'load_sides', 'names_of',
            'summary']
@@ -104,7 +104,7 @@ def _keypoint_names(model: BottomupPoseEstimator) -> List[str]:
 
 def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: Union[str, Path],
             annotations: Optional[Union[str, Path]] = None,
-            hardest: Optional[int] = None) -> Report:
+            hardest: Optional[int] = None, most_different: Optional[int] = None) -> Report:
     """Write a drawing for every picture, `overview.jpg` and `comparison.json`.
 
     Pictures in `out_dir` are no input.
@@ -115,6 +115,7 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
         out_dir: made if it is missing.
         annotations: a COCO-format JSON file; pictures that it lacks are left out, by name.
         hardest: draw only so many pictures, see `judging.hardest_first`; all are counted.
+        most_different: the same by `judging.most_different_first`.
 
     Returns:
         A `Report`; the JSON holds each picture's counts and their sums.
@@ -122,17 +123,12 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
     Raises:
         FileNotFoundError: an input or the annotation file is missing, or all pictures lie in
             `out_dir`.
-        ValueError: no picture is annotated, one is not of its annotated size, or `hardest` has
-            no annotations to go by.
+        ValueError: no picture is annotated or can be read, one is not of its annotated size, or
+            `hardest` and `most_different` are both given, or have no annotations to go by.
     """
-    if hardest is not None and (annotations is None or hardest < 1):
-        raise ValueError('hardest must be at least 1 and needs annotations to find the pictures '
-                         f'by; found {hardest} and {annotations or "no annotations"}')
+    number = _number_to_draw(hardest, most_different, annotations)
     out_dir, meta = Path(out_dir), sides[0].model.dataset_meta
-    files = [file for file in find_pictures(inputs)
-             if out_dir.resolve() not in file.resolve().parents]
-    if not files:
-        raise FileNotFoundError(f'all pictures lie in {out_dir}, where drawings are to be written')
+    files, unreadable = _readable(find_pictures(inputs, out_dir))
     truth = annotations and Annotations(annotations, len(meta['sigmas']))
     left_out = [file for file in files if truth and truth.find(file) is None]
     files = [file for file in files if file not in left_out]
@@ -140,7 +136,9 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
         raise ValueError(f'{annotations} has none of the {len(left_out)} pictures, such as '
                          f'{left_out[0].name}')
     compared = _compare_all(sides, files, truth)
-    order = range(len(files)) if hardest is None else hardest_first(compared)[:hardest]
+    order = range(len(files))
+    if number is not None:
+        order = (hardest_first if hardest else most_different_first)(compared)[:number]
     drawings = dict(zip(order, overlay_names([files[i] for i in order])))
     out_dir.mkdir(parents=True, exist_ok=True)
     sheet = []
@@ -155,19 +153,39 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
         schema=SCHEMA, annotations=annotations and str(annotations), oks_thr=OKS_THR,
         models=[dict(name=side.name, pose_thr=side.pose_thr, **side.spec._asdict())
                 for side in sides],
-        totals=_totals(sides, records), pictures=records, left_out=list(map(str, left_out)))
+        totals=_totals(sides, records), pictures=records, left_out=list(map(str, left_out)),
+        unreadable=list(map(str, unreadable)))
     target = out_dir / 'comparison.json'
     target.write_text(json.dumps(document, indent=1))
     return Report(target, document)
 
 
+def _number_to_draw(hardest: Optional[int], most_different: Optional[int],
+                    annotations: Optional[Union[str, Path]]) -> Optional[int]:
+    given = [number for number in (hardest, most_different) if number is not None]
+    if len(given) > 1:
+        raise ValueError('hardest and most_different are two orders: give one of them')
+    if given and (annotations is None or given[0] < 1):
+        raise ValueError('the number of drawings must be at least 1 and needs annotations to find '
+                         f'the pictures by; found {given[0]} and {annotations or "no annotations"}')
+    return given[0] if given else None
+
+
+def _readable(files: Sequence[Path]) -> Tuple[List[Path], List[Path]]:
+    """Part the files into pictures and others; only their headers are read."""
+    readable = {file: cv2.haveImageReader(str(file)) for file in files}
+    if not any(readable.values()):
+        raise ValueError(f'{files[0]} is no picture that can be read')
+    return ([file for file in files if readable[file]],
+            [file for file in files if not readable[file]])
+
+
 def _compare_all(sides: Sequence[Side], files: Sequence[Path],
                  truth: Optional[Annotations]) -> List[Comparison]:
     sigmas = np.asarray(sides[0].model.dataset_meta['sigmas'], dtype=np.float64)
-    progress, found = ProgressBar(len(sides) * len(files)), []
+    progress, found = tqdm(total=len(sides) * len(files), unit=' pictures'), []
     for side in sides:
-        # Of MMPose's models CID mixes the pictures of a batch, and DEKR takes one only.
-        samples = predict(side.model, files, 8 if isinstance(side.model, PINet) else 1)
+        samples = predict(side.model, files)
         found.append([])
         for file, sample in zip(files, samples):
             if truth:

@@ -121,6 +121,15 @@ def judge_each_other(poses: Sequence[InstanceData], sigmas: np.ndarray) -> Compa
 
 
 def hardest_first(comparisons: Sequence[Comparison]) -> List[int]:
+    """Order pictures by crowd index, the highest first, and equal ones by how many persons."""
+    def key(i: int) -> tuple:
+        persons = comparisons[i].persons
+        return -(persons.crowd_index or 0), -len(persons.boxes)
+
+    return sorted(range(len(comparisons)), key=key)
+
+
+def most_different_first(comparisons: Sequence[Comparison]) -> List[int]:
     """Order pictures by how far the models' numbers of found persons are apart.
 
     Of equal ones that with the higher crowd index, then that with more persons comes first.

@@ -97,7 +97,13 @@ def enable_amp(cfg: Config) -> None:
 
 
 def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
-    """Test in half precision, compiled, or both."""
+    """Test in half precision, compiled, or both.
+
+    Raises:
+        RunError: the model is no PINet.
+    """
+    if cfg.model.type not in ('PINet', 'mmpose.PINet'):
+        raise RunError(f'--amp and --compile test a PINet only; found the model {cfg.model.type}')
     hooks = [*(cfg.get('custom_hooks') or []),
              dict(type='AccelerateHook', amp=amp, compile=compile)]
     cfg.custom_hooks = hooks
