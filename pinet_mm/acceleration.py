@@ -5,6 +5,7 @@ from typing import Dict
 import torch
 from mmcv.cnn.utils import fuse_conv_bn
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
@@ -49,6 +50,7 @@ def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
         if model.head.refinement is not None:
             model.head.refinement.product_dtype = model.input_dtype
     if compile:
+        print_log('the first batch of every input size is compiled, which takes minutes', 'current')
         model.pose_finder = _compiled_finders(model)
     return model
 

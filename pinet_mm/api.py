@@ -76,7 +76,8 @@ def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path
 
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
-        RunError: the checkpoint does not exist, cannot be read or does not fit the model.
+        RunError: the checkpoint does not exist, cannot be read or does not fit the model, or there
+            is no such device.
     """
     config = copy.deepcopy(config) if isinstance(config, Config) else Config.fromfile(
         config_path(str(config)))
@@ -84,13 +85,24 @@ def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path
     config.merge_from_dict(cfg_options or {})
     share_codec(config)
     require_checkpoint(str(checkpoint))
+    device = _check_device(device)
     weights = fetch(str(checkpoint), f'the checkpoint {checkpoint}', 'is it whole?')
-    model = init_model(config, None, device or ('cuda:0' if torch.cuda.is_available() else 'cpu'))
+    model = init_model(config, None, device)
     require_all_weights(model, weights, str(checkpoint))
     model.dataset_meta = weights.get('meta', {}).get('dataset_meta', model.dataset_meta)
     load_state_dict(model, {key.removeprefix('module.'): value for key, value
                             in weights.get('state_dict', weights).items()})
     return accelerate(model, amp, compile) if amp or compile else model
+
+
+def _check_device(device: Optional[str]) -> str:
+    name = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+    try:
+        torch.empty(0, device=name)
+    except (AssertionError, RuntimeError) as error:
+        raise RunError(f'the device {name} cannot be used here: {str(error).splitlines()[0]}'
+                       ) from error
+    return name
 
 
 def load_onnx(path: Union[str, Path]) -> OnnxPoses:

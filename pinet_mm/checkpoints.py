@@ -193,7 +193,9 @@ def check_weights(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor],
                    for key in both
                    if wanted[key].is_floating_point() and not found[key].is_floating_point()]
     if complaints:
-        raise ValueError(f'{len(complaints)} keys do not fit:\n  ' + '\n  '.join(complaints))
+        # Said again at the end: there may be a thousand lines between.
+        raise ValueError('\n  '.join([f'{len(complaints)} keys do not fit:', *complaints])
+                         + f'\n{len(complaints)} keys do not fit: is this the right config?')
 
 
 def is_backbone(state_dict: Mapping[str, Tensor]) -> bool:

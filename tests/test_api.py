@@ -242,3 +242,8 @@ def test_other_models_get_one_picture_at_a_time():
     model = SimpleNamespace(cfg=shipped.cfg, dataset_meta=shipped.dataset_meta, test_step=test_step)
     found = list(api.predict(model, [np.zeros((128, 128, 3), np.uint8)] * 3, batch_size=8))
     assert sizes == [1, 1, 1] and len(found) == 3
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(RunError, match='the device cuda:99 cannot be used here: '):
+        api.load(device='cuda:99')

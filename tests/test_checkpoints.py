@@ -130,7 +130,8 @@ def test_every_key_that_does_not_fit_is_named():
                                   wanted)
     assert str(error.value).splitlines() == [
         '3 keys do not fit:', '  missing a', '  unknown d',
-        '  b has the shape (3, 1), expected (3,)']
+        '  b has the shape (3, 1), expected (3,)',
+        '3 keys do not fit: is this the right config?']
 
 
 # --- the tool ------------------------------------------------------------------------------------

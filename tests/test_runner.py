@@ -200,7 +200,9 @@ def test_options_of_speed_become_a_hook(tmp_path):
     config, checkpoint = write_config(tmp_path), tmp_path / 'weights.pth'
     checkpoint.touch()
     for options, wanted in ((['--amp'], (True, False)), (['--amp', '--compile'], (True, True))):
-        *_, hook = runner.test_config(parse('test', config, checkpoint, *options)).custom_hooks
+        cfg = runner.test_config(parse('test', config, checkpoint, *options, '--cfg-options',
+                                       'model.type=PINet'))
+        *_, hook = cfg.custom_hooks
         assert (hook.type, hook.amp, hook.compile) == ('AccelerateHook', *wanted)
     plain = runner.test_config(parse('test', config, checkpoint)).custom_hooks
     assert 'AccelerateHook' not in [hook.type for hook in plain]

@@ -64,9 +64,10 @@ def main() -> None:
     args = make_parser().parse_args()
     try:
         files = api.find_pictures(args.inputs, args.out)  # before the model takes its seconds
+        Path(args.out).mkdir(parents=True, exist_ok=True)
         report = api.infer(load_model(args), files, args.out, args.batch_size, args.pose_thr,
                            args.before_fusion)
-    except (FileNotFoundError, RunError, ValueError) as error:
+    except (OSError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
     rate = report.pictures / max(report.seconds, 1e-9)
     pictures = '1 picture' if report.pictures == 1 else f'{report.pictures} pictures'

@@ -90,10 +90,11 @@ def test(args: argparse.Namespace) -> dict:
     """
     cfg = test_config(args)
     settings.require_annotations(cfg, 'test_dataloader')
+    # Before a runner is built, which takes its seconds and prints pages.
+    weights.fetch(args.checkpoint, f'the checkpoint {args.checkpoint}',
+                  'give a local copy' if weights.is_url(args.checkpoint) else 'is it whole?')
     runner = Runner.from_cfg(cfg)
     runner.register_hook(weights.RequireAllWeightsHook(args.checkpoint))
-    if weights.is_url(args.checkpoint):
-        weights.fetch(args.checkpoint, f'the checkpoint {args.checkpoint}', 'give a local copy')
     metrics = runner.test()
     if args.out and is_main_process():
         mmengine.dump(metrics, args.out)
