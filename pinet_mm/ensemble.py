@@ -208,6 +208,19 @@ def _pose(entry: Any, path: Union[str, Path], i: int) -> np.ndarray:
     return pose
 
 
+def to_entries(image_id: Any, keypoints: np.ndarray, keypoint_scores: np.ndarray) -> List[dict]:
+    """Write the poses of a picture as entries of COCO's result format.
+
+    Args:
+        image_id: of the picture.
+        keypoints: (N, K, 2) pixels of the picture.
+        keypoint_scores: (N, K).
+    """
+    rows = np.concatenate((keypoints, keypoint_scores[..., None]), axis=-1, dtype=np.float64)
+    return [dict(image_id=image_id, category_id=1, keypoints=row.ravel().tolist(),
+                 score=float(row[:, 2].mean())) for row in rows]
+
+
 def write_poses(path: Union[str, Path], pictures: Mapping[Any, Poses]) -> None:
     """Write poses as `CocoResults` does; the `score` of a pose is its mean keypoint score.
 
@@ -215,11 +228,8 @@ def write_poses(path: Union[str, Path], pictures: Mapping[Any, Poses]) -> None:
         path: the file; its folder is made if it is missing.
         pictures: image id to poses.
     """
-    entries = []
-    for image_id, poses in pictures.items():
-        rows = np.concatenate((poses.keypoints, poses.keypoint_scores[..., None]), axis=-1)
-        entries += [dict(image_id=image_id, category_id=1, keypoints=row.ravel().tolist(),
-                         score=float(row[:, 2].mean())) for row in rows]
+    entries = [entry for image_id, poses in pictures.items()
+               for entry in to_entries(image_id, *poses)]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(json.dumps(entries))
 

@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 from pathlib import Path
-from typing import Dict, Mapping, Sequence, Union
+from typing import Dict, Sequence, Union
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -12,6 +12,8 @@ from mmengine.logging import print_log
 from mmpose.registry import METRICS
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
+
+from .ensemble import to_entries
 
 # Where they stand among COCOeval's numbers.
 STATISTICS = dict(
@@ -45,8 +47,10 @@ class CocoResults(BaseMetric):
             data_batch: not used; MMEngine passes it.
             data_samples: with `img_id` and `pred_instances`, as the model returns them.
         """
-        self.results.extend(to_entries(sample['img_id'], sample['pred_instances'])
-                            for sample in data_samples)
+        for sample in data_samples:
+            poses = sample['pred_instances']
+            self.results.append(to_entries(sample['img_id'], poses['keypoints'],
+                                           poses['keypoint_scores']))
 
     def compute_metrics(self, results: Sequence[list]) -> Dict[str, float]:
         """Write the file; there is no number to report.
@@ -60,19 +64,6 @@ class CocoResults(BaseMetric):
         print_log(f'{len(entries)} poses of {len(results)} pictures are in {self.path}',
                   logger='current')
         return {}
-
-
-def to_entries(picture: int, poses: Mapping) -> list:
-    """Write the poses of a picture as COCO's result entries.
-
-    Args:
-        picture: its id.
-        poses: with `keypoints` (N, K, 2) and `keypoint_scores` (N, K).
-    """
-    keypoints = np.concatenate(
-        (poses['keypoints'], poses['keypoint_scores'][..., None]), axis=-1, dtype=np.float64)
-    return [dict(image_id=picture, category_id=1, keypoints=pose.ravel().tolist(),
-                 score=float(pose[:, 2].mean())) for pose in keypoints]
 
 
 def average_precision(results: Union[str, Path], annotations: Union[str, Path],

@@ -388,11 +388,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(model, tmp_path, monkeypatc
 
 
 def test_the_shipped_network_finds_the_same_people(tmp_path):
-    try:
-        weights = api.shipped_weights(SHIPPED)
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
-    model = api.load(SHIPPED, weights, 'cpu')
+    model = api.load(SHIPPED, device='cpu')
     export.export_onnx(model, tmp_path / 'pinet.onnx')
     found = export_check.check_agreement(tmp_path / 'pinet.onnx', model,
                                          export_check.draw_batches((128, 128)))

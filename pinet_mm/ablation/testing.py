@@ -13,7 +13,7 @@ from xtcocotools.coco import COCO
 from .. import api
 from ..crowdsynth import CrowdSettings, write_dataset
 from ..codec import build_layout
-from ..evaluation import to_entries
+from ..ensemble import to_entries
 from ..layouts import PartLayout
 from .metrics import Persons, measure, read_persons
 from .variants import PINET, SWITCHES, THRESHOLDS, Variant
@@ -124,4 +124,5 @@ def find_poses(model, pictures: Dict[int, np.ndarray]) -> List[dict]:
     samples = api.predict(model, pictures.values())
     found: List[Tuple[int, object]] = zip(pictures, samples)
     return [entry for picture, sample in found
-            for entry in to_entries(picture, sample.pred_instances)]
+            for entry in to_entries(picture, sample.pred_instances.keypoints,
+                                    sample.pred_instances.keypoint_scores)]
