@@ -7,8 +7,9 @@
 """
 
 import copy
+from collections import OrderedDict
 from pathlib import Path
-from typing import Optional, Union
+from typing import Mapping, Optional, Union
 
 import torch
 from mmengine.config import Config
@@ -90,9 +91,16 @@ def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path
     model = init_model(config, None, device)
     require_all_weights(model, weights, str(checkpoint))
     model.dataset_meta = weights.get('meta', {}).get('dataset_meta', model.dataset_meta)
-    load_state_dict(model, {key.removeprefix('module.'): value for key, value
-                            in weights.get('state_dict', weights).items()})
+    load_state_dict(model, _without_wrapper(weights.get('state_dict', weights)))
     return accelerate(model, amp, compile) if amp or compile else model
+
+
+def _without_wrapper(weights: Mapping[str, torch.Tensor]) -> 'OrderedDict[str, torch.Tensor]':
+    plain = OrderedDict((key.removeprefix('module.'), value) for key, value in weights.items())
+    # It says which version of a module wrote them: CIDHead takes those without for old ones, and
+    # renames them.
+    plain._metadata = getattr(weights, '_metadata', OrderedDict())
+    return plain
 
 
 def _check_device(device: Optional[str]) -> str:
@@ -105,13 +113,17 @@ def _check_device(device: Optional[str]) -> str:
     return name
 
 
-def load_onnx(path: Union[str, Path]) -> OnnxPoses:
+def load_onnx(path: Union[str, Path], threads: int = 0) -> OnnxPoses:
     """Load what tools/export_onnx.py wrote; `predict` and `infer` take it for a model.
+
+    Args:
+        path: of the file.
+        threads: to run it, by default as many as there are cores.
 
     Raises:
         RunError: ONNX Runtime is missing or cannot run the file.
     """
     try:
-        return OnnxPoses(path)
+        return OnnxPoses(path, threads=threads)
     except (ImportError, ValueError) as error:
         raise RunError(str(error)) from error

@@ -15,6 +15,7 @@ from .flip import ViewMirror, mirror_points
 from .fusion import FusedPoses, PoseFusion
 from .proposals import Centres, ProposalSampler, project_offsets, read_offsets, sample_pixels
 from .refinement import PoseRefinement
+from .rescoring import weigh_by_agreement
 from .settings import TestSettings
 
 
@@ -94,10 +95,7 @@ class PoseDecoder(nn.Module):
             for average, maps, factor in zip(heatmaps, scales, self.settings.scale_factors)])
         keypoint_scores = self._score_keypoints(
             [average[:, :self.layout.num_keypoints] for average in heatmaps], poses_hm, scores)
-        scale = image_per_map[:, None, None]
-        fused = self.fusion(poses_hm * scale, keypoint_scores, self.rules.pose_scores(scores),
-                            valid, self.settings.oks_thr, self.settings.use_fusion)
-        return fused._replace(keypoints=fused.keypoints / scale * self.stride)
+        return self.fuse(Proposals(poses_hm, scores, valid), keypoint_scores, image_per_map)
 
     def average_views(self, heatmaps: Tensor) -> Tensor:
         """Average maps (V·B, K+M, H, W) over the views of a picture: (B, K+M, H, W)."""
@@ -106,6 +104,24 @@ class PoseDecoder(nn.Module):
             return heatmaps
         plain, mirrored = heatmaps.unflatten(0, (2, -1))
         return self.mirror.maps(mirrored).add_(plain).mul_(0.5)
+
+    def fuse(self, proposals: Proposals, keypoint_scores: Tensor,
+             image_per_map: Tensor) -> FusedPoses:
+        """Make persons of proposals, see `forward`.
+
+        Args:
+            proposals: of one scale, or of all.
+            keypoint_scores: (B, T, K).
+            image_per_map: (B, 2).
+        """
+        scale, settings = image_per_map[:, None, None], self.settings
+        poses_img, valid = proposals.poses_hm * scale, proposals.valid
+        fused = self.fusion(poses_img, keypoint_scores, self.rules.pose_scores(proposals.scores),
+                            valid, settings.oks_thr, settings.use_fusion)
+        if settings.use_agreement:
+            fused = weigh_by_agreement(fused, poses_img, valid, self.fusion.sigmas,
+                                       self.layout.num_parts)
+        return fused._replace(keypoints=fused.keypoints / scale * self.stride)
 
     def _propose(self, part_maps: Tensor, maps: RawMaps, factor: float) -> Proposals:
         centres = self.sampler.propose(part_maps, self.settings.max_per_part,

@@ -11,10 +11,12 @@ from mmpose.structures import PoseDataSample
 from .crowdsynth import CrowdSettings, draw_crowd
 from .estimator import PINet
 from .export import OUTPUTS
+from .fusion import pairwise_oks
 from .onnx_runner import OnnxPoses
 from .runner import RunError
 
 TOLERANCE = 1e-2  # input pixels
+CLEAR = 0.1  # score of a person that an 8-bit file should find again
 
 
 class Agreement(NamedTuple):
@@ -99,6 +101,35 @@ def check_agreement(path: Union[str, Path], model: PINet,
         if not found[-1].pixels <= TOLERANCE:
             raise RunError(f'{path} does not find what PyTorch finds: {found[-1]}')
     return found
+
+
+def check_quantised(path: Union[str, Path], reference: Union[str, Path],
+                    pictures: Iterable[np.ndarray]) -> str:
+    """Check an 8-bit file with onnx, and say in two lines how it fares beside the whole one.
+
+    Args:
+        path: what `quantize_onnx` wrote.
+        reference: of what.
+        pictures: (h, w, 3) uint8, BGR.
+    """
+    check_file(path)
+    quantised, whole = OnnxPoses(path), OnnxPoses(reference)
+    sigmas = torch.tensor(whole.dataset_meta['sigmas'])
+    again, distances = [], [np.empty(0)]
+    for picture in pictures:
+        found, wanted = (runner(picture) for runner in (quantised, whole))
+        clear = torch.from_numpy(wanted['keypoints'][wanted['scores'] > CLEAR])
+        oks = pairwise_oks(clear, sigmas, torch.from_numpy(found['keypoints'])).numpy()
+        for person, row in zip(clear.numpy(), oks):
+            again.append(row.max(initial=0) > 0.5)
+            if again[-1]:
+                apart = found['keypoints'][row.argmax()] - person
+                distances.append(np.linalg.norm(apart, axis=-1))
+    middle = f', the median keypoint {np.median(np.concatenate(distances)):.2f} px away'
+    return '\n'.join([
+        f'{path}: 8 bits, {Path(path).stat().st_size / 1e6:.1f} MB, passes onnx.checker',
+        f'{sum(again)} of {len(again)} persons with a score above {CLEAR} are found again (OKS '
+        f'above 0.5){middle * any(again)}'])
 
 
 @torch.no_grad()

@@ -31,8 +31,8 @@ class FusedPoses(NamedTuple):
     sources: Tensor
 
 
-def pairwise_oks(keypoints: Tensor, sigmas: Tensor) -> Tensor:
-    """Compute the object keypoint similarity between all poses of a picture: (..., T, T).
+def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Optional[Tensor] = None) -> Tensor:
+    """Compute the object keypoint similarity of all poses of a picture with others: (..., T, U).
 
     The area of a pose is that of its keypoints' bounding box; of two poses it is the mean. All
     keypoints count, whatever their scores.
@@ -40,13 +40,13 @@ def pairwise_oks(keypoints: Tensor, sigmas: Tensor) -> Tensor:
     Args:
         keypoints: (..., T, K, 2).
         sigmas: (K,).
+        others: (..., U, K, 2) in the same frame; by default the poses themselves.
     """
-    side = keypoints.amax(dim=-2) - keypoints.amin(dim=-2)
-    area = side.prod(dim=-1)
-    area = (area[..., :, None] + area[..., None, :]) / 2
-    # Keypoints first, so that what is done to each fills whole (T, T) planes.
-    x, y = keypoints.transpose(-3, -2).unbind(dim=-1)
-    across, down = (each[..., :, None] - each[..., None, :] for each in (x, y))
+    rows, columns = keypoints, keypoints if others is None else others
+    area = (_area(rows)[..., :, None] + _area(columns)[..., None, :]) / 2
+    # Keypoints first, so that what is done to each fills whole (T, U) planes.
+    across, down = (one[..., :, None] - other[..., None, :] for one, other in zip(
+        *(poses.transpose(-3, -2).unbind(dim=-1) for poses in (rows, columns))))
     # tiny: two poses without extent at one place are the same pose, 0 / tiny = 0.
     tiny = torch.finfo(keypoints.dtype).tiny
     distance = torch.addcmul(across.square_(), down, down)  # in place: memory takes the time
@@ -54,6 +54,10 @@ def pairwise_oks(keypoints: Tensor, sigmas: Tensor) -> Tensor:
     # A CPU takes twenty times as long where the result is next to the smallest normal number.
     similarity = distance.neg_().clamp_(min=math.log(tiny) + 1).exp_()
     return F.threshold_(similarity, 3 * tiny, 0).mean(dim=-3)
+
+
+def _area(keypoints: Tensor) -> Tensor:
+    return (keypoints.amax(dim=-2) - keypoints.amin(dim=-2)).prod(dim=-1)
 
 
 def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:

@@ -32,16 +32,20 @@ class OnnxPoses:
     Args:
         path: what tools/export_onnx.py wrote.
         providers: of ONNX Runtime.
+        threads: of ONNX Runtime, by default as many as there are cores.
 
     Attributes:
         dataset_meta: MMPose's metainfo, with `keypoint_id2name` and `skeleton_links`.
     """
 
-    def __init__(self, path: str, providers: Sequence[str] = ('CPUExecutionProvider', )):
+    def __init__(self, path: str, providers: Sequence[str] = ('CPUExecutionProvider', ),
+                 threads: int = 0):
         import onnxruntime
 
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
         try:
-            self.session = onnxruntime.InferenceSession(str(path), providers=list(providers))
+            self.session = onnxruntime.InferenceSession(str(path), options, list(providers))
         except Exception as error:  # ONNX Runtime's own share no base class
             raise ValueError(f'{path} is no ONNX file that can be run: {error}') from error
         facts = self.session.get_modelmeta().custom_metadata_map
@@ -54,18 +58,27 @@ class OnnxPoses:
             int(key) if key.isdigit() else key: value for key, value in found.items()})
 
     def __call__(self, picture: np.ndarray) -> Dict[str, np.ndarray]:
-        if not self.resize:
-            raise ValueError('the file does not say how to resize pictures, for its config does so '
-                             'in a way that this runner does not know')
-        frame, warp = fit(picture.shape[1::-1], **self.resize)
-        image = cv2.warpAffine(picture, warp, frame.size_in, flags=cv2.INTER_LINEAR)
-        rgb = np.ascontiguousarray(image[None, ..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32)
+        frame, rgb = self.to_input(picture)
         keypoints_in, keypoint_scores, scores, count = self.session.run(None, {'images': rgb})
         n = count[0]
         keypoints = (keypoints_in[0, :n] / frame.size_in * frame.scale_img + frame.centre_img
                      - 0.5 * frame.scale_img)
         return dict(keypoints=keypoints, keypoint_scores=keypoint_scores[0, :n],
                     scores=scores[0, :n])
+
+    def to_input(self, picture: np.ndarray) -> Tuple[Frame, np.ndarray]:
+        """Make a network input (1, 3, H, W) of a picture (h, w, 3), and say where it lies.
+
+        Raises:
+            ValueError: the config resizes pictures in a way that is not known here.
+        """
+        if not self.resize:
+            raise ValueError('the file does not say how to resize pictures, for its config does so '
+                             'in a way that this runner does not know')
+        frame, warp = fit(picture.shape[1::-1], **self.resize)
+        image = cv2.warpAffine(picture, warp, frame.size_in, flags=cv2.INTER_LINEAR)
+        return frame, np.ascontiguousarray(image[None, ..., ::-1].transpose(0, 3, 1, 2),
+                                           dtype=np.float32)
 
 
 def fit(size_img: Tuple[int, int], kind: str, size: Tuple[int, int],

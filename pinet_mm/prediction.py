@@ -94,8 +94,17 @@ def _source(picture: Union[str, Path, np.ndarray]) -> dict:
             raise ValueError('a picture must be an (H, W, 3) uint8 array in BGR order; found '
                              f'{picture.shape} {picture.dtype}')
         return dict(img=picture, img_path='')
-    # Upright by the camera's orientation tag, as people see it, whatever the test pipeline reads.
-    pixels = cv2.imread(str(picture))
+    return dict(img=read_picture(picture), img_path=str(picture))
+
+
+def read_picture(path: Union[str, Path]) -> np.ndarray:
+    """Read a file as (H, W, 3) uint8 BGR, turned as its camera's orientation tag says.
+
+    Raises:
+        ValueError: it is no picture.
+    """
+    # People see it upright, whatever the test pipeline reads.
+    pixels = cv2.imread(str(path))
     if pixels is None:
-        raise ValueError(f'{picture} is no picture that can be read')
-    return dict(img=pixels, img_path=str(picture))
+        raise ValueError(f'{path} is no picture that can be read')
+    return pixels

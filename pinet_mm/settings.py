@@ -18,6 +18,7 @@ class TestSettings:
         oks_thr: poses whose OKS is above it are one person.
         use_refinement: apply the refinement; by default if the head has one.
         use_fusion: fuse the poses of a person; otherwise the best one stays (OKS-NMS).
+        use_agreement: weigh scores by how far the parts agree, see `rescoring`.
         output_heatmaps: also return the keypoint and part maps, as `pred_fields`; those of factor
             1.
     """
@@ -31,6 +32,7 @@ class TestSettings:
     oks_thr: float = 0.7
     use_refinement: Optional[bool] = None
     use_fusion: bool = True
+    use_agreement: bool = False
     output_heatmaps: bool = False
 
     @classmethod

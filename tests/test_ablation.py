@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -218,7 +219,8 @@ def results_of(**rows):
     found = {}
     for name, tests in rows.items():
         for seed, switch, folds in tests:
-            row = found.setdefault(f'{name.replace("_", "-")}/{seed}', dict(tests={}))
+            row = found.setdefault(f'{name.replace("_", "-")}/{seed}',
+                                   dict(checkpoint='cid_0/epoch_1.pth', tests={}))
             scores = dict(all=float(np.nanmean(folds)), folds=folds)
             row['tests'][switch] = dict(
                 metrics={metric: scores for metric in report._SCORES + report._OCCLUSION
@@ -292,6 +294,30 @@ def test_what_is_in_the_file_is_not_run_again(tmp_path, monkeypatch):
     (tmp_path / 'results.json').write_text(json.dumps(results))
     study.run(tmp_path, Budget(), ['cid'])
     assert study.read(tmp_path / 'results.json')['rows'] == results['rows']
+
+
+@pytest.mark.parametrize('checkpoint_is_there', [True, False])
+def test_a_row_is_tested_in_what_it_lacks(tmp_path, monkeypatch, checkpoint_is_there):
+    def test_variant(variant, checkpoint, seed, data, known):
+        assert (variant.title, checkpoint, seed, known) == ('CID', trained, 0, row['tests'])
+        return {'no-flip': 'new'}
+
+    trained = tmp_path / 'cid_0' / 'epoch_1.pth'
+    results = results_of(cid=[(0, 'fusion', [0.2, 0.3])])
+    row = results['rows']['cid/0']
+    (tmp_path / 'results.json').write_text(json.dumps(results))
+    if checkpoint_is_there:
+        trained.parent.mkdir()
+        trained.touch()
+    nobody = SimpleNamespace(persons=SimpleNamespace(counts={}))
+    for name, value in dict(test_variant=test_variant, test_set=lambda *_: nobody,
+                            train_backbone=lambda *_: None, train_variant=lambda *_: trained,
+                            _alone=lambda function, *args: function(*args)).items():
+        monkeypatch.setattr(study, name, value)
+    study.run(tmp_path, Budget(), ['cid'])
+    found = study.read(tmp_path / 'results.json')['rows']['cid/0']
+    more = {'no-flip': 'new'} if checkpoint_is_there else {}
+    assert found == dict(row, tests={**row['tests'], **more})
 
 
 @pytest.mark.parametrize('budget, names, message', [

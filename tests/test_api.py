@@ -19,6 +19,7 @@ from mmpose.registry import MODELS
 
 from pinet_mm import api, batch_inference, prediction
 from pinet_mm.runner import RunError
+from pinet_mm.runner.settings import share_codec
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
 ROOT = Path(__file__).parents[1]
@@ -242,6 +243,23 @@ def test_other_models_get_one_picture_at_a_time():
     model = SimpleNamespace(cfg=shipped.cfg, dataset_meta=shipped.dataset_meta, test_step=test_step)
     found = list(api.predict(model, [np.zeros((128, 128, 3), np.uint8)] * 3, batch_size=8))
     assert sizes == [1, 1, 1] and len(found) == 3
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_heads_of_mmpose_get_the_weights_of_the_checkpoint(tmp_path, prefix):
+    # CIDHead renames what it takes for weights of before MMPose 1.0.
+    config = Config.fromfile(ROOT / 'configs' / 'cid_hrnet-slim_ablation.py')
+    share_codec(config)
+    trained = toys.build_in_mmpose(MODELS, config.model)
+    for parameter in trained.parameters():
+        torch.nn.init.normal_(parameter)
+    weights = trained.state_dict()
+    saved = type(weights)((prefix + key, value) for key, value in weights.items())
+    saved._metadata = weights._metadata
+    torch.save(dict(state_dict=saved, meta={}), tmp_path / 'cid.pth')
+    model = api.load(config.filename, tmp_path / 'cid.pth', device='cpu')
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, weights[key]), key
 
 
 def test_a_device_that_is_not_there_is_named():

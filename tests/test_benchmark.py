@@ -233,9 +233,16 @@ def test_rows_of_decoding_by_hand():
     assert {row['persons'] for row in rows} == {7}
 
 
+def test_decoding_takes_the_head_of_any_config():
+    scene = decode.Scene(2, 'pinet_hrnet_crowdpose.py', channels=8, layers=1, input_size=128)
+    assert scene.maps.heatmaps.shape == (2, 14 + 3, 32, 32)
+    persons = timing.run_chain(scene.stages().chain())
+    assert persons[0].keypoints.shape[1:] == (14, 2)
+
+
 def test_tables_of_decoding():
     first, second = bench_decode(2, repeats=1, channels=8, layers=1, input_size=128)
-    assert '90 proposals, 2 views, 32×32 maps, C = 8' in first.note
+    assert '90 proposals, 2 views, 17 keypoints, 32×32 maps, C = 8' in first.note
     assert [row['stage'] for row in first.rows][:8] == STAGES
     assert len(second.rows) >= 5 and all(row['ms'] > 0 for row in second.rows)
 
@@ -302,10 +309,14 @@ def test_onnx_is_left_out_with_its_reason(model, monkeypatch):
 def test_onnx_finds_the_same(model):
     pictures = scenes.draw_pictures(1, (128, 128), 2)
     functions, note = images._onnx_functions(model, pictures)
-    (label, function), = functions.items()
-    assert label == ('PINet', 'fp32, ONNX Runtime on the CPU', 1) and 'threads' in note
+    whole, quantised = (functions['PINet', f'{mode}, ONNX Runtime on the CPU', 1]()[0]
+                        for mode in ('fp32', 'int8'))
     wanted, = [sample.pred_instances for sample in api.predict(model, pictures)]
-    assert len(function()[0]) == len(wanted) >= 3
+    assert len(functions) == 2 and not note
+    assert len(whole) == len(wanted) >= 3
+    scores = [persons.bbox_scores.max() for persons in (whole, quantised, wanted)]
+    assert scores[0] == pytest.approx(scores[2], abs=1e-5)
+    assert scores[1] == pytest.approx(scores[2], abs=0.05) != scores[0]
 
 
 @torch.no_grad()

@@ -34,7 +34,7 @@ SHIPPED = ROOT / 'configs' / 'pinet_hrnet-slim_crowdsynth.py'
 # w, h of pictures whose network inputs have several sizes; 192×128 is its own input.
 SIZES = ((192, 128), (200, 100), (90, 141), (128, 128), (61, 61))
 # Poses of a random network have little to do with each other; so some are fused all the same.
-TEST_CFG = dict(paper=dict(flip_test=True, max_per_part=5, oks_thr=0.05),
+TEST_CFG = dict(paper=dict(flip_test=True, max_per_part=5, oks_thr=0.05, use_agreement=True),
                 release=dict(max_per_part=4, oks_thr=0.05))
 # With stages of stride 4 to 32 as HRNet's branches, but a third of its layers to trace.
 BACKBONE = dict(type='ResNet', depth=18, stem_channels=8, base_channels=4, out_indices=range(4))

@@ -20,6 +20,7 @@ from mmpose.structures import PoseDataSample
 from toys import answer_with, build_in_mmpose
 
 from pinet_mm import proposals
+from pinet_mm.acceleration import accelerate
 from pinet_mm.checkpoints import ours_to_release, release_to_ours
 from pinet_mm.flip import mirror_inputs, mirror_points
 from pinet_mm.fusion import fuse_poses, match_poses, order_by_keypoints, pairwise_oks
@@ -211,6 +212,16 @@ def picture_sample(map_shape, center=None, scale=None):
     return sample
 
 
+def pair_poses(poses_hm, wanted):
+    """Compare two sets of poses (N, K, 2), and return which of the second each of the first is."""
+    assert poses_hm.shape == wanted.shape
+    distance = np.abs(poses_hm[:, None] - wanted).max(axis=(2, 3))
+    pairs = distance.argmin(axis=1)
+    assert sorted(pairs) == list(range(len(wanted)))
+    assert distance.min(axis=1).max() < 1e-2
+    return pairs
+
+
 @torch.no_grad()
 def test_whole_network(folder, dataset):
     arrays = load(folder, 'network', dataset)
@@ -226,13 +237,26 @@ def test_whole_network(folder, dataset):
 
     valid = record.centres.valid[0]
     poses_hm = (record.fusion_inputs[0][0, valid] / STRIDE).numpy()
-    wanted, wanted_scores = arrays['fwd_poses'], arrays['fwd_scores']
-    assert poses_hm.shape == wanted.shape
-    distance = np.abs(poses_hm[:, None] - wanted).max(axis=(2, 3))
-    pairs = distance.argmin(axis=1)
-    assert sorted(pairs) == list(range(len(wanted)))
-    assert distance.min(axis=1).max() < 1e-2
-    close(record.centres.scores[0, valid], wanted_scores[pairs], 'fwd_scores', ATOL['score_maps'])
+    pairs = pair_poses(poses_hm, arrays['fwd_poses'])
+    close(record.centres.scores[0, valid], arrays['fwd_scores'][pairs], 'fwd_scores',
+          ATOL['score_maps'])
+
+
+@pytest.mark.parametrize('backend', ['aot_eager', pytest.param('inductor', marks=pytest.mark.slow)])
+def test_whole_network_compiled(folder, dataset, backend, monkeypatch):
+    torch._dynamo.reset()
+    arrays, compile = load(folder, 'network', dataset), torch.compile
+    monkeypatch.setattr(torch, 'compile', lambda module, **options: compile(
+        module, **options, fullgraph=True, backend=backend))
+    # Nothing is above an OKS of 1: every proposal comes out as it is.
+    model = accelerate(release_model(folder, dataset, dict(
+        flip_test=True, output_heatmaps=True, oks_thr=1.0)), compile=True)
+    image = torch.from_numpy(arrays['image'])
+    found = model.predict(image, [picture_sample(np.array(image.shape[2:]) // STRIDE)])[0]
+    k = model.head.layout.num_keypoints
+    close(found.pred_fields.heatmaps[None, :k], arrays['fwd_heatmaps'], 'fwd_heatmaps',
+          ATOL['score_maps'])
+    pair_poses(found.pred_instances.keypoints / STRIDE, arrays['fwd_poses'])
 
 
 # --- training ------------------------------------------------------------------------------------

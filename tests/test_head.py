@@ -363,6 +363,18 @@ def test_without_fusion_the_best_pose_stays_as_it_is():
     np.testing.assert_allclose(found.keypoint_scores[0, [0, 3, 4]], [1, 1, np.exp(-1)], atol=1e-5)
 
 
+def test_agreement_weighs_all_scores_of_a_person():
+    head, samples, keypoints = split_proposals()
+    plain, = decode(head, samples, oks_thr=0.5)
+    found, = decode(head, samples, oks_thr=0.5, use_agreement=True)
+    np.testing.assert_allclose(found.keypoints, keypoints, atol=1e-3)
+    # One part of three has one keypoint of five 8 px off; both boxes are 48 × 60 px.
+    weight = ((1 + (4 + np.exp(-8**2 / (2 * 0.08)**2 / (2 * 48 * 60))) / 5 + 1) / 3)**3
+    assert weight < 0.95
+    np.testing.assert_allclose(found.keypoint_scores, weight * plain.keypoint_scores, atol=1e-5)
+    np.testing.assert_allclose(found.bbox_scores, weight * plain.bbox_scores, atol=1e-5)
+
+
 def test_oks_threshold_decides_who_is_one_person():
     head, samples, _ = split_proposals()
     # The parts head against hands: one keypoint of five is 8 px off.

@@ -8,13 +8,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 # A module may import only from modules before it.
 ORDER = ('compat', 'noise', 'onnx_runner', 'layouts', 'targets', 'proposals', 'release',
-         'conventions', 'fusion', 'ensemble', 'flip', 'scaling', 'refinement', 'settings',
-         'decoding', 'losses', 'codec', 'head', 'estimator', 'acceleration', 'transforms',
-         'release_transforms', 'datasets', 'evaluation', 'storage', 'checkpoints', 'runner',
-         'export', 'export_check', 'visualization', 'prediction', 'batch_inference', 'api',
-         'comparison', 'conversion', 'doctor', 'benchmark', 'ablation')
+         'conventions', 'fusion', 'rescoring', 'ensemble', 'flip', 'scaling', 'refinement',
+         'settings', 'decoding', 'losses', 'codec', 'head', 'estimator', 'acceleration',
+         'transforms', 'release_transforms', 'datasets', 'evaluation', 'storage', 'checkpoints',
+         'runner', 'export', 'export_check', 'visualization', 'prediction', 'batch_inference',
+         'quantization', 'api', 'comparison', 'conversion', 'doctor', 'benchmark', 'ablation')
 PURE = ('onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion',
-        'ensemble', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses', 'crowdsynth')
+        'rescoring', 'ensemble', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses',
+        'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 every_module = pytest.mark.parametrize(

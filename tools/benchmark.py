@@ -24,7 +24,7 @@ from pinet_mm.runner import RunError  # noqa: E402
 
 PARTS = dict(
     encode="targets of a picture: the codec, the plain loops of the tests, MMPose's SPR codec",
-    decode="from maps to persons: stages, plain loops, MMPose's CID and DEKR",
+    decode="from CONFIG's maps to persons: stages, plain loops, MMPose's CID and DEKR",
     images='images per second of CONFIG by batch and precision, and of CID on its backbone',
     scaling='stages and memory of CONFIG as persons, pictures and batches grow',
     training='stages and memory of a step of training of CONFIG, with and without --amp')
@@ -42,8 +42,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('part', nargs='?', default='all', choices=['all', *PARTS],
                         help='what is measured (%(default)s)')
     parser.add_argument('config', nargs='?',
-                        help='for images, scaling and training: a file, or the name of one of the '
-                             f"project's configs ({api.SHIPPED}, images also {WIDE})")
+                        help='for all but encode: a file, or the name of one of the project\'s '
+                             f'configs ({api.SHIPPED}; for images also, for decode only, {WIDE})')
     parser.add_argument('checkpoint', nargs='?',
                         help='of CONFIG; by default the shipped weights, or random ones')
     parser.add_argument('--out', type=Path, metavar='DIR',
@@ -67,7 +67,7 @@ def measure(part: str, args: argparse.Namespace) -> list:
     config = args.config or api.SHIPPED
     wanted = {
         'encode': dict(persons=args.persons, repeats=args.repeats),
-        'decode': dict(repeats=args.repeats, device=args.device),
+        'decode': dict(config=args.config, repeats=args.repeats, device=args.device),
         'images': dict(config=config, checkpoint=args.checkpoint, batches=args.batches,
                        repeats=args.repeats, device=args.device, compiled=args.compile),
         'scaling': dict(config=config, checkpoint=args.checkpoint, persons=args.persons,

@@ -2,6 +2,7 @@
 
 The file takes pictures of any number and size and gives the persons' poses; docs/export.md says
 how to use it. It is then compared with PyTorch on drawn crowds of two other sizes and numbers.
+With --int8 it computes in 8 bits, and is compared with the file that does not.
 """
 
 import argparse
@@ -15,7 +16,7 @@ if (ROOT / 'pinet_mm').is_dir():
 
 from mmengine.config import DictAction  # noqa: E402
 
-from pinet_mm import api, export, export_check  # noqa: E402
+from pinet_mm import api, export, export_check, quantization  # noqa: E402
 from pinet_mm.runner import RunError  # noqa: E402
 
 
@@ -29,6 +30,9 @@ def make_parser() -> argparse.ArgumentParser:
                         help='rows for the persons of a picture (as many as there are proposals)')
     parser.add_argument('--opset', type=int, default=18,
                         help=f'of ONNX, {export.OPSETS[0]} to {export.OPSETS[-1]} (%(default)s)')
+    parser.add_argument('--int8', nargs='+', metavar='INPUT',
+                        help='compute in 8 bits; INPUT are pictures or folders with some dozens of '
+                             'them, such as the model will see: they tell the range of its values')
     parser.add_argument('--size', type=int, nargs=2, default=(192, 128), metavar=('W', 'H'),
                         help='input to trace with, on which the file does not depend (192 128)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
@@ -42,8 +46,12 @@ def main() -> None:
     try:
         export.require_packages()
         model = api.load(args.config, args.checkpoint, 'cpu', args.cfg_options)
-        export.export_onnx(model, args.out, args.max_poses, args.opset, tuple(args.size))
-        report = export_check.check(args.out, model)
+        options = dict(max_poses=args.max_poses, opset=args.opset, size=tuple(args.size))
+        if args.int8:
+            report = quantization.export_int8(model, args.out, args.int8, **options)
+        else:
+            export.export_onnx(model, args.out, **options)
+            report = export_check.check(args.out, model)
     except (FileNotFoundError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(report)

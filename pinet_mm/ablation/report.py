@@ -16,7 +16,8 @@ _OCCLUSION = ('recall_seen_0-25', 'recall_seen_25-50', 'recall_seen_50-75', 'rec
               'keypoints_seen', 'keypoints_hidden')
 _NEAR = ('recall_near_any', 'recall_near_head', 'recall_near_body', 'recall_near_leg',
          'recall_near_person')
-_TESTED = {'fusion': 'fusion', 'nms': 'NMS', 'no-refinement': 'fusion, refinement left out',
+_TESTED = {'fusion': 'fusion', 'agreement': 'fusion, agreement', 'nms': 'NMS',
+           'no-refinement': 'fusion, refinement left out',
            'no-refinement_nms': 'NMS, refinement left out', 'no-flip': 'fusion, no flip'}
 _MAIN = ('one-centre', 'two-parts', 'three-parts', 'three-parts_no-refinement', 'release', 'cid',
          'dekr')

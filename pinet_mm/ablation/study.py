@@ -8,13 +8,13 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_compl
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Callable, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import torch
 
 from ..compat import mmcv_has_operators
 from ..runner import RunError
-from .testing import test_set, test_variant
+from .testing import switches_of, test_set, test_variant
 from .training import Budget, train_backbone, train_variant
 from .variants import PEERS_WITH_OPERATORS, ROWS, VARIANTS
 
@@ -23,6 +23,9 @@ SCHEMA = 'pinet_mm.ablation/1'
 
 def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> Path:
     """Train and test all rows that the results file does not have yet.
+
+    A row that it has, but not with all ways of testing, is tested in the missing ones, if its
+    checkpoint is still there.
 
     Args:
         out: folder for checkpoints, the test set and `results.json`.
@@ -43,8 +46,8 @@ def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> 
     path = out / 'results.json'
     results, rows = _open(path, budget), _choose(names)
     skipped = {name: why for name in VARIANTS if (why := why_skipped(name)) is not None}
-    left = [(name, seed) for name, seed in rows
-            if name not in skipped and f'{name}/{seed}' not in results['rows']]
+    left = [(name, seed) for name, seed in rows if name not in skipped
+            and _is_left(out, name, seed, results['rows'].get(f'{name}/{seed}'))]
     if not left:
         return path
     results.update(skipped=skipped, persons=test_set(out / 'data', budget.images).persons.counts)
@@ -52,7 +55,8 @@ def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> 
     backbone = _alone(train_backbone, out / 'backbone', budget)
     failed = {}
     with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(_alone, _row, out, budget, name, seed, backbone): f'{name}/{seed}'
+        running = {pool.submit(_alone, _row, out, budget, name, seed, backbone,
+                               results['rows'].get(f'{name}/{seed}', {})): f'{name}/{seed}'
                    for name, seed in left}
         for done in as_completed(running):
             row = running[done]
@@ -111,11 +115,18 @@ def _choose(names: Sequence[str]) -> Tuple[Tuple[str, int], ...]:
     return tuple(row for row in ROWS if not names or row[0] in names)
 
 
-def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Path) -> dict:
-    checkpoint = train_variant(VARIANTS[name], out / f'{name}_{seed}', budget, seed, backbone)
-    data = test_set(out / 'data', budget.images)
-    return dict(checkpoint=str(checkpoint.relative_to(out)),
-                tests=test_variant(VARIANTS[name], checkpoint, seed, data))
+def _is_left(out: Path, name: str, seed: int, row: Optional[dict]) -> bool:
+    if row is None:
+        return True
+    missing = set(switches_of(VARIANTS[name], seed)) - set(row['tests'])
+    return bool(missing) and (out / row['checkpoint']).is_file()
+
+
+def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Path, row: dict) -> dict:
+    variant, known = VARIANTS[name], row.get('tests', {})
+    checkpoint = train_variant(variant, out / f'{name}_{seed}', budget, seed, backbone)
+    found = test_variant(variant, checkpoint, seed, test_set(out / 'data', budget.images), known)
+    return dict(checkpoint=str(checkpoint.relative_to(out)), tests={**known, **found})
 
 
 def _alone(function: Callable, *args):

@@ -3,7 +3,7 @@
 import copy
 import time
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Collection, Dict, List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -78,8 +78,9 @@ def switches_of(variant: Variant, seed: int) -> Dict[str, dict]:
     return {**SWITCHES, **(THRESHOLDS if seed == 0 and not variant.options else {})}
 
 
-def test_variant(variant: Variant, checkpoint: Path, seed: int, data: TestSet) -> Dict[str, dict]:
-    """Test a trained variant in all its ways.
+def test_variant(variant: Variant, checkpoint: Path, seed: int, data: TestSet,
+                 known: Collection[str] = ()) -> Dict[str, dict]:
+    """Test a trained variant in all its ways but those that are known.
 
     Returns:
         Name of the way -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`, how
@@ -88,7 +89,7 @@ def test_variant(variant: Variant, checkpoint: Path, seed: int, data: TestSet) -
     options = copy.deepcopy(dict(variant.options))  # merging pops `_delete_`
     model = api.load(variant.config, checkpoint, device='cpu', cfg_options=options)
     return {name: _test(model, changes, data) for name, changes in
-            switches_of(variant, seed).items()}
+            switches_of(variant, seed).items() if name not in known}
 
 
 def _test(model, changes: dict, data: TestSet) -> dict:

@@ -66,6 +66,7 @@ PEERS_WITH_OPERATORS = ('dekr', )  # of the full mmcv
 # What one trained PINet is tested with; the others but `fusion` are changes of its `test_cfg`.
 SWITCHES: Dict[str, dict] = {
     'fusion': {},
+    'agreement': dict(use_agreement=True),
     'nms': dict(use_fusion=False),
     'no-refinement': dict(use_refinement=False),
     'no-refinement_nms': dict(use_refinement=False, use_fusion=False),

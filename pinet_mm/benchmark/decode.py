@@ -20,16 +20,18 @@ CONFIG = 'pinet_hrnet_coco.py'
 OWN = dict(maps='PINet without refinement, from maps', features='PINet, from features')
 
 
-def build_head(channels: int, layers: int, input_size: int, device: str) -> PINetHead:
-    """Build COCO's head of 17 keypoints with random weights.
+def build_head(config: str, channels: int, layers: int, input_size: int,
+               device: str) -> PINetHead:
+    """Build a config's head with random weights.
 
     Args:
+        config: a file, or the name of one of the project's.
         channels: C.
         layers: residual blocks of the refinement.
         input_size: side of its square input.
         device: where it computes.
     """
-    config = Config.fromfile(config_path(CONFIG)).model.head
+    config = Config.fromfile(config_path(config)).model.head
     config.decoder.update(input_size=(input_size, ) * 2, heatmap_size=(input_size // 4, ) * 2)
     config.update(in_channels=channels, refinement=dict(config.refinement, num_layers=layers))
     torch.manual_seed(0)
@@ -41,18 +43,19 @@ class Scene:
 
     Args:
         persons: in the picture.
+        config: see `build_head`.
         channels: C of the features.
         layers: residual blocks of the refinement.
         input_size: side of the square input.
         device: where all is.
     """
 
-    def __init__(self, persons: int = 30, channels: int = 480, layers: int = 3,
-                 input_size: int = 512, device: str = 'cpu'):
-        self.head = build_head(channels, layers, input_size, device)
+    def __init__(self, persons: int = 30, config: str = CONFIG, channels: int = 480,
+                 layers: int = 3, input_size: int = 512, device: str = 'cpu'):
+        self.head = build_head(config, channels, layers, input_size, device)
         self.settings = self.head.check_settings(dict(flip_test=True))
         self.persons, self.device, self.size = persons, device, (input_size, ) * 2
-        self.codec = codec_of_size(Config.fromfile(config_path(CONFIG)).codec, self.size)
+        self.codec = codec_of_size(Config.fromfile(config_path(config)).codec, self.size)
         self.maps = crowd_maps(self.codec, persons, channels=channels, device=device)
         self.sample = peers.sample_of(self.size, self.head.layout.flip_indices)
 
@@ -122,8 +125,9 @@ def bench_decode(persons: int = 30, repeats: int = 7, device: str = 'cpu',
     times = chain_times(dict(ours=stages.chain()), repeats, clock)['ours']
     slow = chain_times(dict(loops=loops.chain()), max(repeats // 3, 1), clock)['loops']
     c, h, w = scene.maps.features.shape[1:]
-    note = (f'{persons} persons, {int(stages.centres.valid.sum())} proposals, 2 views, '
-            f'{w}×{h} maps, C = {c}; ms, medians.')
+    k = scene.head.layout.num_keypoints
+    note = (f'{persons} persons, {int(stages.centres.valid.sum())} proposals, 2 views, {k} '
+            f'keypoints, {w}×{h} maps, C = {c}; ms, medians.')
     heads = scene.heads()
     functions = call_times(heads, repeats, clock=clock)
     return [Table('decode', 'Decoding against plain loops', note, _stage_rows(times, slow)),

@@ -13,12 +13,14 @@ from .. import api
 from ..acceleration import accelerate, half_precision
 from ..estimator import PINet
 from ..export import export_onnx
+from ..quantization import quantize_onnx
 from ..runner import RunError
 from .peers import cid_like
 from .report import Table
 from .scenes import draw_pictures, has_weights, load_model
 from .timing import call_times, clock_of
 
+CALIBRATION = 4  # pictures for an 8-bit file: speed does not depend on them
 # Persons of each picture, of pictures and a batch size.
 Predict = Callable[[Sequence[np.ndarray], int], list]
 
@@ -80,20 +82,30 @@ def _autocast(model: BottomupPoseEstimator,
     return extract_feat
 
 
-def prepare_onnx(model: PINet, folder: str) -> Predict:
-    """Export a model and make the same function of the file, which takes picture by picture.
+def prepare_onnx(model: PINet, folder: str,
+                 calibration: Sequence[np.ndarray]) -> Dict[str, Predict]:
+    """Export a model and make the same function of each file, which takes picture by picture.
 
     Args:
-        model: on any device; the file runs on the CPU.
-        folder: for the file.
+        model: on any device; the files run on the CPU, with as many threads as torch has.
+        folder: for the files.
+        calibration: pictures for the one in 8 bits.
+
+    Returns:
+        The functions by mode.
 
     Raises:
         RunError: a package is missing, or the model cannot be exported.
     """
-    path = Path(folder) / 'pinet.onnx'
-    export_onnx(copy.deepcopy(model).cpu(), path)
-    session = api.load_onnx(path)
-    return lambda pictures, _: [sample.pred_instances for sample in api.predict(session, pictures)]
+    paths = {mode: Path(folder) / f'{mode}.onnx' for mode in ('fp32', 'int8')}
+    export_onnx(copy.deepcopy(model).cpu(), paths['fp32'])
+    quantize_onnx(paths['fp32'], paths['int8'], calibration)
+
+    def load(path: Path) -> Predict:
+        session = api.load_onnx(path, torch.get_num_threads())
+        return lambda pictures, _: [sample.pred_instances
+                                    for sample in api.predict(session, pictures)]
+    return {mode: load(path) for mode, path in paths.items()}
 
 
 def bench_images(config: str, checkpoint: Optional[str] = None, batches: Iterable[int] = (1, 8),
@@ -152,14 +164,15 @@ def _functions(model: PINet, ways: Sequence[Mode], batches: Sequence[int],
 
 def _onnx_functions(model: PINet, pictures: Sequence[np.ndarray]
                     ) -> Tuple[Dict[tuple, Callable[[], object]], str]:
-    # Beside the function, what the note says of it.
+    # Beside the functions, what the note says of them.
     try:
         with tempfile.TemporaryDirectory() as folder:
-            predict = prepare_onnx(model, folder)
+            predicts = prepare_onnx(model, folder, pictures[:CALIBRATION])
     except RunError as error:
         return {}, f' ONNX Runtime is left out: {error}.'
-    return ({('PINet', 'fp32, ONNX Runtime on the CPU', 1): lambda: predict(pictures[:1], 1)},
-            ' ONNX Runtime has threads of its own.')
+    return {('PINet', f'{mode}, ONNX Runtime on the CPU', 1):
+            lambda predict=predict: predict(pictures[:1], 1)
+            for mode, predict in predicts.items()}, ''
 
 
 def _backbone(model: PINet) -> Callable[[], None]:

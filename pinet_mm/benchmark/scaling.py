@@ -2,7 +2,7 @@
 
 import copy
 from functools import lru_cache
-from typing import Dict, Iterable, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
@@ -63,16 +63,18 @@ def run_case(case: Case) -> list:
 
 
 @torch.no_grad()
-def stage_times(case: Case, repeats: int = 3) -> Dict[str, float]:
-    """Measure every stage of a case, in ms.
+def stage_times(cases: Sequence[Case], repeats: int = 3) -> List[Dict[str, float]]:
+    """Measure every stage of every case, in ms; the cases take turns.
 
     Args:
-        case: what is tested.
+        cases: what is tested, on one device.
         repeats: see `chain_times`.
     """
-    chain = stages_of(case).chain()
-    run_chain(chain)
-    return chain_times(dict(case=chain), repeats, clock_of(case.device))['case']
+    chains = {case: stages_of(case).chain() for case in cases}
+    for chain in chains.values():
+        run_chain(chain)
+    times = chain_times(chains, repeats, clock_of(cases[0].device))
+    return [times[case] for case in cases]
 
 
 def bench_scaling(config: str, checkpoint: Optional[str] = None,
@@ -102,9 +104,9 @@ def bench_scaling(config: str, checkpoint: Optional[str] = None,
     with peak_memory(device) as peak:
         for axis, values in dict(persons=persons, size=sizes, batch=batches).items():
             cases = [base._replace(**{axis: value}) for value in values]
-            times = [stage_times(case, repeats) for case in cases]
-            memory = [peak(run_case, case) for case in cases]
             if cases:
+                times = stage_times(cases, repeats)
+                memory = [peak(run_case, case) for case in cases]
                 tables.append(Table('scaling', f'Cost by {axis}', _note(base, axis),
                                     _rows(axis, cases, times, memory)))
     return tables

@@ -11,7 +11,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ..decoding import RawMaps
+from ..decoding import Proposals, RawMaps
 from ..estimator import PINet
 from ..head import PINetHead
 from ..proposals import sample_pixels
@@ -88,12 +88,9 @@ class DecodingStages:
 
     def fusion(self) -> None:
         """Compare all poses, match and fuse them."""
-        scale = self.image_per_map[:, None, None]
-        fused = self.decoder.fusion(
-            self.poses_hm * scale, self.keypoint_scores,
-            self.decoder.rules.pose_scores(self.centres.scores), self.centres.valid,
-            self.settings.oks_thr, self.settings.use_fusion)
-        self.fused = fused._replace(keypoints=fused.keypoints / scale * self.decoder.stride)
+        self.fused = self.decoder.fuse(
+            Proposals(self.poses_hm, self.centres.scores, self.centres.valid),
+            self.keypoint_scores, self.image_per_map)
 
     def packing(self) -> List[InstanceData]:
         """Copy the persons to numpy arrays."""

@@ -1,0 +1,90 @@
+"""The 8-bit ONNX file: what computes in integers, and that it finds the same people."""
+
+import cv2
+import numpy as np
+import pytest
+from test_export import ROOT, SHIPPED, run_tool
+
+from pinet_mm import api
+from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+from pinet_mm.onnx_runner import SCHEMA
+from pinet_mm.runner import RunError
+
+pytest.importorskip('onnxscript', reason='the export needs pip install onnx onnxscript onnxruntime')
+import onnx  # noqa: E402
+
+from pinet_mm import quantization  # noqa: E402
+
+WEIGHTS = ROOT / 'pinet_mm' / 'weights' / 'pinet_hrnet-slim_crowdsynth.pth'
+CROWD = CrowdSettings(size=(128, 128), persons=(3, 4), height=(0.7, 1.0))
+
+
+@pytest.fixture(scope='module')
+def written(tmp_path_factory):
+    """Folder with pictures and the 8-bit file of the shipped model, and what the tool said."""
+    folder = tmp_path_factory.mktemp('int8')
+    (folder / 'pictures').mkdir()
+    for i in range(8):
+        picture = draw_crowd(CROWD, seed=3, index=i, split='test')[0]
+        cv2.imwrite(str(folder / 'pictures' / f'{i}.png'), picture)
+    said = run_tool('export_onnx.py', SHIPPED, WEIGHTS, folder / 'pinet.onnx',
+                    '--int8', folder / 'pictures')
+    return folder, said
+
+
+def test_the_tool_says_how_the_file_fares(written):
+    folder, said = written
+    *_, size, found = said.splitlines()
+    assert 'float32.onnx: ' in said and 'persons that PyTorch finds, keypoints within' in said
+    assert size == (f'{folder / "pinet.onnx"}: 8 bits, '
+                    f'{(folder / "pinet.onnx").stat().st_size / 1e6:.1f} MB, passes onnx.checker')
+    again, _, all_of_them, *_ = found.split()
+    assert int(all_of_them) >= 10 and int(again) >= 0.9 * int(all_of_them)
+    distance = float(found.split('median keypoint ')[1].split()[0])
+    assert 0 < distance < 1  # px; 0 would be the file that is not quantised
+
+
+def test_backbone_and_neck_are_of_8_bits_and_the_head_is_not(written):
+    graph = onnx.load(written[0] / 'pinet.onnx').graph
+    makers = {name: node for node in graph.node for name in node.output}
+    kinds = {each.name: each.data_type for each in graph.initializer}
+    convolutions = [node for node in graph.node if node.op_type == 'Conv']
+    whole = [node for node in convolutions if node.input[1] in kinds]
+    assert len(whole) == 2 and all('_branch.weight' in node.input[1] for node in whole)
+    assert len(convolutions) > 70
+    for node in convolutions:
+        if node not in whole:
+            weight, inputs = (makers[name] for name in (node.input[1], node.input[0]))
+            assert (weight.op_type, inputs.op_type) == ('DequantizeLinear', ) * 2
+            assert kinds[weight.input[0]] == onnx.TensorProto.INT8
+
+
+def test_the_runner_takes_the_file_as_any_other(written):
+    folder, _ = written
+    model, runner = api.load(SHIPPED, device='cpu'), api.load_onnx(folder / 'pinet.onnx')
+    assert runner.session.get_modelmeta().custom_metadata_map['schema'] == SCHEMA
+    assert np.array_equal(*(each.dataset_meta['skeleton_links'] for each in (runner, model)))
+    # Pictures that it was not fitted to, of another input size too; the surest person of each.
+    pictures = [draw_crowd(CROWD, seed=4, index=i, split='test')[0] for i in range(3)]
+    pictures.append(cv2.resize(pictures[0], (300, 200)))
+    for one, two in zip(*(api.predict(each, pictures) for each in (runner, model))):
+        best = two.pred_instances.keypoints[two.pred_instances.bbox_scores.argmax()]
+        distance = np.linalg.norm(one.pred_instances.keypoints - best, axis=-1)
+        assert np.median(distance, axis=-1).min() < 0.01 * max(two.ori_shape)
+
+
+def test_pictures_that_are_not_there_are_named_before_anything_is_written(written, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'no.jpg').write_text('no picture')
+    for name, message in (('empty', 'empty holds no picture'), ('away.jpg', 'does not exist'),
+                          ('no.jpg', 'no.jpg is no picture that can be read')):
+        with pytest.raises(SystemExit, match=f'error: .*{message}'):
+            run_tool('export_onnx.py', SHIPPED, WEIGHTS, tmp_path / 'out.onnx',
+                     '--int8', tmp_path / name)
+    assert not (tmp_path / 'out.onnx').exists()
+
+
+def test_a_graph_without_the_head_is_refused():
+    graph = onnx.helper.make_graph([], 'empty', [], [])
+    with pytest.raises(RunError, match='was it written by tools/export_onnx.py'):
+        quantization.before_head(graph)
