@@ -190,6 +190,10 @@ def test_pictures_are_ordered_by_crowding_or_by_difference():
                 picture(3, 3, 0.9, total=6), picture(2, 2, None)]
     assert judging.most_different_first(pictures) == [3, 2, 1, 4, 0, 5]
     assert judging.hardest_first(pictures) == [4, 0, 2, 1, 3, 5]
+    assert judging.choose(pictures) == [0, 1, 2, 3, 4, 5]
+    assert judging.choose(pictures, hardest=3) == [4, 0, 2]
+    assert judging.choose(pictures, most_different=3) == [3, 2, 1]
+    assert judging.choose(pictures, hardest=4, most_different=2) == [2, 1]
 
 
 # --- annotations ---------------------------------------------------------------------------------
@@ -420,7 +424,7 @@ def test_compare_without_annotations(folder, monkeypatch, capsys):
 
 @pytest.mark.parametrize('more, message', [
     (('--hardest', '3'), 'must be at least 1 and needs annotations .* found 3 and no annotations'),
-    (('--hardest', '3', '--most-different', '3'), 'are two orders: give one of them'),
+    (('--hardest', '3', '--most-different', '0'), 'must be at least 1 and needs .* found 0 and no'),
     (('--annotations', 'gone.json'), 'the annotation file gone.json does not exist'),
     (('--names', 'A', 'A'), 'names of the two models must differ; both are A')])
 def test_compare_says_in_one_line_why_not(folder, monkeypatch, more, message):

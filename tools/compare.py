@@ -37,7 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--hardest', type=int, metavar='N',
                         help='draw the N pictures of the highest crowd index alone')
     parser.add_argument('--most-different', type=int, metavar='N',
-                        help='draw the N pictures where the numbers of found persons differ most')
+                        help='draw the N pictures where the numbers of found persons differ most '
+                             '(with --hardest: of those)')
     parser.add_argument('--pose-thr', type=float, nargs='+', default=[0.1], metavar='SCORE',
                         help='persons with a lower score do not count; one for both models or '
                              'one for each (%(default)s)')

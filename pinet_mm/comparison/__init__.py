@@ -20,8 +20,7 @@ from ..batch_inference import overlay_names
 from ..visualization import contact_sheet
 from .annotations import Annotations
 from .drawing import draw
-from .judging import (OKS_THR, Comparison, hardest_first, judge_by_annotations, judge_each_other,
-                      most_different_first)
+from .judging import OKS_THR, Comparison, choose, judge_by_annotations, judge_each_other
 
 __all__ = ['Annotations', 'Report', 'Side', 'Spec', 'compare', 'draw', 'load_sides', 'names_of',
            'summary']
@@ -115,7 +114,8 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
         out_dir: made if it is missing.
         annotations: a COCO-format JSON file; pictures that it lacks are left out, by name.
         hardest: draw only so many pictures, see `judging.hardest_first`; all are counted.
-        most_different: the same by `judging.most_different_first`.
+        most_different: the same by `judging.most_different_first`; with both, so many of the
+            hardest ones.
 
     Returns:
         A `Report`; the JSON holds each picture's counts and their sums.
@@ -124,9 +124,9 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
         FileNotFoundError: an input or the annotation file is missing, or all pictures lie in
             `out_dir`.
         ValueError: no picture is annotated or can be read, one is not of its annotated size, or
-            `hardest` and `most_different` are both given, or have no annotations to go by.
+            `hardest` or `most_different` is below 1 or has no annotations to go by.
     """
-    number = _number_to_draw(hardest, most_different, annotations)
+    _check_numbers(hardest, most_different, annotations)
     out_dir, meta = Path(out_dir), sides[0].model.dataset_meta
     files, unreadable = _readable(find_pictures(inputs, out_dir))
     truth = annotations and Annotations(annotations, len(meta['sigmas']))
@@ -136,9 +136,7 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
         raise ValueError(f'{annotations} has none of the {len(left_out)} pictures, such as '
                          f'{left_out[0].name}')
     compared = _compare_all(sides, files, truth)
-    order = range(len(files))
-    if number is not None:
-        order = (hardest_first if hardest else most_different_first)(compared)[:number]
+    order = choose(compared, hardest, most_different)
     drawings = dict(zip(order, overlay_names([files[i] for i in order])))
     out_dir.mkdir(parents=True, exist_ok=True)
     sheet = []
@@ -160,15 +158,13 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
     return Report(target, document)
 
 
-def _number_to_draw(hardest: Optional[int], most_different: Optional[int],
-                    annotations: Optional[Union[str, Path]]) -> Optional[int]:
+def _check_numbers(hardest: Optional[int], most_different: Optional[int],
+                   annotations: Optional[Union[str, Path]]) -> None:
     given = [number for number in (hardest, most_different) if number is not None]
-    if len(given) > 1:
-        raise ValueError('hardest and most_different are two orders: give one of them')
-    if given and (annotations is None or given[0] < 1):
+    if given and (annotations is None or min(given) < 1):
         raise ValueError('the number of drawings must be at least 1 and needs annotations to find '
-                         f'the pictures by; found {given[0]} and {annotations or "no annotations"}')
-    return given[0] if given else None
+                         f'the pictures by; found {min(given)} and '
+                         f'{annotations or "no annotations"}')
 
 
 def _readable(files: Sequence[Path]) -> Tuple[List[Path], List[Path]]:

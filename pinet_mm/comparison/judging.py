@@ -120,6 +120,21 @@ def judge_each_other(poses: Sequence[InstanceData], sigmas: np.ndarray) -> Compa
                               View(poses[1], shown, missed[1])))
 
 
+def choose(comparisons: Sequence[Comparison], hardest: Optional[int] = None,
+           most_different: Optional[int] = None) -> List[int]:
+    """Choose pictures by their indices: all in their order, or the first of another order.
+
+    Args:
+        comparisons: of all pictures.
+        hardest: so many of `hardest_first`.
+        most_different: so many of `most_different_first`, with `hardest` of those.
+    """
+    chosen = range(len(comparisons)) if hardest is None else hardest_first(comparisons)[:hardest]
+    if most_different is not None:
+        chosen = [i for i in most_different_first(comparisons) if i in chosen][:most_different]
+    return list(chosen)
+
+
 def hardest_first(comparisons: Sequence[Comparison]) -> List[int]:
     """Order pictures by crowd index, the highest first, and equal ones by how many persons."""
     def key(i: int) -> tuple:
