@@ -96,10 +96,13 @@ def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path
 
 
 def _without_wrapper(weights: Mapping[str, torch.Tensor]) -> 'OrderedDict[str, torch.Tensor]':
-    plain = OrderedDict((key.removeprefix('module.'), value) for key, value in weights.items())
-    # It says which version of a module wrote them: CIDHead takes those without for old ones, and
+    def rename(values: Mapping) -> OrderedDict:
+        return OrderedDict((key.removeprefix('module.'), value) for key, value in values.items())
+
+    plain = rename(weights)
+    # The versions of the modules that wrote them: CIDHead takes weights without for old ones, and
     # renames them.
-    plain._metadata = getattr(weights, '_metadata', OrderedDict())
+    plain._metadata = rename(getattr(weights, '_metadata', {}))
     return plain
 
 

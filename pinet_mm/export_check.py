@@ -1,12 +1,13 @@
 """Does an exported file find what PyTorch finds? `_in` are input pixels; sizes are (w, h)."""
 
 from pathlib import Path
-from typing import Iterable, List, NamedTuple, Sequence, Tuple, Union
+from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
+from scipy.optimize import linear_sum_assignment
 
 from .crowdsynth import CrowdSettings, draw_crowd
 from .estimator import PINet
@@ -16,6 +17,7 @@ from .onnx_runner import OnnxPoses
 from .runner import RunError
 
 TOLERANCE = 1e-2  # input pixels
+TOO_FEW = 'These are too few to tell: was the checkpoint trained?'
 CLEAR = 0.1  # score of a person that an 8-bit file should find again
 
 
@@ -66,7 +68,7 @@ def check(path: Union[str, Path], model: PINet) -> str:
                      f'that PyTorch finds, keypoints within {each.pixels:.1g} px, scores within '
                      f'{each.scores:.1g}')
     if sum(each.persons for each in found) < 5:
-        lines.append('These are too few to tell: was the checkpoint trained?')
+        lines.append(TOO_FEW)
     return '\n'.join(lines)
 
 
@@ -105,7 +107,7 @@ def check_agreement(path: Union[str, Path], model: PINet,
 
 def check_quantised(path: Union[str, Path], reference: Union[str, Path],
                     pictures: Iterable[np.ndarray]) -> str:
-    """Check an 8-bit file with onnx, and say in two lines how it fares beside the whole one.
+    """Check an 8-bit file with onnx, and say in a few lines how it fares beside the whole one.
 
     Args:
         path: what `quantize_onnx` wrote.
@@ -114,22 +116,40 @@ def check_quantised(path: Union[str, Path], reference: Union[str, Path],
     """
     check_file(path)
     quantised, whole = OnnxPoses(path), OnnxPoses(reference)
-    sigmas = torch.tensor(whole.dataset_meta['sigmas'])
-    again, distances = [], [np.empty(0)]
-    for picture in pictures:
-        found, wanted = (runner(picture) for runner in (quantised, whole))
-        clear = torch.from_numpy(wanted['keypoints'][wanted['scores'] > CLEAR])
-        oks = pairwise_oks(clear, sigmas, torch.from_numpy(found['keypoints'])).numpy()
-        for person, row in zip(clear.numpy(), oks):
-            again.append(row.max(initial=0) > 0.5)
-            if again[-1]:
-                apart = found['keypoints'][row.argmax()] - person
-                distances.append(np.linalg.norm(apart, axis=-1))
-    middle = f', the median keypoint {np.median(np.concatenate(distances)):.2f} px away'
-    return '\n'.join([
-        f'{path}: 8 bits, {Path(path).stat().st_size / 1e6:.1f} MB, passes onnx.checker',
-        f'{sum(again)} of {len(again)} persons with a score above {CLEAR} are found again (OKS '
-        f'above 0.5){middle * any(again)}'])
+    pairs = [pair_clear(quantised(picture), whole(picture), whole.dataset_meta['sigmas'])
+             for picture in pictures]
+    distances = np.concatenate([np.empty(0), *(distance.ravel() for _, distance in pairs)])
+    clear, again = (sum(counts) for counts in zip(*((count, len(distance))
+                                                    for count, distance in pairs)))
+    lines = [f'{path}: 8 bits, {Path(path).stat().st_size / 1e6:.1f} MB, passes onnx.checker',
+             f'on {len(pairs)} of the pictures, {again} of {clear} persons with a score above '
+             f'{CLEAR} are found again (OKS above 0.5)']
+    if again:
+        lines[-1] += f', the median keypoint {np.median(distances):.2f} px away'
+    return '\n'.join([*lines, *([TOO_FEW] if clear < 5 else [])])
+
+
+def pair_clear(found: Dict[str, np.ndarray], wanted: Dict[str, np.ndarray],
+               sigmas: Sequence[float]) -> Tuple[int, np.ndarray]:
+    """Find the persons of one answer of `OnnxPoses` that has a clear score in another.
+
+    Args:
+        found: the first answer, for N persons.
+        wanted: the second.
+        sigmas: K OKS sigmas.
+
+    Returns:
+        How many persons have a score above `CLEAR` in the second, and the distances (P, K), in
+        pixels of the picture, of those P whom the first has with an OKS above 0.5; each person
+        counts once.
+    """
+    clear, poses = (torch.from_numpy(np.asarray(each)) for each in (
+        wanted['keypoints'][wanted['scores'] > CLEAR], found['keypoints']))
+    oks = pairwise_oks(clear, torch.tensor(sigmas, dtype=clear.dtype), poses.to(clear.dtype))
+    rows, columns = linear_sum_assignment(oks.numpy(), maximize=True)
+    close = oks.numpy()[rows, columns] > 0.5
+    distances = (clear.numpy()[rows] - poses.numpy()[columns])[close]
+    return len(clear), np.linalg.norm(distances, axis=-1)
 
 
 @torch.no_grad()

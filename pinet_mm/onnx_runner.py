@@ -67,7 +67,13 @@ class OnnxPoses:
                     scores=scores[0, :n])
 
     def to_input(self, picture: np.ndarray) -> Tuple[Frame, np.ndarray]:
-        """Make a network input (1, 3, H, W) of a picture (h, w, 3), and say where it lies.
+        """Make the network input of a picture, and say where it lies.
+
+        Args:
+            picture: (h, w, 3) uint8, BGR.
+
+        Returns:
+            A `Frame`, and the input (1, 3, H, W) float32, RGB, 0 to 255.
 
         Raises:
             ValueError: the config resizes pictures in a way that is not known here.

@@ -1,7 +1,4 @@
-"""An exported PINet in 8 bits: backbone and neck compute in integers, the rest as before.
-
-Shape shorthand: N pictures, H×W input pixels.
-"""
+"""An exported PINet in 8 bits: backbone and neck compute in integers, the head in float32."""
 
 import logging
 import tempfile
@@ -21,7 +18,7 @@ from .runner import RunError
 
 # Where features become maps. Peaks and offsets need more digits than 8 bits have.
 HEAD_WEIGHT = '.score_branch.weight'
-MOST_PICTURES = 64  # more of them widen the range of activations, if anything
+MOST_PICTURES = 64  # a choice: each costs a pass of the float32 file
 
 
 def export_int8(model: PINet, path: Union[str, Path], inputs: Iterable[Union[str, Path]],
@@ -31,19 +28,22 @@ def export_int8(model: PINet, path: Union[str, Path], inputs: Iterable[Union[str
     Args:
         model: what `api.load` returns, on the CPU.
         path: of the file.
-        inputs: pictures and folders, see `quantize_onnx`; the first 64 pictures count.
+        inputs: pictures and folders, see `quantize_onnx`; of more than 64 pictures, 64 are taken,
+            evenly spread.
         **options: of `export_onnx`.
 
     Raises:
         FileNotFoundError: there is no such picture.
         RunError: see `export_onnx` and `check`.
-        ValueError: a file is no picture.
+        ValueError: a file is no picture, or the config resizes pictures in an unknown way.
     """
-    pictures = [read_picture(file) for file in find_pictures(inputs)[:MOST_PICTURES]]
+    files = find_pictures(inputs)
+    step = -(-len(files) // MOST_PICTURES)
+    pictures = [read_picture(file) for file in files[::step]]
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / 'float32.onnx'
+        whole = Path(folder) / 'float32'
         export_onnx(model, whole, **options)
-        report = check(whole, model)
+        report = check(whole, model).replace(str(whole), 'before quantisation', 1)
         quantize_onnx(whole, path, pictures)
         return f'{report}\n{check_quantised(path, whole, pictures)}'
 
@@ -61,15 +61,18 @@ def quantize_onnx(source: Union[str, Path], path: Union[str, Path],
         pictures: (h, w, 3) uint8, BGR, such as the model will see; a few dozen.
 
     Raises:
-        RunError: the file was not written by `export_onnx`.
+        RunError: there are no pictures, or the graph has no head of PINet.
+        ValueError: the file was not written by `export_onnx`, or does not say how to resize.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_static
 
-    model = onnx.load(source)
-    with _no_advice(), tempfile.TemporaryDirectory() as folder:
+    if not len(pictures):
+        raise RunError('quantisation needs pictures; found none')
+    runner, model = OnnxPoses(source), onnx.load(source)
+    with _without_advice(), tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / 'quantised.onnx'
-        quantize_static(source, whole, _Activations(OnnxPoses(source), pictures), per_channel=True,
+        quantize_static(source, whole, _Activations(runner, pictures), per_channel=True,
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
                         nodes_to_quantize=before_head(model.graph))
         quantised = onnx.load(whole)
@@ -81,6 +84,8 @@ def quantize_onnx(source: Union[str, Path], path: Union[str, Path],
 
 def before_head(graph) -> List[str]:
     """List the nodes that the head's features are computed by: backbone and neck.
+
+    A norm that could not be joined to its convolution is left out: it stays in float32.
 
     Args:
         graph: of an exported PINet.
@@ -97,10 +102,10 @@ def before_head(graph) -> List[str]:
     found = {}
     while left:
         node = makers.get(left.pop())
-        if node is not None and node.name not in found:
-            found[node.name] = node
+        if node is not None and node.output[0] not in found:
+            found[node.output[0]] = node
             left += node.input
-    return list(found)
+    return [node.name for node in found.values() if node.op_type != 'BatchNormalization']
 
 
 class _Activations:
@@ -115,10 +120,15 @@ class _Activations:
 
 
 @contextmanager
-def _no_advice():
-    # It recommends a preparation by its own tool: joined norms, which `export_onnx` has.
-    logging.disable(logging.WARNING)
+def _without_advice():
+    # ONNX Runtime advises a preparation by its own tool, which was tried: it joins no norm more
+    # and costs a dependency.
+    def is_none(record: logging.LogRecord) -> bool:
+        return 'Please consider pre-processing' not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(is_none)
     try:
         yield
     finally:
-        logging.disable(logging.NOTSET)
+        root.removeFilter(is_none)

@@ -201,6 +201,13 @@ def test_the_peers_train_on_the_same_pictures(name):
     assert sample['data_samples'].gt_fields.heatmaps.shape == (18, 32, 32)
 
 
+def test_ways_of_testing_that_are_known_are_left_out(monkeypatch):
+    monkeypatch.setattr(testing.api, 'load', lambda *_, **__: 'model')
+    monkeypatch.setattr(testing, '_test', lambda model, changes, data: changes)
+    found = testing.test_variant(variants.VARIANTS['cid'], 'file', 0, None, known={'fusion': 1})
+    assert found == {'no-flip': dict(flip_test=False)}
+
+
 def test_what_is_switched_at_test_time():
     def switches(name, seed=0):
         return set(testing.switches_of(variants.VARIANTS[name], seed))
@@ -297,7 +304,7 @@ def test_what_is_in_the_file_is_not_run_again(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('checkpoint_is_there', [True, False])
-def test_a_row_is_tested_in_what_it_lacks(tmp_path, monkeypatch, checkpoint_is_there):
+def test_a_row_is_tested_in_what_it_lacks(tmp_path, monkeypatch, capsys, checkpoint_is_there):
     def test_variant(variant, checkpoint, seed, data, known):
         assert (variant.title, checkpoint, seed, known) == ('CID', trained, 0, row['tests'])
         return {'no-flip': 'new'}
@@ -311,10 +318,13 @@ def test_a_row_is_tested_in_what_it_lacks(tmp_path, monkeypatch, checkpoint_is_t
         trained.touch()
     nobody = SimpleNamespace(persons=SimpleNamespace(counts={}))
     for name, value in dict(test_variant=test_variant, test_set=lambda *_: nobody,
-                            train_backbone=lambda *_: None, train_variant=lambda *_: trained,
+                            train_backbone=lambda *_: pytest.fail('was trained'),
+                            train_variant=lambda *_: pytest.fail('was trained'),
                             _alone=lambda function, *args: function(*args)).items():
         monkeypatch.setattr(study, name, value)
     study.run(tmp_path, Budget(), ['cid'])
+    said = 'cid/0 is not tested with no-flip: cid_0/epoch_1.pth is gone\n'
+    assert capsys.readouterr().out.startswith('cid/0 is in ' if checkpoint_is_there else said)
     found = study.read(tmp_path / 'results.json')['rows']['cid/0']
     more = {'no-flip': 'new'} if checkpoint_is_there else {}
     assert found == dict(row, tests={**row['tests'], **more})

@@ -245,8 +245,8 @@ def test_other_models_get_one_picture_at_a_time():
     assert sizes == [1, 1, 1] and len(found) == 3
 
 
-@pytest.mark.parametrize('prefix', ['', 'module.'])
-def test_heads_of_mmpose_get_the_weights_of_the_checkpoint(tmp_path, prefix):
+@pytest.mark.parametrize('is_wrapped', [False, True])
+def test_heads_of_mmpose_get_the_weights_of_the_checkpoint(tmp_path, is_wrapped):
     # CIDHead renames what it takes for weights of before MMPose 1.0.
     config = Config.fromfile(ROOT / 'configs' / 'cid_hrnet-slim_ablation.py')
     share_codec(config)
@@ -254,8 +254,8 @@ def test_heads_of_mmpose_get_the_weights_of_the_checkpoint(tmp_path, prefix):
     for parameter in trained.parameters():
         torch.nn.init.normal_(parameter)
     weights = trained.state_dict()
-    saved = type(weights)((prefix + key, value) for key, value in weights.items())
-    saved._metadata = weights._metadata
+    saved = torch.nn.DataParallel(trained).state_dict() if is_wrapped else weights
+    assert next(iter(saved)).startswith('module.') == is_wrapped
     torch.save(dict(state_dict=saved, meta={}), tmp_path / 'cid.pth')
     model = api.load(config.filename, tmp_path / 'cid.pth', device='cpu')
     for key, value in model.state_dict().items():

@@ -233,7 +233,13 @@ def test_rows_of_decoding_by_hand():
     assert {row['persons'] for row in rows} == {7}
 
 
-def test_decoding_takes_the_head_of_any_config():
+@pytest.mark.parametrize('name', ['cid_hrnet-slim_ablation.py', 'pinet_hrnet_coco_release.py'])
+def test_decoding_is_measured_of_heads_that_the_loops_follow(name):
+    with pytest.raises(RunError, match=f'by the convention of the paper; found {name}'):
+        decode.Scene(2, name, channels=8, layers=1, input_size=128)
+
+
+def test_decoding_takes_the_head_of_other_configs():
     scene = decode.Scene(2, 'pinet_hrnet_crowdpose.py', channels=8, layers=1, input_size=128)
     assert scene.maps.heatmaps.shape == (2, 14 + 3, 32, 32)
     persons = timing.run_chain(scene.stages().chain())
@@ -316,7 +322,7 @@ def test_onnx_finds_the_same(model):
     assert len(whole) == len(wanted) >= 3
     scores = [persons.bbox_scores.max() for persons in (whole, quantised, wanted)]
     assert scores[0] == pytest.approx(scores[2], abs=1e-5)
-    assert scores[1] == pytest.approx(scores[2], abs=0.05) != scores[0]
+    assert scores[1] == pytest.approx(scores[2], abs=0.05) and scores[1] != scores[0]
 
 
 @torch.no_grad()

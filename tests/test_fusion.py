@@ -58,6 +58,17 @@ def test_oks_is_the_naive_loop(seed):
     assert torch.equal(found, found.T)
 
 
+def test_oks_with_other_poses_is_the_naive_loop():
+    rng = np.random.default_rng(0)
+    poses, others = (np.stack([pose_set(rng)[0][:count] for _ in range(2)]) for count in (3, 7))
+    found = pairwise_oks(*tensors(poses, SIGMAS, others))
+    assert found.shape == (2, 3, 7)
+    for b, i, j in np.ndindex(2, 3, 7):
+        assert found[b, i, j].item() == pytest.approx(naive.oks(poses[b, i], others[b, j], SIGMAS))
+    assert pairwise_oks(*tensors(poses[:, :0], SIGMAS, others)).shape == (2, 0, 7)
+    assert pairwise_oks(*tensors(poses, SIGMAS, others[:, :0])).shape == (2, 3, 0)
+
+
 def test_oks_by_hand():
     pose = torch.tensor([[0., 0.], [10., 20.]])
     other = torch.tensor([[3., 4.], [13., 24.]])

@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
+from torch._dynamo.utils import counters
 from toys import answer_with, build_in_mmpose
 
 from pinet_mm import proposals
@@ -245,6 +246,7 @@ def test_whole_network(folder, dataset):
 @pytest.mark.parametrize('backend', ['aot_eager', pytest.param('inductor', marks=pytest.mark.slow)])
 def test_whole_network_compiled(folder, dataset, backend, monkeypatch):
     torch._dynamo.reset()
+    counters.clear()
     arrays, compile = load(folder, 'network', dataset), torch.compile
     monkeypatch.setattr(torch, 'compile', lambda module, **options: compile(
         module, **options, fullgraph=True, backend=backend))
@@ -257,6 +259,7 @@ def test_whole_network_compiled(folder, dataset, backend, monkeypatch):
     close(found.pred_fields.heatmaps[None, :k], arrays['fwd_heatmaps'], 'fwd_heatmaps',
           ATOL['score_maps'])
     pair_poses(found.pred_instances.keypoints / STRIDE, arrays['fwd_poses'])
+    assert counters['stats']['unique_graphs'] == 1
 
 
 # --- training ------------------------------------------------------------------------------------

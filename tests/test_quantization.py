@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from test_export import ROOT, SHIPPED, run_tool
 
-from pinet_mm import api
+from pinet_mm import api, export_check
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.onnx_runner import SCHEMA
 from pinet_mm.runner import RunError
@@ -35,10 +35,12 @@ def written(tmp_path_factory):
 def test_the_tool_says_how_the_file_fares(written):
     folder, said = written
     *_, size, found = said.splitlines()
-    assert 'float32.onnx: ' in said and 'persons that PyTorch finds, keypoints within' in said
+    assert 'Please consider' not in said
+    assert 'before quantisation: ' in said and 'that PyTorch finds, keypoints within' in said
     assert size == (f'{folder / "pinet.onnx"}: 8 bits, '
                     f'{(folder / "pinet.onnx").stat().st_size / 1e6:.1f} MB, passes onnx.checker')
-    again, _, all_of_them, *_ = found.split()
+    assert found.startswith('on 8 of the pictures, ')
+    again, _, all_of_them, *_ = found.split(', ')[1].split()
     assert int(all_of_them) >= 10 and int(again) >= 0.9 * int(all_of_them)
     distance = float(found.split('median keypoint ')[1].split()[0])
     assert 0 < distance < 1  # px; 0 would be the file that is not quantised
@@ -57,6 +59,14 @@ def test_backbone_and_neck_are_of_8_bits_and_the_head_is_not(written):
             weight, inputs = (makers[name] for name in (node.input[1], node.input[0]))
             assert (weight.op_type, inputs.op_type) == ('DequantizeLinear', ) * 2
             assert kinds[weight.input[0]] == onnx.TensorProto.INT8
+    # What is rounded leads to the features, and nothing that comes after them is.
+    before, left = set(), [whole[0].input[0]]
+    while left:
+        name = left.pop()
+        if name in makers and name not in before:
+            before.add(name)
+            left += makers[name].input
+    assert all(node.output[0] in before for node in graph.node if node.op_type == 'QuantizeLinear')
 
 
 def test_the_runner_takes_the_file_as_any_other(written):
@@ -84,7 +94,35 @@ def test_pictures_that_are_not_there_are_named_before_anything_is_written(writte
     assert not (tmp_path / 'out.onnx').exists()
 
 
-def test_a_graph_without_the_head_is_refused():
+def test_every_person_is_found_again_once():
+    def answer(*rows):
+        """Squares of 100 px at x, with a score each."""
+        square = np.array([[0, 0], [100, 0], [0, 100], [100, 100.]])
+        return dict(keypoints=np.array([square + [x, 0] for x, _ in rows]).reshape(-1, 4, 2),
+                    scores=np.array([score for _, score in rows]))
+
+    # OKS is exp(-d² / 800): 0.61 at 20 px, 0.32 at 30 px.
+    sigmas = [0.1] * 4
+    wanted = answer((0, 0.9), (8, 0.8), (500, 0.3), (900, 0.05))
+    count, distances = export_check.pair_clear(answer((5, 0.1), (530, 0.9)), wanted, sigmas)
+    assert count == 3  # one is not clear; one pose cannot be two persons; one is too far away
+    np.testing.assert_allclose(distances, [[3.] * 4])
+    found = answer((520, 0.1), (12, 0.), (1, 0.))
+    count, distances = export_check.pair_clear(found, wanted, sigmas)
+    assert count == 3
+    np.testing.assert_allclose(distances, [[1.] * 4, [4.] * 4, [20.] * 4])
+    assert export_check.pair_clear(answer(), wanted, sigmas)[1].shape == (0, 4)
+    assert export_check.pair_clear(wanted, answer(), sigmas)[0] == 0
+
+
+def test_files_that_no_export_wrote_are_refused(tmp_path):
     graph = onnx.helper.make_graph([], 'empty', [], [])
     with pytest.raises(RunError, match='was it written by tools/export_onnx.py'):
         quantization.before_head(graph)
+    onnx.save(onnx.helper.make_model(graph), tmp_path / 'other.onnx')
+    with pytest.raises(ValueError, match='other.onnx .*tools/export_onnx.py|other.onnx is no ONNX'):
+        quantization.quantize_onnx(tmp_path / 'other.onnx', tmp_path / 'out.onnx',
+                                   [np.zeros((64, 64, 3), np.uint8)])
+    with pytest.raises(RunError, match='quantisation needs pictures; found none'):
+        quantization.quantize_onnx(tmp_path / 'other.onnx', tmp_path / 'out.onnx', [])
+    assert not (tmp_path / 'out.onnx').exists()

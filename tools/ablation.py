@@ -20,7 +20,7 @@ def make_parser() -> argparse.ArgumentParser:
         description='Train and test the variants of PINet and its peers on the same drawn crowds')
     parser.add_argument('out', type=Path,
                         help='folder for checkpoints, test pictures and results.json; rows that '
-                        'the file has are not run again, trainings cut short go on')
+                        'the file has are not trained again, trainings cut short go on')
     for name, value, meaning in (
             ('backbone_epochs', Budget.backbone_epochs, 'for the backbone that all start from'),
             ('epochs', Budget.epochs, 'for every row'),

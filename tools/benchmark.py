@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--batches', type=int, nargs='+',
                         help='batch sizes of images, scaling and training')
     parser.add_argument('--compile', action='store_true',
-                        help='images: also compiled networks and an ONNX file, which takes minutes')
+                        help='images: also compiled networks and ONNX files, which takes minutes')
     return parser
 
 

@@ -52,12 +52,12 @@ def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> 
         return path
     results.update(skipped=skipped, persons=test_set(out / 'data', budget.images).persons.counts)
     _save(path, results)
-    backbone = _alone(train_backbone, out / 'backbone', budget)
+    known = [results['rows'].get(f'{name}/{seed}') for name, seed in left]
+    backbone = _alone(train_backbone, out / 'backbone', budget) if None in known else None
     failed = {}
     with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(_alone, _row, out, budget, name, seed, backbone,
-                               results['rows'].get(f'{name}/{seed}', {})): f'{name}/{seed}'
-                   for name, seed in left}
+        running = {pool.submit(_alone, _row, out, budget, name, seed, backbone, row):
+                   f'{name}/{seed}' for (name, seed), row in zip(left, known)}
         for done in as_completed(running):
             row = running[done]
             try:
@@ -116,17 +116,26 @@ def _choose(names: Sequence[str]) -> Tuple[Tuple[str, int], ...]:
 
 
 def _is_left(out: Path, name: str, seed: int, row: Optional[dict]) -> bool:
-    if row is None:
+    missing = set(switches_of(VARIANTS[name], seed)) - set(row['tests'] if row else ())
+    if row is None or not missing:
+        return row is None
+    if (out / row['checkpoint']).is_file():
         return True
-    missing = set(switches_of(VARIANTS[name], seed)) - set(row['tests'])
-    return bool(missing) and (out / row['checkpoint']).is_file()
+    print(f'{name}/{seed} is not tested with {", ".join(sorted(missing))}: '
+          f'{row["checkpoint"]} is gone', flush=True)
+    return False
 
 
-def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Path, row: dict) -> dict:
-    variant, known = VARIANTS[name], row.get('tests', {})
-    checkpoint = train_variant(variant, out / f'{name}_{seed}', budget, seed, backbone)
-    found = test_variant(variant, checkpoint, seed, test_set(out / 'data', budget.images), known)
-    return dict(checkpoint=str(checkpoint.relative_to(out)), tests={**known, **found})
+def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Optional[Path],
+         row: Optional[dict]) -> dict:
+    variant, data = VARIANTS[name], test_set(out / 'data', budget.images)
+    if row is None:
+        checkpoint = train_variant(variant, out / f'{name}_{seed}', budget, seed, backbone)
+        return dict(checkpoint=str(checkpoint.relative_to(out)),
+                    tests=test_variant(variant, checkpoint, seed, data))
+    # Its own checkpoint, whatever the folder holds beside it.
+    more = test_variant(variant, out / row['checkpoint'], seed, data, row['tests'])
+    return dict(row, tests={**row['tests'], **more})
 
 
 def _alone(function: Callable, *args):

@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from ..api import config_path
 from ..head import PINetHead
+from ..runner import RunError
 from . import peers
 from .loops import DecodingLoops
 from .report import Table
@@ -30,8 +31,14 @@ def build_head(config: str, channels: int, layers: int, input_size: int,
         layers: residual blocks of the refinement.
         input_size: side of its square input.
         device: where it computes.
+
+    Raises:
+        RunError: the head has no refinement, or another convention than the loops'.
     """
-    config = Config.fromfile(config_path(config)).model.head
+    name, config = config, Config.fromfile(config_path(config)).model.head
+    if not config.get('refinement') or config.decoder.get('convention', 'paper') != 'paper':
+        raise RunError(f'decoding is measured of a PINet with refinement, by the convention of the '
+                       f'paper; found {name}')
     config.decoder.update(input_size=(input_size, ) * 2, heatmap_size=(input_size // 4, ) * 2)
     config.update(in_channels=channels, refinement=dict(config.refinement, num_layers=layers))
     torch.manual_seed(0)

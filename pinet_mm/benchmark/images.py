@@ -119,7 +119,8 @@ def bench_images(config: str, checkpoint: Optional[str] = None, batches: Iterabl
         batches: sizes.
         repeats: see `chain_times`.
         device: where it computes.
-        compiled: also measure compiled networks and an ONNX file, which takes minutes.
+        compiled: also measure compiled networks and ONNX files, one of them in 8 bits, which takes
+            minutes.
         persons: that every picture is drawn with, and that CID finds.
     """
     model, batches = load_model(config, checkpoint, device), sorted(set(batches))
