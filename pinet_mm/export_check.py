@@ -122,7 +122,7 @@ def check_quantised(path: Union[str, Path], reference: Union[str, Path],
     clear, again = (sum(counts) for counts in zip(*((count, len(distance))
                                                     for count, distance in pairs)))
     lines = [f'{path}: 8 bits, {Path(path).stat().st_size / 1e6:.1f} MB, passes onnx.checker',
-             f'on {len(pairs)} of the pictures, {again} of {clear} persons with a score above '
+             f'on these {len(pairs)} pictures, {again} of {clear} persons with a score above '
              f'{CLEAR} are found again (OKS above 0.5)']
     if again:
         lines[-1] += f', the median keypoint {np.median(distances):.2f} px away'

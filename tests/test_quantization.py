@@ -39,7 +39,7 @@ def test_the_tool_says_how_the_file_fares(written):
     assert 'before quantisation: ' in said and 'that PyTorch finds, keypoints within' in said
     assert size == (f'{folder / "pinet.onnx"}: 8 bits, '
                     f'{(folder / "pinet.onnx").stat().st_size / 1e6:.1f} MB, passes onnx.checker')
-    assert found.startswith('on 8 of the pictures, ')
+    assert found.startswith('on these 8 pictures, ')
     again, _, all_of_them, *_ = found.split(', ')[1].split()
     assert int(all_of_them) >= 10 and int(again) >= 0.9 * int(all_of_them)
     distance = float(found.split('median keypoint ')[1].split()[0])
