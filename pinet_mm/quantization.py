@@ -38,8 +38,8 @@ def export_int8(model: PINet, path: Union[str, Path], inputs: Iterable[Union[str
         ValueError: a file is no picture, or the config resizes pictures in an unknown way.
     """
     files = find_pictures(inputs)
-    step = -(-len(files) // MOST_PICTURES)
-    pictures = [read_picture(file) for file in files[::step]]
+    count = min(len(files), MOST_PICTURES)
+    pictures = [read_picture(files[i * len(files) // count]) for i in range(count)]
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / 'float32'
         export_onnx(model, whole, **options)
@@ -124,7 +124,7 @@ def _without_advice():
     # ONNX Runtime advises a preparation by its own tool, which was tried: it joins no norm more
     # and costs a dependency.
     def is_none(record: logging.LogRecord) -> bool:
-        return 'Please consider pre-processing' not in record.getMessage()
+        return 'pre-processing before quantization' not in record.getMessage()
 
     root = logging.getLogger()
     root.addFilter(is_none)

@@ -52,6 +52,12 @@ class TestSettings:
                                max_per_part=int).items():
             if not isinstance(getattr(settings, name), kind):
                 raise ValueError(f'{name} must be a number; found {getattr(settings, name)!r}')
+        for name in ('flip_test', 'use_refinement', 'use_fusion', 'use_agreement',
+                     'output_heatmaps'):
+            unset = name == 'use_refinement' and settings.use_refinement is None
+            if not unset and getattr(settings, name) not in (True, False):
+                raise ValueError(f'{name} must be True or False; found '
+                                 f'{getattr(settings, name)!r}')
         if settings.max_per_part < 1:
             raise ValueError(f'max_per_part must be at least 1; found {settings.max_per_part}')
         if not 0 <= settings.oks_thr <= 1:

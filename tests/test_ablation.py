@@ -365,6 +365,8 @@ def test_folds_without_persons_are_null_in_the_file(tmp_path):
 
 @pytest.mark.parametrize('content', ['{', '[]', '{"schema": "another"}'])
 def test_other_files_are_no_results(tmp_path, content):
+    with pytest.raises(RunError, match='results.json does not exist: run the study without'):
+        report.write_report(tmp_path / 'results.json', tmp_path)
     (tmp_path / 'results.json').write_text(content)
     with pytest.raises(RunError, match='results.json (cannot be read|is no results file)'):
         report.write_report(tmp_path / 'results.json', tmp_path)

@@ -508,6 +508,8 @@ def test_unknown_setting_lists_the_known_ones():
 
 @pytest.mark.parametrize('wrong, message', [
     (dict(max_per_part=0), 'max_per_part must be at least 1; found 0'),
+    (dict(use_agreement='no'), "use_agreement must be True or False; found 'no'"),
+    (dict(use_fusion=None), 'use_fusion must be True or False; found None'),
     (dict(max_per_part=2.5), 'max_per_part must be a number; found 2.5'),
     (dict(part_thr='0.1'), "part_thr must be a number; found '0.1'"),
     (dict(oks_thr=7), 'oks_thr must be between 0 and 1; found 7'),

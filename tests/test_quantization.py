@@ -1,5 +1,7 @@
 """The 8-bit ONNX file: what computes in integers, and that it finds the same people."""
 
+import logging
+
 import cv2
 import numpy as np
 import pytest
@@ -92,6 +94,28 @@ def test_pictures_that_are_not_there_are_named_before_anything_is_written(writte
             run_tool('export_onnx.py', SHIPPED, WEIGHTS, tmp_path / 'out.onnx',
                      '--int8', tmp_path / name)
     assert not (tmp_path / 'out.onnx').exists()
+
+
+def test_advice_is_hidden_and_nothing_else(caplog):
+    with quantization._without_advice():
+        for start in ('Please consider', 'Please consider to run'):
+            logging.warning('%s pre-processing before quantization. See', start)
+        logging.warning('another')
+    logging.warning('pre-processing before quantization')
+    assert [record.getMessage() for record in caplog.records] == [
+        'another', 'pre-processing before quantization']
+
+
+@pytest.mark.parametrize('count, wanted', [(3, [0, 1, 2]), (64, list(range(64))),
+                                           (128, list(range(0, 128, 2))), (65, list(range(64)))])
+def test_at_most_so_many_pictures_are_taken_from_everywhere(monkeypatch, tmp_path, count, wanted):
+    read = []
+    monkeypatch.setattr(quantization, 'find_pictures', lambda _: list(range(count)))
+    monkeypatch.setattr(quantization, 'read_picture', read.append)
+    for name in ('export_onnx', 'check', 'quantize_onnx', 'check_quantised'):
+        monkeypatch.setattr(quantization, name, lambda *_, **__: '')
+    quantization.export_int8(None, tmp_path / 'out.onnx', [])
+    assert read == wanted
 
 
 def test_every_person_is_found_again_once():

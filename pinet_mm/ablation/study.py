@@ -86,6 +86,8 @@ def read(path: Path) -> dict:
     Raises:
         RunError: it is none.
     """
+    if not path.is_file():
+        raise RunError(f'{path} does not exist: run the study without --report-only first')
     try:
         results = json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
