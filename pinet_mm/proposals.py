@@ -151,7 +151,7 @@ def map_size(maps: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 # (x, y) of the pixels around a point, from the one at its upper left.
-_CORNERS = torch.tensor([[0., 0.], [1., 0.], [0., 1.], [1., 1.]])
+_CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
 
 
 def sample_bilinear(maps: Tensor, points_hm: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ def _sample_rows(maps: Tensor, grid: Tensor) -> Tensor:
     b, c, h, w = maps.shape
     points = (((grid + 1) * grid.new_tensor((w, h)) - 1) / 2).flatten(1, -2)
     # The four pixels around a point are a dimension more, so that each step takes all at once.
-    x, y = (points.floor()[..., None, :] + _CORNERS.to(points)).unbind(dim=-1)
+    x, y = (points.floor()[..., None, :] + points.new_tensor(_CORNERS)).unbind(dim=-1)
     weights = (1 - (points[..., :1] - x).abs_()).mul_(1 - (points[..., 1:] - y).abs_())
     weights.masked_fill_(~((x >= 0) & (x < w) & (y >= 0) & (y < h)), 0)
     row, column = y.long().clamp_(0, h - 1), x.long().clamp_(0, w - 1)

@@ -69,17 +69,12 @@ def quantize_onnx(source: Union[str, Path], path: Union[str, Path],
 
     if not len(pictures):
         raise RunError('quantisation needs pictures; found none')
-    runner, model = OnnxPoses(source), onnx.load(source)
-    with _without_advice(), tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / 'quantised.onnx'
-        quantize_static(source, whole, _Activations(runner, pictures), per_channel=True,
-                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                        nodes_to_quantize=before_head(model.graph))
-        quantised = onnx.load(whole)
-    onnx.helper.set_model_props(
-        quantised, {prop.key: prop.value for prop in model.metadata_props})
+    activations = _Activations(OnnxPoses(source), pictures)
+    nodes = before_head(onnx.load(source).graph)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(quantised, path)
+    with _without_advice():
+        quantize_static(source, path, activations, per_channel=True, nodes_to_quantize=nodes,
+                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
 
 
 def before_head(graph) -> List[str]:

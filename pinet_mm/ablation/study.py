@@ -118,14 +118,14 @@ def _choose(names: Sequence[str]) -> Tuple[Tuple[str, int], ...]:
 
 
 def _is_left(out: Path, name: str, seed: int, row: Optional[dict]) -> bool:
-    missing = set(switches_of(VARIANTS[name], seed)) - set(row['tests'] if row else ())
-    if row is None or not missing:
-        return row is None
-    if (out / row['checkpoint']).is_file():
+    if row is None:
         return True
-    print(f'{name}/{seed} is not tested with {", ".join(sorted(missing))}: '
-          f'{row["checkpoint"]} is gone', flush=True)
-    return False
+    missing = set(switches_of(VARIANTS[name], seed)) - set(row['tests'])
+    has_checkpoint = (out / row['checkpoint']).is_file()
+    if missing and not has_checkpoint:
+        print(f'{name}/{seed} is not tested with {", ".join(sorted(missing))}: '
+              f'{row["checkpoint"]} is gone', flush=True)
+    return bool(missing) and has_checkpoint
 
 
 def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Optional[Path],
