@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from .claims import judge
 from ..runner import RunError
+from .stages import LEAST_OKS, STAGES
 from .study import read
 from .variants import PINET, SWITCHES, THRESHOLDS, VARIANTS
 
@@ -41,7 +42,7 @@ def write_report(results_file: Path, out: Path) -> Tuple[Path, Path]:
         raise RunError(f'{results_file} has no rows yet')
     out.mkdir(parents=True, exist_ok=True)
     table, picture = out / 'tables.md', out / 'plot.png'
-    sections = (_budget(results), *_tables(results), _claims(results))
+    sections = (_budget(results), *_tables(results), _stages(results), _claims(results))
     table.write_text('\n'.join(section for section in sections if section))
     _plot(results, picture)
     return table, picture
@@ -91,6 +92,21 @@ def _tested(variant: str, switch: str) -> str:
     if VARIANTS[variant].config != PINET:  # the peers have neither fusion nor refinement
         return 'no flip' if switch == 'no-flip' else ''
     return _TESTED.get(switch) or f'fusion, {switch.replace("-", " = ")}'
+
+
+def _stages(results: dict) -> str:
+    rows = []
+    for variant in VARIANTS:
+        tests = [content['tests']['stages'] for row, content in sorted(results['rows'].items())
+                 if row.split('/')[0] == variant and 'stages' in content['tests']]
+        for group in tests[0]['fused'] if tests else ():
+            rows.append([VARIANTS[variant].title, group, *(
+                _spread([test[stage][group][i] for test in tests])
+                for i in range(len(LEAST_OKS)) for stage in STAGES)])
+    title = ('## Where persons are lost\n\nShare of persons whose best pose has at least an OKS, '
+             'whatever its score and whoever else it belongs to.')
+    heads = [f'{stage}, {least}' for least in LEAST_OKS for stage in STAGES]
+    return _table(title, ['trained', 'persons', *heads], rows) if rows else ''
 
 
 def _claims(results: dict) -> str:

@@ -2,8 +2,9 @@
 
 import copy
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Collection, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Collection, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from ..codec import build_layout
 from ..ensemble import to_entries
 from ..layouts import PartLayout
 from .metrics import Persons, measure, read_persons
+from .stages import STAGES, best_oks, shares
 from .variants import PINET, SWITCHES, THRESHOLDS, Variant
 
 TIMED = 60  # pictures, one at a time, to tell images/s
@@ -75,7 +77,8 @@ def switches_of(variant: Variant, seed: int) -> Dict[str, dict]:
         return {name: SWITCHES[name] for name in ('fusion', 'no-flip')}
     if variant.options.get('model.head.refinement', True) is None:
         return {name: SWITCHES[name] for name in ('fusion', 'nms', 'no-flip')}
-    return {**SWITCHES, **(THRESHOLDS if seed == 0 and not variant.options else {})}
+    return {**SWITCHES, 'stages': {},
+            **(THRESHOLDS if seed == 0 and not variant.options else {})}
 
 
 def test_variant(variant: Variant, checkpoint: Path, seed: int, data: TestSet,
@@ -84,25 +87,41 @@ def test_variant(variant: Variant, checkpoint: Path, seed: int, data: TestSet,
 
     Returns:
         Name of the way -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`, how
-        many a picture.
+        many a picture. `stages` holds `stages.shares` of every stage instead.
     """
     options = copy.deepcopy(dict(variant.options))  # merging pops `_delete_`
     model = api.load(variant.config, checkpoint, device='cpu', cfg_options=options)
-    return {name: _test(model, changes, data) for name, changes in
-            switches_of(variant, seed).items() if name not in known}
+    return {name: _stages(model, data) if name == 'stages' else _test(model, changes, data)
+            for name, changes in switches_of(variant, seed).items() if name not in known}
 
 
 def _test(model, changes: dict, data: TestSet) -> dict:
-    settings = model.test_cfg
-    model.test_cfg = {**settings, **changes}
-    try:
+    with _tested_with(model, changes):
         speed = _images_per_second(model, list(data.pictures.values())[:TIMED])
         entries = find_poses(model, data.pictures)
-    finally:
-        model.test_cfg = settings
     return dict(
         metrics=measure(data.annotations, entries, data.persons, data.layout.sigmas),
         images_per_second=speed, poses=len(entries) / len(data.pictures))
+
+
+def _stages(model, data: TestSet) -> Dict[str, dict]:
+    found = {}
+    for stage, changes in STAGES.items():
+        with _tested_with(model, changes):
+            entries = find_poses(model, data.pictures)
+        best = best_oks(data.annotations, entries, data.persons, data.layout.sigmas)
+        found[stage] = shares(best, data.persons)
+    return found
+
+
+@contextmanager
+def _tested_with(model, changes: dict) -> Iterator[None]:
+    settings = model.test_cfg
+    model.test_cfg = {**settings, **changes}
+    try:
+        yield
+    finally:
+        model.test_cfg = settings
 
 
 def _images_per_second(model, pictures: Sequence[np.ndarray]) -> float:
