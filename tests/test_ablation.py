@@ -13,8 +13,7 @@ from toys import build_in_mmpose
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
-from pinet_mm.ablation import (Budget, claims, metrics, report, stages, study, testing, training,
-                               variants)
+from pinet_mm.ablation import Budget, claims, metrics, report, study, testing, training, variants
 from pinet_mm.api import config_path
 from pinet_mm.crowdsynth import CrowdSettings, write_dataset
 from pinet_mm.layouts import PartLayout
@@ -148,42 +147,6 @@ def test_folds_are_what_coco_says_of_their_pictures_alone():
                 assert scores['AR']['folds'][fold] == pytest.approx(evaluation.stats[5])
 
 
-# Stages
-
-
-def test_the_best_pose_of_a_person_by_hand():
-    # 2σ = 0.1 and area 400: a keypoint's term is exp(-d² / 8).
-    data = coco([[far_apart(10, (2, 1, 0)), far_apart(60)], [far_apart(10)]], [0.5, 0.5])
-    persons = metrics.read_persons(data, LAYOUT)
-    poses = [entry(0, np.add(far_apart(10), (2, 0, 0)), 0.1),  # 2 px off
-             entry(0, [(10, 10, 0), (10, 32, 0), (99, 99, 0)], 0.9)]  # 0 and 2, one not labelled
-    best = stages.best_oks(data, poses, persons, LAYOUT.sigmas)
-    assert best == pytest.approx([(1 + np.exp(-0.5)) / 2, 0, 0], abs=1e-9)
-    assert stages.best_oks(data, [], persons, LAYOUT.sigmas).tolist() == [0, 0, 0]
-
-
-def test_shares_are_of_those_near_another_and_seen():
-    data = coco([[far_apart(10, (2, 2, 1)), far_apart(12, (1, 1, 1))],
-                 [far_apart(10), far_apart(50)]], [0.5, 0.5])
-    found = stages.shares(np.array([0.75, 0.4, 0.3, 0.0]), metrics.read_persons(data, LAYOUT))
-    assert found == {'all': [0.75, 0.25, 0.25], 'near another, half seen or more': [1, 1, 1],
-                     'near another, less seen': [1, 0, 0]}
-    alone = metrics.read_persons(coco([[far_apart(10)]], [0.5]), LAYOUT)
-    assert np.isnan(stages.shares(np.zeros(1), alone)['near another, less seen']).all()
-
-
-def test_each_stage_gives_all_its_poses():
-    shown = testing.api.load()
-    picture = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
-    counts = {}
-    for stage, changes in stages.STAGES.items():
-        with testing._tested_with(shown, changes):
-            assert shown.test_cfg == {**testing.api.load().test_cfg, **changes}
-            counts[stage] = len(testing.find_poses(shown, {0: picture}))
-    assert shown.test_cfg == testing.api.load().test_cfg
-    assert counts['proposed'] == counts['refined'] > counts['fused'] > 0
-
-
 # The table
 
 
@@ -249,8 +212,8 @@ def test_what_is_switched_at_test_time():
     def switches(name, seed=0):
         return set(testing.switches_of(variants.VARIANTS[name], seed))
 
-    assert switches('three-parts') == {*variants.SWITCHES, 'stages', *variants.THRESHOLDS}
-    assert switches('three-parts', 1) == switches('one-centre') == {*variants.SWITCHES, 'stages'}
+    assert switches('three-parts') == {*variants.SWITCHES, *variants.THRESHOLDS}
+    assert switches('three-parts', 1) == switches('one-centre') == set(variants.SWITCHES)
     assert switches('three-parts_no-refinement') == {'fusion', 'nms', 'no-flip'}
     assert switches('cid') == {'fusion', 'no-flip'}
 
@@ -320,7 +283,7 @@ def test_the_report_has_spread_speed_and_verdicts(tmp_path):
     (tmp_path / 'results.json').write_text(json.dumps(results))
     table, picture = report.write_report(tmp_path / 'results.json', tmp_path / 'out')
     text = table.read_text()
-    assert 'Where persons are lost' not in text
+    assert 'at each stage' not in text
     assert 'Persons: 9 all, 4 near_any.' in text
     assert '| three parts | fusion | 45.0 ± 7.1 |' in text  # 40 and 50
     assert '| 13 |' in text
@@ -328,19 +291,6 @@ def test_the_report_has_spread_speed_and_verdicts(tmp_path):
     # Against CID on the one seed that both have: 10 and 20.
     assert '| AP hard | +15.0 ± 5.0 | +15.0 | ahead | yes |' in text
     assert picture.stat().st_size > 10_000
-
-
-def test_the_report_shows_every_stage(tmp_path):
-    results = results_of(three_parts=[(0, 'fusion', [0.3]), (1, 'fusion', [0.3])])
-    for seed, more in ((0, 0), (1, 0.02)):
-        results['rows'][f'three-parts/{seed}']['tests']['stages'] = dict(
-            proposed=dict(all=[0.5 + more, 0.4, 0.3]), refined=dict(all=[0.6, 0.5, 0.4]),
-            fused=dict(all=[0.6, 0.45, 0.35]))
-    (tmp_path / 'results.json').write_text(json.dumps(results))
-    text = report.write_report(tmp_path / 'results.json', tmp_path)[0].read_text()
-    assert '| proposed, 0.3 | refined, 0.3 | fused, 0.3 | proposed, 0.5 |' in text
-    assert ('| three parts | all | 51.0 ± 1.4 | 60.0 ± 0.0 | 60.0 ± 0.0 | 40.0 ± 0.0 | '
-            '50.0 ± 0.0 | 45.0 ± 0.0 |') in text
 
 
 def test_what_is_in_the_file_is_not_run_again(tmp_path, monkeypatch):

@@ -6,9 +6,9 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from .by_stage import LEAST_OKS, STAGES
 from .claims import judge
 from ..runner import RunError
-from .stages import LEAST_OKS, STAGES
 from .study import read
 from .variants import PINET, SWITCHES, THRESHOLDS, VARIANTS
 
@@ -42,7 +42,7 @@ def write_report(results_file: Path, out: Path) -> Tuple[Path, Path]:
         raise RunError(f'{results_file} has no rows yet')
     out.mkdir(parents=True, exist_ok=True)
     table, picture = out / 'tables.md', out / 'plot.png'
-    sections = (_budget(results), *_tables(results), _stages(results), _claims(results))
+    sections = (_budget(results), *_tables(results), _by_stage(results), _claims(results))
     table.write_text('\n'.join(section for section in sections if section))
     _plot(results, picture)
     return table, picture
@@ -65,12 +65,17 @@ def _budget(results: dict) -> str:
 def _tests(results: dict) -> Iterator[Tuple[str, str, List[dict]]]:
     """List variant, way of testing, and the tests of all seeds, in the order of the tables."""
     for variant in VARIANTS:
-        rows = [content['tests'] for row, content in sorted(results['rows'].items())
-                if row.split('/')[0] == variant]
+        rows = _rows(results, variant)
         for switch in (*SWITCHES, *THRESHOLDS):
-            tests = [tests[switch] for tests in rows if switch in tests]
+            tests = [row['tests'][switch] for row in rows if switch in row['tests']]
             if tests:
                 yield variant, switch, tests
+
+
+def _rows(results: dict, variant: str) -> List[dict]:
+    # One of each seed.
+    return [content for row, content in sorted(results['rows'].items())
+            if row.split('/')[0] == variant]
 
 
 def _tables(results: dict) -> Iterator[str]:
@@ -94,17 +99,17 @@ def _tested(variant: str, switch: str) -> str:
     return _TESTED.get(switch) or f'fusion, {switch.replace("-", " = ")}'
 
 
-def _stages(results: dict) -> str:
+def _by_stage(results: dict) -> str:
     rows = []
     for variant in VARIANTS:
-        tests = [content['tests']['stages'] for row, content in sorted(results['rows'].items())
-                 if row.split('/')[0] == variant and 'stages' in content['tests']]
-        for group in tests[0]['fused'] if tests else ():
+        found = [row['by_stage'] for row in _rows(results, variant) if 'by_stage' in row]
+        for group in found[0]['fused'] if found else ():
             rows.append([VARIANTS[variant].title, group, *(
-                _spread([test[stage][group][i] for test in tests])
+                _spread([one[stage][group][i] for one in found])
                 for i in range(len(LEAST_OKS)) for stage in STAGES)])
-    title = ('## Where persons are lost\n\nShare of persons whose best pose has at least an OKS, '
-             'whatever its score and whoever else it belongs to.')
+    title = ('## Who has a pose at each stage\n\nHundredths of persons that have a pose of their '
+             "own with at least the OKS in the column's head; poses and persons are matched one "
+             'to one, whatever the scores.')
     heads = [f'{stage}, {least}' for least in LEAST_OKS for stage in STAGES]
     return _table(title, ['trained', 'persons', *heads], rows) if rows else ''
 

@@ -14,7 +14,7 @@ import torch
 
 from ..compat import mmcv_has_operators
 from ..runner import RunError
-from .testing import switches_of, test_set, test_variant
+from .testing import switches_of, test_by_stage, test_set, test_variant
 from .training import Budget, train_backbone, train_variant
 from .variants import PEERS_WITH_OPERATORS, ROWS, VARIANTS
 
@@ -24,8 +24,8 @@ SCHEMA = 'pinet_mm.ablation/1'
 def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> Path:
     """Train and test all rows that the results file does not have yet.
 
-    A row that it has, but not with all ways of testing, is tested in the missing ones, if its
-    checkpoint is still there.
+    A row that it has, but not with all ways of testing or not by stage, is tested in what is
+    missing, if its checkpoint is still there.
 
     Args:
         out: folder for checkpoints, the test set and `results.json`.
@@ -121,6 +121,8 @@ def _is_left(out: Path, name: str, seed: int, row: Optional[dict]) -> bool:
     if row is None:
         return True
     missing = set(switches_of(VARIANTS[name], seed)) - set(row['tests'])
+    if VARIANTS[name].refines and 'by_stage' not in row:
+        missing.add('by_stage')
     has_checkpoint = (out / row['checkpoint']).is_file()
     if missing and not has_checkpoint:
         print(f'{name}/{seed} is not tested with {", ".join(sorted(missing))}: '
@@ -133,11 +135,14 @@ def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Optional[Pat
     variant, data = VARIANTS[name], test_set(out / 'data', budget.images)
     if row is None:
         checkpoint = train_variant(variant, out / f'{name}_{seed}', budget, seed, backbone)
-        return dict(checkpoint=str(checkpoint.relative_to(out)),
-                    tests=test_variant(variant, checkpoint, seed, data))
+        row = dict(checkpoint=str(checkpoint.relative_to(out)), tests={})
     # Its own checkpoint, whatever the folder holds beside it.
-    more = test_variant(variant, out / row['checkpoint'], seed, data, row['tests'])
-    return dict(row, tests={**row['tests'], **more})
+    checkpoint = out / row['checkpoint']
+    more = test_variant(variant, checkpoint, seed, data, row['tests'])
+    row = dict(row, tests={**row['tests'], **more})
+    if variant.refines and 'by_stage' not in row:
+        row['by_stage'] = test_by_stage(variant, checkpoint, data)
+    return row
 
 
 def _alone(function: Callable, *args):

@@ -16,8 +16,8 @@ from ..crowdsynth import CrowdSettings, write_dataset
 from ..codec import build_layout
 from ..ensemble import to_entries
 from ..layouts import PartLayout
+from .by_stage import STAGES, reached_oks, shares
 from .metrics import Persons, measure, read_persons
-from .stages import STAGES, best_oks, shares
 from .variants import PINET, SWITCHES, THRESHOLDS, Variant
 
 TIMED = 60  # pictures, one at a time, to tell images/s
@@ -75,10 +75,9 @@ def switches_of(variant: Variant, seed: int) -> Dict[str, dict]:
     """
     if variant.config != PINET:
         return {name: SWITCHES[name] for name in ('fusion', 'no-flip')}
-    if variant.options.get('model.head.refinement', True) is None:
+    if not variant.refines:
         return {name: SWITCHES[name] for name in ('fusion', 'nms', 'no-flip')}
-    return {**SWITCHES, 'stages': {},
-            **(THRESHOLDS if seed == 0 and not variant.options else {})}
+    return {**SWITCHES, **(THRESHOLDS if seed == 0 and not variant.options else {})}
 
 
 def test_variant(variant: Variant, checkpoint: Path, seed: int, data: TestSet,
@@ -87,12 +86,27 @@ def test_variant(variant: Variant, checkpoint: Path, seed: int, data: TestSet,
 
     Returns:
         Name of the way -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`, how
-        many a picture. `stages` holds `stages.shares` of every stage instead.
+        many a picture.
     """
+    model = _load(variant, checkpoint)
+    return {name: _test(model, changes, data) for name, changes in
+            switches_of(variant, seed).items() if name not in known}
+
+
+def test_by_stage(variant: Variant, checkpoint: Path, data: TestSet) -> Dict[str, dict]:
+    """Tell who has a pose at each stage of a trained variant's test: stage -> `by_stage.shares`."""
+    model, found = _load(variant, checkpoint), {}
+    for stage, changes in STAGES.items():
+        with _tested_with(model, changes):
+            entries = find_poses(model, data.pictures)
+        reached = reached_oks(data.annotations, entries, data.persons, data.layout.sigmas)
+        found[stage] = shares(reached, data.persons)
+    return found
+
+
+def _load(variant: Variant, checkpoint: Path):
     options = copy.deepcopy(dict(variant.options))  # merging pops `_delete_`
-    model = api.load(variant.config, checkpoint, device='cpu', cfg_options=options)
-    return {name: _stages(model, data) if name == 'stages' else _test(model, changes, data)
-            for name, changes in switches_of(variant, seed).items() if name not in known}
+    return api.load(variant.config, checkpoint, device='cpu', cfg_options=options)
 
 
 def _test(model, changes: dict, data: TestSet) -> dict:
@@ -102,16 +116,6 @@ def _test(model, changes: dict, data: TestSet) -> dict:
     return dict(
         metrics=measure(data.annotations, entries, data.persons, data.layout.sigmas),
         images_per_second=speed, poses=len(entries) / len(data.pictures))
-
-
-def _stages(model, data: TestSet) -> Dict[str, dict]:
-    found = {}
-    for stage, changes in STAGES.items():
-        with _tested_with(model, changes):
-            entries = find_poses(model, data.pictures)
-        best = best_oks(data.annotations, entries, data.persons, data.layout.sigmas)
-        found[stage] = shares(best, data.persons)
-    return found
 
 
 @contextmanager

@@ -44,6 +44,11 @@ class Variant:
     options: Mapping = field(default_factory=dict)
     amp: bool = True
 
+    @property
+    def refines(self) -> bool:
+        """Whether it proposes poses and refines them."""
+        return self.config == PINET and self.options.get('model.head.refinement', True) is not None
+
 
 BACKBONE = Variant('backbone, keypoint heatmaps alone', options=_HEATMAPS_ALONE)
 
