@@ -354,9 +354,9 @@ def test_infer_takes_the_file_for_a_model(exported, tmp_path):
     one, two = (cv2.imread(str(tmp_path / name / '0.jpg')).astype(int)
                 for name in ('onnx', 'torch'))
     assert np.abs(one - two).mean() < 1
-    for option in ('--before-fusion', '--amp', '--compile'):
-        with pytest.raises(SystemExit, match=f'error: {option} has no effect on the file of'):
-            run_tool('infer.py', tmp_path / '0.png', '--onnx', folder / 'pinet.onnx', option)
+    for option in (('--before-fusion', ), ('--amp', ), ('--compile', ), ('--config', 'a.py')):
+        with pytest.raises(SystemExit, match=f'error: {option[0]} has no effect on the file of'):
+            run_tool('infer.py', tmp_path / '0.png', '--onnx', folder / 'pinet.onnx', *option)
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(model, tmp_path, monkeypatch):

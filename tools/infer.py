@@ -24,8 +24,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='a picture or a folder')
-    parser.add_argument('--config', default=api.SHIPPED,
-                        help="a file, or the name of one of the project's configs (%(default)s)")
+    parser.add_argument('--config', help="a file, or the name of one of the project's configs "
+                                         f'({api.SHIPPED})')
     parser.add_argument('--checkpoint',
                         help='path or URL of the weights (those that the package ships for CONFIG)')
     parser.add_argument('--onnx', metavar='FILE',
@@ -51,9 +51,10 @@ def load_model(args: argparse.Namespace):
         RunError: `--onnx` stands beside an option that an exported file cannot follow.
     """
     if not args.onnx:
-        return api.load(args.config, args.checkpoint, args.device, args.cfg_options,
+        return api.load(args.config or api.SHIPPED, args.checkpoint, args.device, args.cfg_options,
                         args.amp, args.compile)
-    for name in ('checkpoint', 'before_fusion', 'device', 'cfg_options', 'amp', 'compile'):
+    for name in ('config', 'checkpoint', 'before_fusion', 'device', 'cfg_options', 'amp',
+                 'compile'):
         if getattr(args, name):
             raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
     return api.load_onnx(args.onnx)
