@@ -6,7 +6,7 @@ areas are image pixels, and OKS does not change with a common scale. Shape short
 """
 
 import math
-from typing import NamedTuple, Optional, Sequence
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -42,22 +42,26 @@ def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Optional[Tensor] = N
         sigmas: (K,).
         others: (..., U, K, 2) in the same frame; by default the poses themselves.
     """
-    rows, columns = keypoints, keypoints if others is None else others
-    area = (_area(rows)[..., :, None] + _area(columns)[..., None, :]) / 2
-    # Keypoints first, so that what is done to each fills whole (T, U) planes.
-    across, down = (one[..., :, None] - other[..., None, :] for one, other in zip(
-        *(poses.transpose(-3, -2).unbind(dim=-1) for poses in (rows, columns))))
+    x, y, areas = own = _coordinates_and_areas(keypoints)
+    x_other, y_other, areas_other = own if others is None else _coordinates_and_areas(others)
+    across, down = x[..., None] - x_other[..., None, :], y[..., None] - y_other[..., None, :]
+    twice_mean_area = (areas[..., None] + areas_other[..., None, :])[..., None, :, :]
     # tiny: two poses without extent at one place are the same pose, 0 / tiny = 0.
     tiny = torch.finfo(keypoints.dtype).tiny
-    distance = torch.addcmul(across.square_(), down, down)  # in place: memory takes the time
-    distance.div_((2 * sigmas).square()[:, None, None]).div_(2 * area[..., None, :, :] + tiny)
-    # A CPU takes twenty times as long where the result is next to the smallest normal number.
-    similarity = distance.neg_().clamp_(min=math.log(tiny) + 1).exp_()
-    return F.threshold_(similarity, 3 * tiny, 0).mean(dim=-3)
+    exponent = torch.addcmul(across.square_(), down, down)  # in place: memory takes the time
+    exponent.div_(-(2 * sigmas).square()[:, None, None]).div_(twice_mean_area + tiny)
+    # A CPU takes twenty times as long where the result is next to the smallest normal number:
+    # terms stay at e · tiny, and a mean of nothing but those becomes 0.
+    similarity = exponent.clamp_(min=math.log(tiny) + 1).exp_().mean(dim=-3)
+    return F.threshold_(similarity, 3 * tiny, 0)
 
 
-def _area(keypoints: Tensor) -> Tensor:
-    return (keypoints.amax(dim=-2) - keypoints.amin(dim=-2)).prod(dim=-1)
+def _coordinates_and_areas(keypoints: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    # x and y (..., K, T), keypoints first, so that what is done to each pair of poses fills whole
+    # planes; and areas (..., T) of the bounding boxes.
+    x, y = keypoints.transpose(-3, -2).unbind(dim=-1)
+    sides = keypoints.amax(dim=-2) - keypoints.amin(dim=-2)
+    return x, y, sides.prod(dim=-1)
 
 
 def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
@@ -78,10 +82,10 @@ def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
     num_poses = oks.shape[-1]
     if num_poses == 0:
         return valid.long()
-    index = torch.arange(num_poses, device=oks.device)
-    better = index[:, None] < index
-    match = (oks > oks_thr) & better & valid[..., :, None] & valid[..., None, :]
+    # Above the diagonal: only a better pose takes another.
+    match = ((oks > oks_thr) & valid[..., :, None] & valid[..., None, :]).triu(1)
     kept = _settle(match.float(), valid.float())[..., :, None] > 0
+    index = torch.arange(num_poses, device=oks.device)
     takes = (match | (index[:, None] == index)) & kept
     # The first kept pose in the column: the least index.
     owner = torch.where(takes, index[:, None], num_poses).amin(dim=-2)

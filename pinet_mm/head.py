@@ -90,7 +90,15 @@ class PINetHead(BaseHead):
         return self._heatmaps(features), self.offset_branch(features)
 
     def _heatmaps(self, features: Tensor) -> Tensor:
-        return torch.cat((self.score_branch(features), self.part_branch(features)), dim=1)
+        branches = self.score_branch, self.part_branch
+        if torch.compiler.is_exporting():  # quantisation finds the features by a convolution's name
+            return torch.cat([branch(features) for branch in branches], dim=1)
+        # One product reads the features once, and leaves map after map in memory, as peaks and
+        # scores read them, even where the channels of the features come last.
+        weight = torch.cat([branch.weight for branch in branches]).flatten(1)
+        bias = torch.cat([branch.bias for branch in branches])[:, None]
+        maps = torch.baddbmm(bias, weight.expand(features.shape[0], -1, -1), features.flatten(2))
+        return maps.unflatten(2, features.shape[2:])
 
     def loss(self, feats: Sequence[Tensor], batch_data_samples: Sequence,
              train_cfg: Optional[Mapping] = None) -> Dict[str, Tensor]:

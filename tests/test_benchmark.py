@@ -181,6 +181,15 @@ def test_the_network_of_a_scene_finds_its_crowd(scene):
 
 
 @torch.no_grad()
+def test_a_crowds_maps_lie_in_memory_as_the_heads_do(scene):
+    features = scene.maps.features
+    assert features.is_contiguous(memory_format=torch.channels_last)
+    heatmaps, offsets = scene.head([features])
+    assert [maps.stride() for maps in (heatmaps, offsets)] == [
+        maps.stride() for maps in (scene.maps.heatmaps, scene.maps.offsets)]
+
+
+@torch.no_grad()
 def test_every_part_has_all_the_proposals(scene):
     maps = scenes.crowd_maps(scene.codec, 1, pictures=3)
     assert [each.shape[0] for each in maps] == [6, 6, 6]

@@ -47,6 +47,28 @@ def decode(head, samples, views=1, **test_cfg):
         return head.predict(features_for(head, views * len(samples)), samples, test_cfg)
 
 
+# --- maps ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('exporting', [False, True])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_heatmaps_are_the_branches_convolutions(monkeypatch, memory_format, exporting):
+    monkeypatch.setattr(torch.compiler, 'is_exporting', lambda: exporting)
+    head = build_head()
+    torch.nn.init.normal_(head.score_branch.bias)
+    torch.nn.init.normal_(head.part_branch.bias)
+    features = torch.randn(2, head.score_branch.in_channels, 5, 7).contiguous(
+        memory_format=memory_format).requires_grad_()
+    maps, _ = head([features])
+    assert exporting or maps.is_contiguous()
+    wanted = torch.cat((head.score_branch(features), head.part_branch(features)), dim=1)
+    torch.testing.assert_close(maps, wanted)
+    inputs = [features, *head.score_branch.parameters(), *head.part_branch.parameters()]
+    for gradient, other in zip(torch.autograd.grad(maps.square().sum(), inputs),
+                               torch.autograd.grad(wanted.square().sum(), inputs)):
+        torch.testing.assert_close(gradient, other)
+
+
 # --- losses --------------------------------------------------------------------------------------
 
 

@@ -64,7 +64,8 @@ def crowd_maps(codec: PINetCodec, persons: int, pictures: int = 1, views: int = 
         pictures: B, all alike.
         views: V, 1 or 2.
         channels: C of the features, which are random numbers.
-        device: where they are; on a CPU channels come last in memory, as `PINet` has them.
+        device: where they are; on a CPU the channels of all but the heatmaps come last in memory,
+            as `PINet` has them.
         seed: of the random numbers.
     """
     layout, generator = codec.layout, torch.Generator().manual_seed(seed)
@@ -79,9 +80,12 @@ def crowd_maps(codec: PINetCodec, persons: int, pictures: int = 1, views: int = 
     seen = [(features, heatmaps, offsets)]
     if views == 2:
         seen.append(_mirrored(ViewMirror(layout), features, heatmaps, offsets))
-    order = torch.channels_last if torch.device(device).type == 'cpu' else torch.contiguous_format
-    return RawMaps(*(torch.cat([maps.repeat(pictures, 1, 1, 1) for maps in both]).to(
-        device, memory_format=order) for both in zip(*seen)))
+    both = [torch.cat([maps.repeat(pictures, 1, 1, 1) for maps in views_of]).to(device)
+            for views_of in zip(*seen)]
+    if torch.device(device).type == 'cpu':
+        both[0], both[2] = (maps.contiguous(memory_format=torch.channels_last)
+                            for maps in (both[0], both[2]))
+    return RawMaps(*both)
 
 
 def _mirrored(mirror: ViewMirror, features: torch.Tensor, heatmaps: torch.Tensor,
