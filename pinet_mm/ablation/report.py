@@ -116,14 +116,18 @@ def _by_stage(results: dict) -> str:
 
 def _claims(results: dict) -> str:
     rows = [[claim.title, claim.metric.replace('_', ' '),
-             f'{difference.mean:+.1f} ± {difference.error:.1f}',
-             ', '.join(f'{seed:+.1f}' for seed in difference.seeds),
+             f'{_points(difference.mean)} ± {difference.error:.1f}',
+             ', '.join(map(_points, difference.seeds)),
              *_verdict(claim.wanted, holds)]
             for claim, difference, holds in judge(results)]
     title = ('## Paired over folds\n\nMean over ten folds of test pictures and its standard error, '
              'which knows nothing of seeds: those stand apart.')
     return _table(title, ['', 'metric', 'difference ± standard error', 'each seed', 'wanted',
                           'holds'], rows)
+
+
+def _points(difference: float) -> str:
+    return f'{round(difference, 1) + 0.0:+.1f}'  # no -0.0
 
 
 def _verdict(wanted: Optional[float], holds: bool) -> Tuple[str, str]:
@@ -161,9 +165,10 @@ def _plot(results: dict, path: Path) -> None:
             scores = 100 * np.array([[test['metrics'][name]['all'] for name in names]
                                      for test in tests], float)
             mean = scores.mean(axis=0)
+            spread = (mean - scores.min(axis=0), scores.max(axis=0) - mean)
             axis.bar(np.arange(len(names)) + (i - len(bars) / 2 + 0.5) * width, mean, width,
-                     yerr=(mean - scores.min(axis=0), scores.max(axis=0) - mean),
-                     capsize=2, label=VARIANTS[variant].title)
+                     yerr=spread if len(tests) > 1 else None, capsize=2,
+                     label=VARIANTS[variant].title)
         axis.set_xticks(range(len(names)), [name.split('_')[-1] for name in names])
         axis.set_title(title)
         axis.spines[['top', 'right']].set_visible(False)
