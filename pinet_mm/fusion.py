@@ -82,8 +82,9 @@ def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
     num_poses = oks.shape[-1]
     if num_poses == 0:
         return valid.long()
-    # Above the diagonal: only a better pose takes another.
-    match = ((oks > oks_thr) & valid[..., :, None] & valid[..., None, :]).triu(1)
+    # Above the diagonal: only a better pose takes another. Invalid ones are not kept, and so take
+    # nobody; what takes them does not matter.
+    match = (oks > oks_thr).triu(1)
     kept = _settle(match.float(), valid.float())[..., :, None] > 0
     index = torch.arange(num_poses, device=oks.device)
     takes = (match | (index[:, None] == index)) & kept

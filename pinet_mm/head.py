@@ -234,17 +234,18 @@ class PINetHead(BaseHead):
         `bbox_scores` (N,) the score of the fused pose, and `keypoint_parts` (N, K) the index of
         the part whose proposal won.
         """
-        boxes = torch.cat((fused.keypoints.amin(dim=2), fused.keypoints.amax(dim=2)), dim=-1)
         proposals_per_part = fused.scores.shape[-1] // self.layout.num_parts
-        scores = fused.keypoint_scores
-        if self.decoder.rules.clamp_scores:
-            scores = scores.clamp(0, 1)
-        arrays = dict(keypoints=fused.keypoints, keypoint_scores=scores, bboxes=boxes,
-                      bbox_scores=fused.scores,
-                      keypoint_parts=fused.sources // proposals_per_part)
-        arrays = {name: values.detach().cpu().numpy() for name, values in arrays.items()}
-        return [InstanceData(**{name: values[i][kept] for name, values in arrays.items()})
-                for i, kept in enumerate(fused.kept.cpu().numpy())]
+        instances = []
+        for keypoints, keypoint_scores, scores, kept, sources in zip(*(
+                values.numpy(force=True) for values in fused)):
+            keypoints, keypoint_scores = keypoints[kept], keypoint_scores[kept]
+            if self.decoder.rules.clamp_scores:
+                keypoint_scores = keypoint_scores.clip(0, 1)
+            instances.append(InstanceData(
+                keypoints=keypoints, keypoint_scores=keypoint_scores,
+                bboxes=np.concatenate((keypoints.min(axis=1), keypoints.max(axis=1)), axis=-1),
+                bbox_scores=scores[kept], keypoint_parts=sources[kept] // proposals_per_part))
+        return instances
 
 
 def _by_scale(feats: Sequence, scale_factors: Sequence[float]) -> Sequence[Sequence[Tensor]]:

@@ -200,8 +200,8 @@ def _sample_rows(maps: Tensor, points_hm: Tensor) -> Tensor:
     # The four pixels around a point are a dimension more, so that each step takes all at once.
     x, y = (points.floor()[..., None, :] + points.new_tensor(_CORNERS)).unbind(dim=-1)
     weights = (1 - (points[..., :1] - x).abs_()).mul_(1 - (points[..., 1:] - y).abs_())
-    weights.mul_((x >= 0) & (x < w) & (y >= 0) & (y < h))
     row, column = y.long().clamp_(0, h - 1), x.long().clamp_(0, w - 1)
+    weights.mul_((row == y) & (column == x))  # not those outside the map
     first = torch.arange(b, device=maps.device)[:, None, None] * (h * w)
     index = row.mul_(w).add_(column).add_(first).flatten(0, 1)
     values = F.embedding_bag(index, maps.permute(0, 2, 3, 1).reshape(-1, c), mode='sum',
