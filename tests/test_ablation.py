@@ -1,7 +1,6 @@
 """The study of parts, refinement and fusion: its table, its measures and what it reports."""
 
 import json
-from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -232,7 +231,7 @@ def results_of(**rows):
             row['tests'][switch] = dict(
                 metrics={metric: scores for metric in report._SCORES + report._OCCLUSION
                          + report._NEAR}, images_per_second=12.6, poses=3.)
-    return dict(schema=study.SCHEMA, budget=asdict(Budget()), machine='a machine',
+    return dict(schema=study.SCHEMA, budget=Budget().as_dict(), machine='a machine',
                 skipped=dict(dekr='no operators'), persons=dict(all=9, near_any=4), rows=found)
 
 
@@ -384,7 +383,39 @@ def test_dekr_is_skipped_where_mmcv_has_no_operators(monkeypatch):
 def test_a_test_set_of_another_size_is_refused(tmp_path):
     write_dataset(tmp_path, CrowdSettings(size=(64, 64), persons=(1, 1)), 2, split='test')
     with pytest.raises(ValueError, match='has 2 pictures; expected 3'):
-        testing.test_set(tmp_path, 3)
+        testing.test_set(tmp_path, Budget(images=3))
+    with pytest.raises(ValueError, match=r"test.json was drawn with .*\[64, 64\].*; expected .*"
+                                         r"'height': \[0.7, 1.0\].*: take another folder"):
+        testing.test_set(tmp_path, Budget(images=2, height=(0.7, 1.0)))
+
+
+def test_the_budget_says_whom_to_draw(tmp_path):
+    budget = Budget(images=1, persons=(3, 3), height=(0.7, 1.0))
+    data = testing.test_set(tmp_path, budget)
+    assert len(data.persons.ids) == 3 and len(data.pictures) == 1
+    drawn = data.annotations.dataset['info']['settings']
+    assert (drawn['persons'], drawn['height']) == ([3, 3], [0.7, 1.0])
+    options = training._data(budget)
+    assert options['train_dataloader.dataset.settings.persons'] == (3, 3)
+    assert options['train_dataloader.dataset.settings.height'] == (0.7, 1.0)
+    assert json.loads(json.dumps(budget.as_dict())) == budget.as_dict()
+
+
+def test_defaults_of_the_budget_are_the_config_s():
+    settings = Config.fromfile(config_path(variants.PINET)).train_dataloader.dataset.settings
+    assert Budget().crowd == dict(persons=tuple(settings.persons), height=tuple(settings.height))
+
+
+def test_a_budget_that_cannot_be_drawn():
+    with pytest.raises(ValueError, match='height'):
+        Budget(height=(1.0, 0.5))
+
+
+def test_some_seeds_of_some_variants():
+    assert study._choose(['two-parts', 'one-centre'], 2) == (
+        ('one-centre', 0), ('one-centre', 1), ('two-parts', 0))
+    assert study._choose([], 1) == tuple(row for row in variants.ROWS if row[1] == 0)
+    assert study._choose() == variants.ROWS
 
 
 def test_a_trained_checkpoint_is_not_trained_again(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from test_ablation import LAYOUT, coco, entry, far_apart, results_of
 
 from pinet_mm import api
-from pinet_mm.ablation import by_stage, metrics, report, study, testing, variants
+from pinet_mm.ablation import by_stage, metrics, report, study, testing, training, variants
 from pinet_mm.crowdsynth import CrowdSettings, write_dataset
 
 
@@ -74,7 +74,8 @@ def test_shares_are_of_those_near_another_and_seen():
 def test_stages_of_a_model(tmp_path, monkeypatch):
     write_dataset(tmp_path, CrowdSettings(size=(128, 128), persons=(2, 3)), 2, seed=1,
                   split='test', suffix='.png')
-    data, model, poses = testing.test_set(tmp_path, 2), api.load(), []
+    budget = training.Budget(images=2, persons=(2, 3), height=(0.4, 0.9))
+    data, model, poses = testing.test_set(tmp_path, budget), api.load(), []
     before = dict(model.test_cfg)
     find_poses = testing.find_poses
 

@@ -10,7 +10,7 @@ if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
 from pinet_mm.ablation import Budget, run, write_report  # noqa: E402  (before MMPose: it repairs it)
-from pinet_mm.ablation.variants import VARIANTS  # noqa: E402
+from pinet_mm.ablation.variants import SEEDS, VARIANTS  # noqa: E402
 from pinet_mm.runner import RunError  # noqa: E402
 
 
@@ -28,8 +28,15 @@ def make_parser() -> argparse.ArgumentParser:
             ('images', Budget.images, 'held-out pictures')):
         parser.add_argument(f'--{name.replace("_", "-")}', type=int, default=value, metavar='N',
                             help=f'{meaning} ({value})')
+    parser.add_argument('--persons', type=int, nargs=2, default=Budget.persons,
+                        metavar=('LO', 'HI'), help='in a picture %(default)s')
+    parser.add_argument('--height', type=float, nargs=2, default=Budget.height,
+                        metavar=('LO', 'HI'), help="of the persons, as a share of the picture's "
+                        '%(default)s')
     parser.add_argument('--only', nargs='+', default=(), metavar='VARIANT',
                         help=f'of {", ".join(VARIANTS)}')
+    parser.add_argument('--seeds', type=int, default=SEEDS, metavar='N',
+                        help='at most N of each variant (%(default)s)')
     parser.add_argument('--jobs', type=int, default=1,
                         help='rows at a time, one thread each (%(default)s)')
     parser.add_argument('--report', type=Path, metavar='DIR',
@@ -45,8 +52,9 @@ def main() -> None:
     try:
         results = args.out / 'results.json'
         if not args.report_only:
-            budget = Budget(args.backbone_epochs, args.epochs, args.pictures, args.images)
-            results = run(args.out, budget, args.only, args.jobs)
+            budget = Budget(args.backbone_epochs, args.epochs, args.pictures, args.images,
+                            tuple(args.persons), tuple(args.height))
+            results = run(args.out, budget, args.only, args.jobs, args.seeds)
         for file in write_report(results, args.report or args.out):
             print(file)
     except (RunError, ValueError) as error:

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from xtcocotools.coco import COCO
 
-from .metrics import Persons, oks_terms
+from ..comparison.judging import oks_terms
+from .metrics import Persons
 
 # Nothing has an OKS above 1, so that no pose is taken by another: all of them are left.
 _ALL_POSES = dict(use_fusion=False, oks_thr=1.0)

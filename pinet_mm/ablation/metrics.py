@@ -15,6 +15,7 @@ from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
 from ..evaluation import load_poses
+from ..comparison.judging import oks_terms
 from ..layouts import PartLayout
 from ..targets import part_centres
 
@@ -183,21 +184,6 @@ def _found(matches: COCOeval, entries: List[dict], persons: Persons, sigmas: np.
         keypoints_found[found] = oks_terms(
             poses, persons.keypoints_img[found], areas, sigmas) >= 0.5
     return found, keypoints_found
-
-
-def oks_terms(poses_img: np.ndarray, keypoints_img: np.ndarray, areas_img: np.ndarray,
-              sigmas: Sequence[float]) -> np.ndarray:
-    """Compute the terms whose mean over a person's labelled keypoints is OKS: (..., K).
-
-    Args:
-        poses_img: (..., K, 2) what was found.
-        keypoints_img: (..., K, 2) what is annotated.
-        areas_img: (...) areas of the annotated persons, picture pixels².
-        sigmas: K OKS sigmas.
-    """
-    squared = ((poses_img - keypoints_img)**2).sum(axis=-1)
-    area = areas_img[..., None] + np.spacing(1)  # as COCO does; annotated areas may be 0
-    return np.exp(-squared / (2 * area * (2 * np.asarray(sigmas))**2))
 
 
 def _recalls(persons: Persons, mine: np.ndarray, found: np.ndarray,

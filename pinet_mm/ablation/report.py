@@ -55,11 +55,17 @@ def _budget(results: dict) -> str:
     return '\n'.join([
         f'Backbone: {budget["pictures"] * budget["backbone_epochs"]} pictures; every row: '
         f'{budget["pictures"] * budget["epochs"]}; test: {budget["images"]} pictures in ten folds. '
+        f'A picture has {_range(budget["persons"])} persons of {_range(budget["height"])} of its '
+        'height. '
         f'{results["machine"]}. Where a row has several seeds, the mean ± the standard deviation '
         'over them; AP, AR and recall in hundredths. Images/s: one picture at a time, processor '
         'time of one thread. Persons: '
         + ', '.join(f'{count} {name}' for name, count in results['persons'].items()) + '.',
         *skipped, ''])
+
+
+def _range(ends: Sequence[float]) -> str:
+    return ' to '.join(map(str, ends))
 
 
 def _tests(results: dict) -> Iterator[Tuple[str, str, List[dict]]]:

@@ -5,7 +5,6 @@ import math
 import os
 import platform
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple
@@ -16,12 +15,13 @@ from ..compat import mmcv_has_operators
 from ..runner import RunError
 from .testing import switches_of, test_by_stage, test_set, test_variant
 from .training import Budget, train_backbone, train_variant
-from .variants import PEERS_WITH_OPERATORS, ROWS, VARIANTS
+from .variants import PEERS_WITH_OPERATORS, ROWS, SEEDS, VARIANTS
 
 SCHEMA = 'pinet_mm.ablation/1'
 
 
-def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> Path:
+def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1,
+        seeds: int = SEEDS) -> Path:
     """Train and test all rows that the results file does not have yet.
 
     A row that it has, but not with all ways of testing or not by stage, is tested in what is
@@ -32,6 +32,7 @@ def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> 
         budget: of every row.
         names: variants to run; by default all.
         jobs: rows at a time, each a process of one thread.
+        seeds: run the first so many of each variant.
 
     Returns:
         The results file, which is written after every row.
@@ -39,18 +40,19 @@ def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1) -> 
     Raises:
         RunError: the results file has another budget, a name is unknown, or a row failed; the
             others are run and kept first.
-        ValueError: `jobs` is below 1, or the test set there has another size.
+        ValueError: `jobs` or `seeds` is below 1, or the test set there has another size.
     """
-    if jobs < 1:
-        raise ValueError(f'jobs must be at least 1; found {jobs}')
+    for name, value in dict(jobs=jobs, seeds=seeds).items():
+        if value < 1:
+            raise ValueError(f'{name} must be at least 1; found {value}')
     path = out / 'results.json'
-    results, rows = _open(path, budget), _choose(names)
+    results, rows = _open(path, budget), _choose(names, seeds)
     skipped = {name: why for name in VARIANTS if (why := why_skipped(name)) is not None}
     left = [(name, seed) for name, seed in rows if name not in skipped
             and _is_left(out, name, seed, results['rows'].get(f'{name}/{seed}'))]
     if not left:
         return path
-    results.update(skipped=skipped, persons=test_set(out / 'data', budget.images).persons.counts)
+    results.update(skipped=skipped, persons=test_set(out / 'data', budget).persons.counts)
     _save(path, results)
     known = [results['rows'].get(f'{name}/{seed}') for name, seed in left]
     backbone = _alone(train_backbone, out / 'backbone', budget) if None in known else None
@@ -101,20 +103,21 @@ def read(path: Path) -> dict:
 def _open(path: Path, budget: Budget) -> dict:
     if not path.exists():
         machine = f'{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}'
-        return dict(schema=SCHEMA, budget=asdict(budget), machine=machine, skipped={},
+        return dict(schema=SCHEMA, budget=budget.as_dict(), machine=machine, skipped={},
                     persons={}, rows={})
     results = read(path)
-    if results['budget'] != asdict(budget):
+    if results['budget'] != budget.as_dict():
         raise RunError(f'{path} was made with the budget {results["budget"]}; found '
-                       f'{asdict(budget)}: take that, or another folder')
+                       f'{budget.as_dict()}: take that, or another folder')
     return results
 
 
-def _choose(names: Sequence[str]) -> Tuple[Tuple[str, int], ...]:
+def _choose(names: Sequence[str] = (), seeds: int = SEEDS) -> Tuple[Tuple[str, int], ...]:
     unknown = sorted(set(names) - set(VARIANTS))
     if unknown:
         raise RunError(f'there is no variant {unknown[0]}; known are {", ".join(VARIANTS)}')
-    return tuple(row for row in ROWS if not names or row[0] in names)
+    return tuple((name, seed) for name, seed in ROWS
+                 if (not names or name in names) and seed < seeds)
 
 
 def _is_left(out: Path, name: str, seed: int, row: Optional[dict]) -> bool:
@@ -132,7 +135,7 @@ def _is_left(out: Path, name: str, seed: int, row: Optional[dict]) -> bool:
 
 def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Optional[Path],
          row: Optional[dict]) -> dict:
-    variant, data = VARIANTS[name], test_set(out / 'data', budget.images)
+    variant, data = VARIANTS[name], test_set(out / 'data', budget)
     if row is None:
         checkpoint = train_variant(variant, out / f'{name}_{seed}', budget, seed, backbone)
         row = dict(checkpoint=str(checkpoint.relative_to(out)), tests={})

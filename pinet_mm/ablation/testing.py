@@ -1,6 +1,7 @@
 """Test one trained model in several ways."""
 
 import copy
+import json
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..ensemble import to_entries
 from ..layouts import PartLayout
 from .by_stage import STAGES, reached_oks, shares
 from .metrics import Persons, measure, read_persons
+from .training import Budget
 from .variants import PINET, SWITCHES, THRESHOLDS, Variant
 
 TIMED = 60  # pictures, one at a time, to tell images/s
@@ -41,25 +43,30 @@ class TestSet(NamedTuple):
     __test__ = False  # the name must not make pytest collect it
 
 
-def test_set(folder: Path, images: int) -> TestSet:
+def test_set(folder: Path, budget: Budget) -> TestSet:
     """Draw the held-out pictures if they are not there yet, in the settings of the training's.
 
     Args:
         folder: where they belong.
-        images: how many.
+        budget: how many, of which crowd.
 
     Raises:
-        ValueError: the folder holds another number of them.
+        ValueError: the folder holds another number of them, or others.
     """
     cfg = Config.fromfile(api.config_path(PINET))
-    path = folder / 'annotations' / 'test.json'
+    path, images = folder / 'annotations' / 'test.json', budget.images
+    settings = CrowdSettings(**{**cfg.train_dataloader.dataset.settings, **budget.crowd})
     if not path.is_file():
-        settings = CrowdSettings(**cfg.train_dataloader.dataset.settings)
         write_dataset(folder, settings, images, seed=1, split='test', suffix='.png')
     annotations = COCO(str(path))
     if len(annotations.imgs) != images:
         raise ValueError(f'{path} has {len(annotations.imgs)} pictures; expected {images}: give '
                          'this number, or another folder')
+    drawn_with, wanted = annotations.dataset['info']['settings'], json.loads(
+        json.dumps(settings.as_dict()))
+    if drawn_with != wanted:
+        raise ValueError(f'{path} was drawn with {drawn_with}; expected {wanted}: take another '
+                         'folder')
     layout = build_layout(cfg.codec.layout)
     pictures = {image['id']: cv2.imread(str(folder / 'images' / 'test' / image['file_name']))
                 for image in annotations.dataset['images']}

@@ -2,10 +2,12 @@
 
 import argparse
 import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Tuple
 
 from .. import api, runner
+from ..crowdsynth import CrowdSettings
 from .variants import BACKBONE, Variant
 
 
@@ -18,26 +20,40 @@ class Budget:
         epochs: epochs for each variant.
         pictures: in an epoch, each drawn once only.
         images: held-out pictures.
+        persons: fewest and most persons that are drawn in a picture.
+        height: of the persons, as a share of the picture's; see `CrowdSettings`.
 
     Raises:
-        ValueError: one is below 1.
+        ValueError: a number is below 1, or no crowd can be drawn so.
     """
 
     backbone_epochs: int = 7
     epochs: int = 10
     pictures: int = 4000
     images: int = 600
+    persons: Tuple[int, int] = (2, 6)
+    height: Tuple[float, float] = (0.35, 0.86)
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f'{name} must be at least 1; found {value}')
+        for name in ('backbone_epochs', 'epochs', 'pictures', 'images'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name} must be at least 1; found {getattr(self, name)}')
+        CrowdSettings(**self.crowd)
+
+    @property
+    def crowd(self) -> dict:
+        """What `CrowdSettings` shall know of it."""
+        return dict(persons=tuple(self.persons), height=tuple(self.height))
+
+    def as_dict(self) -> dict:
+        """Give it as a results file has it."""
+        return {name: list(value) if isinstance(value, (list, tuple)) else value
+                for name, value in asdict(self).items()}
 
 
 def train_backbone(out: Path, budget: Budget) -> Path:
     """Train the backbone that all variants start from, or go on with it; give its checkpoint."""
-    return _train(BACKBONE, out, budget.backbone_epochs, {
-        'randomness.seed': 0, 'train_dataloader.dataset.length': budget.pictures})
+    return _train(BACKBONE, out, budget.backbone_epochs, {'randomness.seed': 0, **_data(budget)})
 
 
 def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbone: Path) -> Path:
@@ -57,9 +73,15 @@ def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbo
         'randomness.seed': seed,
         # Every seed has pictures of its own, none of them the backbone's, for all variants alike.
         'train_dataloader.dataset.seed': seed + 1,
-        'train_dataloader.dataset.length': budget.pictures,
+        **_data(budget),
         'model.backbone.init_cfg': dict(_delete_=True, type='Pretrained', prefix='backbone.',
                                         checkpoint=str(backbone))})
+
+
+def _data(budget: Budget) -> dict:
+    dataset = 'train_dataloader.dataset'
+    return {f'{dataset}.length': budget.pictures,
+            **{f'{dataset}.settings.{name}': value for name, value in budget.crowd.items()}}
 
 
 def _train(variant: Variant, out: Path, epochs: int, options: dict) -> Path:

@@ -90,3 +90,4 @@ ROWS: Tuple[Tuple[str, int], ...] = (
     ('three-parts', 0), ('one-centre', 0), ('three-parts_no-refinement', 0), ('cid', 0),
     ('three-parts', 1), ('one-centre', 1), ('two-parts', 0), ('release', 0),
     ('three-parts', 2), ('one-centre', 2), ('dekr', 0))
+SEEDS = 1 + max(seed for _, seed in ROWS)

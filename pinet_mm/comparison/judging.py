@@ -66,9 +66,24 @@ def annotation_oks(keypoints: np.ndarray, persons: Persons, sigmas: np.ndarray) 
 
     Only labelled keypoints count; the area is the person's.
     """
-    squared = np.square(keypoints[:, None] - persons.keypoints).sum(axis=-1)
-    spread = 2 * np.square(2 * sigmas) * (persons.areas[:, None] + np.spacing(1))
-    return (np.exp(-squared / spread) * persons.labelled).sum(axis=-1) / persons.labelled.sum(-1)
+    terms = oks_terms(keypoints[:, None], persons.keypoints, persons.areas, sigmas)
+    return (terms * persons.labelled).sum(axis=-1) / persons.labelled.sum(-1)
+
+
+def oks_terms(poses: np.ndarray, keypoints: np.ndarray, areas: np.ndarray,
+              sigmas: Sequence[float]) -> np.ndarray:
+    """Compute the terms whose mean over a person's labelled keypoints is OKS: (..., K).
+
+    Args:
+        poses: (..., K, 2) what was found.
+        keypoints: (..., K, 2) what is annotated.
+        areas: (...) of the annotated persons, pixels².
+        sigmas: K OKS sigmas.
+    """
+    squared = np.square(poses - keypoints).sum(axis=-1)
+    # COCO's spacing: annotated areas may be 0.
+    return np.exp(-squared / (2 * np.square(2 * np.asarray(sigmas))
+                              * (areas[..., None] + np.spacing(1))))
 
 
 def match_greedily(oks: np.ndarray, oks_thr: float = OKS_THR) -> np.ndarray:
