@@ -1,5 +1,6 @@
 """Faster tests of a loaded model: half precision and compilation; docs/speed.md has the figures."""
 
+import logging
 from typing import Dict
 
 import torch
@@ -16,8 +17,25 @@ from .settings import TestSettings
 
 
 def half_precision(device: torch.device) -> torch.dtype:
-    """Choose the half precision of a device: bfloat16 on a CPU, float16 elsewhere."""
-    return torch.bfloat16 if torch.device(device).type == 'cpu' else torch.float16
+    """Choose the half precision of a device: bfloat16 on a CPU, float16 elsewhere.
+
+    A CPU that has no instructions for bfloat16 gets float32: it would imitate the products, ten to
+    forty times slower than those of float32.
+    """
+    if torch.device(device).type != 'cpu':
+        return torch.float16
+    return torch.bfloat16 if cpu_has_bfloat16() else torch.float32
+
+
+def cpu_has_bfloat16() -> bool:
+    """Tell whether oneDNN, which computes torch's convolutions on a CPU, has bfloat16 for it."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def say_without_bfloat16() -> None:
+    """Warn that half precision was asked for on a CPU that has none."""
+    print_log('this CPU has no bfloat16, or imitates it many times slower: half precision is left '
+              'out, all is computed in float32', 'current', logging.WARNING)
 
 
 def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
@@ -28,7 +46,8 @@ def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
             weights are no longer those of the checkpoint.
         amp: backbone and neck compute in half precision, each batch norm joined to its
             convolution first, and so do the products of the refinement. All else stays in
-            float32, since peaks, sub-pixel offsets and scores need the digits.
+            float32, since peaks, sub-pixel offsets and scores need the digits. On a CPU without
+            bfloat16 only the norms are joined, and a warning says so.
         compile: compile what lies between normalised pictures and fused poses, one graph; the
             first batch of every input size takes minutes. From the ninth size on, torch computes
             as if nothing was compiled.
@@ -44,6 +63,8 @@ def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
     model.eval()
     if amp:
         model.input_dtype = half_precision(next(model.parameters()).device)
+        if model.input_dtype is torch.float32:
+            say_without_bfloat16()
         fuse_conv_bn(model.backbone)
         for part in (model.backbone, model.neck if model.with_neck else nn.Identity()):
             part.to(dtype=model.input_dtype, memory_format=torch.channels_last)

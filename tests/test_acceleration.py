@@ -9,7 +9,7 @@ from mmengine.config import Config
 from test_estimator import awake_model, find, noise, prepared
 from toys import plain_sample
 
-from pinet_mm import api
+from pinet_mm import acceleration, api
 from pinet_mm.acceleration import AccelerateHook, accelerate, half_precision
 from pinet_mm.benchmark.scenes import draw_pictures
 from pinet_mm.runner import RunError, settings
@@ -28,15 +28,47 @@ def forget_compiled_code():
     torch._dynamo.reset()
 
 
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """Compute in bfloat16 wherever the test runs: a CPU without it imitates it."""
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
+
+
+def without_bfloat16(monkeypatch):
+    """Be on a CPU without bfloat16; what is warned of is added to the list that is returned."""
+    said = []
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: False)
+    monkeypatch.setattr(acceleration, 'print_log', lambda text, *_: said.append(text))
+    return said
+
+
 # --- half precision ------------------------------------------------------------------------------
 
 
-def test_half_precision_of_devices():
+def test_half_precision_of_devices(bfloat16):
     assert half_precision(torch.device('cpu')) is torch.bfloat16
     assert half_precision(torch.device('cuda:1')) is torch.float16
 
 
-def test_only_the_backbone_is_in_half_precision():
+def test_a_cpu_without_bfloat16_computes_in_float32(monkeypatch):
+    said = without_bfloat16(monkeypatch)
+    assert half_precision(torch.device('cpu')) is torch.float32
+    model, pictures = awake_model(), [noise((64, 64), 1)]
+    expected, = find(model, pictures)
+    found, = find(accelerate(model, amp=True), pictures)
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+    assert len(said) == 1 and 'this CPU has no bfloat16' in said[0]
+    assert len(found) == len(expected) >= 1
+    np.testing.assert_allclose(found.keypoints, expected.keypoints, atol=1e-3)
+
+
+@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() != 'AVX2',
+                    reason='needs a CPU with AVX2 and nothing wider')
+def test_avx2_has_no_bfloat16():
+    assert not acceleration.cpu_has_bfloat16()
+
+
+def test_only_the_backbone_is_in_half_precision(bfloat16):
     model = awake_model()
     assert accelerate(model, amp=True) is model
     dtypes = {name: {value.dtype for value in getattr(model, name).parameters()}
@@ -48,7 +80,7 @@ def test_only_the_backbone_is_in_half_precision():
     assert {each.dtype for each in maps if each is not None} == {torch.float32}
 
 
-def test_features_in_half_precision_are_the_rounded_ones():
+def test_features_in_half_precision_are_the_rounded_ones(bfloat16):
     # bfloat16 has 8 binary digits: each of some 30 layers rounds by at most 1/256.
     model = awake_model()
     inputs = torch.randn(2, 3, 64, 96)
@@ -64,8 +96,11 @@ def test_features_in_half_precision_are_the_rounded_ones():
 def shipped():
     """The shipped model, the same in half precision, and what both find in six drawn crowds."""
     pictures = draw_pictures(6, (128, 128), 4)
-    return [[sample.pred_instances for sample in api.predict(api.load(device='cpu', amp=amp),
-                                                             pictures)] for amp in (False, True)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
+        models = [api.load(device='cpu', amp=amp) for amp in (False, True)]
+    return [[sample.pred_instances for sample in api.predict(model, pictures)]
+            for model in models]
 
 
 def test_half_precision_finds_the_same_persons(shipped):
@@ -130,7 +165,7 @@ def test_a_compiled_model_keeps_to_its_settings(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('amp', [False, True])
-def test_compiled_is_eager(amp):
+def test_compiled_is_eager(amp, bfloat16):
     model = awake_model(test_cfg=dict(flip_test=True, max_per_part=4))
     eager, compiled = (accelerate(copy.deepcopy(model), amp, way) for way in (False, True))
     pictures = [noise(shape, i) for i, shape in enumerate([(64, 64), (64, 96), (64, 64)])]
@@ -154,7 +189,7 @@ class FakeRunner:
         self.model = model
 
 
-def test_the_hook_accelerates_before_a_test():
+def test_the_hook_accelerates_before_a_test(bfloat16):
     model = awake_model()
     hook = AccelerateHook(amp=True)
     hook.before_val(FakeRunner(model))

@@ -11,7 +11,7 @@ import pytest
 import torch
 from toys import LAYOUTS, answer_with
 
-from pinet_mm import api, benchmark
+from pinet_mm import acceleration, api, benchmark
 from pinet_mm.benchmark import (bench_decode, bench_encode, decode, images, loops, memory, peers,
                                 plot_scaling, scaling, scenes, stages, timing, to_markdown,
                                 training)
@@ -290,7 +290,8 @@ def test_the_stages_of_a_test_are_the_estimator(model, monkeypatch, flip_test):
             np.testing.assert_allclose(one[name], other[name], atol=1e-3)
 
 
-def test_every_mode_finds_the_same(model):
+def test_every_mode_finds_the_same(model, monkeypatch):
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
     pictures = scenes.draw_pictures(2, (128, 128), 2)
     wanted = [sample.pred_instances for sample in api.predict(model, pictures)]
     assert len(wanted[0]) > 5
@@ -306,10 +307,14 @@ def test_every_mode_finds_the_same(model):
     assert model.input_dtype is None, 'the model stays as it is'
 
 
-def test_names_of_modes():
+def test_names_of_modes(monkeypatch):
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
     names = [mode.name('cpu') for mode in images.modes(compiled=True)]
     assert names == ['fp32', 'bfloat16', 'fp32, compiled', 'bfloat16, compiled']
-    assert [mode.name('cuda') for mode in images.modes()] == ['fp32', 'float16']
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: False)
+    names = [mode.name('cpu') for mode in images.modes(compiled=True)]
+    assert names == ['fp32', 'fp32, compiled']
+    assert [mode.name('cuda') for mode in images.modes('cuda')] == ['fp32', 'float16']
 
 
 def test_onnx_is_left_out_with_its_reason(model, monkeypatch):
@@ -423,7 +428,8 @@ def test_sizes_that_no_network_takes():
 
 
 @pytest.mark.parametrize('amp', [False, True])
-def test_the_stages_of_training_are_a_step(amp):
+def test_the_stages_of_training_are_a_step(amp, monkeypatch):
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
     stage = training.TrainingStages(training.TrainingCase(SLIM, batch=2, amp=amp))
     before = stage.model.head.score_branch.weight.detach().clone()
     for name in training.STAGES[:4]:
@@ -450,6 +456,7 @@ def test_rows_of_training_by_hand():
 
 
 def test_a_table_of_training(monkeypatch):
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
     monkeypatch.setattr(training, 'peak_memory', memory.contextmanager(
         lambda device: iter([lambda function, case: 10. * case.batch])))
     table, = training.bench_training(SLIM, batches=[2], repeats=1)

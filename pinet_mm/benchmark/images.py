@@ -42,13 +42,15 @@ class Mode(NamedTuple):
         return (half if self.amp else 'fp32') + self.compiled * ', compiled'
 
 
-def modes(compiled: bool = False) -> List[Mode]:
-    """List the modes, plain fp32 first.
+def modes(device: str = 'cpu', compiled: bool = False) -> List[Mode]:
+    """List the modes that a device has, plain fp32 first.
 
     Args:
+        device: where it computes; a CPU may lack half precision.
         compiled: add those that are compiled.
     """
-    return [Mode(amp, way) for way in (False, True)[:1 + compiled] for amp in (False, True)]
+    return [Mode(amp, way) for way in (False, True)[:1 + compiled]
+            for amp in (False, True)[:1 + (half_precision(device) is not torch.float32)]]
 
 
 def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
@@ -127,7 +129,7 @@ def bench_images(config: str, checkpoint: Optional[str] = None, batches: Iterabl
     size = model.head.decoder.input_size
     drawn = draw_pictures(min(batches[-1], 8), size, persons)
     pictures = [drawn[i % len(drawn)] for i in range(batches[-1])]
-    functions = _functions(model, modes(compiled), batches, pictures, persons)
+    functions = _functions(model, modes(device, compiled), batches, pictures, persons)
     weights = 'trained' if has_weights(config, checkpoint) else 'random'
     note = (f'{config}, {weights} weights, pictures of {size[0]}×{size[1]} with {persons} persons, '
             'from uint8 arrays to persons in picture pixels; medians. CID has the same backbone, '

@@ -3,12 +3,14 @@
 from itertools import count
 from typing import Dict, Iterable, List, Mapping, NamedTuple
 
+import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS, MODELS
 
+from ..acceleration import half_precision
 from ..api import config_path
 from ..estimator import channels_last_on_cpu
 from ..head import full_precision
@@ -111,7 +113,7 @@ def run_steps(case: TrainingCase, steps: int = 2) -> None:
 
 def bench_training(config: str, batches: Iterable[int] = (16, ), repeats: int = 3,
                    device: str = 'cpu') -> List[Table]:
-    """Measure a step of training by batch, with and without mixed precision.
+    """Measure a step of training by batch, and with mixed precision too if the device has it.
 
     Args:
         config: see `TrainingCase`.
@@ -120,7 +122,7 @@ def bench_training(config: str, batches: Iterable[int] = (16, ), repeats: int = 
         device: where it computes.
     """
     cases = [TrainingCase(config, device, batch, amp) for batch in batches
-             for amp in (False, True)]
+             for amp in (False, True)[:1 + (half_precision(device) is not torch.float32)]]
     rows = []
     with peak_memory(device) as peak:
         for case in cases:

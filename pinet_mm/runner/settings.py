@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 
+from ..acceleration import half_precision, say_without_bfloat16
 from .errors import RunError
 
 
@@ -77,7 +78,9 @@ def use_gloo_without_cuda(cfg: Config) -> None:
 
 
 def enable_amp(cfg: Config) -> None:
-    """Train with mixed precision: mmengine's wrapper on a GPU, ours on a CPU.
+    """Train with mixed precision: mmengine's wrapper on a GPU, ours on a CPU that has bfloat16.
+
+    On another CPU training stays in float32, and a warning says so.
 
     Raises:
         RunError: the config has an optimizer wrapper of another kind.
@@ -88,7 +91,12 @@ def enable_amp(cfg: Config) -> None:
     if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         raise RunError(f'--amp cannot replace the optimizer wrapper {kind} of the config')
     if get_device() == 'cpu':
-        wrapper.type = 'CPUAmpOptimWrapper'
+        if half_precision('cpu') is torch.bfloat16:
+            wrapper.type = 'CPUAmpOptimWrapper'
+        else:
+            say_without_bfloat16()
+            wrapper.type = 'OptimWrapper'
+            wrapper.pop('dtype', None)
         for gpu_only in ('loss_scale', 'use_fsdp'):
             wrapper.pop(gpu_only, None)
     else:
