@@ -155,15 +155,17 @@ class PoseDecoder(nn.Module):
 
     def read_offsets(self, maps: RawMaps, centres_hm: Tensor) -> Tensor:
         """Read or compute every view's offsets at its centres (V·B, T, 2): (V·B, T, K, 2)."""
-        parts, orders = self.layout.num_parts, (None, self.mirror.parts)
-        views = (1 + self.settings.flip_test, -1)
+        parts = self.layout.num_parts
         if maps.offsets is None:
             branch, pixels = self.offset_branch, sample_pixels(maps.features, centres_hm)
+            views = pixels.unflatten(0, (1 + self.settings.flip_test, -1))
             return torch.cat([project_offsets(view, branch.weight, branch.bias, parts, order)
-                              for view, order in zip(pixels.unflatten(0, views), orders)])
-        return torch.cat([read_offsets(view, points_hm, parts, order) for view, points_hm, order
-                          in zip(maps.offsets.unflatten(0, views), centres_hm.unflatten(0, views),
-                                 orders)])
+                              for view, order in zip(views, (None, self.mirror.parts))])
+        order = None
+        if self.settings.flip_test:
+            own, pictures = torch.arange(parts, device=centres_hm.device), len(centres_hm) // 2
+            order = torch.stack((own, self.mirror.parts)).repeat_interleave(pictures, dim=0)
+        return read_offsets(maps.offsets, centres_hm, parts, order)
 
     def _pool(self, scales: Sequence[Proposals]) -> Proposals:
         # Part by part, scale 1 first: of equal poses those come first in fusion.

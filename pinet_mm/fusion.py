@@ -60,7 +60,7 @@ def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Optional[Tensor] = N
 def _in_sigmas(keypoints: Tensor, sigmas: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     # x and y (..., K, T) in units of 2σ, keypoints first, so that what is done to each pair of
     # poses fills whole planes; and areas (..., T) of the bounding boxes.
-    x, y = (keypoints / (2 * sigmas)[:, None]).transpose(-3, -2).unbind(dim=-1)
+    x, y = (keypoints / (2 * sigmas)[:, None]).transpose(-3, -1).contiguous().unbind(dim=-3)
     sides = keypoints.amax(dim=-2) - keypoints.amin(dim=-2)
     return x, y, sides.prod(dim=-1)
 

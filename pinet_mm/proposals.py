@@ -40,9 +40,11 @@ def pool_kernel(h: int, w: int) -> int:
 
 def pool_maps(part_maps: Tensor) -> Tensor:
     """Take the maximum of the window around every pixel: (B, M, H, W)."""
-    reach = pool_kernel(*part_maps.shape[-2:]) // 2
+    (h, w), side = part_maps.shape[-2:], pool_kernel(*part_maps.shape[-2:])
+    padded = F.pad(part_maps, (side // 2, ) * 4, value=-torch.inf)
     # Along rows, then columns: a twentieth of the time that F.max_pool2d takes on a CPU.
-    return _pool_rows(_pool_rows(part_maps, reach).mT, reach).mT
+    rows = reduce(torch.maximum, (padded[..., i:i + w] for i in range(side)))
+    return reduce(torch.maximum, (rows[..., i:i + h, :] for i in range(side)))
 
 
 def find_peaks(part_maps: Tensor, max_per_part: int, part_thr: float,
@@ -60,14 +62,8 @@ def find_peaks(part_maps: Tensor, max_per_part: int, part_thr: float,
     """
     # 0 is out of reach as well, and which of equal peaks topk takes depends on what is no peak.
     nothing = 0 if part_thr >= 0 else -torch.inf
-    peaks = part_maps.masked_fill(part_maps != pool(part_maps), nothing)
+    peaks = torch.where(part_maps == pool(part_maps), part_maps, nothing)
     return _best_pixels(peaks, max_per_part, part_thr)
-
-
-def _pool_rows(maps: Tensor, reach: int) -> Tensor:
-    w = maps.shape[-1]
-    padded = F.pad(maps, (reach, reach), value=-torch.inf)
-    return reduce(torch.maximum, (padded[..., i:i + w] for i in range(2 * reach + 1)))
 
 
 def training_centres(part_heatmaps: Tensor, areas: Tensor, max_per_part: int) -> Centres:
@@ -101,15 +97,15 @@ def read_offsets(offsets: Tensor, centres_hm: Tensor, num_parts: int,
         offsets: (B, M·2K, H, W); channel order part, keypoint, then x, y.
         centres_hm: (B, T, 2) integer pixels, T = M·t, ordered by part.
         num_parts: M.
-        part_order: (M,) the part whose channels the centres of each part read; by default its
-            own.
+        part_order: (M,) or (B, M) the part whose channels the centres of each part read; by
+            default its own.
     """
     (b, channels), t, device = offsets.shape[:2], centres_hm.shape[1], offsets.device
     if part_order is None:
         part_order = torch.arange(num_parts, device=device)
     per_part = channels // num_parts
-    first = part_order[:, None].expand(-1, t // num_parts).reshape(t, 1) * per_part
-    channel = first + torch.arange(per_part, device=device)
+    part = part_order[..., None].expand(*part_order.shape, t // num_parts).flatten(-2)
+    channel = part[..., None] * per_part + torch.arange(per_part, device=device)
     x, y = centres_hm[..., None].unbind(dim=2)
     # By index rather than by flat index: maps whose channels come last in memory stay in place.
     picture = torch.arange(b, device=device)[:, None, None]
@@ -128,7 +124,7 @@ def project_offsets(features: Tensor, weight: Tensor, bias: Tensor, num_parts: i
         weight: (M·2K, C, 1, 1) of the branch.
         bias: (M·2K,) of the branch.
         num_parts: M.
-        part_order: (M,), see `read_offsets`.
+        part_order: (M,) as in `read_offsets`.
     """
     weight = weight.flatten(1).unflatten(0, (num_parts, -1))
     bias = bias.unflatten(0, (num_parts, 1, -1))
@@ -140,8 +136,13 @@ def project_offsets(features: Tensor, weight: Tensor, bias: Tensor, num_parts: i
 
 def sample_pixels(maps: Tensor, centres_hm: Tensor) -> Tensor:
     """Read maps (B, C, H, W) at integer pixels (B, T, 2): (B, T, C)."""
-    picture = torch.arange(maps.shape[0], device=maps.device)[:, None]
-    return maps.permute(0, 2, 3, 1)[picture, centres_hm[..., 1], centres_hm[..., 0]]
+    (b, c, h, w), (x, y) = maps.shape, centres_hm.unbind(dim=-1)
+    picture, pixels = torch.arange(b, device=maps.device)[:, None], maps.permute(0, 2, 3, 1)
+    if torch.compiler.is_exporting() or not pixels.is_contiguous():
+        return pixels[picture, y, x]
+    # Whole pixels by one index, in two thirds of the time.
+    index = (picture * h + y).mul_(w).add_(x)
+    return pixels.flatten(0, 2).index_select(0, index.flatten()).view(b, -1, c)
 
 
 def map_size(maps: Tensor, dtype: torch.dtype) -> Tensor:

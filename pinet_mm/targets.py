@@ -2,19 +2,17 @@
 
 Equation numbers are those of PINet's supplement. All coordinates are map pixels (`_hm`: network
 input divided by the stride, pixel centres at integers, (x, y) last); areas are input pixels²
-(`_in`). Shape shorthand: N persons, K keypoints, M parts, H×W map. The one loop is over persons,
-where they draw over each other. Whole maps of a crowd are 13 MB, and fresh memory costs more than
-what is computed: callers hand over zeroed maps to draw on, and intermediate arrays stay small.
+(`_in`). Shape shorthand: N persons, K keypoints, M parts, H×W map. Whole maps of a crowd are 13 MB,
+and fresh memory costs more than what is computed: callers hand over zeroed maps to draw on, and
+intermediate arrays stay small.
 """
 
 from typing import NamedTuple, Tuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-
 
 # The product of two such factors is still a normal float32 number.
-_LEAST = 2e-19
+_LEAST = np.float32(2e-19)
 
 
 class ClaimedPixels(NamedTuple):
@@ -80,17 +78,14 @@ def draw_gaussians(heatmaps: np.ndarray, points_hm: np.ndarray, drawn: np.ndarra
         sigma: σ, map pixels.
         spread: what σ² is multiplied by in the Gaussian, 1 in the paper; the window stays.
     """
-    channel = np.nonzero(drawn)[1]
-    (x, gauss_x), (y, gauss_y) = (
-        _window(centre, size, sigma, spread)
-        for centre, size in zip(points_hm[drawn].T, heatmaps.shape[:0:-1]))
-    windows = sliding_window_view(heatmaps, (gauss_y.shape[1], gauss_x.shape[1]), axis=(1, 2),
-                                  writeable=True)
-    # A person has at most one point in a channel, so that no window is written twice at once.
-    ends = drawn.sum(axis=1).cumsum().tolist()
-    for now in map(slice, [0, *ends], ends):
-        at = channel[now], y[now], x[now]
-        windows[at] = np.maximum(windows[at], gauss_y[now, :, None] * gauss_x[now, None])
+    (_, h, w), channel = heatmaps.shape, np.nonzero(drawn)[1]
+    (x, gauss_x), (y, gauss_y) = (_window(centre, size, sigma, spread)
+                                  for centre, size in zip(points_hm[drawn].T, (w, h)))
+    row, column = np.arange(gauss_y.shape[1])[:, None], np.arange(gauss_x.shape[1])
+    cells = ((channel * h + y) * w + x)[:, None, None] + (row * w + column)
+    values = gauss_y[:, :, None] * gauss_x[:, None]
+    # Windows overlap, which `at` minds; it is fast for flat indices alone.
+    np.maximum.at(heatmaps.reshape(-1), cells.reshape(-1), values.reshape(-1))
 
 
 def _window(centre: np.ndarray, size: int, sigma: float, spread: float):
@@ -99,10 +94,12 @@ def _window(centre: np.ndarray, size: int, sigma: float, spread: float):
     first, end = np.floor(centre - 3 * sigma - 1), np.ceil(centre + 3 * sigma + 2)
     width = min(int(np.ceil(6 * sigma + 3)) + 1, size)
     start = np.clip(first, 0, size - width)
-    position = start[:, None] + np.arange(width)
-    gauss = np.exp(-((position - centre[:, None]) / sigma)**2 / spread)
-    use = (position >= first[:, None]) & (position < end[:, None])
-    return start.astype(np.int64), np.where(use, np.maximum(gauss, _LEAST), 0).astype(np.float32)
+    # Distances are a few pixels, for which float32 is enough: 3e-7 in the Gaussian.
+    middle, low, high = (np.float32(each - start)[:, None] for each in (centre, first, end))
+    step = np.arange(width, dtype=np.float32)
+    gauss = np.exp((step - middle)**2 * np.float32(-1 / (sigma**2 * spread)))
+    gauss = np.maximum(gauss, _LEAST) * ((step >= low) & (step < high))
+    return start.astype(np.int64), gauss
 
 
 def weigh_heatmaps(weights: np.ndarray, heatmaps: np.ndarray, background_weight: float) -> None:
@@ -166,12 +163,11 @@ def pixel_offsets(pixels: ClaimedPixels, keypoints_hm: np.ndarray, present: np.n
         areas_in: (N,) positive, input pixels².
     """
     part, y, x, person = pixels
-    use = present[person]
-    offsets = np.stack((x, y), axis=-1)[:, None] - keypoints_hm[person]
-    weights = use / np.sqrt(areas_in[person])[:, None]
-    return OffsetTargets(np.stack((part, y, x), axis=-1),
-                         np.where(use[..., None], offsets, 0).astype(np.float32),
-                         weights.astype(np.float32), areas_in[person].astype(np.float32))
+    offsets = (np.stack((x, y), axis=-1)[:, None] - keypoints_hm[person]).astype(np.float32)
+    offsets[~present[person]] = 0
+    weights = (present / np.sqrt(areas_in)[:, None]).astype(np.float32)
+    return OffsetTargets(np.stack((part, y, x), axis=-1), offsets, weights[person],
+                         areas_in[person].astype(np.float32))
 
 
 def write_offsets(targets: OffsetTargets, offsets: np.ndarray, weights: np.ndarray,
