@@ -1,5 +1,5 @@
 # PINet with a slim HRNet on the synthetic crowd, 128×128: 80 000 pictures drawn on the fly, 98
-# minutes on one CPU core. Run it with --amp, which trains in bfloat16.
+# minutes on one CPU core. Run it with --amp, which trains in bfloat16 where the CPU has it.
 _base_ = ['_base_/runtime.py', '_base_/pinet_hrnet-slim.py', '_base_/crowdsynth.py']
 
 # A person's pixels propose nearly the same pose: 12 a part train the refinement nearly as well as

@@ -1,7 +1,10 @@
-"""Faster tests of a loaded model: half precision and compilation; docs/speed.md has the figures."""
+"""Faster tests of a loaded model: half precision and compilation; docs/speed.md has the figures.
+
+Which half precision a device has is said here, for trainings as well.
+"""
 
 import logging
-from typing import Dict
+from typing import Dict, Optional, Union
 
 import torch
 from mmcv.cnn.utils import fuse_conv_bn
@@ -16,15 +19,15 @@ from .estimator import PINet, PoseFinder
 from .settings import TestSettings
 
 
-def half_precision(device: torch.device) -> torch.dtype:
+def half_precision(device: Union[str, torch.device]) -> Optional[torch.dtype]:
     """Choose the half precision of a device: bfloat16 on a CPU, float16 elsewhere.
 
-    A CPU that has no instructions for bfloat16 gets float32: it would imitate the products, ten to
-    forty times slower than those of float32.
+    None on a CPU for which oneDNN has no bfloat16, such as one with AVX2 and nothing wider: it
+    would imitate every product, many times slower than float32.
     """
     if torch.device(device).type != 'cpu':
         return torch.float16
-    return torch.bfloat16 if cpu_has_bfloat16() else torch.float32
+    return torch.bfloat16 if cpu_has_bfloat16() else None
 
 
 def cpu_has_bfloat16() -> bool:
@@ -32,10 +35,10 @@ def cpu_has_bfloat16() -> bool:
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def say_without_bfloat16() -> None:
+def warn_of_no_bfloat16() -> None:
     """Warn that half precision was asked for on a CPU that has none."""
-    print_log('this CPU has no bfloat16, or imitates it many times slower: half precision is left '
-              'out, all is computed in float32', 'current', logging.WARNING)
+    print_log('this CPU has no bfloat16 that is faster than float32: half precision is left out, '
+              'all is computed in float32', 'current', logging.WARNING)
 
 
 def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
@@ -47,7 +50,7 @@ def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
         amp: backbone and neck compute in half precision, each batch norm joined to its
             convolution first, and so do the products of the refinement. All else stays in
             float32, since peaks, sub-pixel offsets and scores need the digits. On a CPU without
-            bfloat16 only the norms are joined, and a warning says so.
+            bfloat16 only the norms are joined, and a warning says so, see `half_precision`.
         compile: compile what lies between normalised pictures and fused poses, one graph; the
             first batch of every input size takes minutes. From the ninth size on, torch computes
             as if nothing was compiled.
@@ -62,18 +65,23 @@ def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
         raise ValueError(f'only a PINet can be accelerated; found {type(model).__name__}')
     model.eval()
     if amp:
-        model.input_dtype = half_precision(next(model.parameters()).device)
-        if model.input_dtype is torch.float32:
-            say_without_bfloat16()
-        fuse_conv_bn(model.backbone)
-        for part in (model.backbone, model.neck if model.with_neck else nn.Identity()):
-            part.to(dtype=model.input_dtype, memory_format=torch.channels_last)
-        if model.head.refinement is not None:
-            model.head.refinement.product_dtype = model.input_dtype
+        _use_half_precision(model)
     if compile:
         print_log('the first batch of every input size is compiled, which takes minutes', 'current')
         model.pose_finder = _compiled_finders(model)
     return model
+
+
+def _use_half_precision(model: PINet) -> None:
+    half = half_precision(next(model.parameters()).device)
+    if half is None:
+        warn_of_no_bfloat16()
+    fuse_conv_bn(model.backbone)
+    for part in (model.backbone, model.neck if model.with_neck else nn.Identity()):
+        part.to(dtype=half or torch.float32, memory_format=torch.channels_last)
+    model.input_dtype = half
+    if model.head.refinement is not None:
+        model.head.refinement.product_dtype = half
 
 
 def _compiled_finders(model: PINet):

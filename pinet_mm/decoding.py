@@ -163,7 +163,7 @@ class PoseDecoder(nn.Module):
                               for view, order in zip(views, (None, self.mirror.parts))])
         order = None
         if self.settings.flip_test:
-            own, pictures = torch.arange(parts, device=centres_hm.device), len(centres_hm) // 2
+            own, pictures = torch.arange(parts, device=centres_hm.device), centres_hm.shape[0] // 2
             order = torch.stack((own, self.mirror.parts)).repeat_interleave(pictures, dim=0)
         return read_offsets(maps.offsets, centres_hm, parts, order)
 

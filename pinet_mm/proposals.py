@@ -42,7 +42,7 @@ def pool_maps(part_maps: Tensor) -> Tensor:
     """Take the maximum of the window around every pixel: (B, M, H, W)."""
     (h, w), side = part_maps.shape[-2:], pool_kernel(*part_maps.shape[-2:])
     padded = F.pad(part_maps, (side // 2, ) * 4, value=-torch.inf)
-    # Along rows, then columns: a twentieth of the time that F.max_pool2d takes on a CPU.
+    # Along rows, then columns: a sixth or less of the time that F.max_pool2d takes on a CPU.
     rows = reduce(torch.maximum, (padded[..., i:i + w] for i in range(side)))
     return reduce(torch.maximum, (rows[..., i:i + h, :] for i in range(side)))
 
@@ -135,14 +135,14 @@ def project_offsets(features: Tensor, weight: Tensor, bias: Tensor, num_parts: i
 
 
 def sample_pixels(maps: Tensor, centres_hm: Tensor) -> Tensor:
-    """Read maps (B, C, H, W) at integer pixels (B, T, 2): (B, T, C)."""
+    """Read maps (B, C, H, W) at integer pixels (B, T, 2), all inside the map: (B, T, C)."""
     (b, c, h, w), (x, y) = maps.shape, centres_hm.unbind(dim=-1)
     picture, pixels = torch.arange(b, device=maps.device)[:, None], maps.permute(0, 2, 3, 1)
     if torch.compiler.is_exporting() or not pixels.is_contiguous():
         return pixels[picture, y, x]
     # Whole pixels by one index, in two thirds of the time.
     index = (picture * h + y).mul_(w).add_(x)
-    return pixels.flatten(0, 2).index_select(0, index.flatten()).view(b, -1, c)
+    return pixels.flatten(0, 2).index_select(0, index.flatten()).view(*x.shape, c)
 
 
 def map_size(maps: Tensor, dtype: torch.dtype) -> Tensor:

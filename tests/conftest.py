@@ -7,6 +7,7 @@ import pytest
 
 import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from pinet_mm import acceleration
 from pinet_mm.layouts import PartLayout
 
 STRIDE, MAP_SIZE = 4, (26, 21)
@@ -25,6 +26,21 @@ class Scene(NamedTuple):
     keypoints_in: np.ndarray
     visible: np.ndarray
     area: np.ndarray
+
+
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """Compute in bfloat16 wherever the test runs: a CPU without it imitates it."""
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
+
+
+@pytest.fixture
+def without_bfloat16(monkeypatch):
+    """Be on a CPU without bfloat16; holds what is warned of."""
+    said = []
+    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: False)
+    monkeypatch.setattr(acceleration, 'print_log', lambda text, *_: said.append(text))
+    return said
 
 
 @pytest.fixture(scope='session')

@@ -355,6 +355,8 @@ def test_a_budget_is_above_zero(options):
 def test_no_jobs_are_refused_before_anything_is_trained(tmp_path):
     with pytest.raises(ValueError, match='jobs must be at least 1; found 0'):
         study.run(tmp_path, Budget(), jobs=0)
+    with pytest.raises(ValueError, match='seeds must be at least 1; found 0'):
+        study.run(tmp_path, Budget(), seeds=0)
 
 
 def test_folds_without_persons_are_null_in_the_file(tmp_path):
@@ -384,9 +386,9 @@ def test_a_test_set_of_another_size_is_refused(tmp_path):
     write_dataset(tmp_path, CrowdSettings(size=(64, 64), persons=(1, 1)), 2, split='test')
     with pytest.raises(ValueError, match='has 2 pictures; expected 3'):
         testing.test_set(tmp_path, Budget(images=3))
-    with pytest.raises(ValueError, match=r"test.json was drawn with .*\[64, 64\].*; expected .*"
-                                         r"'height': \[0.7, 1.0\].*: take another folder"):
-        testing.test_set(tmp_path, Budget(images=2, height=(0.7, 1.0)))
+    with pytest.raises(ValueError, match=r'test.json was drawn with size=\(64, 64\); expected '
+                                         r'\(128, 128\): take another folder'):
+        testing.test_set(tmp_path, Budget(images=2))
 
 
 def test_the_budget_says_whom_to_draw(tmp_path):
@@ -407,8 +409,52 @@ def test_defaults_of_the_budget_are_the_config_s():
 
 
 def test_a_budget_that_cannot_be_drawn():
-    with pytest.raises(ValueError, match='height'):
+    with pytest.raises(ValueError, match=r'height must be \(lowest, highest\), got \(1.0, 0.5\)'):
         Budget(height=(1.0, 0.5))
+    with pytest.raises(TypeError, match=r'persons must be two integers, got \(2.5, 3\)'):
+        Budget(persons=(2.5, 3))
+
+
+def test_a_file_without_a_crowd_has_the_first_one_s(tmp_path):
+    results = results_of(cid=[(0, 'fusion', [0.2]), (0, 'no-flip', [0.1])])
+    for name in ('persons', 'height'):
+        del results['budget'][name]
+    (tmp_path / 'results.json').write_text(json.dumps(results))
+    text = report.write_report(tmp_path / 'results.json', tmp_path)[0].read_text()
+    assert 'Pictures are drawn with 2 to 6 persons of 0.35 to 0.86 of their height.' in text
+    assert study.run(tmp_path, Budget(), ['cid']) == tmp_path / 'results.json'  # goes on with it
+
+
+def test_the_report_says_in_what_was_trained(tmp_path):
+    results = results_of(cid=[(0, 'fusion', [0.2])], one_centre=[(0, 'fusion', [0.2])])
+    for row, precision in (('one-centre/0', 'float32'), ('cid/0', 'bfloat16')):
+        results['rows'][row]['trained_in'] = precision
+    (tmp_path / 'results.json').write_text(json.dumps(results))
+    text = report.write_report(tmp_path / 'results.json', tmp_path)[0].read_text()
+    assert 'Trained in bfloat16 and float32.' in text
+
+
+@pytest.mark.parametrize('name, wanted', [('one-centre', 'float32'), ('cid', 'float32')])
+def test_a_row_says_in_what_it_was_trained(tmp_path, monkeypatch, without_bfloat16, name, wanted):
+    for function, result in dict(test_set=None, train_variant=tmp_path / 'a.pth',
+                                 test_variant={}, test_by_stage={}).items():
+        monkeypatch.setattr(study, function, lambda *_, result=result: result)
+    row = study._row(tmp_path, Budget(), name, 0, None, None)
+    assert (row['checkpoint'], row['trained_in']) == ('a.pth', wanted)
+
+
+def test_the_tool_hands_on_its_options(tmp_path, monkeypatch):
+    tool, seen = load_tool('ablation'), []
+    monkeypatch.setattr(tool, 'run', lambda *args, **options: seen.append((args, options)))
+    monkeypatch.setattr(tool, 'write_report', lambda *_: ())
+    monkeypatch.setattr('sys.argv', [
+        'ablation', 'out', '--backbone-epochs', '1', '--epochs', '2', '--pictures', '3', '--images',
+        '4', '--persons', '5', '6', '--height', '0.7', '0.8', '--only', 'cid', '--jobs', '9',
+        '--seeds', '2'])
+    tool.main()
+    ((out, budget, only, jobs), options), = seen
+    assert (str(out), only, jobs, options) == ('out', ['cid'], 9, dict(seeds=2))
+    assert budget == Budget(1, 2, 3, 4, (5, 6), (0.7, 0.8))
 
 
 def test_some_seeds_of_some_variants():

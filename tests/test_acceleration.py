@@ -1,6 +1,7 @@
 """Faster tests: half precision keeps the persons, compiling keeps their keypoints."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -28,20 +29,6 @@ def forget_compiled_code():
     torch._dynamo.reset()
 
 
-@pytest.fixture
-def bfloat16(monkeypatch):
-    """Compute in bfloat16 wherever the test runs: a CPU without it imitates it."""
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
-
-
-def without_bfloat16(monkeypatch):
-    """Be on a CPU without bfloat16; what is warned of is added to the list that is returned."""
-    said = []
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: False)
-    monkeypatch.setattr(acceleration, 'print_log', lambda text, *_: said.append(text))
-    return said
-
-
 # --- half precision ------------------------------------------------------------------------------
 
 
@@ -50,22 +37,30 @@ def test_half_precision_of_devices(bfloat16):
     assert half_precision(torch.device('cuda:1')) is torch.float16
 
 
-def test_a_cpu_without_bfloat16_computes_in_float32(monkeypatch):
-    said = without_bfloat16(monkeypatch)
-    assert half_precision(torch.device('cpu')) is torch.float32
+def test_a_cpu_without_bfloat16_computes_in_float32(without_bfloat16):
+    assert half_precision(torch.device('cpu')) is None
     model, pictures = awake_model(), [noise((64, 64), 1)]
     expected, = find(model, pictures)
-    found, = find(accelerate(model, amp=True), pictures)
+    accelerate(model, amp=True)
+    with warnings.catch_warnings(action='error'):  # of torch, of an autocast to float32
+        found, = find(model, pictures)
     assert {value.dtype for value in model.parameters()} == {torch.float32}
-    assert len(said) == 1 and 'this CPU has no bfloat16' in said[0]
+    assert model.input_dtype is None and model.head.refinement.product_dtype is None
+    assert not [module for module in model.backbone.modules()
+                if isinstance(module, torch.nn.BatchNorm2d)]
+    assert without_bfloat16 == [
+        'this CPU has no bfloat16 that is faster than float32: half precision is left out, all is '
+        'computed in float32']
     assert len(found) == len(expected) >= 1
     np.testing.assert_allclose(found.keypoints, expected.keypoints, atol=1e-3)
 
 
-@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() != 'AVX2',
-                    reason='needs a CPU with AVX2 and nothing wider')
-def test_avx2_has_no_bfloat16():
-    assert not acceleration.cpu_has_bfloat16()
+@pytest.mark.parametrize('available', [True, False])
+@pytest.mark.parametrize('supported', [True, False])
+def test_onednn_says_what_a_cpu_has(monkeypatch, available, supported):
+    monkeypatch.setattr(torch.backends.mkldnn, 'is_available', lambda: available)
+    monkeypatch.setattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: supported)
+    assert acceleration.cpu_has_bfloat16() == (available and supported)
 
 
 def test_only_the_backbone_is_in_half_precision(bfloat16):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from toys import LAYOUTS, answer_with
 
-from pinet_mm import acceleration, api, benchmark
+from pinet_mm import api, benchmark
 from pinet_mm.benchmark import (bench_decode, bench_encode, decode, images, loops, memory, peers,
                                 plot_scaling, scaling, scenes, stages, timing, to_markdown,
                                 training)
@@ -290,8 +290,7 @@ def test_the_stages_of_a_test_are_the_estimator(model, monkeypatch, flip_test):
             np.testing.assert_allclose(one[name], other[name], atol=1e-3)
 
 
-def test_every_mode_finds_the_same(model, monkeypatch):
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
+def test_every_mode_finds_the_same(model, bfloat16):
     pictures = scenes.draw_pictures(2, (128, 128), 2)
     wanted = [sample.pred_instances for sample in api.predict(model, pictures)]
     assert len(wanted[0]) > 5
@@ -307,14 +306,19 @@ def test_every_mode_finds_the_same(model, monkeypatch):
     assert model.input_dtype is None, 'the model stays as it is'
 
 
-def test_names_of_modes(monkeypatch):
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
+def test_names_of_modes(bfloat16):
     names = [mode.name('cpu') for mode in images.modes(compiled=True)]
     assert names == ['fp32', 'bfloat16', 'fp32, compiled', 'bfloat16, compiled']
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: False)
+    assert [mode.name('cuda') for mode in images.modes('cuda')] == ['fp32', 'float16']
+    assert images.why_no_half('cpu') == images.why_no_half('cuda') == ''
+
+
+def test_modes_of_a_cpu_without_bfloat16(without_bfloat16):
     names = [mode.name('cpu') for mode in images.modes(compiled=True)]
     assert names == ['fp32', 'fp32, compiled']
     assert [mode.name('cuda') for mode in images.modes('cuda')] == ['fp32', 'float16']
+    assert images.why_no_half('cpu').endswith('left out: this CPU has no bfloat16.')
+    assert images.why_no_half('cuda') == ''
 
 
 def test_onnx_is_left_out_with_its_reason(model, monkeypatch):
@@ -340,7 +344,7 @@ def test_onnx_finds_the_same(model):
 
 
 @torch.no_grad()
-def test_cid_has_the_backbone_of_the_model(model):
+def test_cid_has_the_backbone_of_the_model(model, bfloat16):
     peer = peers.cid_like(model, persons=3)
     inputs = torch.randn(1, 3, 64, 64)
     torch.testing.assert_close(peer.extract_feat(inputs)[-1], model.extract_feat(inputs)[-1],
@@ -428,8 +432,7 @@ def test_sizes_that_no_network_takes():
 
 
 @pytest.mark.parametrize('amp', [False, True])
-def test_the_stages_of_training_are_a_step(amp, monkeypatch):
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
+def test_the_stages_of_training_are_a_step(amp, bfloat16):
     stage = training.TrainingStages(training.TrainingCase(SLIM, batch=2, amp=amp))
     before = stage.model.head.score_branch.weight.detach().clone()
     for name in training.STAGES[:4]:
@@ -455,8 +458,7 @@ def test_rows_of_training_by_hand():
         'images/s': 4000 / 190, 'without data, images/s': 4000 / 140, 'peak MB': 7}
 
 
-def test_a_table_of_training(monkeypatch):
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
+def test_a_table_of_training(monkeypatch, bfloat16):
     monkeypatch.setattr(training, 'peak_memory', memory.contextmanager(
         lambda device: iter([lambda function, case: 10. * case.batch])))
     table, = training.bench_training(SLIM, batches=[2], repeats=1)

@@ -116,6 +116,12 @@ def test_oks_with_a_person_by_hand():
                                [[(1 + np.exp(-25)) / 2]], rtol=1e-12)
 
 
+def test_a_person_without_an_area_is_only_what_is_exact():
+    terms = judging.oks_terms(np.array([[[3., 4.], [5., 6.]]]), np.array([[[3., 4.], [5., 6.5]]]),
+                              np.zeros(1), [0.05, 0.1])
+    assert terms.tolist() == [[1, 0]]
+
+
 @pytest.mark.parametrize('oks, wanted', [
     ([[0.9, 0.8], [0.8, 0.6]], [0, 1]),  # the second takes what is left
     ([[0.9, 0.6], [0.8, 0.4]], [0, -1]),  # a pose serves one person, a person one pose

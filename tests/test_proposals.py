@@ -216,6 +216,30 @@ def test_offsets_can_be_read_from_another_part():
         assert read[b, t, k, axis] == offsets[b, channel, y, x]
 
 
+def test_pictures_can_read_different_parts():
+    offsets = random_maps(3, 2, 3 * 2 * 4, 6, 7)
+    xy = torch.stack([torch.randint(size, (2, 6)) for size in (7, 6)], dim=-1)
+    order = torch.tensor([[0, 1, 2], [2, 1, 0]])
+    read = read_offsets(offsets, xy, 3, order)
+    for b in range(2):
+        alone = read_offsets(offsets[b:b + 1], xy[b:b + 1], 3, order[b])
+        assert torch.equal(read[b:b + 1], alone)
+
+
+def test_pixels_of_any_memory_are_read_alike_and_have_gradients():
+    maps = random_maps(5, 2, 3, 5, 4).requires_grad_()
+    xy = torch.tensor([[[0, 0], [3, 4], [3, 4]], [[1, 2], [3, 0], [0, 4]]])
+    weights, grads = torch.arange(18.).view(2, 3, 3), []
+    for each in (maps, maps.contiguous(memory_format=torch.channels_last)):
+        read = sample_pixels(each, xy)
+        assert torch.equal(read, maps.permute(0, 2, 3, 1)[[[0], [1]], xy[..., 1], xy[..., 0]])
+        grads += torch.autograd.grad((read * weights).sum(), maps)
+    assert torch.equal(*grads)
+    assert grads[0][0, :, 4, 3].tolist() == [3 + 6, 4 + 7, 5 + 8]  # read twice
+    assert sample_pixels(maps[:0], xy[:0]).shape == (0, 3, 3)
+    assert sample_pixels(maps, xy[:, :0]).shape == (2, 0, 3)
+
+
 def test_pixels_are_read_as_they_are():
     maps = random_maps(4, 2, 3, 5, 4)
     xy = torch.tensor([[[0, 0], [3, 4]], [[1, 2], [3, 0]]])

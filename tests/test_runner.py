@@ -19,7 +19,7 @@ from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel, BaseModule
 from mmengine.registry import DATASETS, METRICS, MODELS
-from pinet_mm import acceleration, runner
+from pinet_mm import runner
 from pinet_mm.runner.weights import fetch
 from torch import nn
 
@@ -413,8 +413,7 @@ def test_cpu_amp_refuses_a_model_elsewhere():
             pass
 
 
-def test_amp_option_on_a_cpu(tmp_path, monkeypatch):
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
+def test_amp_option_on_a_cpu(tmp_path, monkeypatch, bfloat16):
     monkeypatch.setattr(runner.settings, 'get_device', lambda: 'cpu')
     config = write_config(
         tmp_path, "optim_wrapper = dict(type='AmpOptimWrapper', loss_scale=512., use_fsdp=True)")
@@ -423,16 +422,13 @@ def test_amp_option_on_a_cpu(tmp_path, monkeypatch):
     assert set(wrapper) == {'type', 'optimizer'}
 
 
-def test_amp_option_on_a_cpu_without_bfloat16(tmp_path, monkeypatch):
-    said = []
-    monkeypatch.setattr(acceleration, 'print_log', lambda text, *_: said.append(text))
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: False)
+def test_amp_option_on_a_cpu_without_bfloat16(tmp_path, monkeypatch, without_bfloat16):
     monkeypatch.setattr(runner.settings, 'get_device', lambda: 'cpu')
     config = write_config(tmp_path, "optim_wrapper = dict(type='AmpOptimWrapper', loss_scale=512., "
                                     "dtype='bfloat16')")
     wrapper = runner.train_config(parse('train', config, '--amp')).optim_wrapper
     assert wrapper.type == 'OptimWrapper' and set(wrapper) == {'type', 'optimizer'}
-    assert len(said) == 1 and 'computed in float32' in said[0]
+    assert len(without_bfloat16) == 1 and 'computed in float32' in without_bfloat16[0]
 
 
 def test_amp_option_on_a_gpu_keeps_the_dtype(tmp_path, monkeypatch):
@@ -451,8 +447,7 @@ def test_amp_option_refuses_other_wrappers(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without CUDA')
-def test_training_with_amp_on_this_cpu(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)  # some imitate it
+def test_training_with_amp_on_a_cpu(tmp_path, trained, bfloat16):
     train(tmp_path, '--amp')
     half, full = weights(tmp_path / 'epoch_3.pth'), weights(trained / 'epoch_3.pth')
     difference = max((half[key] - full[key]).abs().max() for key in full)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import MAP_SIZE
 
+from pinet_mm import targets
 from pinet_mm.targets import (claim_pixels, draw_gaussians, inside_map, part_centres,
                               pixel_offsets, weigh_heatmaps, write_offsets)
 
@@ -102,6 +103,31 @@ def test_gaussians_are_the_naive_loops(seed, sigma):
     expected_heatmaps, expected_weights = naive_gaussians(points, drawn, MAP_SIZE, sigma, 0.3)
     np.testing.assert_allclose(heatmaps, expected_heatmaps, atol=1e-6)
     np.testing.assert_array_equal(weights, expected_weights.astype(np.float32))
+
+
+def test_more_gaussians_than_a_piece():
+    rng = np.random.default_rng(0)
+    points, drawn = random_points(rng, 60, 7), np.ones((60, 7), dtype=bool)
+    assert drawn.sum() > targets._PIECE
+    heatmaps, _ = gaussian_heatmaps(points, drawn, MAP_SIZE, 1.5, 0.1)
+    expected, _ = naive_gaussians(points, drawn, MAP_SIZE, 1.5, 0.1)
+    np.testing.assert_allclose(heatmaps, expected, atol=1e-6)
+
+
+def test_maps_in_pieces_are_refused():
+    heatmaps = np.zeros((2, 8, 6), np.float32).transpose(0, 2, 1)
+    with pytest.raises(ValueError, match=r'heatmaps must be C-contiguous .* found strides '
+                                         r'\(192, 4, 24\) of the shape \(2, 6, 8\)'):
+        draw_gaussians(heatmaps, np.zeros((1, 2, 2)), np.ones((1, 2), bool), 2.0)
+
+
+@pytest.mark.parametrize('sigma', [1e-12, 1e-3])
+def test_a_narrow_gaussian_is_its_middle(sigma):
+    with np.errstate(all='raise', under='ignore'):
+        heatmaps, _ = gaussian_heatmaps(np.array([[[10., 9.]]]), np.array([[True]]), (30, 20),
+                                        sigma, 0.1)
+    assert heatmaps[0, 9, 10] == 1
+    assert 0 < heatmaps[0, 9, 11] < 1e-18
 
 
 def test_gaussian_by_hand():

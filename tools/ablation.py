@@ -29,14 +29,14 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(f'--{name.replace("_", "-")}', type=int, default=value, metavar='N',
                             help=f'{meaning} ({value})')
     parser.add_argument('--persons', type=int, nargs=2, default=Budget.persons,
-                        metavar=('LO', 'HI'), help='in a picture %(default)s')
+                        metavar=('LO', 'HI'), help='fewest and most in a picture %(default)s')
     parser.add_argument('--height', type=float, nargs=2, default=Budget.height,
                         metavar=('LO', 'HI'), help="of the persons, as a share of the picture's "
                         '%(default)s')
     parser.add_argument('--only', nargs='+', default=(), metavar='VARIANT',
                         help=f'of {", ".join(VARIANTS)}')
     parser.add_argument('--seeds', type=int, default=SEEDS, metavar='N',
-                        help='at most N of each variant (%(default)s)')
+                        help='of each variant, where it has so many (%(default)s)')
     parser.add_argument('--jobs', type=int, default=1,
                         help='rows at a time, one thread each (%(default)s)')
     parser.add_argument('--report', type=Path, metavar='DIR',
@@ -53,8 +53,8 @@ def main() -> None:
         results = args.out / 'results.json'
         if not args.report_only:
             budget = Budget(args.backbone_epochs, args.epochs, args.pictures, args.images,
-                            tuple(args.persons), tuple(args.height))
-            results = run(args.out, budget, args.only, args.jobs, args.seeds)
+                            persons=tuple(args.persons), height=tuple(args.height))
+            results = run(args.out, budget, args.only, args.jobs, seeds=args.seeds)
         for file in write_report(results, args.report or args.out):
             print(file)
     except (RunError, ValueError) as error:

@@ -22,7 +22,8 @@ def make_parser() -> argparse.ArgumentParser:
         help='go on from this checkpoint; without a value, from the latest one in the work folder')
     parser.add_argument(
         '--amp', action='store_true',
-        help='mixed precision; on a CPU bfloat16, on a GPU as optim_wrapper.dtype says')
+        help='mixed precision; bfloat16 on a CPU that has it, on a GPU as '
+        'optim_wrapper.dtype says')
     parser.add_argument(
         '--no-validate', action='store_true', help='do not evaluate checkpoints during training')
     parser.add_argument(

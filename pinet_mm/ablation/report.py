@@ -50,16 +50,18 @@ def write_report(results_file: Path, out: Path) -> Tuple[Path, Path]:
 
 def _budget(results: dict) -> str:
     budget = results['budget']
+    precisions = {row.get('trained_in') for row in results['rows'].values()} - {None}
+    trained_in = f'Trained in {" and ".join(sorted(precisions))}. ' if precisions else ''
     skipped = [f'{VARIANTS[name].title} was skipped: {why}.' for name, why in
                results['skipped'].items()]
     return '\n'.join([
         f'Backbone: {budget["pictures"] * budget["backbone_epochs"]} pictures; every row: '
         f'{budget["pictures"] * budget["epochs"]}; test: {budget["images"]} pictures in ten folds. '
-        f'A picture has {_range(budget["persons"])} persons of {_range(budget["height"])} of its '
-        'height. '
-        f'{results["machine"]}. Where a row has several seeds, the mean ± the standard deviation '
-        'over them; AP, AR and recall in hundredths. Images/s: one picture at a time, processor '
-        'time of one thread. Persons: '
+        f'Pictures are drawn with {_range(budget["persons"])} persons of '
+        f'{_range(budget["height"])} of their height. '
+        f'{trained_in}{results["machine"]}. Where a row has several seeds, the mean ± the standard '
+        'deviation over them; AP, AR and recall in hundredths. Images/s: one picture at a time, '
+        'processor time of one thread. Persons: '
         + ', '.join(f'{count} {name}' for name, count in results['persons'].items()) + '.',
         *skipped, ''])
 

@@ -11,6 +11,7 @@ from typing import Callable, Optional, Sequence, Tuple
 
 import torch
 
+from ..acceleration import half_precision
 from ..compat import mmcv_has_operators
 from ..runner import RunError
 from .testing import switches_of, test_by_stage, test_set, test_variant
@@ -40,7 +41,8 @@ def run(out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1,
     Raises:
         RunError: the results file has another budget, a name is unknown, or a row failed; the
             others are run and kept first.
-        ValueError: `jobs` or `seeds` is below 1, or the test set there has another size.
+        ValueError: `jobs` or `seeds` is below 1, or the test set there has another size
+            or crowd.
     """
     for name, value in dict(jobs=jobs, seeds=seeds).items():
         if value < 1:
@@ -97,6 +99,8 @@ def read(path: Path) -> dict:
     if (not isinstance(results, dict) or results.get('schema') != SCHEMA
             or not {'budget', 'rows'} <= set(results)):
         raise RunError(f'{path} is no results file of tools/ablation.py ({SCHEMA})')
+    # Once there was one crowd, which the budget did not name.
+    results['budget'] = {**Budget().as_dict(), **results['budget']}
     return results
 
 
@@ -138,7 +142,9 @@ def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Optional[Pat
     variant, data = VARIANTS[name], test_set(out / 'data', budget)
     if row is None:
         checkpoint = train_variant(variant, out / f'{name}_{seed}', budget, seed, backbone)
-        row = dict(checkpoint=str(checkpoint.relative_to(out)), tests={})
+        half = half_precision('cpu') if variant.amp else None
+        row = dict(checkpoint=str(checkpoint.relative_to(out)), tests={},
+                   trained_in=str(half or torch.float32).removeprefix('torch.'))
     # Its own checkpoint, whatever the folder holds beside it.
     checkpoint = out / row['checkpoint']
     more = test_variant(variant, checkpoint, seed, data, row['tests'])

@@ -1,7 +1,6 @@
 """Test one trained model in several ways."""
 
 import copy
-import json
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,11 +61,11 @@ def test_set(folder: Path, budget: Budget) -> TestSet:
     if len(annotations.imgs) != images:
         raise ValueError(f'{path} has {len(annotations.imgs)} pictures; expected {images}: give '
                          'this number, or another folder')
-    drawn_with, wanted = annotations.dataset['info']['settings'], json.loads(
-        json.dumps(settings.as_dict()))
-    if drawn_with != wanted:
-        raise ValueError(f'{path} was drawn with {drawn_with}; expected {wanted}: take another '
-                         'folder')
+    found = vars(CrowdSettings(**annotations.dataset['info']['settings']))
+    for name, wanted in vars(settings).items():
+        if found[name] != wanted:
+            raise ValueError(f'{path} was drawn with {name}={found[name]}; expected {wanted}: '
+                             'take another folder')
     layout = build_layout(cfg.codec.layout)
     pictures = {image['id']: cv2.imread(str(folder / 'images' / 'test' / image['file_name']))
                 for image in annotations.dataset['images']}

@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Tuple
@@ -24,6 +25,7 @@ class Budget:
         height: of the persons, as a share of the picture's; see `CrowdSettings`.
 
     Raises:
+        TypeError: `persons` or `height` are not two numbers.
         ValueError: a number is below 1, or no crowd can be drawn so.
     """
 
@@ -42,13 +44,12 @@ class Budget:
 
     @property
     def crowd(self) -> dict:
-        """What `CrowdSettings` shall know of it."""
-        return dict(persons=tuple(self.persons), height=tuple(self.height))
+        """Those of its settings that `CrowdSettings` takes."""
+        return dict(persons=self.persons, height=self.height)
 
     def as_dict(self) -> dict:
-        """Give it as a results file has it."""
-        return {name: list(value) if isinstance(value, (list, tuple)) else value
-                for name, value in asdict(self).items()}
+        """Write it as a results file has it, with lists for tuples."""
+        return json.loads(json.dumps(asdict(self)))
 
 
 def train_backbone(out: Path, budget: Budget) -> Path:

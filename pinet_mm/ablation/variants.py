@@ -36,7 +36,7 @@ class Variant:
         title: what a table calls it.
         config: its config, one of the project's.
         options: changes of the config, dotted names to values.
-        amp: train in bfloat16 on a CPU (fp16 on a GPU).
+        amp: train as `--amp` does: in bfloat16 on a CPU that has it, in float16 on a GPU.
     """
 
     title: str

@@ -38,7 +38,7 @@ class Mode(NamedTuple):
 
     def name(self, device: str) -> str:
         """Say it in a table."""
-        half = str(half_precision(torch.device(device))).split('.')[-1]
+        half = str(half_precision(device)).split('.')[-1]
         return (half if self.amp else 'fp32') + self.compiled * ', compiled'
 
 
@@ -50,7 +50,18 @@ def modes(device: str = 'cpu', compiled: bool = False) -> List[Mode]:
         compiled: add those that are compiled.
     """
     return [Mode(amp, way) for way in (False, True)[:1 + compiled]
-            for amp in (False, True)[:1 + (half_precision(device) is not torch.float32)]]
+            for amp in precisions(device)]
+
+
+def precisions(device: str) -> Tuple[bool, ...]:
+    """List whether to compute in half precision: no, and yes if the device has any."""
+    return (False, True) if half_precision(device) else (False, )
+
+
+def why_no_half(device: str) -> str:
+    """Say for a table's note that a device has no half precision; nothing if it has."""
+    return '' if half_precision(device) else (
+        ' Half precision is left out: this CPU has no bfloat16.')
 
 
 def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
@@ -75,11 +86,12 @@ def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
 def _autocast(model: BottomupPoseEstimator,
               amp: bool) -> Callable[[torch.Tensor], List[torch.Tensor]]:
     device = next(model.parameters()).device
+    half = half_precision(device) if amp else None
 
     def extract_feat(inputs: torch.Tensor) -> List[torch.Tensor]:
         if device.type == 'cpu':  # as PINet has them
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, half_precision(device), enabled=amp):
+        with torch.autocast(device.type, half, enabled=half is not None):
             return [feat.float() for feat in model.extract_feat(inputs)]
     return extract_feat
 
@@ -136,6 +148,7 @@ def bench_images(config: str, checkpoint: Optional[str] = None, batches: Iterabl
             f'its weights and the same flip test, finds {persons} persons in every picture, and '
             'takes one picture at a time. "Backbone" is a pass of all views of a picture, without '
             'anything before and after; "passes" is a picture over it.')
+    note += why_no_half(device)
     if compiled:
         found, reason = _onnx_functions(model, pictures)
         functions.update(found)

@@ -3,19 +3,18 @@
 from itertools import count
 from typing import Dict, Iterable, List, Mapping, NamedTuple
 
-import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS, MODELS
 
-from ..acceleration import half_precision
 from ..api import config_path
 from ..estimator import channels_last_on_cpu
 from ..head import full_precision
 from ..losses import gather_targets
 from ..runner import settings
+from .images import precisions, why_no_half
 from .memory import peak_memory
 from .report import Table
 from .timing import Chain, chain_of, chain_times, clock_of, run_chain
@@ -122,7 +121,7 @@ def bench_training(config: str, batches: Iterable[int] = (16, ), repeats: int = 
         device: where it computes.
     """
     cases = [TrainingCase(config, device, batch, amp) for batch in batches
-             for amp in (False, True)[:1 + (half_precision(device) is not torch.float32)]]
+             for amp in precisions(device)]
     rows = []
     with peak_memory(device) as peak:
         for case in cases:
@@ -132,7 +131,7 @@ def bench_training(config: str, batches: Iterable[int] = (16, ), repeats: int = 
             rows.append(_row(case, times, peak(run_steps, case)))
     note = (f'{config}; ms a picture, medians. Pictures and targets are made in the same process; '
             'with workers their time runs beside the rest. Peak memory in MB, of what torch '
-            'allocated on a GPU, else of the process.')
+            'allocated on a GPU, else of the process.' + why_no_half(device))
     return [Table('training', 'A step of training', note, rows)]
 
 

@@ -52,7 +52,8 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
         parser: parser of the tool; changed in place.
     """
     parser.add_argument('--amp', action='store_true',
-                        help='most of it in half precision: bfloat16 on a CPU, float16 on a GPU')
+                        help='most of it in half precision: bfloat16 on a CPU that has it, '
+                        'float16 on a GPU')
     parser.add_argument('--compile', action='store_true',
                         help='compile the model: minutes for every size of input, then faster')
 

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from ..acceleration import half_precision, say_without_bfloat16
+from ..acceleration import half_precision, warn_of_no_bfloat16
 from .errors import RunError
 
 
@@ -91,10 +91,10 @@ def enable_amp(cfg: Config) -> None:
     if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         raise RunError(f'--amp cannot replace the optimizer wrapper {kind} of the config')
     if get_device() == 'cpu':
-        if half_precision('cpu') is torch.bfloat16:
+        if half_precision('cpu'):
             wrapper.type = 'CPUAmpOptimWrapper'
         else:
-            say_without_bfloat16()
+            warn_of_no_bfloat16()
             wrapper.type = 'OptimWrapper'
             wrapper.pop('dtype', None)
         for gpu_only in ('loss_scale', 'use_fsdp'):
