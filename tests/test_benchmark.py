@@ -540,3 +540,9 @@ def test_the_tool_ends_with_one_line(monkeypatch):
         run_tool(monkeypatch, 'encode', '--repeats', 0)
     with pytest.raises(SystemExit, match='^error: nowhere.py is no config file; tried '):
         run_tool(monkeypatch, 'images', 'nowhere.py')
+
+
+@pytest.mark.parametrize('part', ['encode', 'decode', 'training'])
+def test_weights_that_would_not_be_used_are_refused(monkeypatch, part):
+    with pytest.raises(SystemExit, match=f'error: {part} takes no CHECKPOINT, .*; found a.pth'):
+        run_tool(monkeypatch, part, SLIM, 'a.pth')

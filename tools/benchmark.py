@@ -45,7 +45,8 @@ def make_parser() -> argparse.ArgumentParser:
                         help='for all but encode: a file, or the name of one of the project\'s '
                              f'configs ({api.SHIPPED}; for images also, for decode only, {WIDE})')
     parser.add_argument('checkpoint', nargs='?',
-                        help='of CONFIG; by default the shipped weights, or random ones')
+                        help='of CONFIG, for images and scaling; by default the shipped weights, '
+                             'or random ones')
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='write benchmark.md, benchmark.json and the plot there '
                              '(all: work_dirs/benchmark)')
@@ -64,6 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def measure(part: str, args: argparse.Namespace) -> list:
     """Run one part: its tables."""
+    if args.checkpoint and args.part not in ('all', 'images', 'scaling'):
+        raise RunError(f'{part} takes no CHECKPOINT, for its time does not depend on weights; '
+                       f'found {args.checkpoint}')
     config = args.config or api.SHIPPED
     wanted = {
         'encode': dict(persons=args.persons, repeats=args.repeats),
