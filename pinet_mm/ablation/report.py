@@ -180,6 +180,7 @@ def _plot(results: dict, path: Path) -> None:
         axis.set_xticks(range(len(names)), [name.split('_')[-1] for name in names])
         axis.set_title(title)
         axis.spines[['top', 'right']].set_visible(False)
-    axes[0].set_ylabel('hundredths; whiskers: range over seeds')
+    several = any(len(tests) > 1 for _, tests in bars)
+    axes[0].set_ylabel('hundredths' + '; whiskers: range over seeds' * several)
     axes[0].legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=110)
