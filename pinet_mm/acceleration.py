@@ -37,8 +37,8 @@ def cpu_has_bfloat16() -> bool:
 
 def warn_of_no_bfloat16() -> None:
     """Warn that half precision was asked for on a CPU that has none."""
-    print_log('this CPU has no bfloat16 that is faster than float32: half precision is left out, '
-              'all is computed in float32', 'current', logging.WARNING)
+    print_log('half precision (--amp) is left out: this CPU has no bfloat16 that is faster than '
+              'float32, in which all is computed', 'current', logging.WARNING)
 
 
 def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:

@@ -49,8 +49,8 @@ def test_a_cpu_without_bfloat16_computes_in_float32(without_bfloat16):
     assert not [module for module in model.backbone.modules()
                 if isinstance(module, torch.nn.BatchNorm2d)]
     assert without_bfloat16 == [
-        'this CPU has no bfloat16 that is faster than float32: half precision is left out, all is '
-        'computed in float32']
+        'half precision (--amp) is left out: this CPU has no bfloat16 that is faster than float32, '
+        'in which all is computed']
     assert len(found) == len(expected) >= 1
     np.testing.assert_allclose(found.keypoints, expected.keypoints, atol=1e-3)
 
