@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmpose.registry import DATASETS, MODELS
 from test_runner import load_tool
@@ -434,8 +435,12 @@ def test_the_report_says_in_what_was_trained(tmp_path):
     assert 'Trained in bfloat16 and float32.' in text
 
 
-@pytest.mark.parametrize('name, wanted', [('one-centre', 'float32'), ('cid', 'float32')])
-def test_a_row_says_in_what_it_was_trained(tmp_path, monkeypatch, without_bfloat16, name, wanted):
+@pytest.mark.parametrize('half, name, wanted', [
+    (None, 'one-centre', 'float32'), (None, 'cid', 'float32'),
+    (torch.float16, 'one-centre', 'float16'), (torch.float16, 'cid', 'float32')])
+def test_a_row_says_in_what_it_was_trained(tmp_path, monkeypatch, half, name, wanted):
+    monkeypatch.setattr(study, 'get_device', lambda: 'somewhere')
+    monkeypatch.setattr(study, 'half_precision', {'somewhere': half}.get)
     for function, result in dict(test_set=None, train_variant=tmp_path / 'a.pth',
                                  test_variant={}, test_by_stage={}).items():
         monkeypatch.setattr(study, function, lambda *_, result=result: result)

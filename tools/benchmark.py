@@ -65,9 +65,6 @@ def make_parser() -> argparse.ArgumentParser:
 
 def measure(part: str, args: argparse.Namespace) -> list:
     """Run one part: its tables."""
-    if args.checkpoint and args.part not in ('all', 'images', 'scaling'):
-        raise RunError(f'{part} takes no CHECKPOINT, for its time does not depend on weights; '
-                       f'found {args.checkpoint}')
     config = args.config or api.SHIPPED
     wanted = {
         'encode': dict(persons=args.persons, repeats=args.repeats),
@@ -79,6 +76,9 @@ def measure(part: str, args: argparse.Namespace) -> list:
                         device=args.device),
         'training': dict(config=config, batches=args.batches, repeats=args.repeats,
                          device=args.device)}[part]
+    if args.checkpoint and args.part != 'all' and 'checkpoint' not in wanted:
+        raise RunError(f'{part} takes no CHECKPOINT, for its time does not depend on weights; '
+                       f'found {args.checkpoint}')
     given = {name: value for name, value in wanted.items() if value is not None}
     tables = getattr(benchmark, f'bench_{part}')(**given)
     if part == 'images' and not args.config:

@@ -14,8 +14,8 @@ import numpy as np
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
-from ..evaluation import load_poses
 from ..comparison.judging import oks_terms
+from ..evaluation import load_poses
 from ..layouts import PartLayout
 from ..targets import part_centres
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple
 
 import torch
+from mmengine.device import get_device
 
 from ..acceleration import half_precision
 from ..compat import mmcv_has_operators
@@ -142,7 +143,7 @@ def _row(out: Path, budget: Budget, name: str, seed: int, backbone: Optional[Pat
     variant, data = VARIANTS[name], test_set(out / 'data', budget)
     if row is None:
         checkpoint = train_variant(variant, out / f'{name}_{seed}', budget, seed, backbone)
-        half = half_precision('cpu') if variant.amp else None
+        half = half_precision(get_device()) if variant.amp else None
         row = dict(checkpoint=str(checkpoint.relative_to(out)), tests={},
                    trained_in=str(half or torch.float32).removeprefix('torch.'))
     # Its own checkpoint, whatever the folder holds beside it.
