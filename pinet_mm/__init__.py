@@ -18,7 +18,8 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
 
     from .acceleration import AccelerateHook
     from .codec import PINetCodec
-    from .datasets import CrowdSynthDataset, EpochSampler, MinKeypointsCocoDataset
+    from .datasets import (CrowdSynthDataset, EpochSampler, LabeledCocoDataset,
+                           MinKeypointsCocoDataset)
     from .estimator import PINet
     from .evaluation import CocoResults
     from .fusion import PoseFusion, fuse_poses
@@ -35,8 +36,8 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
 
     __all__ = [
         'AccelerateHook', 'CPUAmpOptimWrapper', 'CocoResults', 'CrowdSynthDataset',
-        'CrowdVisualizer', 'EpochSampler', 'MinKeypointsCocoDataset', 'PINet', 'PINetCodec',
-        'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler',
+        'CrowdVisualizer', 'EpochSampler', 'LabeledCocoDataset', 'MinKeypointsCocoDataset', 'PINet',
+        'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler',
         'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop', 'ReleaseHeatmapMask',
         'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize',
         'fuse_poses', 'load_from_safetensors'

@@ -71,7 +71,7 @@ class PINetCodec(BaseKeypointCodec):
         ValueError: a size, number or name that a config can get wrong.
     """
 
-    auxiliary_encode_keys = {'area'}
+    auxiliary_encode_keys = {'area', 'labeled_keypoints', 'keypoints_visible_weights'}
     field_mapping_table = dict(
         heatmaps='heatmaps',
         heatmap_weights='heatmap_weights',
@@ -112,13 +112,20 @@ class PINetCodec(BaseKeypointCodec):
     def encode(self,
                keypoints: np.ndarray,
                keypoints_visible: Optional[np.ndarray] = None,
-               area: Optional[np.ndarray] = None) -> Dict[str, np.ndarray]:
+               area: Optional[np.ndarray] = None,
+               labeled_keypoints: Optional[np.ndarray] = None,
+               keypoints_visible_weights: Optional[np.ndarray] = None) -> Dict[str, np.ndarray]:
         """Encode the persons of one picture.
 
         Args:
             keypoints: (N, K, 2) input pixels.
             keypoints_visible: (N, K), above 0 where labelled; by default all are.
             area: (N,) person areas in input pixels².
+            labeled_keypoints: (K,) boolean, the keypoints that the source of the image labels.
+                The heatmap weights of the others are 0, and of parts that consist of such alone;
+                what `keypoints_visible` says of the others does not count.
+            keypoints_visible_weights: (N, K), what MMPose's `KeypointConverter` leaves; without
+                `labeled_keypoints`, those above 0 for any person are labeled. By default all are.
 
         Returns:
             float32 arrays: `heatmaps` (K+M, H, W), keypoints first, and `heatmap_weights` alike;
@@ -130,9 +137,12 @@ class PINetCodec(BaseKeypointCodec):
             `claimed_weights` (P, K) and `claimed_areas` (P,).
 
         Raises:
-            ValueError: the number of keypoints is not the layout's, or areas are missing.
+            ValueError: the number of keypoints, also of labeled ones, is not the layout's, or areas
+                are missing.
         """
         keypoints_hm, labelled, area = self._check(keypoints, keypoints_visible, area)
+        declared = self._declared(labeled_keypoints, keypoints_visible_weights)
+        labelled = labelled & declared
         centres_hm, defined = part_centres(keypoints_hm, labelled, self.layout.membership)
         present = labelled & inside_map(keypoints_hm, self.heatmap_size)
         drawn = defined & (area >= self.min_area)[:, None]
@@ -142,6 +152,8 @@ class PINetCodec(BaseKeypointCodec):
             np.concatenate((present, drawn & inside_map(centres_hm, self.heatmap_size)), axis=1),
             self.sigma, self.rules.spread)
         weigh_heatmaps(maps['heatmap_weights'], maps['heatmaps'], self.background_weight)
+        taught = np.concatenate((declared, (self.layout.membership & declared).any(axis=1)))
+        maps['heatmap_weights'][~taught] = 0
         targets = self.rules.offset_targets(
             centres_hm, drawn, keypoints_hm, present, area, self.heatmap_size, self.radius)
         if self.sparse_offsets:
@@ -202,3 +214,16 @@ class PINetCodec(BaseKeypointCodec):
         # Annotated areas may be 0.
         area = np.maximum(np.asarray(area, dtype=np.float64), self.rules.area_floor)
         return keypoints.astype(np.float64) / self.stride, labelled > 0, area
+
+    def _declared(self, labeled_keypoints, keypoints_visible_weights):
+        # (K,) boolean: which keypoints the source of the image labels.
+        k = self.layout.num_keypoints
+        declared = np.ones(k, dtype=bool)
+        if labeled_keypoints is not None:
+            declared = np.asarray(labeled_keypoints, dtype=bool)
+        elif keypoints_visible_weights is not None and len(keypoints_visible_weights):
+            declared = (np.asarray(keypoints_visible_weights) > 0).any(axis=0)
+        if declared.shape != (k,):
+            raise ValueError(f'labeled_keypoints must have the shape ({k},) of the layout; found '
+                             f'{declared.shape}')
+        return declared

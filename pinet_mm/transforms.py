@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms.bottomup_transforms import (BottomupGetHeatmapMask,
                                                             BottomupRandomAffine)
 from mmpose.datasets.transforms.common_transforms import RandomFlip
+from mmpose.datasets.transforms.converting import KeypointConverter
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as coco_mask
 
@@ -64,12 +65,41 @@ class RandomInputFlip(RandomFlip):
         self.keypoint_stride = keypoint_stride
 
     def transform(self, results: Dict) -> Dict:
-        """Flip `img`, `keypoints` and `bbox`, or leave them."""
+        """Flip `img`, `keypoints`, `bbox` and `labeled_keypoints`, or leave them."""
         input_size = results['input_size']
         results = super().transform(dict(results, input_size=input_size[::-1]))
+        # MMPose swaps left and right in these two directions alone.
+        if results['flip_direction'] in ('horizontal', 'vertical'):
+            results.update({
+                key: np.take(results[key], results['flip_indices'], axis=-1)
+                for key in ('labeled_keypoints', 'keypoints_visible_weights')
+                if results.get(key) is not None})
         if results['flip'] and 'keypoints' in results:
             results['keypoints'][..., 0] -= self.keypoint_stride - 1
         return dict(results, input_size=input_size)
+
+
+class LabelConverter(BaseTransform):
+    """Take `labeled_keypoints` to the keypoints that MMPose's `KeypointConverter` makes.
+
+    A target is labeled if its source is, or both of an interpolated pair. `LabeledCocoDataset`
+    puts one behind every converter of its pipeline.
+
+    Args:
+        converter: the one whose mapping is followed.
+    """
+
+    def __init__(self, converter: KeypointConverter):
+        self.converter = converter
+
+    def transform(self, results: Dict) -> Dict:
+        """Replace `labeled_keypoints` (source K,) by (target K,), boolean."""
+        first = self.converter.source_index
+        second = getattr(self.converter, 'source_index2', first)
+        source = results['labeled_keypoints']
+        labeled = np.zeros(self.converter.num_keypoints, dtype=bool)
+        labeled[self.converter.target_index] = source[first] & source[second]
+        return dict(results, labeled_keypoints=labeled)
 
 
 @TRANSFORMS.register_module()

@@ -10,12 +10,13 @@ PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 ORDER = ('compat', 'noise', 'onnx_runner', 'layouts', 'targets', 'proposals', 'release',
          'conventions', 'fusion', 'rescoring', 'ensemble', 'flip', 'scaling', 'refinement',
          'settings', 'decoding', 'losses', 'codec', 'head', 'estimator', 'acceleration',
-         'transforms', 'release_transforms', 'datasets', 'evaluation', 'storage', 'checkpoints',
-         'runner', 'export', 'export_check', 'visualization', 'prediction', 'batch_inference',
-         'quantization', 'api', 'comparison', 'conversion', 'doctor', 'benchmark', 'ablation')
+         'transforms', 'release_transforms', 'labeling', 'datasets', 'evaluation', 'storage',
+         'checkpoints', 'runner', 'export', 'export_check', 'visualization', 'prediction',
+         'batch_inference', 'quantization', 'api', 'comparison', 'conversion', 'doctor', 'benchmark',
+         'ablation')
 PURE = ('onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion',
         'rescoring', 'ensemble', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses',
-        'crowdsynth')
+        'labeling', 'crowdsynth')
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 every_module = pytest.mark.parametrize(
