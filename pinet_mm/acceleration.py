@@ -14,6 +14,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .estimator import PINet, PoseFinder
 from .settings import TestSettings
@@ -41,16 +42,18 @@ def warn_of_no_bfloat16() -> None:
               'float32, in which all is computed', 'current', logging.WARNING)
 
 
-def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
+def accelerate(model: PINet, amp: Union[bool, torch.dtype] = False,
+               compile: bool = False) -> PINet:
     """Prepare a model for faster tests, in place: the last thing that is done to it.
 
     Args:
         model: on its device, with its weights. It can be trained no more, and with `amp` its
             weights are no longer those of the checkpoint.
-        amp: backbone and neck compute in half precision, each batch norm joined to its
+        amp: backbone and neck compute in half precision, each batch norm folded into its
             convolution first, and so do the products of the refinement. All else stays in
             float32, since peaks, sub-pixel offsets and scores need the digits. On a CPU without
             bfloat16 only the norms are joined, and a warning says so, see `half_precision`.
+            `torch.float16` or `torch.bfloat16` in place of True asks for that one.
         compile: compile what lies between normalised pictures and fused poses, one graph; the
             first batch of every input size takes minutes. From the ninth size on, torch computes
             as if nothing was compiled.
@@ -59,29 +62,45 @@ def accelerate(model: PINet, amp: bool = False, compile: bool = False) -> PINet:
         The same model.
 
     Raises:
-        ValueError: something else than a PINet is given.
+        ValueError: something else than a PINet is given, or another precision.
     """
     if not isinstance(model, PINet):
         raise ValueError(f'only a PINet can be accelerated; found {type(model).__name__}')
+    if amp not in (True, False, torch.float16, torch.bfloat16):
+        raise ValueError(f'amp must be True, False, torch.float16 or torch.bfloat16; found {amp!r}')
     model.eval()
     if amp:
-        _use_half_precision(model)
+        _use_half_precision(model, None if amp is True else amp)
     if compile:
         print_log('the first batch of every input size is compiled, which takes minutes', 'current')
         model.pose_finder = _compiled_finders(model)
     return model
 
 
-def _use_half_precision(model: PINet) -> None:
-    half = half_precision(next(model.parameters()).device)
+def _use_half_precision(model: PINet, half: Optional[torch.dtype]) -> None:
+    half = half or half_precision(next(model.parameters()).device)
     if half is None:
         warn_of_no_bfloat16()
-    fuse_conv_bn(model.backbone)
     for part in (model.backbone, model.neck if model.with_neck else nn.Identity()):
+        fuse_norms(part)
         part.to(dtype=half or torch.float32, memory_format=torch.channels_last)
     model.input_dtype = half
     if model.head.refinement is not None:
         model.head.refinement.product_dtype = half
+
+
+def fuse_norms(module: nn.Module) -> None:
+    """Fold every batch norm into the convolution before it, in place.
+
+    timm's norms carry the activation, which stays where the norm was.
+    """
+    activations = {name: norm.act for name, norm in module.named_modules()
+                   if isinstance(norm, _BatchNorm) and hasattr(norm, 'act')}
+    fuse_conv_bn(module)
+    for name, activation in activations.items():
+        if isinstance(module.get_submodule(name), nn.Identity):
+            parent, _, child = name.rpartition('.')
+            setattr(module.get_submodule(parent), child, activation)
 
 
 def _compiled_finders(model: PINet):

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from .flip import ViewMirror, mirror_points
 from .fusion import FusedPoses, PoseFusion
-from .proposals import Centres, ProposalSampler, project_offsets, read_offsets, sample_pixels
+from .proposals import (Centres, ProposalSampler, map_size, project_offsets, read_offsets,
+                        sample_pixels)
 from .refinement import PoseRefinement
 from .rescoring import weigh_by_agreement
 from .settings import TestSettings
@@ -187,7 +188,7 @@ class PoseDecoder(nn.Module):
         # Where scale 1 reads nothing, no scale does; a map of ones shows where that is.
         inside = read(torch.ones_like(first), poses_hm, torch.ones_like(scores), self.stride)
         for maps, factor in zip(others, self.settings.scale_factors[1:]):
-            last = poses_hm.new_tensor((maps.shape[-1] - 1, maps.shape[-2] - 1))
+            last = map_size(maps, poses_hm.dtype) - 1
             points_scaled = torch.minimum(poses_hm * factor, last).clamp(min=0)
             found = found + read(maps, points_scaled, scores, self.stride) * (inside > 0.5)
         return found / len(score_maps)

@@ -7,6 +7,7 @@ minutes on a CPU.
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 # Processor times are compared on one core, whatever else the machine does.
@@ -27,8 +28,10 @@ PARTS = dict(
     decode="from CONFIG's maps to persons: stages, plain loops, MMPose's CID and DEKR",
     images='images per second of CONFIG by batch and precision, and of CID on its backbone',
     scaling='stages and memory of CONFIG as persons, pictures and batches grow',
-    training='stages and memory of a step of training of CONFIG, with and without --amp')
+    training='stages and memory of a step of training of CONFIG, with and without --amp',
+    gpu="a GPU's images/s by batch and precision, training, the host's part; no part of all")
 
+EVERYWHERE = [part for part in PARTS if part != 'gpu']
 
 # Without CONFIG, the network of the paper's tables is measured too: a batch takes seconds on a CPU.
 WIDE = 'pinet_hrnet_coco.py'
@@ -58,6 +61,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--sizes', type=int, nargs='+', help='sides of the pictures of scaling')
     parser.add_argument('--batches', type=int, nargs='+',
                         help='batch sizes of images, scaling and training')
+    parser.add_argument('--budget', type=float, default=120, metavar='SECONDS',
+                        help='gpu: no step starts after this (%(default)s)')
     parser.add_argument('--compile', action='store_true',
                         help='images: also compiled networks and ONNX files, which takes minutes')
     return parser
@@ -75,7 +80,9 @@ def measure(part: str, args: argparse.Namespace) -> list:
                         sizes=args.sizes, batches=args.batches, repeats=args.repeats,
                         device=args.device),
         'training': dict(config=config, batches=args.batches, repeats=args.repeats,
-                         device=args.device)}[part]
+                         device=args.device),
+        'gpu': dict(budget=args.budget, device=args.device, batches=args.batches,
+                    tell=partial(print, flush=True))}[part]
     if args.checkpoint and args.part != 'all' and 'checkpoint' not in wanted:
         raise RunError(f'{part} takes no CHECKPOINT, for its time does not depend on weights; '
                        f'found {args.checkpoint}')
@@ -93,7 +100,7 @@ def main() -> None:
     out = args.out or (Path('work_dirs/benchmark') if args.part == 'all' else None)
     try:
         machine, tables = benchmark.describe_machine(args.device), []
-        for part in PARTS if args.part == 'all' else [args.part]:
+        for part in EVERYWHERE if args.part == 'all' else [args.part]:
             tables += measure(part, args)
             for table in tables:
                 if table.part == part:

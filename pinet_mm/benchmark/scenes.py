@@ -11,8 +11,10 @@ from typing import List, Optional, Tuple, Union
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.structures import InstanceData, PixelData
 from mmpose.apis import init_model
 from mmpose.registry import KEYPOINT_CODECS
+from mmpose.structures import PoseDataSample
 
 from .. import api
 from ..codec import PINetCodec
@@ -94,6 +96,24 @@ def _mirrored(mirror: ViewMirror, features: torch.Tensor, heatmaps: torch.Tensor
     parts = offsets.unflatten(0, (len(mirror.parts), -1, 2)).flip(-1)
     parts = parts[mirror.parts][:, mirror.keypoints] * torch.tensor([-1., 1.])[:, None, None]
     return features.flip(-1), mirror_maps(heatmaps[None], mirror.channels)[0], parts.flatten(0, 2)
+
+
+def make_samples(codec: PINetCodec, images: int, persons: int) -> List[PoseDataSample]:
+    """Encode random crowds as the training pipeline packs them: one per image."""
+    samples = []
+    for seed in range(images):
+        fields = codec.encode(*random_crowd(persons, codec.layout.num_keypoints, codec.input_size,
+                                            seed))
+        labels = {name: fields.pop(name) for name in codec.label_mapping_table if name in fields}
+        mask = np.ones((1, *codec.heatmap_size[::-1]), dtype=bool)
+        sample = PoseDataSample()
+        sample.gt_fields = PixelData(heatmap_mask=mask, **fields).to_tensor()
+        sample.gt_instance_labels = InstanceData(**labels).to_tensor()
+        size = np.array(codec.input_size, dtype=np.float32)
+        sample.set_metainfo(dict(input_size=tuple(codec.input_size), input_center=size / 2,
+                                 input_scale=size, img_shape=tuple(codec.input_size[::-1])))
+        samples.append(sample)
+    return samples
 
 
 def draw_pictures(count: int, size: Tuple[int, int], persons: int) -> List[np.ndarray]:

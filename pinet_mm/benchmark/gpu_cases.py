@@ -1,0 +1,255 @@
+"""One case of the GPU benchmark: a network, a precision, a batch, and how it is run.
+
+Shape shorthand: B images.
+"""
+
+import copy
+import statistics
+import time
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, NamedTuple, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.config.config import ConfigDict
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from torch import Tensor
+
+from ..acceleration import accelerate
+from ..api import config_path
+from ..estimator import PINet, PoseFinder
+from ..runner.settings import share_codec
+from .graphs import GraphedFinder
+from .memory import MB
+from .scenes import make_samples
+
+HALVES = dict(fp16=torch.float16, bf16=torch.bfloat16)
+PRECISIONS = ('bf16', 'fp32 TF32', 'fp16', 'fp32')
+
+
+class Network(NamedTuple):
+    """What is measured.
+
+    Attributes:
+        name: in the tables.
+        config: name of a config of the project.
+        side: of its square input, in pixels.
+        flip: with flip test.
+    """
+
+    name: str
+    config: str
+    side: int
+    flip: bool
+
+
+class Case(NamedTuple):
+    """How a network is run.
+
+    Attributes:
+        network: what.
+        precision: one of `PRECISIONS`; without TF32 the products are those of a CPU.
+        batch: B.
+        way: `'eager'`, `'CUDA graph'` or `'compiled'`.
+        channels_last: the layout of the convolutions' weights, and so of what they compute.
+        tuned: with `torch.backends.cudnn.benchmark`.
+    """
+
+    network: Network
+    precision: str
+    batch: int
+    way: str = 'eager'
+    channels_last: bool = False
+    tuned: bool = False
+
+    def row(self) -> Dict[str, object]:
+        """Describe it in a table."""
+        return {'network': self.network.name, 'precision': self.precision, 'batch': self.batch,
+                'way': self.way, 'layout': 'NHWC' if self.channels_last else 'NCHW',
+                'cudnn.benchmark': 'on' if self.tuned else 'off'}
+
+
+@contextmanager
+def backend_flags(precision: str, tuned: bool) -> Iterator[None]:
+    """Allow TF32 or not, and let cuDNN try its algorithms or not, in the block."""
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, products.allow_tf32, cudnn.benchmark
+    try:
+        cudnn.allow_tf32 = products.allow_tf32 = precision != 'fp32'
+        cudnn.benchmark = tuned
+        yield
+    finally:
+        cudnn.allow_tf32, products.allow_tf32, cudnn.benchmark = before
+
+
+def build_model(network: Network, device: str) -> PINet:
+    """Build the model of a config with random weights, which cost as much time as any.
+
+    Args:
+        network: gives the config and the input size.
+        device: where it computes.
+    """
+    loaded = Config.fromfile(config_path(network.config))
+    stride = loaded.codec.input_size[0] // loaded.codec.heatmap_size[0]
+    loaded.codec.update(input_size=(network.side, ) * 2,
+                        heatmap_size=(network.side // stride, ) * 2)
+    share_codec(loaded)
+    loaded.model.backbone.init_cfg = None
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        model = MODELS.build(loaded.model)
+    return model.to(device).eval()
+
+
+def prepare(model: PINet, case: Case) -> PINet:
+    """Make a copy of a model that computes as a case says.
+
+    Args:
+        model: stays as it is.
+        case: gives precision and layout.
+    """
+    twin = accelerate(copy.deepcopy(model), HALVES.get(case.precision, False))
+    layout = torch.channels_last if case.channels_last else torch.contiguous_format
+    for part in (twin.backbone, twin.neck if twin.with_neck else None):
+        if part is not None:
+            part.to(memory_format=layout)
+    return twin
+
+
+class Inputs(NamedTuple):
+    """Normalized images on a device.
+
+    Attributes:
+        images: (B, 3, H_in, W_in).
+        per_map: (B, 2), see `PoseDecoder`.
+    """
+
+    images: Tensor
+    per_map: Tensor
+
+
+def make_inputs(model: PINet, batch: int) -> Inputs:
+    """Draw random images for a model.
+
+    Args:
+        model: gives device and input size.
+        batch: B.
+    """
+    device = next(model.parameters()).device
+    w, h = model.head.decoder.input_size
+    return Inputs(torch.randn(batch, 3, h, w, device=device),
+                  torch.full((batch, 2), 4., device=device))
+
+
+def finder_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
+    """Make the function that is timed: from normalized images to fused poses on the device."""
+    settings = model.head.check_settings(dict(model.test_cfg, flip_test=case.network.flip))
+    finder = PoseFinder(model, settings)
+    if case.way == 'CUDA graph':
+        finder = GraphedFinder(finder, *inputs)
+    elif case.way == 'compiled':
+        finder = torch.compile(finder, dynamic=False)
+    return lambda: finder(*inputs)
+
+
+def backbone_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
+    """Make a function that runs backbone and neck alone, all views."""
+    def extract(images: Tensor, _: Tensor) -> object:
+        return model._extract_views(images, case.network.flip)
+
+    run = GraphedFinder(extract, *inputs) if case.way == 'CUDA graph' else extract
+    return lambda: run(*inputs)
+
+
+@torch.no_grad()
+def device_time(function: Callable[[], object], device: str, seconds: float = 0.6) -> float:
+    """Measure a call in milliseconds, the median of back-to-back calls after three to warm up.
+
+    On a GPU, events on its own stream are the clock; no call waits for another.
+
+    Args:
+        function: of no arguments.
+        device: where it computes.
+        seconds: that the measured calls take about, 5 to 50 of them.
+    """
+    for _ in range(2):
+        function()
+    synchronize(device)
+    start = time.perf_counter()
+    function()
+    synchronize(device)
+    count = min(max(int(seconds / max(time.perf_counter() - start, 1e-6)), 5), 50)
+    if torch.device(device).type != 'cuda':
+        return statistics.median(_on_wall(function) for _ in range(count))
+    marks = [torch.cuda.Event(enable_timing=True) for _ in range(count + 1)]
+    marks[0].record()
+    for mark in marks[1:]:
+        function()
+        mark.record()
+    torch.cuda.synchronize()
+    return statistics.median(first.elapsed_time(then) for first, then in zip(marks, marks[1:]))
+
+
+def _on_wall(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return 1000 * (time.perf_counter() - start)
+
+
+def synchronize(device: str) -> None:
+    """Wait for a device; a CPU has nothing to wait for."""
+    if torch.device(device).type == 'cuda':
+        torch.cuda.synchronize(device)
+
+
+class Trainer:
+    """A step of training from normalized images and targets that are on the device already.
+
+    Args:
+        case: network, batch, precision and layout; half precision is automatic.
+        device: where.
+        persons: in every image.
+    """
+
+    def __init__(self, case: Case, device: str, persons: int = 4):
+        self.model = build_model(case.network, device).train()
+        layout = torch.channels_last if case.channels_last else torch.contiguous_format
+        for part in (self.model.backbone, self.model.neck):
+            part.to(memory_format=layout)
+        self.wrapper = build_optim_wrapper(self.model, _optimizer(case.precision, device))
+        samples = make_samples(self.model.head.decoder, 4, persons)
+        self.samples = [samples[i % 4].to(device) for i in range(case.batch)]
+        self.images = make_inputs(self.model, case.batch).images
+
+    @torch.enable_grad()
+    def __call__(self) -> None:
+        """Compute losses and gradients, and move the weights."""
+        with self.wrapper.optim_context(self.model):
+            losses = self.model(self.images, self.samples, mode='loss')
+        self.wrapper.backward(self.wrapper.scale_loss(sum(losses.values())))
+        self.wrapper.step()
+        self.wrapper.zero_grad()
+
+
+def _optimizer(precision: str, device: str) -> ConfigDict:
+    plain = dict(optimizer=dict(type='Adam', lr=1e-4))
+    if precision not in HALVES:
+        return ConfigDict(type='OptimWrapper', **plain)
+    if torch.device(device).type == 'cpu':
+        return ConfigDict(type='CPUAmpOptimWrapper', dtype='bfloat16', **plain)
+    name = str(HALVES[precision]).removeprefix('torch.')
+    return ConfigDict(type='AmpOptimWrapper', dtype=name, loss_scale='dynamic', **plain)
+
+
+def peak_of(device: str, function: Callable[[], object]) -> Optional[float]:
+    """Return the most memory in MB that torch had allocated in a call; None on a CPU."""
+    if torch.device(device).type != 'cuda':
+        function()
+        return None
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    function()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device) / MB
