@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Iterator
 
 
-class OutOfTime(Exception):
-    """Work was stopped, since its time is over."""
+class OutOfTime(BaseException):
+    """Work was stopped, since its time is over; no library takes it for an error of its own."""
 
 
 @contextmanager

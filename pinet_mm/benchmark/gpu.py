@@ -3,6 +3,7 @@
 Steps run in the order of their importance until a budget is used up; what is left out is listed.
 """
 
+import gc
 import time
 from functools import partial
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
@@ -12,7 +13,8 @@ import torch
 from ..api import config_path
 from .budget import OutOfTime, time_limit
 from .gpu_cases import (PRECISIONS, Case, Network, Trainer, backbone_of, backend_flags,
-                        build_model, device_time, finder_of, make_inputs, peak_of, prepare)
+                        build_model, decoding_of, device_time, finder_of, kernel_times, make_inputs,
+                        peak_of, prepare)
 from .gpu_host import host_rows
 from .report import Table
 
@@ -23,8 +25,8 @@ SLIM = Network('slim HRNet 128², flip test', 'pinet_hrnet-slim_crowdsynth.py', 
                True)
 NETWORKS = (WIDE, LIGHT, LIGHT_FLIP, SLIM)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-IMAGES, SHARE, TRAINING, HOST = ('Images per second', 'Share of everything but backbone and neck',
-                                 'Training', 'The part of the host')
+IMAGES, SHARE = 'Images per second', 'Share of everything but backbone and neck'
+TRAINING, HOST, KERNELS = 'Training', 'The part of the host', 'Kernels of the decoding'
 
 
 class Step(NamedTuple):
@@ -66,6 +68,8 @@ class GPUBenchmark:
         yield from self._headlines()
         yield from self._shares()
         yield from self._trainings()
+        for network in self.networks[:2]:
+            yield Step(f'kernels of {network.name}', KERNELS, partial(self._kernels, network))
         for network in self.networks:
             yield Step(f'host part of {network.name}', HOST, partial(self._host, network))
         yield from self._grid('eager', self.batches, PRECISIONS)
@@ -155,6 +159,15 @@ class GPUBenchmark:
         yield {**case.row(), 'ms': whole, 'backbone and neck, ms': backbone,
                'rest, ms': whole - backbone, 'share of the rest': 1 - backbone / whole}
 
+    def _kernels(self, network: Network) -> Iterator[Dict[str, object]]:
+        case = self._settled(Case(network, 'bf16', 8 if self.cuda else self.batches[0]))
+        with torch.no_grad(), backend_flags(case.precision, False):
+            model = prepare(self._model(network), case)
+            run = decoding_of(model, case, make_inputs(model, case.batch))
+            for row in kernel_times(run, self.device):
+                yield {'network': network.name, 'precision': case.precision, 'batch': case.batch,
+                       **row}
+
     def _train(self, case: Case) -> Iterator[Dict[str, object]]:
         for layout in (False, True):
             own = case._replace(channels_last=layout)
@@ -203,7 +216,7 @@ def bench_gpu(budget: float = 120, device: str = 'cuda:0',
     cuda = torch.device(device).type == 'cuda'
     bench = GPUBenchmark(device, networks if cuda else networks[-1:],
                          batches or (BATCHES if cuda else (1, 2)))
-    found: Dict[str, List[dict]] = {title: [] for title in (IMAGES, SHARE, TRAINING, HOST)}
+    found: Dict[str, List[dict]] = {title: [] for title in (IMAGES, SHARE, TRAINING, KERNELS, HOST)}
     left = [dict(step=network.name, reason=f'there is no config {network.config}')
             for network in bench.missing]
     end, done = time.monotonic() + budget, set()
@@ -231,9 +244,17 @@ def _run(step: Step, seconds: float, rows: List[dict], tell: Callable[[str], Non
     except OutOfTime:
         return 'stopped at the end of the budget'
     except Exception as error:  # the other steps can still tell something
-        torch.compiler.reset()
         return ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
+    finally:
+        _free_memory()
     return ''
+
+
+def _free_memory() -> None:
+    # Of graphs and batches of other sizes.
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _short(value: object) -> str:
@@ -250,6 +271,7 @@ def _tables(found: Dict[str, List[dict]], left: List[dict]) -> List[Table]:
         SHARE: 'Of a prediction as above: what it takes longer than backbone and neck alone.',
         TRAINING: 'Forward, backward and optimizer, images and targets on the device already, '
                   'Adam; half precision by autocast. Peak memory as torch allocated it.',
+        KERNELS: 'Of everything but backbone and neck, by the profiler: the longest, and all.',
         HOST: 'What Python does per image around the tensors, and whole predictions from uint8 '
               'arrays in memory to persons.'}
     tables = [Table('gpu', 'Goals', 'What was aimed at, and the best that was measured.', _goals(

@@ -7,7 +7,7 @@ import copy
 import statistics
 import time
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import torch
 from mmengine.config import Config
@@ -161,6 +161,41 @@ def backbone_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object
 
     run = GraphedFinder(extract, *inputs) if case.way == 'CUDA graph' else extract
     return lambda: run(*inputs)
+
+
+def decoding_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
+    """Make a function of what follows backbone and neck."""
+    settings = model.head.check_settings(dict(model.test_cfg, flip_test=case.network.flip))
+    feats = model._extract_views(inputs.images, case.network.flip)
+    decoder = model.head.pose_decoder(settings)
+    return lambda: model.head.find_poses([feats], inputs.per_map, decoder)
+
+
+def kernel_times(function: Callable[[], object], device: str,
+                 count: int = 14) -> List[Dict[str, object]]:
+    """Profile a call: what takes a device longest, and the sum; on a CPU, of its operations.
+
+    Args:
+        function: of no arguments.
+        device: where it computes.
+        count: kernels that are listed.
+    """
+    cuda = torch.device(device).type == 'cuda'
+    for _ in range(3):
+        function()
+    synchronize(device)
+    kinds = torch.profiler.ProfilerActivity
+    with torch.profiler.profile(activities=[kinds.CPU, *[kinds.CUDA] * cuda]) as profile:
+        function()
+        synchronize(device)
+    field = 'self_device_time_total' if cuda else 'self_cpu_time_total'
+    events = [(getattr(event, field) / 1000, event.count, event.key)
+              for event in profile.key_averages()
+              if not cuda or event.device_type == torch.autograd.DeviceType.CUDA]
+    events = sorted((event for event in events if event[0] > 0), reverse=True)
+    rows = [dict(kernel=name[:90], calls=calls, ms=ms) for ms, calls, name in events[:count]]
+    return rows + [dict(kernel='all', calls=sum(calls for _, calls, _ in events),
+                        ms=sum(ms for ms, *_ in events))]
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """What the host does around the tensors of a prediction, per image."""
 
+import copy
 import time
 from typing import Callable, Dict, Iterator, List
 
@@ -31,10 +32,9 @@ def crowd_poses(model: PINet, batch: int, persons: int) -> FusedPoses:
     maps = crowd_maps(codec, persons, batch, 1)
     settings = model.head.check_settings(dict(model.test_cfg, flip_test=False,
                                               use_refinement=False))
-    fusion = model.head.pose_decoder(settings)
-    fusion.fusion, fusion.mirror = (module.cpu() for module in (fusion.fusion, fusion.mirror))
     with torch.no_grad():
-        return fusion([maps], torch.full((batch, 2), 4.))
+        return copy.deepcopy(model.head).cpu().pose_decoder(settings)(
+            [maps], torch.full((batch, 2), 4.))
 
 
 def pack_and_add(model: PINet, fused: FusedPoses, samples: List[object]) -> List[InstanceData]:

@@ -39,7 +39,7 @@ class Sizes(NamedTuple):
 
 def sizes_of(small: bool) -> Sizes:
     """Choose sizes as in the paper, or small ones."""
-    return Sizes(128, 16, 2, 3) if small else Sizes(512, 480, 4, 12)
+    return Sizes(128, 16, 2, 3) if small else Sizes(512, 480, 2, 12)
 
 
 def make_head(convention: str, sizes: Sizes, sparse: bool = False) -> PINetHead:

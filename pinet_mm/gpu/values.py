@@ -1,8 +1,9 @@
 """Checks of numbers: losses, gradients, decoding and batches, each against the CPU in float32.
 
-Limits: losses 1e-4 and gradients 1e-3 of their own size (a gradient at least a thousandth of
-the largest one: those of biases before a batch norm are nothing but rounding); poses 1e-3 pixels
-and every person; functions that only move numbers exactly.
+Limits: losses 1e-4 and gradients 1e-2 of their own norm: features that differ in their last digit
+move some gradients by 1e-3, through units next to a ReLU's kink. The norm counts as at least a
+thousandth of the largest one, since gradients of biases before a batch norm are nothing but
+rounding. Poses 1e-3 pixels and every person; functions that only move numbers exactly.
 Shape shorthand: B images, V views, K keypoints, M parts, T proposals per image.
 """
 
@@ -21,13 +22,13 @@ from .running import Finding, Place, exact_products
 from .scenes import (Sizes, apart, build_codec, compare_persons, make_head, make_maps, persons_of,
                      relative, sizes_of)
 
-LOSS_LIMIT, GRADIENT_LIMIT, POSE_LIMIT = 1e-4, 1e-3, 1e-3
+LOSS_LIMIT, GRADIENT_LIMIT, POSE_LIMIT = 1e-4, 1e-2, 1e-3
 
 
 def check_losses(place: Place) -> Iterator[Finding]:
     """Compare losses and all gradients of a head: both conventions, whole and sparse targets."""
     sizes = sizes_of(place.small)
-    sizes = sizes._replace(images=2, persons=3)
+    sizes = sizes._replace(side=min(sizes.side, 256), images=2, persons=3)
     features = torch.randn(sizes.images, sizes.channels, *(sizes.side // 4, ) * 2,
                            generator=torch.Generator().manual_seed(0))
     for convention in ('paper', 'release'):
