@@ -143,9 +143,9 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
     def _labeled(self, image: dict, categories: list) -> np.ndarray:
         # (K,) boolean: what the source of an image and all categories of its persons label.
         everything, source = range(len(self.names)), image.get(self.source_field)
-        labeled = set(self.source_labels.get(source, everything))
+        labeled = self.source_labels.get(source, set(everything))
         labeled = labeled.intersection(*map(self._places_of, categories))
-        return np.isin(everything, list(labeled))
+        return np.array([place in labeled for place in everything])
 
 
 @DATA_SAMPLERS.register_module()

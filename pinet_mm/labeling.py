@@ -65,16 +65,20 @@ def read_where(setting: Mapping | None) -> dict[str, list]:
 
 
 def check_fields(records: Collection[Mapping], fields: Sequence[str], file: str) -> None:
-    """Check that records have the fields.
+    """Check that records have the fields, with numbers, strings or other single values.
 
     Raises:
-        ValueError: no record has one of them.
+        ValueError: no record has one of them, or one has a list or mapping in it.
     """
     for field in fields:
         if not any(field in record for record in records):
             known = sorted({name for record in records for name in record})
             raise ValueError(f'{file}: no image record has the field {field!r}; found the fields '
                              f'{known}')
+        for record in records:
+            if not isinstance(record.get(field), Hashable):
+                raise ValueError(f'{file}: the field {field!r} of image records must be a string '
+                                 f'or number; found {record[field]!r}')
 
 
 def warn_unused(records: Collection[Mapping], field: str, labels: Mapping, file: str) -> None:
@@ -88,12 +92,7 @@ def warn_unused(records: Collection[Mapping], field: str, labels: Mapping, file:
 
 def found_values(records: Collection[Mapping], field: str) -> list:
     """Return the values of a field, each once, in the order in which records have them."""
-    found = []
-    for record in records:
-        value = record.get(field)
-        if isinstance(value, Hashable) and value not in found:
-            found.append(value)
-    return found
+    return list(dict.fromkeys(record.get(field) for record in records))
 
 
 def select(records: Sequence[Mapping], where: Mapping[str, list], file: str) -> Sequence[Mapping]:

@@ -12,8 +12,8 @@ ORDER = ('compat', 'noise', 'onnx_runner', 'layouts', 'targets', 'proposals', 'r
          'settings', 'decoding', 'losses', 'codec', 'head', 'estimator', 'acceleration',
          'transforms', 'release_transforms', 'labeling', 'datasets', 'evaluation', 'storage',
          'checkpoints', 'runner', 'export', 'export_check', 'visualization', 'prediction',
-         'batch_inference', 'quantization', 'api', 'comparison', 'conversion', 'doctor', 'benchmark',
-         'ablation')
+         'batch_inference', 'quantization', 'api', 'comparison', 'conversion', 'doctor',
+         'benchmark', 'ablation')
 PURE = ('onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion',
         'rescoring', 'ensemble', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses',
         'labeling', 'crowdsynth')
