@@ -96,15 +96,26 @@ def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
 
 def _settle(match: Tensor, valid: Tensor) -> Tensor:
     # A pose is kept if no kept pose matches it; as numbers, relu(1 - how many do).
+    if match.device.type != 'cpu' and not torch.compiler.is_compiling():
+        return _settle_unasked(match, valid)
     kept = valid[..., None, :]
-    ask = match.device.type == 'cpu' and not torch.compiler.is_compiling()
+    ask = not torch.compiler.is_compiling()
     for _ in range(match.shape[-1] - 1):
         settled = (valid[..., None, :] - kept @ match).relu()
-        # Elsewhere the host would have to wait for the answer.
         if ask and torch.equal(settled, kept):
             break
         kept = settled
     return kept[..., 0, :]
+
+
+def _settle_unasked(match: Tensor, valid: Tensor) -> Tensor:
+    # Whether all is settled the host would have to wait for. A constant 1 goes along as one pose
+    # more, whose row holds `valid`: a round is two kernels, a product and the ReLU.
+    kept = F.pad(valid, (0, 1), value=1)[..., None, :]
+    rows = torch.cat((F.pad(-match, (0, 1)), kept), dim=-2)
+    for _ in range(match.shape[-1] - 1):
+        kept = (kept @ rows).relu_()
+    return kept[..., 0, :-1]
 
 
 def order_by_keypoints(keypoint_scores: Tensor, valid: Tensor) -> Tensor:
