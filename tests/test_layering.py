@@ -13,7 +13,7 @@ ORDER = ('compat', 'noise', 'onnx_runner', 'layouts', 'targets', 'proposals', 'r
          'transforms', 'release_transforms', 'labeling', 'datasets', 'evaluation', 'storage',
          'checkpoints', 'runner', 'export', 'export_check', 'visualization', 'prediction',
          'batch_inference', 'quantization', 'api', 'comparison', 'conversion', 'doctor',
-         'benchmark', 'ablation')
+         'benchmark', 'gpu', 'ablation')
 PURE = ('onnx_runner', 'layouts', 'targets', 'proposals', 'release', 'conventions', 'fusion',
         'rescoring', 'ensemble', 'flip', 'scaling', 'refinement', 'settings', 'decoding', 'losses',
         'labeling', 'crowdsynth')

@@ -104,7 +104,7 @@ class GPUBenchmark:
         for precision in ('bf16', 'fp16', 'fp32 TF32'):
             for network in [each for each in self.networks if each in batches] or self.networks[:1]:
                 case = Case(network, precision,
-                            batches[network] if self.cuda else self.batches[0])
+                            batches.get(network, 16) if self.cuda else self.batches[0])
                 yield Step(_name(case, 'training'), TRAINING, partial(self._train, case))
 
     def _grid(self, way: str, batches: Tuple[int, ...], precision: str) -> Iterator[Step]:

@@ -36,7 +36,11 @@ def _sure(fused: FusedPoses) -> FusedPoses:
 
 
 def check_graphs(place: Place) -> Iterator[Finding]:
-    """Record the tensor part as a CUDA graph, in float32 and half precision, and replay it."""
+    """Record the tensor part as a CUDA graph, in float32 and half precision, and replay it.
+
+    Raises:
+        LeftOut: the device has no CUDA.
+    """
     _need_cuda(place)
     shipped = load_shipped(count=8)
     images = shipped.images.to(place.device)
@@ -54,7 +58,11 @@ def check_graphs(place: Place) -> Iterator[Finding]:
 
 
 def check_compile(place: Place) -> Iterator[Finding]:
-    """Compile the tensor part of the shipped model and compare it with the eager one."""
+    """Compile the tensor part of the shipped model and compare it with the eager one.
+
+    Raises:
+        LeftOut: small sizes are asked for.
+    """
     if place.small:
         raise LeftOut('it takes minutes; tests/test_acceleration.py compiles on the CPU')
     shipped = load_shipped(count=8)

@@ -43,7 +43,11 @@ def _driver() -> str:
 
 
 def check_point_sample(place: Place) -> Iterator[Finding]:
-    """Compare `sample_bilinear` with mmcv's `point_sample`: 1e-4 of values between 0 and 1."""
+    """Compare `sample_bilinear` with mmcv's `point_sample`: 1e-4 of values between 0 and 1.
+
+    Raises:
+        LeftOut: mmcv was installed without its operators.
+    """
     if not mmcv_has_operators():
         raise LeftOut('no compiled mmcv')
     from mmcv.ops import point_sample
@@ -56,7 +60,11 @@ def check_point_sample(place: Place) -> Iterator[Finding]:
 
 
 def check_onnx(place: Place) -> Iterator[Finding]:
-    """Run an exported model with ONNX Runtime's CUDA provider: 0.05 px from its CPU provider."""
+    """Run an exported model with ONNX Runtime's CUDA provider: 0.05 px from its CPU provider.
+
+    Raises:
+        LeftOut: there is no such provider.
+    """
     try:
         import onnxruntime
     except ImportError as error:

@@ -5,6 +5,7 @@ and halves it until float16 gradients fit: up to 12 steps may overflow before th
 """
 
 import copy
+import os
 import socket
 from contextlib import contextmanager
 from typing import Dict, Iterator, List, Mapping
@@ -105,6 +106,7 @@ def one_process(backend: str) -> Iterator[None]:
     """
     if not distributed.is_available() or not distributed.is_backend_available(backend):
         raise LeftOut(f'torch was built without {backend}')
+    os.environ.setdefault('NCCL_SOCKET_IFNAME', 'lo')  # a machine may have no other interface
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
