@@ -7,6 +7,7 @@ from typing import Callable, Dict, Iterator, List
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
+from mmpose.structures import PoseDataSample
 
 from ..estimator import PINet
 from ..fusion import FusedPoses
@@ -37,7 +38,7 @@ def crowd_poses(model: PINet, batch: int, persons: int) -> FusedPoses:
             [maps], torch.full((batch, 2), 4.))
 
 
-def pack_and_add(model: PINet, fused: FusedPoses, samples: List[object]) -> List[InstanceData]:
+def pack_and_add(model: PINet, fused: FusedPoses, samples: List[PoseDataSample]) -> List[InstanceData]:
     """Do what `PINet.predict` does on the host after the tensor part."""
     instances = model.head.pack(fused)
     model.add_pred_to_datasample(instances, None, samples)
@@ -53,7 +54,7 @@ def host_rows(model: PINet, case: Case, device: str) -> Iterator[Dict[str, objec
         device: where the model is.
     """
     batch, size = case.batch, model.head.decoder.input_size
-    samples = make_samples(model.head.decoder, batch, 1)
+    samples = _without_targets(make_samples(model.head.decoder, batch, 1))
     for persons in PERSONS:
         fused = crowd_poses(model, batch, persons)
         kept = int(fused.kept.sum()) / batch
@@ -67,6 +68,13 @@ def host_rows(model: PINet, case: Case, device: str) -> Iterator[Dict[str, objec
         test = dict(inputs=images, data_samples=samples)
         yield _row(case, 'whole test_step, uint8 to persons',
                    _wall(lambda: model.test_step(test)))
+
+
+def _without_targets(samples: List[PoseDataSample]) -> List[PoseDataSample]:
+    # A prediction has none, and they would be copied to the device.
+    for sample in samples:
+        del sample.gt_fields, sample.gt_instance_labels
+    return samples
 
 
 def _wall(function: Callable[[], object], seconds: float = 0.5) -> float:
