@@ -23,7 +23,7 @@ def crowd_poses(model: PINet, batch: int, persons: int) -> FusedPoses:
     Args:
         model: gives codec and settings.
         batch: images.
-        persons: in each; noise adds persons of low scores.
+        persons: in each; those of the noise, with scores up to 0.05, are dropped.
     """
     decoder = model.head.decoder
     codec = codec_of_size(dict(
@@ -34,11 +34,13 @@ def crowd_poses(model: PINet, batch: int, persons: int) -> FusedPoses:
     settings = model.head.check_settings(dict(model.test_cfg, flip_test=False,
                                               use_refinement=False))
     with torch.no_grad():
-        return copy.deepcopy(model.head).cpu().pose_decoder(settings)(
+        fused = copy.deepcopy(model.head).cpu().pose_decoder(settings)(
             [maps], torch.full((batch, 2), 4.))
+    return fused._replace(kept=fused.kept & (fused.scores > 0.05))
 
 
-def pack_and_add(model: PINet, fused: FusedPoses, samples: List[PoseDataSample]) -> List[InstanceData]:
+def pack_and_add(model: PINet, fused: FusedPoses,
+                 samples: List[PoseDataSample]) -> List[InstanceData]:
     """Do what `PINet.predict` does on the host after the tensor part."""
     instances = model.head.pack(fused)
     model.add_pred_to_datasample(instances, None, samples)
