@@ -25,6 +25,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
     from .fusion import PoseFusion, fuse_poses
     from .head import PINetHead
     from .layouts import PartLayout
+    from .models import SeparableFPN, TimmBackbone
     from .proposals import ProposalSampler
     from .refinement import PoseRefinement
     from .release_transforms import ReleaseCrop, ReleaseHeatmapMask, ReleasePersons
@@ -39,6 +40,7 @@ if 'pinet_mm.doctor' not in sys.orig_argv:
         'CrowdVisualizer', 'EpochSampler', 'LabeledCocoDataset', 'MinKeypointsCocoDataset', 'PINet',
         'PINetCodec', 'PINetHead', 'PartLayout', 'PoseFusion', 'PoseRefinement', 'ProposalSampler',
         'RandomCropAffine', 'RandomInputFlip', 'ReleaseCrop', 'ReleaseHeatmapMask',
-        'ReleasePersons', 'ResumableEpochLoop', 'ValidHeatmapMask', 'WholeCentreResize',
+        'ReleasePersons', 'ResumableEpochLoop', 'SeparableFPN', 'TimmBackbone', 'ValidHeatmapMask',
+        'WholeCentreResize',
         'fuse_poses', 'load_from_safetensors'
     ]

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / 'pinet_mm'
 # A module may import only from modules before it.
 ORDER = ('compat', 'noise', 'onnx_runner', 'layouts', 'targets', 'proposals', 'release',
          'conventions', 'fusion', 'rescoring', 'ensemble', 'flip', 'scaling', 'refinement',
-         'settings', 'decoding', 'losses', 'codec', 'head', 'estimator', 'acceleration',
+         'settings', 'decoding', 'losses', 'codec', 'head', 'models', 'estimator', 'acceleration',
          'transforms', 'release_transforms', 'labeling', 'datasets', 'evaluation', 'storage',
          'checkpoints', 'runner', 'export', 'export_check', 'visualization', 'prediction',
          'batch_inference', 'quantization', 'api', 'comparison', 'conversion', 'doctor',

@@ -1,0 +1,7 @@
+"""Networks beside MMPose's own: backbones of timm and a light neck."""
+
+from .backbones import TimmBackbone
+from .depthwise import CompiledDepthwiseHook
+from .necks import SeparableFPN
+
+__all__ = ['CompiledDepthwiseHook', 'SeparableFPN', 'TimmBackbone']
