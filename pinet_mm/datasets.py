@@ -62,7 +62,8 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
             of other values label all.
         where: field of the image records -> value or list of values; other images are left out,
             so that `CombinedDataset` can weigh the sources of one file. For training.
-        **options: those of `MinKeypointsCocoDataset`, in bottom-up mode.
+        **options: those of `MinKeypointsCocoDataset`, in bottom-up mode. With `min_keypoints=0`
+            training also sees images without annotations: background everywhere.
 
     Raises:
         ValueError: an argument is wrong, the metainfo lacks a keypoint that it or the file names,
@@ -129,6 +130,10 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
                   for image in select(image_list, self.where, self.ann_file)}
         persons = [person for person in instance_list if person['img_id'] in images]
         infos = super()._get_bottomup_data_infos(persons, list(images.values()))
+        if not self.test_mode and self.min_keypoints == 0:
+            peopled = {info['img_id'] for info in infos}
+            infos += [_record_of_nobody(image, len(self.names)) for image in images.values()
+                      if image['img_id'] not in peopled]
         for info in infos:
             categories = np.unique(info.get('category_id', ())).tolist()
             info['labeled_keypoints'] = self._labeled(images[info['img_id']], categories)
@@ -146,6 +151,16 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
         labeled = self.source_labels.get(source, set(everything))
         labeled = labeled.intersection(*map(self._places_of, categories))
         return np.array([place in labeled for place in everything])
+
+
+def _record_of_nobody(image: dict, num_keypoints: int) -> dict:
+    # What MMPose makes of an image's annotations, for none.
+    return dict(
+        img_id=image['img_id'], img_path=image['img_path'], id=[], iscrowd=[], num_keypoints=[],
+        segmentation=[], raw_ann_info=[], invalid_segs=[], category_id=[],
+        bbox=np.zeros((0, 4), np.float32), bbox_score=np.zeros(0, np.float32),
+        area=np.zeros(0, np.float32), keypoints=np.zeros((0, num_keypoints, 2), np.float32),
+        keypoints_visible=np.zeros((0, num_keypoints), np.float32))
 
 
 @DATA_SAMPLERS.register_module()

@@ -34,7 +34,7 @@ RECIPES = dict(
     coco=dict(epochs=140, milestones=[90, 120], batch=20, layers=2, min_area=1024,
               splits=('train2017', 'val2017'), iou_type='keypoints', use_area=True))
 PUBLISHED = [(leaf, recipe) for name, recipe in RECIPES.items()
-             for leaf in LEAVES if leaf.stem.split('_')[2] == name]
+             for leaf in LEAVES if leaf.stem.split('_')[2] == name and 'lite' not in leaf.stem]
 PROTOCOL_B = [leaf for leaf in LEAVES if 'on-ochuman' in leaf.stem]
 
 every_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
@@ -54,6 +54,16 @@ def codec_of(leaf):
 
 def transforms(pipeline):
     return {step['type']: step for step in pipeline}
+
+
+def pipelines(dataset):
+    """All steps that an image may take, of every member of a combined dataset."""
+    return [[*member.pipeline, *dataset.pipeline] for member in dataset.datasets] if (
+        dataset.type == 'CombinedDataset') else [dataset.pipeline]
+
+
+def crops_of(dataset):
+    return [step for pipeline in pipelines(dataset) for step in pipeline if 'Crop' in step['type']]
 
 
 def test_the_three_published_datasets_have_configs():
@@ -81,8 +91,9 @@ def test_one_codec_for_pipeline_and_head(leaf):
     resize = cfg.val_dataloader.dataset.pipeline[1]
     assert resize == cfg.test_dataloader.dataset.pipeline[1] and resize['type'] == (
         'WholeCentreResize' if leaf.stem.endswith('_release') else 'BottomupResize')
-    crop, = (step for name, step in transforms(cfg.train_pipeline).items() if 'Crop' in name)
-    assert tuple(resize['input_size']) == tuple(crop['input_size']) == tuple(cfg.codec.input_size)
+    for crop in crops_of(cfg.train_dataloader.dataset):
+        assert tuple(crop['input_size']) == tuple(cfg.codec.input_size)
+    assert tuple(resize['input_size']) == tuple(cfg.get('test_size', cfg.codec.input_size))
 
 
 @every_leaf
@@ -127,10 +138,11 @@ def test_convention(leaf):
     cfg = load(leaf)
     release = leaf.stem.endswith('_release')
     assert cfg.codec.convention == ('release' if release else 'paper')
-    assert [step['type'] for step in cfg.train_pipeline] == [
-        'LoadImage', *['ReleasePersons'] * release,
-        'ReleaseCrop' if release else 'RandomCropAffine', 'RandomInputFlip', 'GenerateTarget',
-        'ReleaseHeatmapMask' if release else 'ValidHeatmapMask', 'PackPoseInputs']
+    for pipeline in pipelines(cfg.train_dataloader.dataset):
+        assert [step['type'] for step in pipeline if 'HSV' not in step['type']] == [
+            'LoadImage', *['ReleasePersons'] * release,
+            'ReleaseCrop' if release else 'RandomCropAffine', 'RandomInputFlip', 'GenerateTarget',
+            'ReleaseHeatmapMask' if release else 'ValidHeatmapMask', 'PackPoseInputs']
     if release:
         persons = transforms(cfg.train_pipeline)['ReleasePersons']
         assert persons['ignored_regions'] == (leaf.stem.split('_')[2] == 'coco')
@@ -142,7 +154,8 @@ def test_release_configs_are_their_siblings_but_for_the_pipelines():
     names = [leaf for leaf in LEAVES if leaf.stem.endswith('_release')]
     assert {leaf.stem.removesuffix('_release') for leaf in names} == {
         leaf.stem for leaf in LEAVES if leaf not in names
-        and not leaf.stem.endswith('ablation') and 'crowdsynth' not in leaf.stem}
+        and not leaf.stem.endswith('ablation') and 'crowdsynth' not in leaf.stem
+        and 'lite' not in leaf.stem}
     for leaf in names:
         release = load(leaf).to_dict()
         paper = load(leaf.with_stem(leaf.stem.removesuffix('_release'))).to_dict()
@@ -268,7 +281,9 @@ def write_dataset(dataset, root, k):
     keypoints = np.concatenate((points, np.full((k, 1), 2)), axis=-1)
     annotation = dict(id=1, image_id=7, category_id=1, iscrowd=0, area=9000., num_keypoints=k,
                       bbox=[100, 100, 100, 100], keypoints=keypoints.flatten().tolist())
-    content = dict(images=[dict(id=7, file_name='7.png', width=300, height=280, crowdIndex=0.5)],
+    image = dict(id=7, file_name='7.png', width=300, height=280, crowdIndex=0.5)
+    image.update((name, values) for name, values in dataset.get('where', {}).items())
+    content = dict(images=[image],
                    annotations=[annotation], categories=[dict(id=1, name='person')])
     for path in (root / dataset.ann_file, root / dataset.data_prefix.img / '7.png'):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -278,9 +293,10 @@ def write_dataset(dataset, root, k):
 
 def build_dataset(config, root, k):
     config = Config(dict(config))
-    if config.type != 'CrowdSynthDataset':  # which draws its pictures
-        config.data_root = str(root)
-        write_dataset(config, root, k)
+    for number, member in enumerate(config.get('datasets', [config])):
+        if member.type != 'CrowdSynthDataset':  # which draws its images
+            member.data_root = str(root / str(number))
+            write_dataset(member, root / str(number), k)
     return build_in_mmpose(DATASETS, config._cfg_dict)
 
 
@@ -311,12 +327,13 @@ def test_test_data_and_metric_build(leaf, tmp_path):
     k = codec_of(leaf).layout.num_keypoints
     dataset = build_dataset(cfg.test_dataloader.dataset, tmp_path, k)
     item = dataset[0]
-    # 300 × 280 is enlarged to a short side of 512, sides go up to a multiple of 64.
-    short = cfg.codec.input_size[0]
+    # 300 × 280 is enlarged, to a short side of 512 say; sides go up to a multiple of 64.
+    short = cfg.get('test_size', cfg.codec.input_size)[0]
     assert item['data_samples'].input_size == (short // 64 * 64 + 64, short)
     assert item['data_samples'].id == [1] and item['data_samples'].img_id == 7
     metric = build_in_mmpose(METRICS, dict(
-        cfg.test_evaluator, ann_file=str(tmp_path / cfg.test_dataloader.dataset.ann_file)))
+        cfg.test_evaluator,
+        ann_file=str(tmp_path / '0' / cfg.test_dataloader.dataset.ann_file)))
     assert metric.iou_type == cfg.test_evaluator.get('iou_type', 'keypoints')
 
 
@@ -327,7 +344,8 @@ def test_test_pipeline_runs_from_a_picture_alone(leaf):
                         for step in cfg.test_dataloader.dataset.pipeline])
     item = pipeline(dict(img=np.zeros((90, 60, 3), np.uint8), img_path='none', flip_indices=[0]))
     w, h = item['data_samples'].input_size
-    assert (w, h) == (cfg.codec.input_size[0], cfg.codec.input_size[0] * 3 // 2)
+    short = cfg.get('test_size', cfg.codec.input_size)[0]
+    assert (w, h) == (short, short * 3 // 2 + -short * 3 // 2 % 64)
     assert {'flip_indices', 'input_center', 'input_scale'} <= set(
         item['data_samples'].metainfo_keys())
     assert tuple(item['inputs'].shape[1:]) == (h, w)

@@ -19,7 +19,7 @@ from mmengine.dataset import pseudo_collate
 from mmpose.datasets.transforms import PackPoseInputs
 from mmpose.datasets.transforms.common_transforms import GenerateTarget
 from mmpose.datasets.transforms.converting import KeypointConverter
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, TRANSFORMS
 from toys import FIVE, build_codec, build_head, build_in_mmpose, codec_config, five_metainfo
 
 from pinet_mm import LabeledCocoDataset, RandomInputFlip
@@ -333,6 +333,30 @@ def test_where_and_min_keypoints_work_together(tmp_path):
     assert list(labeled_by_image(load(path, where=dict(source='b'), min_keypoints=6))) == [2]
     with pytest.raises(ValueError, match='min_keypoints=6 leaves none of the 1'):
         load(path, where=dict(source='a'), min_keypoints=6)
+
+
+def test_images_of_nobody_train_as_background_if_no_keypoint_is_required(tmp_path):
+    path = write(tmp_path, [person(1, 1, *WHOLE)], list(FIVE), sources=('a', 'b', 'b'))
+    cv2.imwrite(str(tmp_path / '2.jpg'), np.full((128, 128, 3), 100, np.uint8))
+    labeled = dict(field='source', b=['head', 'left_foot'])
+    assert labeled_by_image(load(path, labeled_keypoints=labeled)) == {1: list(FIVE)}
+    pipeline = [
+        dict(type='LoadImage'),
+        dict(type='RandomCropAffine', input_size=(128, 128), scale_factor=(1., 1.),
+             shift_factor=0., rotate_factor=0.),
+        dict(type='RandomInputFlip', prob=1.),
+        dict(type='GenerateTarget', encoder=codec_config(sparse_offsets=True)),
+        dict(type='ValidHeatmapMask'), dict(type='PackPoseInputs')]
+    dataset = load(path, labeled_keypoints=labeled, min_keypoints=0, where=dict(source='b'),
+                   pipeline=[build_in_mmpose(TRANSFORMS, step) for step in pipeline])
+    assert labeled_by_image(dataset) == dict.fromkeys((2, 3), ['head', 'left_foot'])
+    sample = dataset[0]['data_samples']
+    assert len(sample.gt_instance_labels.claimed_pixels) == 0
+    assert not sample.gt_fields.heatmaps.any() and sample.gt_fields.heatmap_mask.all()
+    # Flipped: the right foot is what is labeled; head and feet are the parts 5 and 7.
+    on = sample.gt_fields.heatmap_weights.numpy()
+    np.testing.assert_allclose(on[[0, 4, 5, 7]], 0.1)
+    assert not on[[1, 2, 3, 6]].any()
 
 
 # --- errors --------------------------------------------------------------------------------------

@@ -1,0 +1,75 @@
+# Photographs of several sources in one annotation file, whose image records name their source
+# (COCO, MPII, Leeds Sports Pose Extended), and drawn crowds; docs/model_card.md says which images
+# the shipped weights saw. Drawn crowds:
+#   python tools/make_crowdsynth.py data/photos_drawn --split train --images 2400 --size 128 128
+#       --persons 2 4 --height 0.7 1.0
+# Crops are 256×256; whole images are tested with a short side of 320, at which a person covers as
+# many pixels as in a crop of 0.8 × the short side. `min_area` is 0: the people of photographs of
+# this size are often smaller than COCO's 32².
+_base_ = ['./coco.py']
+
+input_size = (256, 256)
+test_size = (320, 320)
+codec = dict(_base_.codec, input_size=input_size, heatmap_size=(64, 64), min_area=0)
+
+data_root = 'data/photos/'
+# All sources share one category of 17 keypoints, but MPII and LSPET label no face.
+body = ['left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow', 'left_wrist',
+        'right_wrist', 'left_hip', 'right_hip', 'left_knee', 'right_knee', 'left_ankle',
+        'right_ankle']
+crop = dict(type='RandomCropAffine', input_size=input_size, scale_factor=(0.45, 1.1),
+            scale_type='short', shift_factor=0.35, rotate_factor=30.)
+colors = dict(type='YOLOXHSVRandomAug', hue_delta=10, saturation_delta=60, value_delta=60)
+photos = dict(
+    type='LabeledCocoDataset',
+    data_root=data_root,
+    ann_file='train.json',
+    data_prefix=dict(img='images/'),
+    labeled_keypoints=dict(field='source', mpii=body, lspet=body),
+    pipeline=[dict(type='LoadImage'), colors, crop])
+drawn = dict(
+    type='CocoDataset',
+    data_mode='bottomup',
+    data_root='data/photos_drawn/',
+    ann_file='annotations/train.json',
+    data_prefix=dict(img='images/train/'),
+    pipeline=[dict(type='LoadImage'), colors,
+              dict(crop, scale_factor=(0.8, 1.25), shift_factor=0.2)])
+
+train_pipeline = [
+    dict(type='RandomInputFlip', direction='horizontal', prob=0.5),
+    dict(type='GenerateTarget', encoder=codec),
+    dict(type='ValidHeatmapMask'),
+    # Nothing else of an image's record is needed; less travels between processes.
+    dict(type='PackPoseInputs', meta_keys=('img_id', 'img_path')),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    dataset=dict(
+        _delete_=True,
+        type='CombinedDataset',
+        metainfo=dict(from_file=_base_.layout.metainfo),
+        # An epoch is 20 000 images: COCO 45 %, MPII 24 %, LSPET 12 %, drawn crowds 19 %.
+        sample_ratio_factor=[18, 1, 3.6, 0.5, 1.6],
+        datasets=[
+            dict(photos, where=dict(source='coco')),
+            dict(photos, where=dict(source='coco'), min_keypoints=0),  # also images of nobody
+            dict(photos, where=dict(source='mpii')),
+            dict(photos, where=dict(source='lspet')),
+            drawn,
+        ],
+        pipeline=train_pipeline))
+
+test_pipeline = _base_.test_pipeline
+test_pipeline[1]['input_size'] = test_size
+val_dataloader = dict(
+    num_workers=2,
+    dataset=dict(
+        data_root=data_root,
+        ann_file='val.json',
+        data_prefix=dict(img='images/'),
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=data_root + 'val.json')
+test_evaluator = val_evaluator
