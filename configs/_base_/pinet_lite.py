@@ -1,5 +1,5 @@
-# A light network: EfficientNet-Lite1 with ImageNet weights, batch norms held, and a neck of separable
-# convolutions that ends at stride 4. A leaf adds `decoder` (the dataset's codec).
+# A light network: EfficientNet-Lite1 with ImageNet weights and its batch norms held, and a neck of
+# separable convolutions that ends at stride 4. A leaf adds `decoder` (the dataset's codec).
 model = dict(
     type='PINet',
     data_preprocessor=dict(

@@ -1,5 +1,5 @@
-# AdamW with a slower backbone, whose ImageNet weights are good already, and averaged weights. A leaf
-# adds the epochs and the schedule of the learning rate.
+# AdamW with a slower backbone, whose ImageNet weights are good already, and averaged weights. A
+# leaf adds the epochs and the schedule of the learning rate.
 _base_ = ['./runtime.py']
 
 optim_wrapper = dict(
