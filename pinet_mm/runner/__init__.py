@@ -144,6 +144,7 @@ def test_config(args: argparse.Namespace) -> Config:
     weights.require_checkpoint(args.checkpoint)
     cfg.update(load_from=args.checkpoint, resume=False)
     weights.drop_backbone_init(cfg)
+    settings.drop_weight_averaging(cfg)
     settings.enable_overlays(cfg, args, show=args.show and not args.badcase)
     if args.badcase:
         settings.enable_badcase(cfg, args)

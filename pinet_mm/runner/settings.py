@@ -104,6 +104,17 @@ def enable_amp(cfg: Config) -> None:
         wrapper.setdefault('loss_scale', 'dynamic')
 
 
+def drop_weight_averaging(cfg: Config) -> None:
+    """Leave out MMEngine's EMAHook: the `state_dict` of its checkpoints is the average already.
+
+    At a test the hook would only exchange it with its own copy, whose layers another hook may have
+    fused since (`accelerate`).
+    """
+    hooks = cfg.get('custom_hooks') or []
+    cfg.custom_hooks = [hook for hook in hooks if hook['type'] not in ('EMAHook',
+                                                                       'mmengine.EMAHook')]
+
+
 def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
     """Test in half precision, compiled, or both.
 
