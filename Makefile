@@ -16,9 +16,8 @@ THREADS = OMP_NUM_THREADS=$(CORES)
 endif
 export OMP_NUM_THREADS ?= 1
 
-# The shipped model on held-out pictures of the crowd that it was trained on.
-CONFIG := configs/pinet_hrnet-slim_crowdsynth.py
-WEIGHTS := pinet_mm/weights/pinet_hrnet-slim_crowdsynth.pth
+# The shipped model that the demo runs on held-out drawn crowds; photographs get the default one.
+CROWD_MODEL := pinet_hrnet-slim_crowdsynth
 HELD_OUT := data/crowdsynth_128
 DEMO := work_dirs/demo
 # The demo that trains.
@@ -40,14 +39,18 @@ $(CROWD)/%.json: | $(READY)
 	    --size 128 128 --persons 2 4 --height 0.7 0.95 --poses standing walking arms_up \
 	    --views front back --plain --workers $(CORES)
 
-# Three of the held-out pictures.
-SHOWN := 000004.jpg 000007.jpg 000011.jpg
+# Two of the held-out images.
+SHOWN := 000004.jpg 000007.jpg
+ON_HELD_OUT = --cfg-options test_dataloader.dataset.data_root=$(HELD_OUT)/ \
+    test_dataloader.dataset.ann_file=annotations/test.json \
+    test_dataloader.dataset.data_prefix.img=images/test/ \
+    test_evaluator.ann_file=$(HELD_OUT)/annotations/test.json
 $(HELD_OUT)/annotations/test.json: | $(READY)
 	$(RUN) tools/make_crowdsynth.py $(HELD_OUT) --split test --images 500 --size 128 128 \
 	    --persons 2 4 --height 0.7 1.0 --workers $(CORES)
 
 print_ap = $(RUN) -c "import json; m = json.load(open('$(1)/metrics.json')); print( \
-    f'AP {m[\"coco/AP\"]:.3f}, AP50 {m[\"coco/AP .5\"]:.3f} on held-out pictures')"
+    f'AP {m[\"coco/AP\"]:.3f}, AP50 {m[\"coco/AP .5\"]:.3f} on held-out drawn crowds')"
 
 .PHONY: help setup demo demo-train test bench lint wheel clean
 
@@ -56,13 +59,14 @@ help:  ## list the targets
 
 setup: $(READY)  ## make .venv with the exact versions of requirements.txt
 
-demo: $(READY) $(HELD_OUT)/annotations/test.json  ## find people with the shipped model, before and after fusion; AP
-	$(THREADS) $(RUN) tools/infer.py $(addprefix $(HELD_OUT)/images/test/,$(SHOWN)) \
-	    --before-fusion --out $(DEMO)/poses
-	$(THREADS) $(RUN) tools/test.py $(CONFIG) $(WEIGHTS) --work-dir $(DEMO) \
-	    --out $(DEMO)/metrics.json
+demo: $(READY) $(HELD_OUT)/annotations/test.json  ## find people in photographs and, before and after fusion, in drawn crowds; AP
+	$(THREADS) $(RUN) tools/demo.py $(addprefix $(HELD_OUT)/images/test/,$(SHOWN)) \
+	    --crowd-model $(CROWD_MODEL) --out $(DEMO)
+	$(THREADS) $(RUN) tools/test.py configs/$(CROWD_MODEL).py \
+	    pinet_mm/weights/$(CROWD_MODEL).pth --work-dir $(DEMO) --out $(DEMO)/metrics.json \
+	    $(ON_HELD_OUT)
 	@$(call print_ap,$(DEMO))
-	@echo "Now open $(DEMO)/poses/overview.jpg: all proposed poses on the left, fused ones on the right"
+	@echo "Now open $(DEMO)/demo.jpg: photographs, and drawn crowds before and after fusion"
 
 demo-train: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PINet on a drawn crowd in minutes, draw its poses
 	$(THREADS) $(RUN) tools/train.py $(TRAIN_CONFIG) --amp --no-validate --work-dir $(TRAINED)

@@ -7,6 +7,7 @@
 """
 
 import copy
+import logging
 from collections import OrderedDict
 from pathlib import Path
 from typing import Mapping, Optional, Union
@@ -17,21 +18,24 @@ from mmengine.runner import load_state_dict
 from mmpose.apis import init_model
 
 from .acceleration import accelerate
-from .batch_inference import PICTURES, SCHEMA, Report, find_pictures, infer, to_record
+from .batch_inference import (PICTURES, SCHEMA, Report, find_pictures, infer, overlay_names,
+                              to_record)
 from .estimator import PINet
-from .onnx_runner import OnnxPoses
+from .onnx_runner import OnnxPoses, describe
 from .prediction import predict
 from .runner import RunError
 from .runner.settings import share_codec
 from .runner.weights import fetch, require_all_weights, require_checkpoint
 
 __all__ = [
-    'PICTURES', 'SCHEMA', 'SHIPPED', 'WEIGHTS', 'Report', 'config_path', 'find_pictures', 'infer',
-    'load', 'load_onnx', 'predict', 'shipped_weights', 'to_record'
+    'PICTURES', 'SCHEMA', 'SHIPPED', 'WEIGHTS', 'Report', 'config_path', 'describe',
+    'find_pictures', 'infer', 'load', 'load_onnx', 'overlay_names', 'predict', 'shipped_weights',
+    'to_record'
 ]
 
-WEIGHTS = Path(__file__).parent / 'weights'  # shipped ones, each named after its config
-SHIPPED = 'pinet_hrnet-slim_crowdsynth.py'
+# Shipped ones, each named after its config; models.json says what they know.
+WEIGHTS = Path(__file__).parent / 'weights'
+SHIPPED = 'pinet_hrnet-slim_crowdsynth.py'  # the default of `load` and `load_onnx`
 
 
 def config_path(name: str) -> Path:
@@ -68,6 +72,8 @@ def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path
          compile: bool = False) -> PINet:
     """Build a model from a config and load its weights, ready to predict.
 
+    Which weights they are and what they know (`describe`) is logged at level INFO.
+
     Args:
         config: a config, its path or name, see `config_path`; by default the shipped model's.
         checkpoint: path or URL of the weights; by default those shipped for the config.
@@ -92,6 +98,7 @@ def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path
     require_all_weights(model, weights, str(checkpoint))
     model.dataset_meta = weights.get('meta', {}).get('dataset_meta', model.dataset_meta)
     load_state_dict(model, _without_wrapper(weights.get('state_dict', weights)))
+    logging.getLogger(__name__).info(' '.join(describe(checkpoint)).rstrip())
     return accelerate(model, amp, compile) if amp or compile else model
 
 
@@ -116,16 +123,21 @@ def _check_device(device: Optional[str]) -> str:
     return name
 
 
-def load_onnx(path: Union[str, Path], threads: int = 0) -> OnnxPoses:
+def load_onnx(path: Union[str, Path, None] = None, threads: int = 0) -> OnnxPoses:
     """Load what tools/export_onnx.py wrote; `predict` and `infer` take it for a model.
 
     Args:
-        path: of the file.
+        path: of the file; by default the one that the package ships.
         threads: to run it, by default as many as there are cores.
 
     Raises:
+        FileNotFoundError: there is no such file.
         RunError: ONNX Runtime is missing or cannot run the file.
     """
+    path = path or WEIGHTS / f'{Path(SHIPPED).stem}.onnx'
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path} does not exist: name a file that tools/export_onnx.py '
+                                'wrote')
     try:
         return OnnxPoses(path, threads=threads)
     except (ImportError, ValueError) as error:

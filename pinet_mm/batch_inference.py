@@ -5,7 +5,7 @@ import json
 from collections import deque
 from pathlib import Path
 from time import perf_counter
-from typing import Iterable, Iterator, List, NamedTuple, Union
+from typing import Iterable, Iterator, List, NamedTuple, Sequence, Union
 
 import cv2
 import numpy as np
@@ -22,12 +22,16 @@ SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
 
 
 class Report(NamedTuple):
-    """What `infer` did: its JSON, files that it could not read, pictures, seconds they took."""
+    """What `infer` did: its JSON, files that it could not read, pictures, seconds they took.
+
+    `best_scores` holds the score of the best person of each image, 0 where there is none.
+    """
 
     json: Path
     unreadable: List[str]
     pictures: int
     seconds: float
+    best_scores: Sequence[float] = ()
 
 
 def find_pictures(inputs: Iterable[Union[str, Path]],
@@ -119,7 +123,9 @@ def infer(model: Union[PINet, OnnxPoses], inputs: Iterable[Union[str, Path]],
         cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(overlays, columns, cell))
     target = out_dir / 'predictions.json'
     target.write_text(json.dumps(_document(meta, records, unreadable), indent=1))
-    return Report(target, unreadable, len(records), perf_counter() - start)
+    best_scores = [max((person['score'] for person in record['persons']), default=0.)
+                   for record in records]
+    return Report(target, unreadable, len(records), perf_counter() - start, best_scores)
 
 
 def _without_fusion(model: PINet) -> PINet:

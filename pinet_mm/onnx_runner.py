@@ -1,18 +1,21 @@
-"""Find poses with an exported PINet: python onnx_runner.py MODEL.onnx PICTURE...
+"""Find poses with an exported PINet: python onnx_runner.py [MODEL.onnx] IMAGE...
 
-Prints a line of JSON for each picture. Needs numpy, OpenCV and ONNX Runtime and nothing else of
-this package, so that the file can be copied. `_in` are network-input pixels, `_img` pixels of the
-picture, (x, y) last; sizes are (w, h).
+Prints a line of JSON for each image and, to stderr, which model runs: without MODEL.onnx the one
+that the package ships. Needs numpy, OpenCV and ONNX Runtime and nothing else of this package, so
+that the file can be copied. `_in` are network-input pixels, `_img` pixels of the picture, (x, y)
+last; sizes are (w, h).
 """
 
 import json
 import sys
-from typing import Dict, NamedTuple, Sequence, Tuple
+from pathlib import Path
+from typing import Dict, NamedTuple, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 
 SCHEMA = 'pinet_mm.onnx/1'  # docs/export.md says what it holds
+SHIPPED = Path(__file__).parent / 'weights' / 'pinet_lite_photos.onnx'
 
 
 class Frame(NamedTuple):
@@ -128,21 +131,54 @@ def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:
     return points
 
 
-def main(path: str, *files: str) -> None:
-    """Print the persons of every picture, each with `score` and `keypoints` [x, y, score]."""
-    model = OnnxPoses(path)
+def describe(weights: Union[str, Path]) -> Tuple[str, str]:
+    """Return which model a file of weights is, and what to mind about it.
+
+    Args:
+        weights: the file; `models.json` beside it describes those that the package ships.
+
+    Returns:
+        A line that names the model, what it knows and its terms, as far as they are described; a
+        warning, usually empty.
+    """
+    weights = Path(weights)
+    cards = weights.with_name('models.json')
+    card = json.loads(cards.read_text()).get(weights.stem) if cards.is_file() else None
+    if card is None:
+        return f'model: {weights}', ''
+    return f'model: {weights.stem} ({card["knows"]}; {card["terms"]})', card.get('warning', '')
+
+
+def main(*arguments: str) -> None:
+    """Print the persons of every image, each with `score` and `keypoints` [x, y, score].
+
+    Args:
+        *arguments: an exported file, which may be left out, and images.
+    """
+    named = arguments[:1] if arguments and arguments[0].endswith('.onnx') else ()
+    path, files = Path(*named or (SHIPPED, )), arguments[len(named):]
+    if not files:
+        sys.exit(f'usage: {__doc__.splitlines()[0].partition(": ")[2]}')
+    if not path.is_file():
+        sys.exit(f'error: {path} does not exist: name a file that tools/export_onnx.py wrote')
+    try:
+        model = OnnxPoses(path)
+    except (ImportError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    line, warning = describe(path)
+    print(line + (f'\nwarning: {warning}' if warning else ''), file=sys.stderr)
     for file in files:
         picture = cv2.imread(file)
         if picture is None:
             sys.exit(f'error: {file} is no picture that can be read')
-        found = model(picture)
-        rows = np.concatenate((found['keypoints'], found['keypoint_scores'][..., None]), axis=-1)
-        print(json.dumps(dict(file=file, persons=[
-            dict(score=score, keypoints=keypoints)
-            for score, keypoints in zip(found['scores'].tolist(), rows.round(4).tolist())])))
+        print(json.dumps(dict(file=file, persons=_persons(model(picture)))))
+
+
+def _persons(found: Dict[str, np.ndarray]) -> list:
+    rows = np.concatenate((found['keypoints'], found['keypoint_scores'][..., None]), axis=-1)
+    return [dict(score=score, keypoints=keypoints)
+            for score, keypoints in zip(found['scores'].tolist(), rows.round(4).tolist())]
 
 
 if __name__ == '__main__':
-    if len(sys.argv) < 3:
-        sys.exit(f'usage: {__doc__.splitlines()[0].partition(": ")[2]}')
     main(*sys.argv[1:])

@@ -185,3 +185,20 @@ def contact_sheet(pictures: Sequence[np.ndarray], columns: int, cell: int = 480)
     cells += [np.zeros((height, cell, 3), np.uint8)] * (-len(cells) % columns)
     return np.concatenate([np.concatenate(cells[i:i + columns], axis=1)
                            for i in range(0, len(cells), columns)])
+
+
+def in_row(images: Sequence[np.ndarray], height: int, gap: int = 0) -> np.ndarray:
+    """Return images (H, W, 3) beside each other, all resized to one height, white px between."""
+    cells = [_resize(image, height / image.shape[0]) for image in images]
+    return np.hstack([np.pad(cell, ((0, 0), (gap if i else 0, 0), (0, 0)), constant_values=255)
+                      for i, cell in enumerate(cells)])
+
+
+def in_column(images: Sequence[np.ndarray], width: int, gap: int = 0) -> np.ndarray:
+    """Return images (H, W, 3) below each other, all resized to one width, white px between."""
+    return in_row([image.swapaxes(0, 1) for image in images], width, gap).swapaxes(0, 1)
+
+
+def _resize(image: np.ndarray, zoom: float) -> np.ndarray:
+    size = tuple(max(round(side * zoom), 1) for side in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)

@@ -75,7 +75,8 @@ def test_stages_of_a_model(tmp_path, monkeypatch):
     write_dataset(tmp_path, CrowdSettings(size=(128, 128), persons=(2, 3)), 2, seed=1,
                   split='test', suffix='.png')
     budget = training.Budget(images=2, persons=(2, 3), height=(0.4, 0.9))
-    data, model, poses = testing.test_set(tmp_path, budget), api.load(), []
+    data, poses = testing.test_set(tmp_path, budget), []
+    model = api.load('pinet_hrnet-slim_crowdsynth.py')
     before = dict(model.test_cfg)
     find_poses = testing.find_poses
 

@@ -89,11 +89,12 @@ def test_features_in_half_precision_are_the_rounded_ones(bfloat16):
 
 @pytest.fixture(scope='module')
 def shipped():
-    """The shipped model, the same in half precision, and what both find in six drawn crowds."""
+    """The drawn-crowd model, the same in half precision, and what both find in six drawn crowds."""
     pictures = draw_pictures(6, (128, 128), 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
-        models = [api.load(device='cpu', amp=amp) for amp in (False, True)]
+        models = [api.load('pinet_hrnet-slim_crowdsynth.py', device='cpu', amp=amp)
+                  for amp in (False, True)]
     return [[sample.pred_instances for sample in api.predict(model, pictures)]
             for model in models]
 

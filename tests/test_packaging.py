@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import pinet_mm
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ('pinet_mm', 'configs', 'tools', 'setup.py', 'setup.cfg', 'pyproject.toml', 'LICENSE',
-           'README.md', 'requirements.txt', 'model-index.yml')
+           'MANIFEST.in', 'README.md', 'requirements.txt', 'model-index.yml')
+EXPORTED = 'pinet_mm/weights/some_model.onnx'  # in the copy alone
 SHIPPED = ('configs', 'tools', 'model-index.yml', 'requirements.txt')
 PIP = (sys.executable, '-m', 'pip', '--disable-pip-version-check')
 
@@ -29,8 +31,8 @@ def list_files(path):
 
 
 @pytest.fixture(scope='session')
-def wheel(tmp_path_factory):
-    """Build the wheel from a copy, for building leaves folders behind. Return its path."""
+def copy(tmp_path_factory):
+    """Copy what packages are built from, for building leaves folders behind."""
     copy = tmp_path_factory.mktemp('checkout')
     for name in SOURCES:
         source = ROOT / name
@@ -41,6 +43,13 @@ def wheel(tmp_path_factory):
     stale = copy / 'build' / 'lib' / 'pinet_mm' / '.mim' / 'configs' / 'renamed_since.py'
     stale.parent.mkdir(parents=True)
     stale.touch()
+    (copy / EXPORTED).write_bytes(b'a graph')
+    return copy
+
+
+@pytest.fixture(scope='session')
+def wheel(copy):
+    """Build the wheel and return its path."""
     subprocess.run([*PIP, 'wheel', '--quiet', '--no-deps', '--no-build-isolation', '--wheel-dir',
                     copy / 'dist', copy], check=True, capture_output=True)
     return next((copy / 'dist').glob('*.whl'))
@@ -81,6 +90,28 @@ def test_wheel_holds_what_mim_looks_for(contents, shipped):
                 for file in list_files(ROOT / shipped)}
     found = {name: data for name, data in contents.items() if name.startswith(prefix + shipped)}
     assert expected and found == expected
+
+
+def test_wheel_holds_exported_models_and_the_terms_of_the_weights(contents):
+    terms = (ROOT / 'pinet_mm' / 'weights' / 'LICENSE-weights').read_bytes()
+    assert contents[EXPORTED] == b'a graph'
+    licenses = f'pinet_mm-{pinet_mm.__version__}.dist-info/licenses/'
+    # Beside the weights, and where installers and package indexes look for licenses.
+    assert contents['pinet_mm/weights/LICENSE-weights'] == terms
+    assert contents[f'{licenses}pinet_mm/weights/LICENSE-weights'] == terms
+    metadata = contents[licenses.replace('licenses/', 'METADATA')].decode()
+    assert re.findall(r'^License-File: (.*)$', metadata, re.M) == [
+        'LICENSE', 'pinet_mm/weights/LICENSE-weights']
+
+
+def test_source_archive_holds_the_weights_and_their_terms(copy):
+    code = 'import setuptools.build_meta as meta; print(meta.build_sdist("sdist"))'
+    done = subprocess.run([sys.executable, '-c', code], cwd=copy, check=True, text=True,
+                          capture_output=True)
+    with tarfile.open(copy / 'sdist' / done.stdout.split()[-1]) as archive:
+        held = {name.partition('/')[2] for name in archive.getnames()}
+    weights = {str(file.relative_to(ROOT)) for file in list_files(ROOT / 'pinet_mm' / 'weights')}
+    assert {EXPORTED, 'LICENSE', 'pinet_mm/weights/models.json', *weights} <= held
 
 
 def test_wheel_holds_nothing_else(contents):
@@ -180,4 +211,19 @@ def test_the_demo_takes_all_cores_unless_told_otherwise(setting, prefix):
     environment = {name: value for name, value in os.environ.items() if name != 'OMP_NUM_THREADS'}
     done = subprocess.run(['make', '--dry-run', 'demo'], cwd=ROOT, env={**environment, **setting},
                           capture_output=True, text=True, check=True)
-    assert len(re.findall(rf'^{prefix}\S+ tools/(?:infer|test)\.py', done.stdout, re.M)) == 2
+    assert len(re.findall(rf'^{prefix}\S+ tools/(?:demo|test)\.py', done.stdout, re.M)) == 2
+
+
+@pytest.mark.skipif(not shutil.which('make'), reason='needs make')
+@pytest.mark.parametrize('name', ['pinet_hrnet-slim_crowdsynth', 'some_model'])
+def test_one_variable_names_the_demos_model_of_crowds(name):
+    done = subprocess.run(['make', '--dry-run', 'demo', f'CROWD_MODEL={name}'], cwd=ROOT,
+                          capture_output=True, text=True, check=True)
+    said = done.stdout.replace('\\\n', '')
+    assert re.search(rf'tools/demo\.py .*--crowd-model {name} ', said)
+    assert re.search(rf'tools/test\.py configs/{name}\.py +pinet_mm/weights/{name}\.pth ', said)
+    # Whatever the model was trained on, it is tested on the drawn crowd.
+    crowd = 'data/crowdsynth_128/'
+    for setting in (f'dataset.data_root={crowd}', 'dataset.ann_file=annotations/test.json',
+                    f'test_evaluator.ann_file={crowd}annotations/test.json'):
+        assert setting in said

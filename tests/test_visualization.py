@@ -7,7 +7,8 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.structures import PoseDataSample
 
 from pinet_mm.visualization import (PERSON_COLOURS, CrowdVisualizer, before_and_after,
-                                    contact_sheet, draw_poses, mark_boxes, side_by_side)
+                                    contact_sheet, draw_poses, in_column, in_row, mark_boxes,
+                                    side_by_side)
 
 META = parse_pose_metainfo(toys.five_metainfo())
 
@@ -120,3 +121,24 @@ def test_titles_have_lines_and_pictures_a_gap():
     assert not pair[:, 300:304].any()
     for rows in (slice(0, 28), slice(28, 56)):
         assert pair[rows, :300].max() > 200 and pair[rows, 304:].max() > 200
+
+
+def test_rows_and_columns_fit_without_padding():
+    images = [np.full(shape, value, np.uint8) for shape, value in (
+        ((50, 100, 3), 10), ((40, 20, 3), 20), ((100, 50, 3), 30))]
+    row = in_row(images, 100, gap=4)
+    assert row.shape == (100, 200 + 4 + 50 + 4 + 50, 3)
+    for left, right, value in ((0, 200, 10), (200, 204, 255), (204, 254, 20), (254, 258, 255),
+                               (258, 308, 30)):
+        assert (row[:, left:right] == value).all()
+    column = in_column(images, 50, gap=2)
+    assert column.shape == (25 + 2 + 100 + 2 + 100, 50, 3)
+    for top, bottom, value in ((0, 25, 10), (25, 27, 255), (27, 127, 20), (127, 129, 255),
+                               (129, 229, 30)):
+        assert (column[top:bottom] == value).all()
+
+
+def test_rows_and_columns_keep_images_upright():
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    np.testing.assert_array_equal(in_row([image], 4), image)
+    np.testing.assert_array_equal(in_column([image], 6), image)

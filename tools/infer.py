@@ -1,13 +1,16 @@
 """Find the poses in pictures and folders: python tools/infer.py INPUT... --config C --checkpoint W.
 
-Without --config and --checkpoint, the small model that the package ships is used. Writes an
-overlay for every picture and one predictions.json, which docs/predictions.md describes. Files that
-cannot be read are named at the end, with exit status 1.
+Without --config and --checkpoint, the model that the package ships is used. Says which model runs
+and what it knows; writes an overlay for every image and one predictions.json, which
+docs/predictions.md describes; says in how many images nobody scores --pose-thr. Files that cannot
+be read are named at the end, with exit status 1.
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
+from typing import Sequence
 
 # In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,13 +63,43 @@ def load_model(args: argparse.Namespace):
     return api.load_onnx(args.onnx)
 
 
+def announce(args: argparse.Namespace) -> None:
+    """Print which model runs and what it knows; warn, to stderr, if it knows no photographs."""
+    weights = args.onnx or args.checkpoint or api.shipped_weights(args.config or api.SHIPPED)
+    line, warning = api.describe(weights)
+    print(line, flush=True)
+    if warning:
+        print(f'warning: {warning}', file=sys.stderr)
+
+
+def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
+    """Return a line on the images in which nobody is drawn, or nothing if there are none.
+
+    Args:
+        best_scores: of the best person of each image.
+        pose_thr: persons with a lower score are not drawn.
+    """
+    missed = [score for score in best_scores if score < pose_thr]
+    if not missed:
+        return ''
+    advice = ('crop the image around people who are small in it, leave a margin around people who '
+              'fill it')
+    lower = math.floor(max(missed) * 100) / 100
+    if lower:
+        advice = f'--pose-thr {lower:g} draws some; or {advice}'
+    return (f'nobody scores {pose_thr:g} or more in {len(missed)} of {len(best_scores)} images '
+            f'(best score there {max(missed):.3f}): {advice}\n')
+
+
 def main() -> None:
     """Predict, or end with one line that says why not."""
     args = make_parser().parse_args()
     try:
         files = api.find_pictures(args.inputs, args.out)  # before the model takes its seconds
         Path(args.out).mkdir(parents=True, exist_ok=True)
-        report = api.infer(load_model(args), files, args.out, args.batch_size, args.pose_thr,
+        model = load_model(args)
+        announce(args)
+        report = api.infer(model, files, args.out, args.batch_size, args.pose_thr,
                            args.before_fusion)
     except (OSError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
@@ -74,6 +107,7 @@ def main() -> None:
     pictures = '1 picture' if report.pictures == 1 else f'{report.pictures} pictures'
     print(f'{pictures} in {report.seconds:.1f} s ({rate:.1f} images/s); '
           f'overlays and {report.json.name} are in {report.json.parent}')
+    print(explain_nobody(report.best_scores, args.pose_thr), end='')
     if report.unreadable:
         count = len(report.unreadable)
         files = '1 file is no picture' if count == 1 else f'{count} files are no pictures'

@@ -16,11 +16,11 @@ from mmengine.model.wrappers import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import distributed, nn
 
-from ..api import SHIPPED
 from ..benchmark.scenes import load_model, make_samples
 from ..estimator import PINet
 from .running import Finding, LeftOut, Place
 
+SLIM = 'pinet_hrnet-slim_crowdsynth.py'
 MOST_STEPS = 12
 
 
@@ -59,7 +59,7 @@ def _step(model: nn.Module, data: Mapping, wrapper: OptimWrapper) -> tuple:
 
 
 def _build(place: Place, kind: str, **options) -> tuple:
-    model = load_model(SHIPPED, device=str(place.device)).train()
+    model = load_model(SLIM, device=str(place.device)).train()
     return model, _wrap(model, type=kind, **options)
 
 

@@ -1,0 +1,84 @@
+"""Show poses in photographs and in drawn crowds on one sheet: python tools/demo.py CROWD...
+
+The photographs are those that installed packages carry, both in the public domain: Grace Hopper
+(matplotlib) and Eileen Collins (scikit-image). The crowds stand beside them before and after Pose
+Fusion. Overlays and predictions.json of both are in folders of their own beside the sheet.
+"""
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import List
+
+# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
+ROOT = Path(__file__).resolve().parents[1]
+if (ROOT / 'pinet_mm').is_dir():
+    sys.path.insert(0, str(ROOT))
+
+import cv2  # noqa: E402
+
+from pinet_mm import api  # noqa: E402
+from pinet_mm.runner import RunError  # noqa: E402
+from pinet_mm.visualization import in_column, in_row  # noqa: E402
+
+# Package -> where a photograph in the public domain lies in it.
+PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg',
+                   skimage='data/astronaut.png')
+HEIGHT, GAP = 600, 8  # of the sheet, between its images; px
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('crowds', nargs='+', metavar='CROWD',
+                        help='an image of tools/make_crowdsynth.py')
+    parser.add_argument('--crowd-model', default='pinet_hrnet-slim_crowdsynth', metavar='CONFIG',
+                        help='a config with shipped weights, for the crowds (%(default)s)')
+    parser.add_argument('--pose-thr', type=float, default=0.1,
+                        help='persons with a lower score are not drawn (%(default)s)')
+    parser.add_argument('--out', default='work_dirs/demo', metavar='DIR',
+                        help='folder to write into (%(default)s)')
+    return parser
+
+
+def find_photographs() -> List[Path]:
+    """List the photographs that the installed packages carry.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    specs = {place: find_spec(package) for package, place in PHOTOGRAPHS.items()}
+    files = [Path(spec.origin).parent / place for place, spec in specs.items() if spec]
+    found = [file for file in files if file.is_file()]
+    if not found:
+        raise FileNotFoundError('no photograph is at hand: install matplotlib or scikit-image')
+    return found
+
+
+def draw(config: str, inputs: list, out: Path, **options) -> list:
+    """Return the overlays (H, W, 3), BGR, that a shipped model's poses give."""
+    model = api.load(config)
+    print(api.describe(api.shipped_weights(config))[0], flush=True)
+    api.infer(model, inputs, out, **options)
+    return [cv2.imread(str(out / name)) for name in api.overlay_names(map(Path, inputs))]
+
+
+def main() -> None:
+    """Write the sheet, or end with one line that says why not."""
+    args = make_parser().parse_args()
+    out = Path(args.out)
+    try:
+        photographs = draw(api.SHIPPED, find_photographs(), out / 'photographs',
+                           pose_thr=args.pose_thr)
+        crowds = draw(args.crowd_model, api.find_pictures(args.crowds), out / 'crowds',
+                      pose_thr=args.pose_thr, before_fusion=True)
+    except (OSError, RunError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    sheet = in_row([*photographs, in_column(crowds, 2 * HEIGHT, GAP)], HEIGHT, GAP)
+    cv2.imwrite(str(out / 'demo.jpg'), sheet)
+    print(f'{out / "demo.jpg"} is written')
+
+
+if __name__ == '__main__':
+    main()
