@@ -4,20 +4,20 @@ Which half precision a device has is said here, for trainings as well.
 """
 
 import logging
-from typing import Dict, Optional, Union
+from typing import Dict, Optional, Sequence, Union
 
 import torch
-from mmcv.cnn.utils import fuse_conv_bn
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from .estimator import PINet, PoseFinder
+from .models.norms import fuse_norms
 from .settings import TestSettings
+
+SMALL = 64  # px of the image by which the order of a network's layers is found
 
 
 def half_precision(device: Union[str, torch.device]) -> Optional[torch.dtype]:
@@ -81,26 +81,26 @@ def _use_half_precision(model: PINet, half: Optional[torch.dtype]) -> None:
     half = half or half_precision(next(model.parameters()).device)
     if half is None:
         warn_of_no_bfloat16()
-    for part in (model.backbone, model.neck if model.with_neck else nn.Identity()):
-        fuse_norms(part)
+    parts = [model.backbone, *([model.neck] if model.with_neck else [])]
+    for part in parts:
+        fuse_norms(part, lambda: _compute_small(model))
+    for part in parts:
         part.to(dtype=half or torch.float32, memory_format=torch.channels_last)
     model.input_dtype = half
     if model.head.refinement is not None:
         model.head.refinement.product_dtype = half
 
 
-def fuse_norms(module: nn.Module) -> None:
-    """Fold every batch norm into the convolution before it, in place.
-
-    timm's norms carry the activation, which stays where the norm was.
-    """
-    activations = {name: norm.act for name, norm in module.named_modules()
-                   if isinstance(norm, _BatchNorm) and hasattr(norm, 'act')}
-    fuse_conv_bn(module)
-    for name, activation in activations.items():
-        if isinstance(module.get_submodule(name), nn.Identity):
-            parent, _, child = name.rpartition('.')
-            setattr(module.get_submodule(parent), child, activation)
+def _compute_small(model: PINet) -> Sequence[torch.Tensor]:
+    # Any size does, but for networks that know one only.
+    like = next(model.backbone.parameters())
+    for w, h in ((SMALL, SMALL), model.head.decoder.input_size):
+        try:
+            return model.extract_feat(torch.zeros(1, 3, h, w, device=like.device,
+                                                  dtype=like.dtype))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            reason = error
+    raise reason
 
 
 def _compiled_finders(model: PINet):

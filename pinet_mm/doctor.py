@@ -53,6 +53,7 @@ REQUIRED = (
     Dependency('mmpose', ('mmpose', )),
     Dependency('xtcocotools', ('xtcocotools', )),
     Dependency('pycocotools', ('pycocotools', )),
+    Dependency('timm', ('timm', )),
     Dependency('safetensors', ('safetensors', )),
     Dependency('tqdm', ('tqdm', )),
     Dependency('pkg_resources', ('setuptools', )),  # the part of it that mmengine needs

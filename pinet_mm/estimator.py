@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .flip import mirror_inputs
 from .fusion import FusedPoses
+from .models.shapes import check_fit
 from .scaling import scale_inputs
 from .settings import TestSettings
 
@@ -20,7 +21,8 @@ class PINet(BottomupPoseEstimator):
     Takes the arguments of `BottomupPoseEstimator`; see `TestSettings` for what `test_cfg` holds.
 
     Raises:
-        ValueError: `test_cfg` does not fit the head, see `PINetHead.check_settings`.
+        ValueError: `test_cfg` does not fit the head, see `PINetHead.check_settings`; or backbone,
+            neck, head and codec do not fit together, see `models.shapes.check_fit`.
 
     Attributes:
         input_dtype: of the weights of backbone and neck, where that is not float32, see
@@ -32,6 +34,9 @@ class PINet(BottomupPoseEstimator):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.head.check_settings(self.test_cfg)
+        check_fit(self.backbone, self.neck if self.with_neck else None,
+                  self.head.score_branch.in_channels, self.head.decoder.stride,
+                  self.head.decoder.input_size)
 
     def predict(self, inputs: Tensor, data_samples: Sequence) -> Sequence:
         """Predict the poses of every picture of a batch.

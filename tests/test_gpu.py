@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from pinet_mm import fusion, gpu, proposals
-from pinet_mm.acceleration import accelerate, fuse_norms
+from pinet_mm.acceleration import accelerate
 from pinet_mm.benchmark import gpu as speed
 from pinet_mm.benchmark import gpu_cases
 from pinet_mm.benchmark.budget import OutOfTime, time_limit
 from pinet_mm.gpu import graphs, models, running, scenes, training, values
 from pinet_mm.gpu.running import Finding, LeftOut, Place
+from pinet_mm.models.norms import fuse_norms
 
 from toys import build_model
 
@@ -256,8 +257,8 @@ def test_norms_with_an_activation_keep_it():
     for norm in (block[1], block[3], block[4]):
         torch.nn.init.uniform_(norm.running_mean, -1, 1)
     folded = copy.deepcopy(block)
-    fuse_norms(folded)
     images = 5 * torch.randn(2, 3, 8, 8)
+    assert fuse_norms(folded, lambda: folded(images)) == 2
     torch.testing.assert_close(folded(images), block(images))
     assert [type(each).__name__ for each in folded] == ['Conv2d', 'ReLU6', 'Conv2d', 'Identity',
                                                         'NormAct']

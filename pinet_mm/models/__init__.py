@@ -1,4 +1,4 @@
-"""Networks beside MMPose's own: backbones of timm and a light neck."""
+"""Networks beside MMPose's own: backbones of timm and a light neck; do they fit the rest?"""
 
 from .backbones import TimmBackbone
 from .depthwise import CompiledDepthwiseHook

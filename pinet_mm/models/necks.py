@@ -12,21 +12,28 @@ from torch import Tensor, nn
 class SeparableFPN(BaseModule):
     """Merge feature maps from coarse to fine, with separable convolutions.
 
-    Every map is brought to `out_channels` by a 1×1 convolution; from the coarsest on, a merged map
-    is enlarged, added to the next finer one and passed through `num_blocks` separable convolutions
-    (depthwise `kernel_size`, then 1×1).
+    A 1×1 convolution and a batch norm bring every map to `out_channels`. From the coarsest on,
+    the merged map is enlarged bilinearly to the next finer one, added to it and passed through
+    separable convolutions: depthwise, batch norm, ReLU, 1×1, batch norm, plus the input, ReLU.
+    The result has the stride of the finest map.
 
     Args:
         in_channels: of the backbone's maps, finest first.
         out_channels: C of the result.
         kernel_size: odd side of the depthwise convolutions.
-        num_blocks: separable convolutions after every merge but the last.
+        num_blocks: separable convolutions at every stride but the finest.
         num_final_blocks: those at the finest stride.
+        init_cfg: see MMEngine's `BaseModule`; by default PyTorch's initialization stays.
+
+    Raises:
+        ValueError: a number is below 1, or the kernel's side even.
     """
 
     def __init__(self, in_channels: Sequence[int], out_channels: int, kernel_size: int = 5,
                  num_blocks: int = 1, num_final_blocks: int = 2, init_cfg=None):
         super().__init__(init_cfg)
+        _check_numbers(in_channels, out_channels, kernel_size, num_blocks, num_final_blocks)
+        self.in_channels, self.out_channels = tuple(in_channels), out_channels
         self.laterals = nn.ModuleList(
             nn.Sequential(nn.Conv2d(channels, out_channels, 1, bias=False),
                           nn.BatchNorm2d(out_channels)) for channels in in_channels)
@@ -36,7 +43,13 @@ class SeparableFPN(BaseModule):
             for count in counts)
 
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor]:
-        """Merge maps, finest first, into one (B, C, H, W) at the finest stride."""
+        """Merge maps, finest first, into one (B, C, H, W) at the finest stride.
+
+        Raises:
+            ValueError: there are more or fewer maps than `in_channels`.
+        """
+        if len(feats) != len(self.laterals):
+            raise ValueError(f'{len(self.laterals)} feature maps are needed; found {len(feats)}')
         merged = None
         for lateral, block, feat in reversed(list(zip(self.laterals, self.blocks, feats))):
             own = lateral(feat)
@@ -45,6 +58,19 @@ class SeparableFPN(BaseModule):
                                           align_corners=False)
             merged = block(own)
         return (merged, )
+
+
+def _check_numbers(in_channels, out_channels, kernel_size, num_blocks, num_final_blocks) -> None:
+    if not isinstance(in_channels, Sequence) or not in_channels:
+        raise ValueError('in_channels must be a list of the channels of every map; found '
+                         f'{in_channels!r}')
+    numbers = dict(out_channels=out_channels, kernel_size=kernel_size, num_blocks=num_blocks,
+                   num_final_blocks=num_final_blocks)
+    for name, value in [*(('in_channels', each) for each in in_channels), *numbers.items()]:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f'{name} must be integers from 1; found {value!r}')
+    if kernel_size % 2 == 0:
+        raise ValueError(f'kernel_size must be odd; found {kernel_size}')
 
 
 class _SeparableConv(nn.Module):

@@ -2,7 +2,7 @@
 
 import os.path as osp
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 
 from mmengine.config import Config
@@ -15,8 +15,9 @@ from torch import nn
 from .errors import RunError
 
 # What reading a missing, unreachable or damaged checkpoint raises; torch reports a truncated file
-# as a RuntimeError, and a web page in the place of a checkpoint as an UnpicklingError.
-_UNREADABLE = (OSError, HTTPException, EOFError, pickle.UnpicklingError, RuntimeError)
+# as a RuntimeError, and a web page in the place of a checkpoint as an UnpicklingError. A backbone
+# that reads its weights itself raises a ValueError where they do not fit.
+_UNREADABLE = (OSError, HTTPException, EOFError, pickle.UnpicklingError, RuntimeError, ValueError)
 
 
 def choose_start(cfg: Config, resume: str | None) -> None:
@@ -68,8 +69,12 @@ def fetch(path: str, what: str, advice: str) -> dict:
     Raises:
         RunError: it could not be read.
     """
+    return _fetch(lambda: CheckpointLoader.load_checkpoint(path, map_location='cpu'), what, advice)
+
+
+def _fetch(read: Callable[[], dict], what: str, advice: str) -> dict:
     try:
-        return CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        return read()
     except _UNREADABLE as error:
         # torch adds a page of advice, in the first line to trust whoever wrote the file.
         reason = (str(error) or type(error).__name__).splitlines()[0].partition('. ')[0]
@@ -95,13 +100,21 @@ def _pretrained_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]
 def fetch_pretrained(model: nn.Module) -> None:
     """Get the checkpoints that parts of the model start from, before any picture is read.
 
-    mmengine would load them much later and answer a missing network with a page of traceback.
+    mmengine would load them much later and answer a missing network with a page of traceback. A
+    module with its own way to read them, such as `TimmBackbone`, goes it here too.
+
+    Raises:
+        RunError: they cannot be read, or are those of another network.
     """
-    for name, _, path in _pretrained_modules(model):
-        fetch(path, f'the pretrained weights {path} of {name}',
-              f'give a local copy with --cfg-options {name}.init_cfg.checkpoint='
-              f'/path/to/{osp.basename(path)}, or start from random weights with --cfg-options '
-              f'{name}.init_cfg=None')
+    for name, module, path in _pretrained_modules(model):
+        what = f'the pretrained weights {path} of {name}'
+        file = osp.basename(path) if '.' in osp.basename(path) else 'weights.pth'
+        advice = (f'give a local copy with --cfg-options {name}.init_cfg.checkpoint=/path/to/{file}'
+                  f', or start from random weights with --cfg-options {name}.init_cfg=None')
+        if hasattr(module, 'read_pretrained'):
+            _fetch(module.read_pretrained, what, advice)
+        else:
+            fetch(path, what, advice)
 
 
 def forget_pretrained(model: nn.Module) -> None:
