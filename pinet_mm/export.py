@@ -25,6 +25,7 @@ from .fusion import FusedPoses
 from .onnx_runner import SCHEMA
 from .proposals import KERNELS, Centres, ProposalSampler, find_peaks
 from .runner import RunError
+from .storage import store_half
 
 MULTIPLE = 32  # HRNet halves five times
 OPSETS = range(18, 24)  # what torch 2.13 translates to
@@ -201,7 +202,8 @@ def export_program(module: ExportablePINet,
 
 
 def export_onnx(model: PINet, path: Union[str, Path], max_poses: Optional[int] = None,
-                opset: int = 18, size: Tuple[int, int] = (192, 128)) -> ExportablePINet:
+                opset: int = 18, size: Tuple[int, int] = (192, 128),
+                half_weights: bool = False) -> ExportablePINet:
     """Write a model as one ONNX file, see docs/export.md for what it takes and gives.
 
     Args:
@@ -210,6 +212,7 @@ def export_onnx(model: PINet, path: Union[str, Path], max_poses: Optional[int] =
         max_poses: see `ExportablePINet`.
         opset: of the file.
         size: see `export_program`.
+        half_weights: see `storage.store_half`.
 
     Returns:
         The module that was exported.
@@ -223,8 +226,11 @@ def export_onnx(model: PINet, path: Union[str, Path], max_poses: Optional[int] =
     module = ExportablePINet(model, max_poses).eval()
     program = torch.onnx.export(
         export_program(module, size), dynamo=True, opset_version=opset, input_names=['images'],
-        output_names=OUTPUTS, verbose=False,
+        output_names=OUTPUTS, verbose=False, optimize=False,
         custom_translation_table={torch.ops.aten.sort.stable: _sort_stable})
+    if half_weights:
+        store_half(program.model.graph)
+    program.optimize()
     for name, axes in (('images', {0: 'batch', 2: 'height', 3: 'width'}),
                        *((name, {0: 'batch'}) for name in OUTPUTS)):
         _name_axes(program.model.graph, name, axes)

@@ -34,9 +34,11 @@ def export_int8(model: PINet, path: Union[str, Path], inputs: Iterable[Union[str
 
     Raises:
         FileNotFoundError: there is no such picture.
-        RunError: see `export_onnx` and `check`.
+        RunError: see `export_onnx` and `check`; or weights are to be stored in float16 as well.
         ValueError: a file is no picture, or the config resizes pictures in an unknown way.
     """
+    if options.get('half_weights'):
+        raise RunError('weights are stored in 8 bits or in float16, not in both')
     files = find_pictures(inputs)
     count = min(len(files), MOST_PICTURES)
     pictures = [read_picture(files[i * len(files) // count]) for i in range(count)]

@@ -2,7 +2,8 @@
 
 The file takes pictures of any number and size and gives the persons' poses; docs/export.md says
 how to use it. It is then compared with PyTorch on drawn crowds of two other sizes and numbers.
-With --int8 it computes in 8 bits, and is compared with the file that does not.
+With --int8 it computes in 8 bits, and is compared with the file that does not; with --half-weights
+it stores float16 and computes in float32.
 """
 
 import argparse
@@ -33,6 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--int8', nargs='+', metavar='INPUT',
                         help='compute in 8 bits; INPUT are pictures or folders with some dozens of '
                              'them, such as the model will see: they tell the range of its values')
+    parser.add_argument('--half-weights', action='store_true',
+                        help='store the weights in float16, half the size; all is computed in '
+                             'float32 as without')
     parser.add_argument('--size', type=int, nargs=2, default=(192, 128), metavar=('W', 'H'),
                         help='input to trace with, on which the file does not depend (192 128)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
@@ -46,7 +50,8 @@ def main() -> None:
     try:
         export.require_packages()
         model = api.load(args.config, args.checkpoint, 'cpu', args.cfg_options)
-        options = dict(max_poses=args.max_poses, opset=args.opset, size=tuple(args.size))
+        options = dict(max_poses=args.max_poses, opset=args.opset, size=tuple(args.size),
+                       half_weights=args.half_weights)
         if args.int8:
             report = quantization.export_int8(model, args.out, args.int8, **options)
         else:

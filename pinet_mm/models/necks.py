@@ -54,7 +54,7 @@ class SeparableFPN(BaseModule):
         for lateral, block, feat in reversed(list(zip(self.laterals, self.blocks, feats))):
             own = lateral(feat)
             if merged is not None:
-                own = own + F.interpolate(merged, size=own.shape[-2:], mode='bilinear',
+                own = own + F.interpolate(merged, size=feat.shape[-2:], mode='bilinear',
                                           align_corners=False)
             merged = block(own)
         return (merged, )
