@@ -14,8 +14,8 @@ class SeparableFPN(BaseModule):
 
     A 1×1 convolution and a batch norm bring every map to `out_channels`. From the coarsest on,
     the merged map is enlarged bilinearly to the next finer one, added to it and passed through
-    separable convolutions: depthwise, batch norm, ReLU, 1×1, batch norm, plus the input, ReLU.
-    The result has the stride of the finest map.
+    separable convolutions: depthwise, batch norm, ReLU; then 1×1, batch norm, plus what the 1×1
+    takes, ReLU. The result has the stride of the finest map.
 
     Args:
         in_channels: of the backbone's maps, finest first.

@@ -6,12 +6,11 @@ from typing import List, Optional, Sequence, Tuple
 
 import torch
 from mmpose.models.backbones import HRNet
-from mmpose.models.backbones.resnet import get_expansion
 from torch import Tensor, nn
 
 from .backbones import TimmBackbone
 
-SIDE = 64  # px of the image that other backbones are tried with
+SIDE = 64  # px of the image, or the next multiple of the strides
 
 
 def check_fit(backbone: nn.Module, neck: Optional[nn.Module], in_channels: int, stride: int,
@@ -70,17 +69,17 @@ def backbone_maps(backbone: nn.Module) -> Tuple[int, Optional[List[Tensor]]]:
     """
     if isinstance(backbone, TimmBackbone):
         shapes = list(zip(backbone.channels, backbone.strides))
-    elif type(backbone) is HRNet:
+    elif type(backbone) is HRNet and backbone.stage4_cfg['block'] == 'BASIC':
         shapes = _hrnet_shapes(backbone.stage4_cfg)
     else:
         return SIDE, _compute(backbone, _zeros(backbone, 3, SIDE))
-    side = 2 * math.lcm(*(stride for _, stride in shapes))
+    multiple = math.lcm(*(stride for _, stride in shapes))
+    side = math.ceil(SIDE / multiple) * multiple
     return side, [_zeros(backbone, channels, side // stride) for channels, stride in shapes]
 
 
 def _hrnet_shapes(stage: dict) -> List[Tuple[int, int]]:
-    expansion = get_expansion(HRNet.blocks_dict[stage['block']])
-    shapes = [(width * expansion, 4 * 2**i) for i, width in enumerate(stage['num_channels'])]
+    shapes = [(width, 4 * 2**i) for i, width in enumerate(stage['num_channels'])]
     return shapes if stage.get('multiscale_output', False) else shapes[:1]
 
 
