@@ -121,6 +121,11 @@ def test_at_most_so_many_pictures_are_taken_from_everywhere(monkeypatch, tmp_pat
     assert read == wanted
 
 
+def test_half_weights_are_not_combined_with_8_bits(tmp_path):
+    with pytest.raises(RunError, match='in 8 bits or in float16, not in both'):
+        quantization.export_int8(None, tmp_path / 'out.onnx', [], half_weights=True)
+
+
 def test_every_person_is_found_again_once():
     def answer(*rows):
         """Squares of 100 px at x, with a score each."""
