@@ -66,11 +66,12 @@ def accelerate(model: PINet, amp: Union[bool, torch.dtype] = False,
     """
     if not isinstance(model, PINet):
         raise ValueError(f'only a PINet can be accelerated; found {type(model).__name__}')
-    if amp not in (True, False, torch.float16, torch.bfloat16):
+    half = amp if isinstance(amp, torch.dtype) else None
+    if half not in (None, torch.float16, torch.bfloat16) or amp not in (True, False, half):
         raise ValueError(f'amp must be True, False, torch.float16 or torch.bfloat16; found {amp!r}')
     model.eval()
     if amp:
-        _use_half_precision(model, None if amp is True else amp)
+        _use_half_precision(model, half)
     if compile:
         print_log('the first batch of every input size is compiled, which takes minutes', 'current')
         model.pose_finder = _compiled_finders(model)

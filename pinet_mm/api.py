@@ -35,7 +35,7 @@ __all__ = [
 
 # Shipped ones, each named after its config; models.json says what they know.
 WEIGHTS = Path(__file__).parent / 'weights'
-SHIPPED = 'pinet_hrnet-slim_crowdsynth.py'  # the default of `load` and `load_onnx`
+SHIPPED = 'pinet_lite_photos.py'  # the default of `load` and `load_onnx`
 
 
 def config_path(name: str) -> Path:
@@ -98,7 +98,10 @@ def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path
     require_all_weights(model, weights, str(checkpoint))
     model.dataset_meta = weights.get('meta', {}).get('dataset_meta', model.dataset_meta)
     load_state_dict(model, _without_wrapper(weights.get('state_dict', weights)))
-    logging.getLogger(__name__).info(' '.join(describe(checkpoint)).rstrip())
+    line, warning = describe(checkpoint)
+    logging.getLogger(__name__).info(line)
+    if warning:
+        logging.getLogger(__name__).warning(warning)
     return accelerate(model, amp, compile) if amp or compile else model
 
 

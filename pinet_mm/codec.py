@@ -220,10 +220,11 @@ class PINetCodec(BaseKeypointCodec):
         k = self.layout.num_keypoints
         declared = np.ones(k, dtype=bool)
         if labeled_keypoints is not None:
-            declared = np.asarray(labeled_keypoints, dtype=bool)
+            name, declared = 'labeled_keypoints', np.asarray(labeled_keypoints) > 0
         elif keypoints_visible_weights is not None and len(keypoints_visible_weights):
+            name = 'each row of keypoints_visible_weights'
             declared = (np.asarray(keypoints_visible_weights) > 0).any(axis=0)
         if declared.shape != (k,):
-            raise ValueError(f'labeled_keypoints must have the shape ({k},) of the layout; found '
+            raise ValueError(f'{name} must have the shape ({k},) of the layout; found '
                              f'{declared.shape}')
         return declared

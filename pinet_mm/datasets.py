@@ -131,9 +131,9 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
         persons = [person for person in instance_list if person['img_id'] in images]
         infos = super()._get_bottomup_data_infos(persons, list(images.values()))
         if not self.test_mode and self.min_keypoints == 0:
-            peopled = {info['img_id'] for info in infos}
+            # An annotation that MMPose passes over still says that somebody is there.
             infos += [_record_of_nobody(image, len(self.names)) for image in images.values()
-                      if image['img_id'] not in peopled]
+                      if not self.coco.getAnnIds(imgIds=image['img_id'])]
         for info in infos:
             categories = np.unique(info.get('category_id', ())).tolist()
             info['labeled_keypoints'] = self._labeled(images[info['img_id']], categories)

@@ -141,12 +141,12 @@ def describe(weights: Union[str, Path]) -> Tuple[str, str]:
         A line that names the model, what it knows and its terms, as far as they are described; a
         warning, usually empty.
     """
-    weights = Path(weights)
-    cards = weights.with_name('models.json')
-    card = json.loads(cards.read_text()).get(weights.stem) if cards.is_file() else None
+    path = Path(weights)
+    cards = path.with_name('models.json')
+    card = json.loads(cards.read_text()).get(path.stem) if cards.is_file() else None
     if card is None:
         return f'model: {weights}', ''
-    return f'model: {weights.stem} ({card["knows"]}; {card["terms"]})', card.get('warning', '')
+    return f'model: {path.stem} ({card["knows"]}; {card["terms"]})', card.get('warning', '')
 
 
 def main(*arguments: str) -> None:

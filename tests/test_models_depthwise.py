@@ -153,10 +153,11 @@ def test_copies_and_moving_averages_work(network, eager):
 class FakeRunner:
     def __init__(self, model):
         self.model, self.said = model, []
-        self.logger = SimpleNamespace(info=self.said.append)
+        self.logger = SimpleNamespace(info=self.said.append, warning=self.said.append)
 
 
-def test_the_hook_changes_a_model_on_the_cpu(network):
+def test_the_hook_changes_a_model_on_the_cpu(network, monkeypatch):
+    monkeypatch.setattr(depthwise, '_can_compile', lambda: True)
     runner = FakeRunner(network)
     CompiledDepthwiseHook().before_train(runner)
     assert runner.said == ['21 depthwise convolutions with a compiled gradient']
@@ -172,6 +173,15 @@ def test_the_hook_leaves_other_devices_and_models_alone(network):
     plain = nn.Conv2d(3, 3, 3)
     CompiledDepthwiseHook().before_train(FakeRunner(plain))
     assert type(plain) is nn.Conv2d
+
+
+def test_without_a_compiler_the_hook_warns_and_changes_nothing(network, monkeypatch):
+    monkeypatch.setattr(depthwise, '_can_compile', lambda: False)
+    kinds = [type(each) for each in network.modules()]
+    runner = FakeRunner(network)
+    CompiledDepthwiseHook().before_train(runner)
+    assert 'torch.compile found no C++ compiler' in runner.said[0] and len(runner.said) == 1
+    assert [type(each) for each in network.modules()] == kinds
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ Fusion. Overlays and predictions.json of both are in folders of their own beside
 """
 
 import argparse
+import logging
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,6 +68,7 @@ def draw(config: str, inputs: list, out: Path, **options) -> list:
 def main() -> None:
     """Write the sheet, or end with one line that says why not."""
     args = make_parser().parse_args()
+    logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # this tool prints it itself
     out = Path(args.out)
     try:
         photographs = draw(api.SHIPPED, find_photographs(), out / 'photographs',
@@ -76,7 +78,8 @@ def main() -> None:
     except (OSError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
     sheet = in_row([*photographs, in_column(crowds, 2 * HEIGHT, GAP)], HEIGHT, GAP)
-    cv2.imwrite(str(out / 'demo.jpg'), sheet)
+    if not cv2.imwrite(str(out / 'demo.jpg'), sheet):
+        sys.exit(f'error: {out / "demo.jpg"} could not be written')
     print(f'{out / "demo.jpg"} is written')
 
 

@@ -7,6 +7,7 @@ be read are named at the end, with exit status 1.
 """
 
 import argparse
+import logging
 import math
 import sys
 from pathlib import Path
@@ -94,6 +95,7 @@ def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
 def main() -> None:
     """Predict, or end with one line that says why not."""
     args = make_parser().parse_args()
+    logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # this tool prints it itself
     try:
         files = api.find_pictures(args.inputs, args.out)  # before the model takes its seconds
         Path(args.out).mkdir(parents=True, exist_ok=True)

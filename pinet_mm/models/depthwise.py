@@ -141,6 +141,20 @@ class CompiledDepthwiseHook(Hook):
             runner: that is about to train.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        if next(model.parameters()).device.type == 'cpu':
-            count = compile_depthwise_gradients(model)
-            runner.logger.info(f'{count} depthwise convolutions with a compiled gradient')
+        if next(model.parameters()).device.type != 'cpu':
+            return
+        if not _can_compile():
+            runner.logger.warning('depthwise convolutions keep their own gradient, which is '
+                                  'slower: torch.compile found no C++ compiler that works')
+            return
+        count = compile_depthwise_gradients(model)
+        runner.logger.info(f'{count} depthwise convolutions with a compiled gradient')
+
+
+def _can_compile() -> bool:
+    from torch._inductor.exc import InductorError  # takes a second to import
+    try:
+        torch.compile(torch.sum)(torch.ones(2, 3))
+    except InductorError:
+        return False
+    return True

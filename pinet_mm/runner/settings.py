@@ -111,8 +111,12 @@ def drop_weight_averaging(cfg: Config) -> None:
     fused since (`accelerate`).
     """
     hooks = cfg.get('custom_hooks') or []
-    cfg.custom_hooks = [hook for hook in hooks if hook['type'] not in ('EMAHook',
-                                                                       'mmengine.EMAHook')]
+    cfg.custom_hooks = [hook for hook in hooks if _class_name(hook['type']) != 'EMAHook']
+
+
+def _class_name(kind: str | type) -> str:
+    """Return the bare name of a class that a config names, with or without its scope."""
+    return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
 
 
 def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
