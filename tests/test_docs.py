@@ -1,6 +1,7 @@
 """Docstrings and README: everything public is described, and what they name exists."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -193,3 +194,28 @@ def test_code_that_the_table_of_conventions_names_exists():
     named = re.findall(r'`(\w+\.py):([\w.]+)`', text)
     assert len(set(named)) >= 20
     assert not [(file, name) for file, name in named if name not in defined(PACKAGE / file)]
+
+
+# --- docs/model_card.md, docs/photos_coco_ids.json -----------------------------------------------
+
+
+def test_the_card_counts_the_listed_images_of_coco():
+    listed = json.loads((ROOT / 'docs' / 'photos_coco_ids.json').read_text())
+    trained, validation = listed['train'], listed['validation']
+    assert {name: len(ids) for name, ids in trained.items()} == dict(
+        train2017=160, val2017=427, split_not_recorded=367)
+    assert {name: len(ids) for name, ids in validation.items()} == dict(train2017=84, val2017=36)
+    flat = [[number for ids in part.values() for number in ids] for part in (trained, validation)]
+    assert len({*flat[0], *flat[1]}) == 954 + 120, 'no image is in both, and none twice'
+    card = ' '.join((ROOT / 'docs' / 'model_card.md').read_text().split())
+    assert '| COCO train2017 and val2017 | 452 |' in card and 452 + 502 == 954
+    assert '| COCO, without labeled keypoints | 502, 36 of them with people' in card
+    for text in ('COCO val2017: 427 of its images were trained on', 'and 36 more are among the val',
+                 '367 of the images of nobody came without it', 'the 120 of validation'):
+        assert text in card, text
+
+
+def test_links_of_the_docs_lead_to_files():
+    for page in (ROOT / 'docs').glob('*.md'):
+        for link in re.findall(r'\]\(((?!http)[^)#]+)', page.read_text()):
+            assert (page.parent / link).exists(), f'{page.name}: {link}'

@@ -1,6 +1,7 @@
 """The wheel holds what mim and users need, as it is in the checkout; the metadata agree."""
 
 import configparser
+import json
 import os
 import re
 import shutil
@@ -137,7 +138,7 @@ def test_installed_wheel_serves_mim_and_mmengine(wheel, tmp_path):
                           capture_output=True, env={**os.environ, 'PYTHONPATH': 'site'})
     assert done.stdout.splitlines() == [
         "['pinet_hrnet_crowdpose', 'pinet_hrnet_ochuman', 'pinet_hrnet_coco', "
-        "'pinet_hrnet-slim_crowdsynth']", 'PINet'
+        "'pinet_hrnet-slim_crowdsynth', 'pinet_lite_photos']", 'PINet'
     ], done.stderr
 
 
@@ -146,22 +147,38 @@ def test_installed_wheel_serves_mim_and_mmengine(wheel, tmp_path):
 
 def test_model_index_names_configs_of_the_checkout(model_index):
     names = [model['Name'] for model in model_index['Models']]
-    assert len(set(names)) == len(names) == 4
+    assert len(set(names)) == len(names) == 5
     for model in model_index['Models']:
         assert model['Config'] == f'configs/{model["Name"]}.py'
         assert (ROOT / model['Config']).is_file()
 
 
-def test_model_index_claims_no_result_as_ours_but_that_of_the_shipped_weights(model_index):
-    *published, ours = model_index['Models']
+def test_model_index_claims_no_result_as_ours_but_those_of_the_shipped_weights(model_index):
+    *published, drawn, photos = model_index['Models']
     for model in published:
         assert model['Metadata']['Results From'] == 'paper, published by the authors'
-        assert 'Weights' not in model
-    assert ours['Metadata']['Results From'].startswith('measured')
-    assert (ROOT / 'pinet_mm' / 'weights' / f'{ours["Name"]}.pth').is_file()
-    metrics = ours['Results'][0]['Metrics'].values()
+        assert 'Weights' not in model and 'Weights License' not in model['Metadata']
+    shipped = (ROOT / 'pinet_mm' / 'weights').glob('*.pth')
+    assert {drawn['Name'], photos['Name']} == {file.stem for file in shipped}
     card = (ROOT / 'docs' / 'model_card.md').read_text()
-    assert f'| {" | ".join(f"{value:.3f}" for value in metrics)} |' in card
+    for ours in (drawn, photos):
+        assert ours['Metadata']['Results From'].startswith('measured')
+        metrics = ours['Results'][0]['Metrics'].values()
+        assert f'| {" | ".join(f"{value:.3f}" for value in metrics)} |' in card
+
+
+def test_the_terms_of_the_weights_are_the_same_wherever_they_stand(model_index):
+    cards = json.loads((ROOT / 'pinet_mm' / 'weights' / 'models.json').read_text())
+    table = (ROOT / 'docs' / 'model_card.md').read_text().split('\n## ')[0]
+    readme = (ROOT / 'README.md').read_text()
+    for model in model_index['Models'][3:]:
+        terms = cards[model['Name']]['terms'].partition(',')[0]
+        assert terms in ('research use', 'Apache-2.0')
+        assert model['Metadata']['Weights License'].startswith(terms)
+        row, = re.findall(rf'^\| \[`{model["Name"]}`.*$', table, re.M)
+        assert row.endswith(f'| {terms} |')
+        row, = re.findall(rf'^\| `configs/{model["Name"]}.py`.*\.pth`.*$', readme, re.M)
+        assert terms in row.split('|')[-2]
 
 
 @pytest.mark.parametrize('name, dataset, published', [

@@ -15,9 +15,11 @@ from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
 ROOT = Path(__file__).parents[1]
 MODELS = json.loads((api.WEIGHTS / 'models.json').read_text())
-DRAWN = 'pinet_hrnet-slim_crowdsynth'
+DRAWN, PHOTOS = 'pinet_hrnet-slim_crowdsynth', 'pinet_lite_photos'
 DRAWN_LINE = f'model: {DRAWN} (drawn people of CrowdSynth; 17 COCO keypoints; Apache-2.0)'
 WARNING = 'these weights have never seen a photograph: pinet_lite_photos, the default, has'
+PHOTOS_LINE = ('model: pinet_lite_photos (photographs; 17 COCO keypoints; research use, see '
+               'LICENSE-weights)')
 CROP = ('crop the image around people who are small in it, leave a margin around people who fill '
         'it')
 
@@ -43,6 +45,39 @@ def crowd(tmp_path_factory):
     return path
 
 
+# --- the default model ---------------------------------------------------------------------------
+
+
+def test_the_default_is_the_model_of_photographs():
+    assert api.SHIPPED == f'{PHOTOS}.py'
+    assert api.shipped_weights(api.SHIPPED) == api.WEIGHTS / f'{PHOTOS}.pth'
+    assert onnx_runner.SHIPPED == api.WEIGHTS / f'{PHOTOS}.onnx'
+
+
+def test_infer_runs_the_default_on_a_photograph(tmp_path, capsys, monkeypatch):
+    photograph = load_tool('demo').find_photographs()[0]
+    run_tool('infer', monkeypatch, photograph, '--out', tmp_path, '--pose-thr', '2')
+    said = capsys.readouterr()
+    assert said.out.splitlines().count(PHOTOS_LINE) == 1 and 'warning: ' not in said.err
+    assert 'nobody scores 2 or more in 1 of 1 images (best score there 0.' in said.out
+    record, = json.loads((tmp_path / 'predictions.json').read_text())['pictures']
+    assert record['persons'][0]['score'] > 0
+
+
+def test_the_shipped_onnx_file_finds_whom_the_default_model_finds():
+    if not onnx_runner.SHIPPED.is_file():
+        pytest.skip(f'{onnx_runner.SHIPPED.name} is not there')
+    pytest.importorskip('onnxruntime')
+    assert onnx_runner.SHIPPED.stat().st_size <= 14e6
+    photograph = load_tool('demo').find_photographs()[0]
+    one, other = (next(api.predict(model, [photograph])).pred_instances
+                  for model in (api.load_onnx(), api.load(device='cpu')))
+    assert api.load_onnx().dataset_meta['keypoint_id2name'][16] == 'right_ankle'
+    best, same = one.bbox_scores.argmax(), other.bbox_scores.argmax()
+    assert one.bbox_scores[best] == pytest.approx(other.bbox_scores[same], abs=5e-3)
+    np.testing.assert_allclose(one.keypoints[best], other.keypoints[same], atol=1)
+
+
 # --- facts ---------------------------------------------------------------------------------------
 
 
@@ -64,9 +99,7 @@ def test_only_the_drawn_model_warns():
     assert {name for name, card in MODELS.items() if 'warning' in card} == {DRAWN}
     assert api.describe(api.WEIGHTS / f'{DRAWN}.pth') == (DRAWN_LINE, WARNING)
     for suffix in ('pth', 'onnx'):
-        assert api.describe(api.WEIGHTS / f'pinet_lite_photos.{suffix}') == (
-            'model: pinet_lite_photos (photographs; 17 COCO keypoints; research use, see '
-            'LICENSE-weights)', '')
+        assert api.describe(api.WEIGHTS / f'{PHOTOS}.{suffix}') == (PHOTOS_LINE, '')
 
 
 def test_weights_of_others_are_named_without_claims(tmp_path):
@@ -139,7 +172,9 @@ def test_load_says_what_it_loaded_to_the_log_alone(caplog, capsys):
     with caplog.at_level(logging.INFO, 'pinet_mm.api'):
         api.load(DRAWN, device='cpu')
     assert [record.getMessage() for record in caplog.records if record.name == 'pinet_mm.api'] == [
-        f'{DRAWN_LINE} {WARNING}']
+        DRAWN_LINE, WARNING]
+    assert [record.levelname for record in caplog.records if record.name == 'pinet_mm.api'] == [
+        'INFO', 'WARNING']
     said = capsys.readouterr()
     assert 'model: ' not in said.out + said.err
 

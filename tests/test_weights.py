@@ -46,6 +46,18 @@ def test_the_drawn_crowd_model_finds_held_out_people():
     assert np.mean(near) > 0.8
 
 
+def test_the_default_model_finds_a_face():
+    """Nose and eyes of the astronaut, by hand, within a twentieth of the image."""
+    skimage = pytest.importorskip('skimage', reason='its astronaut is the photograph')
+    photograph = Path(skimage.__file__).parent / 'data' / 'astronaut.png'
+    sample, = api.predict(api.load(device='cpu'), [photograph])
+    people = sample.pred_instances
+    best = people.bbox_scores.argmax()
+    assert people.bbox_scores[best] >= 0.05
+    by_hand = np.array([[226, 125], [247, 103], [204, 101]])  # nose, left eye, right eye
+    assert (np.linalg.norm(people.keypoints[best, :3] - by_hand, axis=-1) <= 26).all()
+
+
 @pytest.mark.slow
 def test_the_ap_of_the_model_card(tmp_path):
     """The first 100 of the card's 500 pictures, by the card's command."""
