@@ -234,10 +234,18 @@ def export_onnx(model: PINet, path: Union[str, Path], max_poses: Optional[int] =
     for name, axes in (('images', {0: 'batch', 2: 'height', 3: 'width'}),
                        *((name, {0: 'batch'}) for name in OUTPUTS)):
         _name_axes(program.model.graph, name, axes)
+    _forget_sources(program.model.graph)
     program.model.metadata_props.update(describe(model))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     program.save(str(path), external_data=False)
     return module
+
+
+def _forget_sources(graph) -> None:
+    # Nodes keep stack traces, with the paths of the machine that exported them.
+    for node in graph.all_nodes():
+        for each in (node, *node.outputs):
+            each.metadata_props.clear()
 
 
 def _name_axes(graph, name: str, axes: Dict[int, str]) -> None:

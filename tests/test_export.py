@@ -480,3 +480,7 @@ def test_the_shipped_network_finds_the_same_people(tmp_path):
         assert_same_people(one, two)
         clear += (two[2] > 0.1).sum()
     assert clear >= 5
+
+
+def test_the_shipped_file_names_no_path_of_the_machine_that_wrote_it():
+    assert b'File "' not in (api.WEIGHTS / 'pinet_lite_photos.onnx').read_bytes()
