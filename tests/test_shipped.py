@@ -65,8 +65,6 @@ def test_infer_runs_the_default_on_a_photograph(tmp_path, capsys, monkeypatch):
 
 
 def test_the_shipped_onnx_file_finds_whom_the_default_model_finds():
-    if not onnx_runner.SHIPPED.is_file():
-        pytest.skip(f'{onnx_runner.SHIPPED.name} is not there')
     pytest.importorskip('onnxruntime')
     assert onnx_runner.SHIPPED.stat().st_size <= 14e6
     photograph = load_tool('demo').find_photographs()[0]
