@@ -2,7 +2,7 @@
 
 Importing this module lets MMEngine read `.safetensors`, and with it MMPose's inferencers,
 `init_cfg` and our tools. The package of that name is imported where such a file is met, and only
-there. `store_half` halves the size of the weights of an ONNX file.
+there. `store_half` halves the weights of an ONNX file.
 """
 
 import json
@@ -206,7 +206,7 @@ def store_half(graph) -> None:
     """Store all but small weights as float16, each with a cast to float32, in which all computes.
 
     Batch norms then stay apart from convolutions, whose weights they would change: weights that
-    float16 can hold give the same results. ONNX Runtime casts and folds them when it loads the file.
+    float16 can hold give the same results. ONNX Runtime casts and folds them as it loads the file.
 
     Args:
         graph: of onnx_ir, not optimized yet; the casts are named as the weights were.
