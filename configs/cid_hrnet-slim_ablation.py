@@ -5,8 +5,14 @@ _base_ = ['./pinet_hrnet-slim_ablation.py']
 codec = dict(_delete_=True, type='DecoupledHeatmap', input_size=(128, 128), heatmap_size=(32, 32))
 train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BottomupRandomAffine', input_size=(128, 128), scale_factor=(1.0, 1.0),
-         scale_type='short', shift_prob=0.0, rotate_factor=0.0),
+    dict(
+        type='BottomupRandomAffine',
+        input_size=(128, 128),
+        scale_factor=(1.0, 1.0),
+        scale_type='short',
+        shift_prob=0.0,
+        rotate_factor=0.0,
+    ),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
@@ -28,6 +34,8 @@ model = dict(
         coupled_heatmap_loss=dict(type='FocalHeatmapLoss', loss_weight=1.0),
         decoupled_heatmap_loss=dict(type='FocalHeatmapLoss', loss_weight=4.0),
         contrastive_loss=dict(type='InfoNCELoss', temperature=0.05, loss_weight=1.0),
-        decoder=codec),
+        decoder=codec,
+    ),
     train_cfg=dict(max_train_instances=200),
-    test_cfg=dict(_delete_=True, flip_test=True, shift_heatmap=False, align_corners=False))
+    test_cfg=dict(_delete_=True, flip_test=True, shift_heatmap=False, align_corners=False),
+)

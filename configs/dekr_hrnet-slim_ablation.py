@@ -3,8 +3,15 @@
 _base_ = ['./cid_hrnet-slim_ablation.py']
 
 codec = dict(
-    _delete_=True, type='SPR', input_size=(128, 128), heatmap_size=(32, 32), sigma=(4, 2),
-    minimal_diagonal_length=32**0.5, generate_keypoint_heatmaps=True, decode_max_instances=30)
+    _delete_=True,
+    type='SPR',
+    input_size=(128, 128),
+    heatmap_size=(32, 32),
+    sigma=(4, 2),
+    minimal_diagonal_length=32**0.5,
+    generate_keypoint_heatmaps=True,
+    decode_max_instances=30,
+)
 train_pipeline = _base_.train_pipeline
 train_pipeline[3]['encoder'] = codec
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
@@ -17,9 +24,16 @@ model = dict(
         num_keypoints=17,
         num_heatmap_filters=32,
         heatmap_loss=dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=1.0),
-        displacement_loss=dict(type='SoftWeightSmoothL1Loss', use_target_weight=True,
-                               supervise_empty=False, beta=1 / 9, loss_weight=0.002),
-        decoder=codec),
+        displacement_loss=dict(
+            type='SoftWeightSmoothL1Loss',
+            use_target_weight=True,
+            supervise_empty=False,
+            beta=1 / 9,
+            loss_weight=0.002,
+        ),
+        decoder=codec,
+    ),
     test_cfg=dict(
-        _delete_=True, flip_test=True, nms_dist_thr=0.05, shift_heatmap=True,
-        align_corners=False))
+        _delete_=True, flip_test=True, nms_dist_thr=0.05, shift_heatmap=True, align_corners=False
+    ),
+)

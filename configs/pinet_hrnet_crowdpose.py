@@ -1,8 +1,7 @@
 # PINet, HRNet-W32, 512×512, CrowdPose.
 _base_ = ['_base_/runtime.py', '_base_/pinet_hrnet-w32.py', '_base_/crowdpose.py']
 
-model = dict(
-    head=dict(decoder=_base_.codec, refinement=dict(num_layers=3)))
+model = dict(head=dict(decoder=_base_.codec, refinement=dict(num_layers=3)))
 
 train_cfg = dict(by_epoch=True, max_epochs=300, val_interval=10)
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))

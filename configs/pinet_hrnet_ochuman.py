@@ -1,8 +1,7 @@
 # PINet, HRNet-W32, 512×512, OCHuman (val to train, test to test).
 _base_ = ['_base_/runtime.py', '_base_/pinet_hrnet-w32.py', '_base_/ochuman.py']
 
-model = dict(
-    head=dict(decoder=_base_.codec, refinement=dict(num_layers=3)))
+model = dict(head=dict(decoder=_base_.codec, refinement=dict(num_layers=3)))
 
 train_cfg = dict(by_epoch=True, max_epochs=140, val_interval=10)
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))

@@ -6,7 +6,13 @@ model = dict(head=dict(decoder=_base_.codec))
 train_cfg = dict(by_epoch=True, max_epochs=140, val_interval=10)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, begin=0, end=500, by_epoch=False),
-    dict(type='CosineAnnealingLR', eta_min=1e-5, begin=0, end=140, by_epoch=True,
-         convert_to_iter_based=True),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min=1e-5,
+        begin=0,
+        end=140,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
 ]
 auto_scale_lr = dict(base_batch_size=32)

@@ -8,12 +8,21 @@ model = dict(
     head=dict(
         decoder=_base_.codec,
         sampler=dict(type='ProposalSampler', max_train_per_part=20),
-        heatmap_loss=dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=4.)))
+        heatmap_loss=dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=4.0),
+    )
+)
 
 train_cfg = dict(by_epoch=True, max_epochs=10, val_interval=1)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, begin=0, end=200, by_epoch=False),
-    dict(type='LinearLR', start_factor=1, end_factor=0.01, begin=7, end=10, by_epoch=True,
-         convert_to_iter_based=True),
+    dict(
+        type='LinearLR',
+        start_factor=1,
+        end_factor=0.01,
+        begin=7,
+        end=10,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
 ]
 auto_scale_lr = dict(base_batch_size=16)

@@ -1,36 +1,49 @@
 """A few lines to load a model and run it on many pictures.
 
-    from pinet_mm import api
-    model = api.load()  # the model that the package ships; or a config and a checkpoint
-    for sample in api.predict(model, ['street.jpg', picture]):
-        print(sample.pred_instances.keypoints)
+from pinet_mm import api
+model = api.load()  # the model that the package ships; or a config and a checkpoint
+for sample in api.predict(model, ['street.jpg', picture]):
+    print(sample.pred_instances.keypoints)
 """
 
 import copy
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping, Optional, Union
 
 import torch
 from mmengine.config import Config
 from mmengine.runner import load_state_dict
 from mmpose.apis import init_model
 
-from .acceleration import accelerate
-from .batch_inference import (PICTURES, SCHEMA, Report, find_pictures, infer, overlay_names,
-                              to_record)
-from .estimator import PINet
+from .configs import config_path
+from .errors import RunError
+from .inference.prediction import predict
+from .inference.results import SCHEMA, Report, infer, overlay_names, to_record
+from .inference.sources import PICTURES, find_pictures
+from .models.acceleration import accelerate
+from .models.estimator import PINet
 from .onnx_runner import OnnxPoses, describe
-from .prediction import predict
-from .runner import RunError
 from .runner.settings import share_codec
 from .runner.weights import fetch, require_all_weights, require_checkpoint
 
 __all__ = [
-    'PICTURES', 'SCHEMA', 'SHIPPED', 'WEIGHTS', 'Report', 'config_path', 'describe',
-    'find_pictures', 'infer', 'load', 'load_onnx', 'overlay_names', 'predict', 'shipped_weights',
-    'to_record'
+    'PICTURES',
+    'SCHEMA',
+    'SHIPPED',
+    'WEIGHTS',
+    'Report',
+    'config_path',
+    'describe',
+    'find_pictures',
+    'infer',
+    'load',
+    'load_onnx',
+    'overlay_names',
+    'predict',
+    'shipped_weights',
+    'to_record',
 ]
 
 # Shipped ones, each named after its config; models.json says what they know.
@@ -38,22 +51,7 @@ WEIGHTS = Path(__file__).parent / 'weights'
 SHIPPED = 'pinet_lite_photos.py'  # the default of `load` and `load_onnx`
 
 
-def config_path(name: str) -> Path:
-    """Find one of the project's configs, such as `pinet_hrnet_crowdpose.py`, or take a path.
-
-    Raises:
-        FileNotFoundError: there is no such file, neither here nor among the configs.
-    """
-    package, file = Path(__file__).parent, f'{str(name).removesuffix(".py")}.py'
-    # A wheel carries the configs inside the package, a checkout beside it.
-    places = [Path(name), package / '.mim' / 'configs' / file, package.parent / 'configs' / file]
-    for place in places:
-        if place.is_file():
-            return place
-    raise FileNotFoundError(f'{name} is no config file; tried {", ".join(map(str, places))}')
-
-
-def shipped_weights(config: Union[str, Path]) -> Path:
+def shipped_weights(config: str | Path) -> Path:
     """Find the weights that the package ships for a config, by the name of its file.
 
     Raises:
@@ -62,14 +60,21 @@ def shipped_weights(config: Union[str, Path]) -> Path:
     path = WEIGHTS / f'{Path(config).stem}.pth'
     if not path.is_file():
         known = ', '.join(sorted(f'{file.stem}.py' for file in WEIGHTS.glob('*.pth')))
-        raise FileNotFoundError(f'the package ships no weights for {Path(config).name}: name a '
-                                f'checkpoint, or take a config that it has weights for: {known}')
+        raise FileNotFoundError(
+            f'the package ships no weights for {Path(config).name}: name a '
+            f'checkpoint, or take a config that it has weights for: {known}'
+        )
     return path
 
 
-def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path, None] = None,
-         device: Optional[str] = None, cfg_options: Optional[dict] = None, amp: bool = False,
-         compile: bool = False) -> PINet:
+def load(
+    config: str | Path | Config = SHIPPED,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
+    cfg_options: dict | None = None,
+    amp: bool = False,
+    compile: bool = False,
+) -> PINet:
     """Build a model from a config and load its weights, ready to predict.
 
     Which weights they are and what they know (`describe`) is logged at level INFO.
@@ -79,15 +84,19 @@ def load(config: Union[str, Path, Config] = SHIPPED, checkpoint: Union[str, Path
         checkpoint: path or URL of the weights; by default those shipped for the config.
         device: by default the first GPU, or the CPU.
         cfg_options: settings of the config to replace, such as `{'model.test_cfg.flip_test': 0}`.
-        amp, compile: see `acceleration.accelerate`.
+        amp: see `acceleration.accelerate`.
+        compile: see `acceleration.accelerate`.
 
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
         RunError: the checkpoint does not exist, cannot be read or does not fit the model, or there
             is no such device.
     """
-    config = copy.deepcopy(config) if isinstance(config, Config) else Config.fromfile(
-        config_path(str(config)))
+    config = (
+        copy.deepcopy(config)
+        if isinstance(config, Config)
+        else Config.fromfile(config_path(str(config)))
+    )
     checkpoint = checkpoint or shipped_weights(config.filename or 'a config without a file')
     config.merge_from_dict(cfg_options or {})
     share_codec(config)
@@ -116,17 +125,18 @@ def _without_wrapper(weights: Mapping[str, torch.Tensor]) -> 'OrderedDict[str, t
     return plain
 
 
-def _check_device(device: Optional[str]) -> str:
+def _check_device(device: str | None) -> str:
     name = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
     try:
         torch.empty(0, device=name)
     except (AssertionError, RuntimeError) as error:
-        raise RunError(f'the device {name} cannot be used here: {str(error).splitlines()[0]}'
-                       ) from error
+        raise RunError(
+            f'the device {name} cannot be used here: {str(error).splitlines()[0]}'
+        ) from error
     return name
 
 
-def load_onnx(path: Union[str, Path, None] = None, threads: int = 0) -> OnnxPoses:
+def load_onnx(path: str | Path | None = None, threads: int = 0) -> OnnxPoses:
     """Load what tools/export_onnx.py wrote; `predict` and `infer` take it for a model.
 
     Args:
@@ -139,8 +149,9 @@ def load_onnx(path: Union[str, Path, None] = None, threads: int = 0) -> OnnxPose
     """
     path = path or WEIGHTS / f'{Path(SHIPPED).stem}.onnx'
     if not Path(path).is_file():
-        raise FileNotFoundError(f'{path} does not exist: name a file that tools/export_onnx.py '
-                                'wrote')
+        raise FileNotFoundError(
+            f'{path} does not exist: name a file that tools/export_onnx.py wrote'
+        )
     try:
         return OnnxPoses(path, threads=threads)
     except (ImportError, ValueError) as error:

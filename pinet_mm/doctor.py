@@ -12,14 +12,16 @@ import platform
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import pinet_mm
-from pinet_mm import compat
 
-TESTED_PYTHONS = ('3.11', )
+from .environment import compat
+
+TESTED_PYTHONS = ('3.11',)
 FATAL = ('missing', 'broken')
 
 
@@ -37,28 +39,35 @@ class Dependency(NamedTuple):
     """A module to import, and the distributions any of which provides it."""
 
     module: str
-    distributions: Tuple[str, ...]
+    distributions: tuple[str, ...]
 
 
 REQUIRED = (
-    Dependency('torch', ('torch', )),
-    Dependency('torchvision', ('torchvision', )),
-    Dependency('numpy', ('numpy', )),
-    Dependency('scipy', ('scipy', )),
-    Dependency('cv2', ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
-                       'opencv-contrib-python-headless')),
-    Dependency('mmengine', ('mmengine', )),
+    Dependency('torch', ('torch',)),
+    Dependency('torchvision', ('torchvision',)),
+    Dependency('numpy', ('numpy',)),
+    Dependency('scipy', ('scipy',)),
+    Dependency(
+        'cv2',
+        (
+            'opencv-python',
+            'opencv-python-headless',
+            'opencv-contrib-python',
+            'opencv-contrib-python-headless',
+        ),
+    ),
+    Dependency('mmengine', ('mmengine',)),
     Dependency('mmcv', ('mmcv', 'mmcv-lite')),
-    Dependency('mmdet', ('mmdet', )),
-    Dependency('mmpose', ('mmpose', )),
-    Dependency('xtcocotools', ('xtcocotools', )),
-    Dependency('pycocotools', ('pycocotools', )),
-    Dependency('timm', ('timm', )),
-    Dependency('safetensors', ('safetensors', )),
-    Dependency('tqdm', ('tqdm', )),
-    Dependency('pkg_resources', ('setuptools', )),  # the part of it that mmengine needs
-    Dependency('six', ('six', )),
-    Dependency('tensorboard', ('tensorboard', )),
+    Dependency('mmdet', ('mmdet',)),
+    Dependency('mmpose', ('mmpose',)),
+    Dependency('xtcocotools', ('xtcocotools',)),
+    Dependency('pycocotools', ('pycocotools',)),
+    Dependency('timm', ('timm',)),
+    Dependency('safetensors', ('safetensors',)),
+    Dependency('tqdm', ('tqdm',)),
+    Dependency('pkg_resources', ('setuptools',)),  # the part of it that mmengine needs
+    Dependency('six', ('six',)),
+    Dependency('tensorboard', ('tensorboard',)),
 )
 OPTIONAL = ('onnx', 'onnxruntime', 'onnxscript', 'openmim', 'openxlab')
 
@@ -66,14 +75,14 @@ OPTIONAL = ('onnx', 'onnxruntime', 'onnxscript', 'openmim', 'openxlab')
 # --- versions ------------------------------------------------------------------------------------
 
 
-def read_tested_versions() -> Dict[str, str]:
+def read_tested_versions() -> dict[str, str]:
     """Read the pinned versions: from the wheel's requirements.txt, or from the checkout's."""
     package = Path(__file__).resolve().parent
     shipped, beside = package / '.mim' / 'requirements.txt', package.parent / 'requirements.txt'
     return parse_pins((shipped if shipped.is_file() else beside).read_text())
 
 
-def parse_pins(text: str) -> Dict[str, str]:
+def parse_pins(text: str) -> dict[str, str]:
     """Map distribution to version for the lines `name==version`."""
     pins = re.findall(r'^([\w.-]+)==(\S+)', text, flags=re.MULTILINE)
     return {normalize(name): version for name, version in pins}
@@ -84,7 +93,7 @@ def normalize(name: str) -> str:
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
-def installed_version(distributions: Tuple[str, ...]) -> Tuple[str, str]:
+def installed_version(distributions: tuple[str, ...]) -> tuple[str, str]:
     """Return name and version of the first of these that is installed, else two empty strings."""
     for name in distributions:
         try:
@@ -106,7 +115,7 @@ def examine_python() -> Finding:
     return Finding('Python', found, ', '.join(TESTED_PYTHONS), verdict)
 
 
-def examine_dependency(dependency: Dependency, pins: Dict[str, str]) -> Finding:
+def examine_dependency(dependency: Dependency, pins: dict[str, str]) -> Finding:
     """Look up the version of a dependency, and import it."""
     name, found = installed_version(dependency.distributions)
     pinned = next(known for known in dependency.distributions if known in pins)
@@ -121,9 +130,9 @@ def examine_dependency(dependency: Dependency, pins: Dict[str, str]) -> Finding:
     return Finding(name, found, tested, judge_version(found, tested))
 
 
-def examine_optional(name: str, pins: Dict[str, str]) -> Finding:
+def examine_optional(name: str, pins: dict[str, str]) -> Finding:
     """Look up the version of a package that only some commands use."""
-    found = installed_version((name, ))[1]
+    found = installed_version((name,))[1]
     verdict = judge_version(found, pins[name]) if found else 'optional'
     return Finding(name, found or '-', pins[name], verdict)
 
@@ -152,7 +161,7 @@ def find_registered_model() -> None:
     """
     from mmpose.registry import MODELS
 
-    importlib.import_module('pinet_mm.estimator')
+    importlib.import_module('pinet_mm.models.estimator')
     if MODELS.get('PINet') is None:
         raise LookupError("'PINet' is not in MMPose's registry")
 
@@ -248,7 +257,7 @@ def state(name: str, fact: Callable[[], str], without: str) -> Finding:
 # --- the report ----------------------------------------------------------------------------------
 
 
-def examine_environment() -> List[Finding]:
+def examine_environment() -> list[Finding]:
     """Examine everything; the fixes run first, for they decide what can be imported."""
     fixes = [examine(f'fix {fix.__name__}', fix) for fix in compat.FIXES]
     pins = read_tested_versions()
@@ -262,12 +271,14 @@ def examine_environment() -> List[Finding]:
     ]
 
 
-def format_report(findings: List[Finding]) -> str:
+def format_report(findings: list[Finding]) -> str:
     """Lay the findings out in columns, the remedy last."""
     rows = [Finding('', 'found', 'tested', 'verdict'), *findings]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, [*widths, 0])).rstrip()
-             for row in rows]
+    lines = [
+        '  '.join(cell.ljust(width) for cell, width in zip(row, [*widths, 0])).rstrip()
+        for row in rows
+    ]
     return '\n'.join(lines)
 
 

@@ -8,8 +8,9 @@ last; sizes are (w, h).
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, NamedTuple, Sequence, Tuple, Union
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ SHIPPED = Path(__file__).parent / 'weights' / 'pinet_lite_photos.onnx'
 class Frame(NamedTuple):
     """Where a network input of `size_in` lies in the picture: `centre_img`, `scale_img` (w, h)."""
 
-    size_in: Tuple[int, int]
+    size_in: tuple[int, int]
     centre_img: np.ndarray
     scale_img: np.ndarray
 
@@ -41,8 +42,9 @@ class OnnxPoses:
         dataset_meta: MMPose's metainfo, with `keypoint_id2name` and `skeleton_links`.
     """
 
-    def __init__(self, path: str, providers: Sequence[str] = ('CPUExecutionProvider', ),
-                 threads: int = 0):
+    def __init__(
+        self, path: str, providers: Sequence[str] = ('CPUExecutionProvider',), threads: int = 0
+    ):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -53,23 +55,34 @@ class OnnxPoses:
             raise ValueError(f'{path} is no ONNX file that can be run: {error}') from error
         facts = self.session.get_modelmeta().custom_metadata_map
         if facts.get('schema') != SCHEMA:
-            raise ValueError(f'{path} must have been written by tools/export_onnx.py, schema '
-                             f'{SCHEMA}; found {facts.get("schema")}')
+            raise ValueError(
+                f'{path} must have been written by tools/export_onnx.py, schema '
+                f'{SCHEMA}; found {facts.get("schema")}'
+            )
         self.resize = json.loads(facts['resize'])
         # JSON has no numbers for keys.
-        self.dataset_meta = json.loads(facts['dataset_meta'], object_hook=lambda found: {
-            int(key) if key.isdigit() else key: value for key, value in found.items()})
+        self.dataset_meta = json.loads(
+            facts['dataset_meta'],
+            object_hook=lambda found: {
+                int(key) if key.isdigit() else key: value for key, value in found.items()
+            },
+        )
 
-    def __call__(self, picture: np.ndarray) -> Dict[str, np.ndarray]:
+    def __call__(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+        """Find the poses of an image (H, W, 3), uint8 BGR, in its pixels."""
         frame, rgb = self.to_input(picture)
         keypoints_in, keypoint_scores, scores, count = self.session.run(None, {'images': rgb})
         n = count[0]
-        keypoints = (keypoints_in[0, :n] / frame.size_in * frame.scale_img + frame.centre_img
-                     - 0.5 * frame.scale_img)
-        return dict(keypoints=keypoints, keypoint_scores=keypoint_scores[0, :n],
-                    scores=scores[0, :n])
+        keypoints = (
+            keypoints_in[0, :n] / frame.size_in * frame.scale_img
+            + frame.centre_img
+            - 0.5 * frame.scale_img
+        )
+        return dict(
+            keypoints=keypoints, keypoint_scores=keypoint_scores[0, :n], scores=scores[0, :n]
+        )
 
-    def to_input(self, picture: np.ndarray) -> Tuple[Frame, np.ndarray]:
+    def to_input(self, picture: np.ndarray) -> tuple[Frame, np.ndarray]:
         """Make the network input of a picture, and say where it lies.
 
         Args:
@@ -82,16 +95,20 @@ class OnnxPoses:
             ValueError: the config resizes pictures in a way that is not known here.
         """
         if not self.resize:
-            raise ValueError('the file does not say how to resize pictures, for its config does so '
-                             'in a way that this runner does not know')
+            raise ValueError(
+                'the file does not say how to resize pictures, for its config does so '
+                'in a way that this runner does not know'
+            )
         frame, warp = fit(picture.shape[1::-1], **self.resize)
         image = cv2.warpAffine(picture, warp, frame.size_in, flags=cv2.INTER_LINEAR)
-        return frame, np.ascontiguousarray(image[None, ..., ::-1].transpose(0, 3, 1, 2),
-                                           dtype=np.float32)
+        return frame, np.ascontiguousarray(
+            image[None, ..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32
+        )
 
 
-def fit(size_img: Tuple[int, int], kind: str, size: Tuple[int, int],
-        multiple: int) -> Tuple[Frame, np.ndarray]:
+def fit(
+    size_img: tuple[int, int], kind: str, size: tuple[int, int], multiple: int
+) -> tuple[Frame, np.ndarray]:
     """Lay the network input over a picture, as the test pipeline does.
 
     Args:
@@ -107,8 +124,12 @@ def fit(size_img: Tuple[int, int], kind: str, size: Tuple[int, int],
     whole, (w, h) = kind == 'WholeCentreResize', size_img
     size = [-(-side // multiple) * multiple for side in size]
     if whole:
-        size_in = tuple(int((size[0] / min(w, h) * side + multiple - 1) // multiple * multiple)
-                        if side > min(w, h) else size[0] for side in (w, h))
+        size_in = tuple(
+            int((size[0] / min(w, h) * side + multiple - 1) // multiple * multiple)
+            if side > min(w, h)
+            else size[0]
+            for side in (w, h)
+        )
         # In units of 200 pixels, which decides the last digit.
         scale = np.array(size_in) / size[0] * min(w, h) / 200 * 200
         centre = np.floor(np.array((w, h)) / 2 + 0.5)
@@ -117,8 +138,9 @@ def fit(size_img: Tuple[int, int], kind: str, size: Tuple[int, int],
         size_in = tuple(int(np.ceil(side / multiple) * multiple) for side in content)
         scale = np.float32((w * size_in[0] / content[0], h * size_in[1] / content[1]))
         centre = np.float32((w / 2, h / 2))
-    warp = cv2.getAffineTransform(_triangle(centre, scale[0], whole),
-                                  _triangle(np.array(size_in) / 2, size_in[0], whole))
+    warp = cv2.getAffineTransform(
+        _triangle(centre, scale[0], whole), _triangle(np.array(size_in) / 2, size_in[0], whole)
+    )
     return Frame(size_in, centre, scale), warp
 
 
@@ -131,7 +153,7 @@ def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:
     return points
 
 
-def describe(weights: Union[str, Path]) -> Tuple[str, str]:
+def describe(weights: str | Path) -> tuple[str, str]:
     """Return which model a file of weights is, and what to mind about it.
 
     Args:
@@ -156,7 +178,7 @@ def main(*arguments: str) -> None:
         *arguments: an exported file, which may be left out, and images.
     """
     named = arguments[:1] if arguments and arguments[0].endswith('.onnx') else ()
-    path, files = Path(*named or (SHIPPED, )), arguments[len(named):]
+    path, files = Path(*named or (SHIPPED,)), arguments[len(named) :]
     if not files:
         sys.exit(f'usage: {__doc__.splitlines()[0].partition(": ")[2]}')
     if not path.is_file():
@@ -174,10 +196,12 @@ def main(*arguments: str) -> None:
         print(json.dumps(dict(file=file, persons=_persons(model(picture)))))
 
 
-def _persons(found: Dict[str, np.ndarray]) -> list:
+def _persons(found: dict[str, np.ndarray]) -> list:
     rows = np.concatenate((found['keypoints'], found['keypoint_scores'][..., None]), axis=-1)
-    return [dict(score=score, keypoints=keypoints)
-            for score, keypoints in zip(found['scores'].tolist(), rows.round(4).tolist())]
+    return [
+        dict(score=score, keypoints=keypoints)
+        for score, keypoints in zip(found['scores'].tolist(), rows.round(4).tolist())
+    ]
 
 
 if __name__ == '__main__':

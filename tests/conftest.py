@@ -2,21 +2,28 @@
 
 from typing import NamedTuple
 
+import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
+from pinet_mm.method.layouts import PartLayout
+from pinet_mm.models import acceleration
+
 import numpy as np
 import pytest
-
-import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from pinet_mm import acceleration
-from pinet_mm.layouts import PartLayout
 
 STRIDE, MAP_SIZE = 4, (26, 21)
 TOY_NAMES = ('nose', 'left_hand', 'right_hand', 'left_foot', 'right_foot')
 TOY_SWAPS = ('', 'right_hand', 'left_hand', 'right_foot', 'left_foot')
-TOY_PARTS = dict(top=['nose', 'left_hand', 'right_hand'], hands=['left_hand', 'right_hand'],
-                 feet=['left_foot', 'right_foot'])
-TOY_EDGES = [('nose', 'left_hand'), ('nose', 'right_hand'), ('nose', 'left_foot'),
-             ('nose', 'right_foot')]
+TOY_PARTS = dict(
+    top=['nose', 'left_hand', 'right_hand'],
+    hands=['left_hand', 'right_hand'],
+    feet=['left_foot', 'right_foot'],
+)
+TOY_EDGES = [
+    ('nose', 'left_hand'),
+    ('nose', 'right_hand'),
+    ('nose', 'left_foot'),
+    ('nose', 'right_foot'),
+]
 TOY_SIGMAS = [0.05, 0.06, 0.07, 0.08, 0.09]
 
 
@@ -46,15 +53,20 @@ def without_bfloat16(monkeypatch):
 @pytest.fixture(scope='session')
 def toy_metainfo():
     """Five keypoints, described as an MMPose dataset file does."""
-    return parse_pose_metainfo(dict(
-        dataset_name='toy',
-        keypoint_info={
-            i: dict(name=name, id=i, color=[0, 0, 0], type='upper', swap=swap)
-            for i, (name, swap) in enumerate(zip(TOY_NAMES, TOY_SWAPS))},
-        skeleton_info={i: dict(link=link, id=i, color=[0, 0, 0])
-                       for i, link in enumerate(TOY_EDGES)},
-        joint_weights=[1.] * 5,
-        sigmas=TOY_SIGMAS))
+    return parse_pose_metainfo(
+        dict(
+            dataset_name='toy',
+            keypoint_info={
+                i: dict(name=name, id=i, color=[0, 0, 0], type='upper', swap=swap)
+                for i, (name, swap) in enumerate(zip(TOY_NAMES, TOY_SWAPS))
+            },
+            skeleton_info={
+                i: dict(link=link, id=i, color=[0, 0, 0]) for i, link in enumerate(TOY_EDGES)
+            },
+            joint_weights=[1.0] * 5,
+            sigmas=TOY_SIGMAS,
+        )
+    )
 
 
 @pytest.fixture(scope='session')
@@ -84,14 +96,14 @@ def _coinciding(rng):
     arm[:, [2, 4]] = -arm[:, [1, 3]]
     arm[:, 0] = 0
     centre = np.array([12, 10]) * STRIDE
-    areas = rng.permutation([300., 500., 700., 900., 1100.])
+    areas = rng.permutation([300.0, 500.0, 700.0, 900.0, 1100.0])
     return Scene((centre + arm).astype(float), rng.integers(0, 2, (5, 5)), areas)
 
 
 def _equal_areas(rng):
     scene = _coinciding(rng)
     shift = rng.integers(-1, 2, (5, 1, 2)) * STRIDE
-    areas = rng.choice([400., 800.], 5)
+    areas = rng.choice([400.0, 800.0], 5)
     return Scene(scene.keypoints_in + shift, scene.visible, areas)
 
 
@@ -99,13 +111,20 @@ def _nobody(rng):
     return Scene(np.zeros((0, 5, 2)), np.zeros((0, 5)), np.zeros(0))
 
 
-_SCENES = dict(crowd=_crowd, outside=_outside, unlabelled=_unlabelled, coinciding=_coinciding,
-               equal_areas=_equal_areas, nobody=_nobody)
+_SCENES = dict(
+    crowd=_crowd,
+    outside=_outside,
+    unlabelled=_unlabelled,
+    coinciding=_coinciding,
+    equal_areas=_equal_areas,
+    nobody=_nobody,
+)
 
 
-@pytest.fixture(params=[(name, seed) for name in _SCENES
-                        for seed in range(1 if name == 'nobody' else 5)],
-                ids=lambda param: f'{param[0]}-{param[1]}')
+@pytest.fixture(
+    params=[(name, seed) for name in _SCENES for seed in range(1 if name == 'nobody' else 5)],
+    ids=lambda param: f'{param[0]}-{param[1]}',
+)
 def scene(request):
     """One random scene for the toy layout on a map of `MAP_SIZE` (w, h) at `STRIDE`."""
     name, seed = request.param

@@ -9,40 +9,71 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from pinet_mm.ablation import Budget, run, write_report  # noqa: E402  (before MMPose: it repairs it)
-from pinet_mm.ablation.variants import SEEDS, VARIANTS  # noqa: E402
-from pinet_mm.runner import RunError  # noqa: E402
+from pinet_mm.errors import RunError
+
+from studies.ablation import Budget, run, write_report
+from studies.ablation.variants import SEEDS, VARIANTS
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        description='Train and test the variants of PINet and its peers on the same drawn crowds')
-    parser.add_argument('out', type=Path,
-                        help='folder for checkpoints, test pictures and results.json; rows that '
-                        'the file has are not trained again, trainings cut short go on')
+        description='Train and test the variants of PINet and its peers on the same drawn crowds'
+    )
+    parser.add_argument(
+        'out',
+        type=Path,
+        help='folder for checkpoints, test pictures and results.json; rows that '
+        'the file has are not trained again, trainings cut short go on',
+    )
     for name, value, meaning in (
-            ('backbone_epochs', Budget.backbone_epochs, 'for the backbone that all start from'),
-            ('epochs', Budget.epochs, 'for every row'),
-            ('pictures', Budget.pictures, 'in an epoch'),
-            ('images', Budget.images, 'held-out pictures')):
-        parser.add_argument(f'--{name.replace("_", "-")}', type=int, default=value, metavar='N',
-                            help=f'{meaning} ({value})')
-    parser.add_argument('--persons', type=int, nargs=2, default=Budget.persons,
-                        metavar=('LO', 'HI'), help='fewest and most in a picture %(default)s')
-    parser.add_argument('--height', type=float, nargs=2, default=Budget.height,
-                        metavar=('LO', 'HI'), help="of the persons, as a share of the picture's "
-                        '%(default)s')
-    parser.add_argument('--only', nargs='+', default=(), metavar='VARIANT',
-                        help=f'of {", ".join(VARIANTS)}')
-    parser.add_argument('--seeds', type=int, default=SEEDS, metavar='N',
-                        help='of each variant, where it has so many (%(default)s)')
-    parser.add_argument('--jobs', type=int, default=1,
-                        help='rows at a time, one thread each (%(default)s)')
-    parser.add_argument('--report', type=Path, metavar='DIR',
-                        help='where tables.md and plot.png go (OUT)')
-    parser.add_argument('--report-only', action='store_true',
-                        help='write them from the results file as it is')
+        ('backbone_epochs', Budget.backbone_epochs, 'for the backbone that all start from'),
+        ('epochs', Budget.epochs, 'for every row'),
+        ('pictures', Budget.pictures, 'in an epoch'),
+        ('images', Budget.images, 'held-out pictures'),
+    ):
+        parser.add_argument(
+            f'--{name.replace("_", "-")}',
+            type=int,
+            default=value,
+            metavar='N',
+            help=f'{meaning} ({value})',
+        )
+    parser.add_argument(
+        '--persons',
+        type=int,
+        nargs=2,
+        default=Budget.persons,
+        metavar=('LO', 'HI'),
+        help='fewest and most in a picture %(default)s',
+    )
+    parser.add_argument(
+        '--height',
+        type=float,
+        nargs=2,
+        default=Budget.height,
+        metavar=('LO', 'HI'),
+        help="of the persons, as a share of the picture's %(default)s",
+    )
+    parser.add_argument(
+        '--only', nargs='+', default=(), metavar='VARIANT', help=f'of {", ".join(VARIANTS)}'
+    )
+    parser.add_argument(
+        '--seeds',
+        type=int,
+        default=SEEDS,
+        metavar='N',
+        help='of each variant, where it has so many (%(default)s)',
+    )
+    parser.add_argument(
+        '--jobs', type=int, default=1, help='rows at a time, one thread each (%(default)s)'
+    )
+    parser.add_argument(
+        '--report', type=Path, metavar='DIR', help='where tables.md and plot.png go (OUT)'
+    )
+    parser.add_argument(
+        '--report-only', action='store_true', help='write them from the results file as it is'
+    )
     return parser
 
 
@@ -52,8 +83,14 @@ def main() -> None:
     try:
         results = args.out / 'results.json'
         if not args.report_only:
-            budget = Budget(args.backbone_epochs, args.epochs, args.pictures, args.images,
-                            persons=tuple(args.persons), height=tuple(args.height))
+            budget = Budget(
+                args.backbone_epochs,
+                args.epochs,
+                args.pictures,
+                args.images,
+                persons=tuple(args.persons),
+                height=tuple(args.height),
+            )
             results = run(args.out, budget, args.only, args.jobs, seeds=args.seeds)
         for file in write_report(results, args.report or args.out):
             print(file)

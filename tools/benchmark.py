@@ -18,10 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-import torch  # noqa: E402
+from pinet_mm.errors import RunError
 
-from pinet_mm import benchmark  # noqa: E402
-from pinet_mm.runner import RunError  # noqa: E402
+import torch
+
+from studies import benchmark
 
 PARTS = dict(
     encode="targets of a picture: the codec, the plain loops of the tests, MMPose's SPR codec",
@@ -29,7 +30,8 @@ PARTS = dict(
     images='images per second of CONFIG by batch and precision, and of CID on its backbone',
     scaling='stages and memory of CONFIG as persons, pictures and batches grow',
     training='stages and memory of a step of training of CONFIG, with and without --amp',
-    gpu="a GPU's images/s by batch and precision, training, the host's part; no part of all")
+    gpu="a GPU's images/s by batch and precision, training, the host's part; no part of all",
+)
 
 EVERYWHERE = [part for part in PARTS if part != 'gpu']
 
@@ -43,29 +45,55 @@ def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parts = '; '.join(f'{name}: {text}' for name, text in PARTS.items())
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=parts)
-    parser.add_argument('part', nargs='?', default='all', choices=['all', *PARTS],
-                        help='what is measured (%(default)s)')
-    parser.add_argument('config', nargs='?',
-                        help='for all but encode: a file, or the name of one of the project\'s '
-                             f'configs ({SMALL}; for images also, for decode only, {WIDE})')
-    parser.add_argument('checkpoint', nargs='?',
-                        help='of CONFIG, for images and scaling; by default the shipped weights, '
-                             'or random ones')
-    parser.add_argument('--out', type=Path, metavar='DIR',
-                        help='write benchmark.md, benchmark.json and the plot there '
-                             '(all: work_dirs/benchmark)')
+    parser.add_argument(
+        'part',
+        nargs='?',
+        default='all',
+        choices=['all', *PARTS],
+        help='what is measured (%(default)s)',
+    )
+    parser.add_argument(
+        'config',
+        nargs='?',
+        help="for all but encode: a file, or the name of one of the project's "
+        f'configs ({SMALL}; for images also, for decode only, {WIDE})',
+    )
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='of CONFIG, for images and scaling; by default the shipped weights, or random ones',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        metavar='DIR',
+        help='write benchmark.md, benchmark.json and the plot there (all: work_dirs/benchmark)',
+    )
     parser.add_argument('--repeats', type=int, help='turns of which the median counts')
-    parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu',
-                        help='where networks and decoding run (%(default)s)')
-    parser.add_argument('--persons', type=int, nargs='+',
-                        help='sizes of the crowds of encode and scaling')
+    parser.add_argument(
+        '--device',
+        default='cuda:0' if torch.cuda.is_available() else 'cpu',
+        help='where networks and decoding run (%(default)s)',
+    )
+    parser.add_argument(
+        '--persons', type=int, nargs='+', help='sizes of the crowds of encode and scaling'
+    )
     parser.add_argument('--sizes', type=int, nargs='+', help='sides of the pictures of scaling')
-    parser.add_argument('--batches', type=int, nargs='+',
-                        help='batch sizes of images, scaling and training')
-    parser.add_argument('--budget', type=float, default=120, metavar='SECONDS',
-                        help='gpu: no step starts after this (%(default)s)')
-    parser.add_argument('--compile', action='store_true',
-                        help='images: also compiled networks and ONNX files, which takes minutes')
+    parser.add_argument(
+        '--batches', type=int, nargs='+', help='batch sizes of images, scaling and training'
+    )
+    parser.add_argument(
+        '--budget',
+        type=float,
+        default=120,
+        metavar='SECONDS',
+        help='gpu: no step starts after this (%(default)s)',
+    )
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='images: also compiled networks and ONNX files, which takes minutes',
+    )
     return parser
 
 
@@ -75,18 +103,38 @@ def measure(part: str, args: argparse.Namespace) -> list:
     wanted = {
         'encode': dict(persons=args.persons, repeats=args.repeats),
         'decode': dict(config=args.config, repeats=args.repeats, device=args.device),
-        'images': dict(config=config, checkpoint=args.checkpoint, batches=args.batches,
-                       repeats=args.repeats, device=args.device, compiled=args.compile),
-        'scaling': dict(config=config, checkpoint=args.checkpoint, persons=args.persons,
-                        sizes=args.sizes, batches=args.batches, repeats=args.repeats,
-                        device=args.device),
-        'training': dict(config=config, batches=args.batches, repeats=args.repeats,
-                         device=args.device),
-        'gpu': dict(budget=args.budget, device=args.device, batches=args.batches,
-                    tell=partial(print, flush=True))}[part]
+        'images': dict(
+            config=config,
+            checkpoint=args.checkpoint,
+            batches=args.batches,
+            repeats=args.repeats,
+            device=args.device,
+            compiled=args.compile,
+        ),
+        'scaling': dict(
+            config=config,
+            checkpoint=args.checkpoint,
+            persons=args.persons,
+            sizes=args.sizes,
+            batches=args.batches,
+            repeats=args.repeats,
+            device=args.device,
+        ),
+        'training': dict(
+            config=config, batches=args.batches, repeats=args.repeats, device=args.device
+        ),
+        'gpu': dict(
+            budget=args.budget,
+            device=args.device,
+            batches=args.batches,
+            tell=partial(print, flush=True),
+        ),
+    }[part]
     if args.checkpoint and args.part != 'all' and 'checkpoint' not in wanted:
-        raise RunError(f'{part} takes no CHECKPOINT, for its time does not depend on weights; '
-                       f'found {args.checkpoint}')
+        raise RunError(
+            f'{part} takes no CHECKPOINT, for its time does not depend on weights; '
+            f'found {args.checkpoint}'
+        )
     given = {name: value for name, value in wanted.items() if value is not None}
     tables = getattr(benchmark, f'bench_{part}')(**given)
     if part == 'images' and not args.config:

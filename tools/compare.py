@@ -1,4 +1,4 @@
-"""Draw the poses of two models side by side: python tools/compare.py PICTURE... --model … --model …
+"""Draw the poses of two models side by side: tools/compare.py PICTURE... --model A --model B.
 
 Writes a drawing for every picture, overview.jpg and comparison.json. Persons that a model missed
 stand in dashed boxes: those of --annotations or, without them, those that only the other found.
@@ -14,34 +14,61 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from mmengine.config import DictAction  # noqa: E402
+from pinet_mm import comparison
+from pinet_mm.errors import RunError
 
-from pinet_mm import comparison  # noqa: E402
-from pinet_mm.runner import RunError  # noqa: E402
+from mmengine.config import DictAction
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('inputs', nargs='+', metavar='PICTURE', help='a picture or a folder')
-    parser.add_argument('--model', nargs='+', action='append', required=True, dest='models',
-                        metavar=('CONFIG', 'CHECKPOINT KEY=VALUE'),
-                        help="give it twice: a config of this project's or of MMPose's bottom-up "
-                             'models, its weights (by default those that the package ships), '
-                             'settings that replace those of the config')
-    parser.add_argument('--names', nargs=2, metavar=('A', 'B'),
-                        help="what to call the models (their configs' names)")
-    parser.add_argument('--annotations', metavar='FILE',
-                        help='COCO-format JSON file with the persons of the pictures')
+    parser.add_argument(
+        '--model',
+        nargs='+',
+        action='append',
+        required=True,
+        dest='models',
+        metavar=('CONFIG', 'CHECKPOINT KEY=VALUE'),
+        help="give it twice: a config of this project's or of MMPose's bottom-up "
+        'models, its weights (by default those that the package ships), '
+        'settings that replace those of the config',
+    )
+    parser.add_argument(
+        '--names',
+        nargs=2,
+        metavar=('A', 'B'),
+        help="what to call the models (their configs' names)",
+    )
+    parser.add_argument(
+        '--annotations',
+        metavar='FILE',
+        help='COCO-format JSON file with the persons of the pictures',
+    )
     parser.add_argument('--out', default='comparison', help='folder to write into (%(default)s)')
-    parser.add_argument('--hardest', type=int, metavar='N',
-                        help='draw the N pictures of the highest crowd index alone')
-    parser.add_argument('--most-different', type=int, metavar='N',
-                        help='draw the N pictures where the numbers of found persons differ most '
-                             '(with --hardest: of those)')
-    parser.add_argument('--pose-thr', type=float, nargs='+', default=[0.1], metavar='SCORE',
-                        help='persons with a lower score do not count; one for both models or '
-                             'one for each (%(default)s)')
+    parser.add_argument(
+        '--hardest',
+        type=int,
+        metavar='N',
+        help='draw the N pictures of the highest crowd index alone',
+    )
+    parser.add_argument(
+        '--most-different',
+        type=int,
+        metavar='N',
+        help='draw the N pictures where the numbers of found persons differ most '
+        '(with --hardest: of those)',
+    )
+    parser.add_argument(
+        '--pose-thr',
+        type=float,
+        nargs='+',
+        default=[0.1],
+        metavar='SCORE',
+        help='persons with a lower score do not count; one for both models or '
+        'one for each (%(default)s)',
+    )
     parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
     return parser
 
@@ -63,17 +90,22 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     if len(args.models) != 2 or len(args.pose_thr) > 2:
-        parser.error(f'expected two --model and at most two --pose-thr; found {len(args.models)} '
-                     f'and {len(args.pose_thr)}')
+        parser.error(
+            f'expected two --model and at most two --pose-thr; found {len(args.models)} '
+            f'and {len(args.pose_thr)}'
+        )
     specs = [to_spec(words) for words in args.models]
     try:
         sides = comparison.load_sides(specs, args.names, (args.pose_thr * 2)[:2], args.device)
-        report = comparison.compare(sides, args.inputs, args.out, args.annotations, args.hardest,
-                                    args.most_different)
+        report = comparison.compare(
+            sides, args.inputs, args.out, args.annotations, args.hardest, args.most_different
+        )
     except (FileNotFoundError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
-    print(f'\n{comparison.summary(report.document)}; drawings and {report.json.name} are in '
-          f'{report.json.parent}')
+    print(
+        f'\n{comparison.summary(report.document)}; drawings and {report.json.name} are in '
+        f'{report.json.parent}'
+    )
 
 
 if __name__ == '__main__':

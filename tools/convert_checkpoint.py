@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from pinet_mm.conversion import convert  # noqa: E402
+from pinet_mm.checkpoints.convert import convert
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -23,15 +23,25 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('source', metavar='SRC')
     parser.add_argument('target', metavar='DST')
-    parser.add_argument('--config', help='config of the model, a file or the name of one of the '
-                                         "project's; by default the release config of the "
-                                         'dataset that the shapes tell')
-    parser.add_argument('--to-release', action='store_true',
-                        help='give DST, a bare state dict, the names of the release')
-    parser.add_argument('--half', action='store_true',
-                        help='store matrices and kernels in half precision: half the size')
-    parser.add_argument('--show-keys', action='store_true',
-                        help='print every name there and here, with its shape')
+    parser.add_argument(
+        '--config',
+        help='config of the model, a file or the name of one of the '
+        "project's; by default the release config of the "
+        'dataset that the shapes tell',
+    )
+    parser.add_argument(
+        '--to-release',
+        action='store_true',
+        help='give DST, a bare state dict, the names of the release',
+    )
+    parser.add_argument(
+        '--half',
+        action='store_true',
+        help='store matrices and kernels in half precision: half the size',
+    )
+    parser.add_argument(
+        '--show-keys', action='store_true', help='print every name there and here, with its shape'
+    )
     return parser
 
 
@@ -39,8 +49,9 @@ def main() -> None:
     """Convert, or end with what does not fit."""
     args = make_parser().parse_args()
     try:
-        what = convert(args.source, args.target, args.config, args.to_release, args.half,
-                       args.show_keys)
+        what = convert(
+            args.source, args.target, args.config, args.to_release, args.half, args.show_keys
+        )
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'{args.target}: {what}')

@@ -10,40 +10,48 @@ import logging
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import List
 
 # In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-import cv2  # noqa: E402
+from pinet_mm import api
+from pinet_mm.errors import RunError
+from pinet_mm.inference.drawing import in_column, in_row
 
-from pinet_mm import api  # noqa: E402
-from pinet_mm.runner import RunError  # noqa: E402
-from pinet_mm.visualization import in_column, in_row  # noqa: E402
+import cv2
 
 # Package -> where a photograph in the public domain lies in it.
-PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg',
-                   skimage='data/astronaut.png')
+PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg', skimage='data/astronaut.png')
 HEIGHT, GAP = 600, 8  # of the sheet, between its images; px
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('crowds', nargs='+', metavar='CROWD',
-                        help='an image of tools/make_crowdsynth.py')
-    parser.add_argument('--crowd-model', default='pinet_hrnet-slim_crowdsynth', metavar='CONFIG',
-                        help='a config with shipped weights, for the crowds (%(default)s)')
-    parser.add_argument('--pose-thr', type=float, default=0.1,
-                        help='persons with a lower score are not drawn (%(default)s)')
-    parser.add_argument('--out', default='work_dirs/demo', metavar='DIR',
-                        help='folder to write into (%(default)s)')
+    parser.add_argument(
+        'crowds', nargs='+', metavar='CROWD', help='an image of tools/make_crowdsynth.py'
+    )
+    parser.add_argument(
+        '--crowd-model',
+        default='pinet_hrnet-slim_crowdsynth',
+        metavar='CONFIG',
+        help='a config with shipped weights, for the crowds (%(default)s)',
+    )
+    parser.add_argument(
+        '--pose-thr',
+        type=float,
+        default=0.1,
+        help='persons with a lower score are not drawn (%(default)s)',
+    )
+    parser.add_argument(
+        '--out', default='work_dirs/demo', metavar='DIR', help='folder to write into (%(default)s)'
+    )
     return parser
 
 
-def find_photographs() -> List[Path]:
+def find_photographs() -> list[Path]:
     """List the photographs that the installed packages carry.
 
     Raises:
@@ -71,10 +79,16 @@ def main() -> None:
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # this tool prints it itself
     out = Path(args.out)
     try:
-        photographs = draw(api.SHIPPED, find_photographs(), out / 'photographs',
-                           pose_thr=args.pose_thr)
-        crowds = draw(args.crowd_model, api.find_pictures(args.crowds), out / 'crowds',
-                      pose_thr=args.pose_thr, before_fusion=True)
+        photographs = draw(
+            api.SHIPPED, find_photographs(), out / 'photographs', pose_thr=args.pose_thr
+        )
+        crowds = draw(
+            args.crowd_model,
+            api.find_pictures(args.crowds),
+            out / 'crowds',
+            pose_thr=args.pose_thr,
+            before_fusion=True,
+        )
     except (OSError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
     sheet = in_row([*photographs, in_column(crowds, 2 * HEIGHT, GAP)], HEIGHT, GAP)

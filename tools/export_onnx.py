@@ -15,10 +15,13 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from mmengine.config import DictAction  # noqa: E402
+from pinet_mm import api
+from pinet_mm.errors import RunError
+from pinet_mm.export import check as export_check
+from pinet_mm.export import graph as export
+from pinet_mm.export import int8 as quantization
 
-from pinet_mm import api, export, export_check, quantization  # noqa: E402
-from pinet_mm.runner import RunError  # noqa: E402
+from mmengine.config import DictAction
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -27,20 +30,44 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help="a file, or the name of one of the project's configs")
     parser.add_argument('checkpoint', help='path or URL of the weights')
     parser.add_argument('out', type=Path, help='file to write')
-    parser.add_argument('--max-poses', type=int,
-                        help='rows for the persons of a picture (as many as there are proposals)')
-    parser.add_argument('--opset', type=int, default=18,
-                        help=f'of ONNX, {export.OPSETS[0]} to {export.OPSETS[-1]} (%(default)s)')
-    parser.add_argument('--int8', nargs='+', metavar='INPUT',
-                        help='compute in 8 bits; INPUT are pictures or folders with some dozens of '
-                             'them, such as the model will see: they tell the range of its values')
-    parser.add_argument('--half-weights', action='store_true',
-                        help='store the weights in float16, half the size; all is computed in '
-                             'float32 as without')
-    parser.add_argument('--size', type=int, nargs=2, default=(192, 128), metavar=('W', 'H'),
-                        help='input to trace with, on which the file does not depend (192 128)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings that replace those of the config')
+    parser.add_argument(
+        '--max-poses',
+        type=int,
+        help='rows for the persons of a picture (as many as there are proposals)',
+    )
+    parser.add_argument(
+        '--opset',
+        type=int,
+        default=18,
+        help=f'of ONNX, {export.OPSETS[0]} to {export.OPSETS[-1]} (%(default)s)',
+    )
+    parser.add_argument(
+        '--int8',
+        nargs='+',
+        metavar='INPUT',
+        help='compute in 8 bits; INPUT are pictures or folders with some dozens of '
+        'them, such as the model will see: they tell the range of its values',
+    )
+    parser.add_argument(
+        '--half-weights',
+        action='store_true',
+        help='store the weights in float16, half the size; all is computed in float32 as without',
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(192, 128),
+        metavar=('W', 'H'),
+        help='input to trace with, on which the file does not depend (192 128)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='settings that replace those of the config',
+    )
     return parser
 
 
@@ -50,8 +77,12 @@ def main() -> None:
     try:
         export.require_packages()
         model = api.load(args.config, args.checkpoint, 'cpu', args.cfg_options)
-        options = dict(max_poses=args.max_poses, opset=args.opset, size=tuple(args.size),
-                       half_weights=args.half_weights)
+        options = dict(
+            max_poses=args.max_poses,
+            opset=args.opset,
+            size=tuple(args.size),
+            half_weights=args.half_weights,
+        )
         if args.int8:
             report = quantization.export_int8(model, args.out, args.int8, **options)
         else:

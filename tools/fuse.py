@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from pinet_mm import ensemble  # noqa: E402  (before MMPose: importing pinet_mm repairs it)
-from pinet_mm.evaluation import STATISTICS, average_precision  # noqa: E402
+from pinet_mm.datasets.evaluation import STATISTICS, average_precision
+from pinet_mm.datasets.pose_files import write_poses
+from pinet_mm.inference import ensemble
 
-from mmpose.datasets.datasets.utils import parse_pose_metainfo  # noqa: E402  isort: skip
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -26,14 +27,27 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('files', nargs='+', metavar='FILE', help='poses of a model')
     parser.add_argument('--out', required=True, metavar='FILE', help='file to write')
     parser.add_argument('--annotations', metavar='FILE', help='COCO annotations, to print AP')
-    parser.add_argument('--metainfo', default='configs/_base_/datasets/coco.py', metavar='FILE',
-                        help="MMPose's metainfo of the dataset, for its OKS sigmas (%(default)s)")
-    parser.add_argument('--oks-thr', type=float, default=0.7,
-                        help='poses whose OKS is above it are one person (%(default)s)')
-    parser.add_argument('--weights', type=float, nargs='+', metavar='W',
-                        help="factor on each file's scores (1)")
-    parser.add_argument('--iou-type', choices=STATISTICS, default='keypoints',
-                        help='with crowds also AP of easy, medium and hard pictures (%(default)s)')
+    parser.add_argument(
+        '--metainfo',
+        default='configs/_base_/datasets/coco.py',
+        metavar='FILE',
+        help="MMPose's metainfo of the dataset, for its OKS sigmas (%(default)s)",
+    )
+    parser.add_argument(
+        '--oks-thr',
+        type=float,
+        default=0.7,
+        help='poses whose OKS is above it are one person (%(default)s)',
+    )
+    parser.add_argument(
+        '--weights', type=float, nargs='+', metavar='W', help="factor on each file's scores (1)"
+    )
+    parser.add_argument(
+        '--iou-type',
+        choices=STATISTICS,
+        default='keypoints',
+        help='with crowds also AP of easy, medium and hard pictures (%(default)s)',
+    )
     return parser
 
 
@@ -43,7 +57,7 @@ def main() -> None:
     try:
         sigmas = parse_pose_metainfo(dict(from_file=args.metainfo))['sigmas']
         fused = ensemble.fuse_files(args.files, sigmas, args.oks_thr, args.weights)
-        ensemble.write_poses(args.out, fused)
+        write_poses(args.out, fused)
         count = sum(len(poses.scores) for poses in fused.values())
         print(f'{count} poses of {len(fused)} pictures are in {args.out}')
         for path in (*args.files, args.out) if args.annotations else ():

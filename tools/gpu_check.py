@@ -12,21 +12,31 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-import pinet_mm  # noqa: E402, F401  (repairs MMPose, so it comes before everything else)
-from pinet_mm import gpu  # noqa: E402
+import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything else)
+
+from studies import gpu
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--budget', type=float, default=120, metavar='SECONDS',
-                        help='no check starts after this (%(default)s)')
-    parser.add_argument('--device', default='cuda:0',
-                        help='what is checked; a CPU with small sizes (%(default)s)')
-    parser.add_argument('--out', type=Path, metavar='FILE.json',
-                        help='write the rows there, and as a Markdown table beside it')
-    parser.add_argument('--only', nargs='+', metavar='CHECK',
-                        help=f'of {", ".join(gpu.CHECKS)}')
+    parser.add_argument(
+        '--budget',
+        type=float,
+        default=120,
+        metavar='SECONDS',
+        help='no check starts after this (%(default)s)',
+    )
+    parser.add_argument(
+        '--device', default='cuda:0', help='what is checked; a CPU with small sizes (%(default)s)'
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        metavar='FILE.json',
+        help='write the rows there, and as a Markdown table beside it',
+    )
+    parser.add_argument('--only', nargs='+', metavar='CHECK', help=f'of {", ".join(gpu.CHECKS)}')
     return parser
 
 
@@ -34,8 +44,9 @@ def main() -> int:
     """Check and print; return the exit status."""
     args = make_parser().parse_args()
     try:
-        rows = gpu.check_gpu(args.device, args.budget, args.only,
-                             lambda row: print(gpu.line(row), flush=True))
+        rows = gpu.check_gpu(
+            args.device, args.budget, args.only, lambda row: print(gpu.line(row), flush=True)
+        )
     except ValueError as error:
         sys.exit(f'error: {error}')
     if args.out:

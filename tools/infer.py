@@ -10,41 +10,59 @@ import argparse
 import logging
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 # In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from mmengine.config import DictAction  # noqa: E402
+from pinet_mm import api
+from pinet_mm.errors import RunError
+from pinet_mm.runner import add_speed_options
 
-from pinet_mm import api  # noqa: E402
-from pinet_mm.runner import RunError, add_speed_options  # noqa: E402
+from mmengine.config import DictAction
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='a picture or a folder')
-    parser.add_argument('--config', help="a file, or the name of one of the project's configs "
-                                         f'({api.SHIPPED})')
-    parser.add_argument('--checkpoint',
-                        help='path or URL of the weights (those that the package ships for CONFIG)')
-    parser.add_argument('--onnx', metavar='FILE',
-                        help='run what tools/export_onnx.py wrote, picture by picture, in place '
-                             'of CONFIG and CHECKPOINT')
+    parser.add_argument(
+        '--config', help=f"a file, or the name of one of the project's configs ({api.SHIPPED})"
+    )
+    parser.add_argument(
+        '--checkpoint', help='path or URL of the weights (those that the package ships for CONFIG)'
+    )
+    parser.add_argument(
+        '--onnx',
+        metavar='FILE',
+        help='run what tools/export_onnx.py wrote, picture by picture, in place '
+        'of CONFIG and CHECKPOINT',
+    )
     parser.add_argument('--out', default='poses', help='folder to write into (%(default)s)')
     parser.add_argument('--batch-size', type=int, default=8, help='pictures a pass (%(default)s)')
-    parser.add_argument('--pose-thr', type=float, default=0.1,
-                        help='persons with a lower score are not drawn (%(default)s)')
-    parser.add_argument('--before-fusion', action='store_true',
-                        help='show on the left the proposed poses before they are fused')
+    parser.add_argument(
+        '--pose-thr',
+        type=float,
+        default=0.1,
+        help='persons with a lower score are not drawn (%(default)s)',
+    )
+    parser.add_argument(
+        '--before-fusion',
+        action='store_true',
+        help='show on the left the proposed poses before they are fused',
+    )
     parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
     add_speed_options(parser)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings that replace those of the config')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='settings that replace those of the config',
+    )
     return parser
 
 
@@ -55,10 +73,23 @@ def load_model(args: argparse.Namespace):
         RunError: `--onnx` stands beside an option that an exported file cannot follow.
     """
     if not args.onnx:
-        return api.load(args.config or api.SHIPPED, args.checkpoint, args.device, args.cfg_options,
-                        args.amp, args.compile)
-    for name in ('config', 'checkpoint', 'before_fusion', 'device', 'cfg_options', 'amp',
-                 'compile'):
+        return api.load(
+            args.config or api.SHIPPED,
+            args.checkpoint,
+            args.device,
+            args.cfg_options,
+            args.amp,
+            args.compile,
+        )
+    for name in (
+        'config',
+        'checkpoint',
+        'before_fusion',
+        'device',
+        'cfg_options',
+        'amp',
+        'compile',
+    ):
         if getattr(args, name):
             raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
     return api.load_onnx(args.onnx)
@@ -83,13 +114,16 @@ def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
     missed = [score for score in best_scores if score < pose_thr]
     if not missed:
         return ''
-    advice = ('crop the image around people who are small in it, leave a margin around people who '
-              'fill it')
+    advice = (
+        'crop the image around people who are small in it, leave a margin around people who fill it'
+    )
     lower = math.floor(max(missed) * 100) / 100
     if lower:
         advice = f'--pose-thr {lower:g} draws some; or {advice}'
-    return (f'nobody scores {pose_thr:g} or more in {len(missed)} of {len(best_scores)} images '
-            f'(best score there {max(missed):.3f}): {advice}\n')
+    return (
+        f'nobody scores {pose_thr:g} or more in {len(missed)} of {len(best_scores)} images '
+        f'(best score there {max(missed):.3f}): {advice}\n'
+    )
 
 
 def main() -> None:
@@ -101,14 +135,17 @@ def main() -> None:
         Path(args.out).mkdir(parents=True, exist_ok=True)
         model = load_model(args)
         announce(args)
-        report = api.infer(model, files, args.out, args.batch_size, args.pose_thr,
-                           args.before_fusion)
+        report = api.infer(
+            model, files, args.out, args.batch_size, args.pose_thr, args.before_fusion
+        )
     except (OSError, RunError, ValueError) as error:
         sys.exit(f'error: {error}')
     rate = report.pictures / max(report.seconds, 1e-9)
     pictures = '1 picture' if report.pictures == 1 else f'{report.pictures} pictures'
-    print(f'{pictures} in {report.seconds:.1f} s ({rate:.1f} images/s); '
-          f'overlays and {report.json.name} are in {report.json.parent}')
+    print(
+        f'{pictures} in {report.seconds:.1f} s ({rate:.1f} images/s); '
+        f'overlays and {report.json.name} are in {report.json.parent}'
+    )
     print(explain_nobody(report.best_scores, args.pose_thr), end='')
     if report.unreadable:
         count = len(report.unreadable)

@@ -1,6 +1,6 @@
 """Write a synthetic crowd dataset: pictures and COCO annotations.
 
-    python tools/make_crowdsynth.py data/crowdsynth --images 2000 --seed 0 --split train
+python tools/make_crowdsynth.py data/crowdsynth --images 2000 --seed 0 --split train
 """
 
 import argparse
@@ -13,8 +13,15 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from pinet_mm.crowdsynth import (LAYOUTS, POSES, SPLITS, VIEWS, CrowdSettings,  # noqa: E402
-                                 write_dataset, write_preview)
+from pinet_mm.crowdsynth import (
+    LAYOUTS,
+    POSES,
+    SPLITS,
+    VIEWS,
+    CrowdSettings,
+    write_dataset,
+    write_preview,
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -26,17 +33,31 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--split', choices=list(SPLITS), default='train')
     parser.add_argument('--size', type=int, nargs=2, default=default.size, metavar=('W', 'H'))
-    parser.add_argument('--persons', type=int, nargs=2, default=default.persons,
-                        metavar=('LO', 'HI'))
-    parser.add_argument('--height', type=float, nargs=2, default=default.height,
-                        metavar=('LO', 'HI'), help="upright height as a share of the picture's")
-    parser.add_argument('--crowd-index', type=float, nargs=2, default=default.crowd_index,
-                        metavar=('LO', 'HI'), help='range of crowd indices aimed at')
+    parser.add_argument(
+        '--persons', type=int, nargs=2, default=default.persons, metavar=('LO', 'HI')
+    )
+    parser.add_argument(
+        '--height',
+        type=float,
+        nargs=2,
+        default=default.height,
+        metavar=('LO', 'HI'),
+        help="upright height as a share of the picture's",
+    )
+    parser.add_argument(
+        '--crowd-index',
+        type=float,
+        nargs=2,
+        default=default.crowd_index,
+        metavar=('LO', 'HI'),
+        help='range of crowd indices aimed at',
+    )
     parser.add_argument('--poses', nargs='+', default=default.poses, choices=POSES)
     parser.add_argument('--views', nargs='+', default=default.views, choices=VIEWS)
     parser.add_argument('--keypoints', choices=list(LAYOUTS), default=default.keypoints)
-    parser.add_argument('--plain', action='store_true',
-                        help='no occluding objects, blur, noise or change of light')
+    parser.add_argument(
+        '--plain', action='store_true', help='no occluding objects, blur, noise or change of light'
+    )
     parser.add_argument('--workers', type=int, default=1)
     parser.add_argument('--suffix', choices=['.jpg', '.png'], default='.jpg')
     parser.add_argument('--preview', metavar='FILE', help='also write a contact sheet')
@@ -47,11 +68,19 @@ def main(argv: list[str] | None = None) -> None:
     """Write the dataset, then print its statistics."""
     args = parse_args(argv)
     settings = CrowdSettings(
-        size=args.size, persons=args.persons, height=args.height, poses=args.poses,
-        views=args.views, crowd_index=args.crowd_index, occluders=not args.plain,
-        photometric=not args.plain, keypoints=args.keypoints)
-    path, statistics = write_dataset(args.out, settings, args.images, args.seed, args.split,
-                                     args.workers, args.suffix)
+        size=args.size,
+        persons=args.persons,
+        height=args.height,
+        poses=args.poses,
+        views=args.views,
+        crowd_index=args.crowd_index,
+        occluders=not args.plain,
+        photometric=not args.plain,
+        keypoints=args.keypoints,
+    )
+    path, statistics = write_dataset(
+        args.out, settings, args.images, args.seed, args.split, args.workers, args.suffix
+    )
     if args.preview:
         write_preview(args.preview, settings, args.seed, args.split)
     print(path)

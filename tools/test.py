@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from pinet_mm import runner  # noqa: E402  (before MMPose: importing pinet_mm repairs it)
+from pinet_mm import runner
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -26,8 +26,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--json', help="file for the poses in COCO's result format, FILE.json")
     runner.add_speed_options(parser)
     parser.add_argument(
-        '--badcase', action='store_true',
-        help='collect the worst predictions; top-down configs with a bad-case hook only')
+        '--badcase',
+        action='store_true',
+        help='collect the worst predictions; top-down configs with a bad-case hook only',
+    )
     return parser
 
 

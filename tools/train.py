@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'pinet_mm').is_dir():
     sys.path.insert(0, str(ROOT))
 
-from pinet_mm import runner  # noqa: E402  (before MMPose: importing pinet_mm repairs it)
+from pinet_mm import runner
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -18,17 +18,25 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help='config file')
     runner.add_shared_options(parser)
     parser.add_argument(
-        '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-        help='go on from this checkpoint; without a value, from the latest one in the work folder')
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from this checkpoint; without a value, from the latest one in the work folder',
+    )
     parser.add_argument(
-        '--amp', action='store_true',
-        help='mixed precision; bfloat16 on a CPU that has it, on a GPU as '
-        'optim_wrapper.dtype says')
+        '--amp',
+        action='store_true',
+        help='mixed precision; bfloat16 on a CPU that has it, on a GPU as optim_wrapper.dtype says',
+    )
     parser.add_argument(
-        '--no-validate', action='store_true', help='do not evaluate checkpoints during training')
+        '--no-validate', action='store_true', help='do not evaluate checkpoints during training'
+    )
     parser.add_argument(
-        '--auto-scale-lr', action='store_true',
-        help='scale the learning rate by the actual batch size over the one the config names')
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by the actual batch size over the one the config names',
+    )
     return parser
 
 

@@ -7,15 +7,28 @@ layout = dict(
     parts=dict(
         head=['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear'],
         body=['left_shoulder', 'right_shoulder', 'left_hip', 'right_hip'],
-        leg=['left_hip', 'right_hip', 'left_knee', 'right_knee', 'left_ankle', 'right_ankle']),
-    skeleton=[('nose', 'left_eye'), ('nose', 'right_eye'), ('left_eye', 'right_eye'),
-              ('left_eye', 'left_ear'), ('right_eye', 'right_ear'),
-              ('left_shoulder', 'right_shoulder'), ('left_shoulder', 'left_hip'),
-              ('right_shoulder', 'right_hip'), ('left_hip', 'right_hip'),
-              ('left_shoulder', 'left_elbow'), ('left_elbow', 'left_wrist'),
-              ('right_shoulder', 'right_elbow'), ('right_elbow', 'right_wrist'),
-              ('left_hip', 'left_knee'), ('left_knee', 'left_ankle'),
-              ('right_hip', 'right_knee'), ('right_knee', 'right_ankle')])
+        leg=['left_hip', 'right_hip', 'left_knee', 'right_knee', 'left_ankle', 'right_ankle'],
+    ),
+    skeleton=[
+        ('nose', 'left_eye'),
+        ('nose', 'right_eye'),
+        ('left_eye', 'right_eye'),
+        ('left_eye', 'left_ear'),
+        ('right_eye', 'right_ear'),
+        ('left_shoulder', 'right_shoulder'),
+        ('left_shoulder', 'left_hip'),
+        ('right_shoulder', 'right_hip'),
+        ('left_hip', 'right_hip'),
+        ('left_shoulder', 'left_elbow'),
+        ('left_elbow', 'left_wrist'),
+        ('right_shoulder', 'right_elbow'),
+        ('right_elbow', 'right_wrist'),
+        ('left_hip', 'left_knee'),
+        ('left_knee', 'left_ankle'),
+        ('right_hip', 'right_knee'),
+        ('right_knee', 'right_ankle'),
+    ],
+)
 # One codec for the pipeline and the head; `convention` is the one switch of the method.
 codec = dict(
     type='PINetCodec',
@@ -26,7 +39,8 @@ codec = dict(
     min_area=32**2,  # smaller persons (input pixels²) get no part centres
     layout=layout,
     convention='paper',
-    sparse_offsets=True)
+    sparse_offsets=True,
+)
 train_pipeline = _base_.train_pipeline
 train_pipeline[3]['encoder'] = codec
 
@@ -38,15 +52,20 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017/'),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    )
+)
 val_dataloader = dict(
     dataset=dict(
         type='CocoDataset',
         data_root=data_root,
         ann_file='annotations/person_keypoints_val2017.json',
-        data_prefix=dict(img='val2017/')))
+        data_prefix=dict(img='val2017/'),
+    )
+)
 test_dataloader = val_dataloader
 
-val_evaluator = dict(iou_type='keypoints',
-                     ann_file=data_root + 'annotations/person_keypoints_val2017.json')
+val_evaluator = dict(
+    iou_type='keypoints', ann_file=data_root + 'annotations/person_keypoints_val2017.json'
+)
 test_evaluator = val_evaluator

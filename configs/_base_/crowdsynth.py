@@ -12,7 +12,8 @@ codec = dict(_base_.codec, input_size=input_size, heatmap_size=(32, 32), min_are
 # No picture is seen twice, in poses, places, sizes and light of its own: nothing to augment.
 train_pipeline = _base_.train_pipeline
 train_pipeline[1].update(
-    input_size=input_size, scale_factor=(1.0, 1.0), shift_factor=0.0, rotate_factor=0.0)
+    input_size=input_size, scale_factor=(1.0, 1.0), shift_factor=0.0, rotate_factor=0.0
+)
 train_pipeline[3]['encoder'] = codec
 test_pipeline = _base_.test_pipeline
 test_pipeline[1]['input_size'] = input_size
@@ -28,7 +29,9 @@ train_dataloader = dict(
         type='CrowdSynthDataset',
         length=4000,
         settings=dict(size=input_size, persons=(2, 4), height=(0.7, 1.0)),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=16,
     num_workers=0,
@@ -38,7 +41,9 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/val.json',
         data_prefix=dict(img='images/val/'),
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = dict(
     batch_size=16,
     num_workers=0,
@@ -48,7 +53,9 @@ test_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/test.json',
         data_prefix=dict(img='images/test/'),
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 
 # CrowdPose's evaluation adds AP by crowd index. Its code counts easy below 0.2, medium to 0.8 and
 # hard above, where the paper says 0.1 for 0.2.

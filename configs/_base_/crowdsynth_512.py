@@ -21,13 +21,21 @@ train_dataloader = dict(
     dataset=dict(
         length=10000,
         settings=dict(size=input_size, persons=(2, 10), height=(0.2, 0.6)),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
-    batch_size=8, num_workers=4, persistent_workers=True,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline))
+    batch_size=8,
+    num_workers=4,
+    persistent_workers=True,
+    dataset=dict(data_root=data_root, pipeline=test_pipeline),
+)
 test_dataloader = dict(
-    batch_size=8, num_workers=4, persistent_workers=True,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline))
+    batch_size=8,
+    num_workers=4,
+    persistent_workers=True,
+    dataset=dict(data_root=data_root, pipeline=test_pipeline),
+)
 
 val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
 test_evaluator = dict(ann_file=data_root + 'annotations/test.json')

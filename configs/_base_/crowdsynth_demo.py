@@ -4,7 +4,7 @@ _base_ = ['./crowdsynth.py']
 
 # The generator varies scale and place itself; mirroring doubles what a small set shows.
 train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(scale_factor=(0.85, 1.15), shift_factor=0.1, rotate_factor=10.)
+train_pipeline[1].update(scale_factor=(0.85, 1.15), shift_factor=0.1, rotate_factor=10.0)
 
 data_root = 'data/crowdsynth/'
 train_dataloader = dict(
@@ -16,12 +16,14 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/train.json',
         data_prefix=dict(img='images/train/'),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     dataset=dict(
-        data_root=data_root,
-        ann_file='annotations/val.json',
-        data_prefix=dict(img='images/val/')))
+        data_root=data_root, ann_file='annotations/val.json', data_prefix=dict(img='images/val/')
+    )
+)
 test_dataloader = val_dataloader
 
 val_evaluator = dict(iou_type='keypoints', ann_file=data_root + 'annotations/val.json')

@@ -16,15 +16,20 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/ochuman_coco_format_val_range_0.00_1.00.json',
         data_prefix=dict(img='images/'),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     dataset=dict(
         type='OCHumanDataset',
         data_root=data_root,
         ann_file='annotations/ochuman_coco_format_test_range_0.00_1.00.json',
-        data_prefix=dict(img='images/')))
+        data_prefix=dict(img='images/'),
+    )
+)
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    ann_file=data_root + 'annotations/ochuman_coco_format_test_range_0.00_1.00.json')
+    ann_file=data_root + 'annotations/ochuman_coco_format_test_range_0.00_1.00.json'
+)
 test_evaluator = val_evaluator

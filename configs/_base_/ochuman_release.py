@@ -6,8 +6,13 @@ codec = dict(_base_.codec, convention='release')
 train_pipeline = [
     dict(type='LoadImage', color_type='color_ignore_orientation'),
     dict(type='ReleasePersons', ignored_regions=False),
-    dict(type='ReleaseCrop', input_size=_base_.input_size, scale_factor=(0.75, 1.5),
-         shift_factor=0.2, rotate_factor=30.),
+    dict(
+        type='ReleaseCrop',
+        input_size=_base_.input_size,
+        scale_factor=(0.75, 1.5),
+        shift_factor=0.2,
+        rotate_factor=30.0,
+    ),
     dict(type='RandomInputFlip', direction='horizontal', prob=0.5, keypoint_stride=4),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='ReleaseHeatmapMask'),

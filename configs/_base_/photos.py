@@ -14,11 +14,28 @@ codec = dict(_base_.codec, input_size=input_size, heatmap_size=(64, 64), min_are
 
 data_root = 'data/photos/'
 # All sources share one category of 17 keypoints, but MPII and LSPET label no face.
-body = ['left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow', 'left_wrist',
-        'right_wrist', 'left_hip', 'right_hip', 'left_knee', 'right_knee', 'left_ankle',
-        'right_ankle']
-crop = dict(type='RandomCropAffine', input_size=input_size, scale_factor=(0.45, 1.1),
-            scale_type='short', shift_factor=0.35, rotate_factor=30.)
+body = [
+    'left_shoulder',
+    'right_shoulder',
+    'left_elbow',
+    'right_elbow',
+    'left_wrist',
+    'right_wrist',
+    'left_hip',
+    'right_hip',
+    'left_knee',
+    'right_knee',
+    'left_ankle',
+    'right_ankle',
+]
+crop = dict(
+    type='RandomCropAffine',
+    input_size=input_size,
+    scale_factor=(0.45, 1.1),
+    scale_type='short',
+    shift_factor=0.35,
+    rotate_factor=30.0,
+)
 colors = dict(type='YOLOXHSVRandomAug', hue_delta=10, saturation_delta=60, value_delta=60)
 photos = dict(
     type='LabeledCocoDataset',
@@ -26,15 +43,20 @@ photos = dict(
     ann_file='train.json',
     data_prefix=dict(img='images/'),
     labeled_keypoints=dict(field='source', mpii=body, lspet=body),
-    pipeline=[dict(type='LoadImage'), colors, crop])
+    pipeline=[dict(type='LoadImage'), colors, crop],
+)
 drawn = dict(
     type='CocoDataset',
     data_mode='bottomup',
     data_root='data/photos_drawn/',
     ann_file='annotations/train.json',
     data_prefix=dict(img='images/train/'),
-    pipeline=[dict(type='LoadImage'), colors,
-              dict(crop, scale_factor=(0.8, 1.25), shift_factor=0.2)])
+    pipeline=[
+        dict(type='LoadImage'),
+        colors,
+        dict(crop, scale_factor=(0.8, 1.25), shift_factor=0.2),
+    ],
+)
 
 train_pipeline = [
     dict(type='RandomInputFlip', direction='horizontal', prob=0.5),
@@ -59,7 +81,9 @@ train_dataloader = dict(
             dict(photos, where=dict(source='lspet')),
             drawn,
         ],
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 
 test_pipeline = _base_.test_pipeline
 test_pipeline[1]['input_size'] = test_size
@@ -69,7 +93,9 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='val.json',
         data_prefix=dict(img='images/'),
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'val.json')
 test_evaluator = val_evaluator

@@ -17,7 +17,8 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Switched on by --show and --show-dir. Scores are products of two, so that 0.3, the hook's
     # default, would hide most keypoints.
-    visualization=dict(type='PoseVisualizationHook', enable=False, kpt_thr=0.05))
+    visualization=dict(type='PoseVisualizationHook', enable=False, kpt_thr=0.05),
+)
 
 # DDP does not broadcast buffers at every step (tools), so that the processes' BatchNorm statistics
 # drift apart: they are averaged at the end of an epoch and before a validation.
@@ -30,7 +31,8 @@ env_cfg = dict(
     # No OpenCV threads: the data workers are processes already.
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # The tools switch to gloo on a machine without CUDA.
-    dist_cfg=dict(backend='nccl'))
+    dist_cfg=dict(backend='nccl'),
+)
 
 # A fixed seed gives a resumed run the order of pictures that the interrupted one had.
 randomness = dict(seed=0)

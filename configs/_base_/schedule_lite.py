@@ -4,9 +4,11 @@ _base_ = ['./runtime.py']
 
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01),
-    paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.25)}, norm_decay_mult=0,
-                       bias_decay_mult=0),
-    clip_grad=dict(max_norm=1.0))
+    paramwise_cfg=dict(
+        custom_keys={'backbone': dict(lr_mult=0.25)}, norm_decay_mult=0, bias_decay_mult=0
+    ),
+    clip_grad=dict(max_norm=1.0),
+)
 default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
 custom_hooks = [
     dict(type='SyncBuffersHook'),

@@ -5,8 +5,9 @@ it at OKS 0.5 (`judging`). Without annotations the models judge each other.
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,14 +17,23 @@ from mmpose.structures import PoseDataSample
 from tqdm import tqdm
 
 from ..api import find_pictures, load, predict
-from ..batch_inference import overlay_names
-from ..visualization import contact_sheet
+from ..inference.drawing import contact_sheet
+from ..inference.results import overlay_names
 from .annotations import Annotations
 from .drawing import draw
 from .judging import OKS_THR, Comparison, choose, judge_by_annotations, judge_each_other
 
-__all__ = ['Annotations', 'Report', 'Side', 'Spec', 'compare', 'draw', 'load_sides', 'names_of',
-           'summary']
+__all__ = [
+    'Annotations',
+    'Report',
+    'Side',
+    'Spec',
+    'compare',
+    'draw',
+    'load_sides',
+    'names_of',
+    'summary',
+]
 
 SCHEMA = 'pinet_mm.comparison/1'
 ON_SHEET = 12  # pictures on overview.jpg
@@ -33,8 +43,8 @@ class Spec(NamedTuple):
     """What `api.load` takes to load a model."""
 
     config: str
-    checkpoint: Optional[str] = None
-    cfg_options: Optional[dict] = None
+    checkpoint: str | None = None
+    cfg_options: dict | None = None
 
 
 class Side(NamedTuple):
@@ -53,7 +63,7 @@ class Report(NamedTuple):
     document: dict
 
 
-def names_of(specs: Sequence[Spec]) -> List[str]:
+def names_of(specs: Sequence[Spec]) -> list[str]:
     """Name models after their configs and, where these are the same, after what differs."""
     names = [Path(spec.config).stem for spec in specs]
     if len(set(names)) == 1:
@@ -63,17 +73,24 @@ def names_of(specs: Sequence[Spec]) -> List[str]:
             if len(set(short)) == 1:
                 short = list(map(str, checkpoints))
             names = [f'{name} {text}' for name, text in zip(names, short)]
-        options = [' '.join(f'{key.split(".")[-1]}={value}' for key, value
-                            in (spec.cfg_options or {}).items()) for spec in specs]
+        options = [
+            ' '.join(
+                f'{key.split(".")[-1]}={value}' for key, value in (spec.cfg_options or {}).items()
+            )
+            for spec in specs
+        ]
         names = [f'{name} {text}'.strip() for name, text in zip(names, options)]
     if len(set(names)) == 1:
         names = [f'{name} ({i})' for i, name in enumerate(names, 1)]
     return names
 
 
-def load_sides(specs: Sequence[Spec], names: Optional[Sequence[str]] = None,
-               pose_thrs: Sequence[float] = (0.1, 0.1),
-               device: Optional[str] = None) -> List[Side]:
+def load_sides(
+    specs: Sequence[Spec],
+    names: Sequence[str] | None = None,
+    pose_thrs: Sequence[float] = (0.1, 0.1),
+    device: str | None = None,
+) -> list[Side]:
     """Load the two models that are compared.
 
     Args:
@@ -96,14 +113,19 @@ def load_sides(specs: Sequence[Spec], names: Optional[Sequence[str]] = None,
     return [Side(*each) for each in zip(names, models, specs, pose_thrs)]
 
 
-def _keypoint_names(model: BottomupPoseEstimator) -> List[str]:
+def _keypoint_names(model: BottomupPoseEstimator) -> list[str]:
     names = model.dataset_meta['keypoint_id2name']
     return [names[i] for i in range(len(names))]
 
 
-def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: Union[str, Path],
-            annotations: Optional[Union[str, Path]] = None,
-            hardest: Optional[int] = None, most_different: Optional[int] = None) -> Report:
+def compare(
+    sides: Sequence[Side],
+    inputs: Iterable[str | Path],
+    out_dir: str | Path,
+    annotations: str | Path | None = None,
+    hardest: int | None = None,
+    most_different: int | None = None,
+) -> Report:
     """Write a drawing for every picture, `overview.jpg` and `comparison.json`.
 
     Pictures in `out_dir` are no input.
@@ -133,8 +155,9 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
     left_out = [file for file in files if truth and truth.find(file) is None]
     files = [file for file in files if file not in left_out]
     if not files:
-        raise ValueError(f'{annotations} has none of the {len(left_out)} pictures, such as '
-                         f'{left_out[0].name}')
+        raise ValueError(
+            f'{annotations} has none of the {len(left_out)} pictures, such as {left_out[0].name}'
+        )
     compared = _compare_all(sides, files, truth)
     order = choose(compared, hardest, most_different)
     drawings = dict(zip(order, overlay_names([files[i] for i in order])))
@@ -145,39 +168,52 @@ def compare(sides: Sequence[Side], inputs: Iterable[Union[str, Path]], out_dir: 
         cv2.imwrite(str(out_dir / name), drawn)
         sheet = (sheet + [np.pad(drawn, ((0, 12), (0, 12), (0, 0)))])[:ON_SHEET]
     cv2.imwrite(str(out_dir / 'overview.jpg'), contact_sheet(sheet, columns=2, cell=960))
-    records = [_to_record(sides, file, compared[i], drawings.get(i))
-               for i, file in enumerate(files)]
+    records = [
+        _to_record(sides, file, compared[i], drawings.get(i)) for i, file in enumerate(files)
+    ]
     document = dict(
-        schema=SCHEMA, annotations=annotations and str(annotations), oks_thr=OKS_THR,
-        models=[dict(name=side.name, pose_thr=side.pose_thr, **side.spec._asdict())
-                for side in sides],
-        totals=_totals(sides, records), pictures=records, left_out=list(map(str, left_out)),
-        unreadable=list(map(str, unreadable)))
+        schema=SCHEMA,
+        annotations=annotations and str(annotations),
+        oks_thr=OKS_THR,
+        models=[
+            dict(name=side.name, pose_thr=side.pose_thr, **side.spec._asdict()) for side in sides
+        ],
+        totals=_totals(sides, records),
+        pictures=records,
+        left_out=list(map(str, left_out)),
+        unreadable=list(map(str, unreadable)),
+    )
     target = out_dir / 'comparison.json'
     target.write_text(json.dumps(document, indent=1))
     return Report(target, document)
 
 
-def _check_numbers(hardest: Optional[int], most_different: Optional[int],
-                   annotations: Optional[Union[str, Path]]) -> None:
+def _check_numbers(
+    hardest: int | None, most_different: int | None, annotations: str | Path | None
+) -> None:
     given = [number for number in (hardest, most_different) if number is not None]
     if given and (annotations is None or min(given) < 1):
-        raise ValueError('the number of drawings must be at least 1 and needs annotations to find '
-                         f'the pictures by; found {min(given)} and '
-                         f'{annotations or "no annotations"}')
+        raise ValueError(
+            'the number of drawings must be at least 1 and needs annotations to find '
+            f'the pictures by; found {min(given)} and '
+            f'{annotations or "no annotations"}'
+        )
 
 
-def _readable(files: Sequence[Path]) -> Tuple[List[Path], List[Path]]:
+def _readable(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Part the files into pictures and others; only their headers are read."""
     readable = {file: cv2.haveImageReader(str(file)) for file in files}
     if not any(readable.values()):
         raise ValueError(f'{files[0]} is no picture that can be read')
-    return ([file for file in files if readable[file]],
-            [file for file in files if not readable[file]])
+    return (
+        [file for file in files if readable[file]],
+        [file for file in files if not readable[file]],
+    )
 
 
-def _compare_all(sides: Sequence[Side], files: Sequence[Path],
-                 truth: Optional[Annotations]) -> List[Comparison]:
+def _compare_all(
+    sides: Sequence[Side], files: Sequence[Path], truth: Annotations | None
+) -> list[Comparison]:
     sigmas = np.asarray(sides[0].model.dataset_meta['sigmas'], dtype=np.float64)
     progress, found = tqdm(total=len(sides) * len(files), unit=' pictures'), []
     for side in sides:
@@ -190,8 +226,10 @@ def _compare_all(sides: Sequence[Side], files: Sequence[Path],
             progress.update()
     if truth is None:
         return [judge_each_other(poses, sigmas) for poses in zip(*found)]
-    return [judge_by_annotations(poses, truth.persons(truth.find(file)), sigmas)
-            for file, *poses in zip(files, *found)]
+    return [
+        judge_by_annotations(poses, truth.persons(truth.find(file)), sigmas)
+        for file, *poses in zip(files, *found)
+    ]
 
 
 def counted_poses(sample: PoseDataSample, pose_thr: float) -> InstanceData:
@@ -203,46 +241,64 @@ def counted_poses(sample: PoseDataSample, pose_thr: float) -> InstanceData:
     people = sample.pred_instances
     scores = np.asarray(people.get('bbox_scores', people.keypoint_scores.mean(axis=-1)))
     order = [i for i in np.argsort(-scores, kind='stable') if scores[i] >= pose_thr]
-    return InstanceData(keypoints=people.keypoints[order].astype(np.float64),
-                        keypoints_visible=people.keypoint_scores[order],
-                        bbox_scores=scores[order])
+    return InstanceData(
+        keypoints=people.keypoints[order].astype(np.float64),
+        keypoints_visible=people.keypoint_scores[order],
+        bbox_scores=scores[order],
+    )
 
 
-def _to_record(sides: Sequence[Side], file: Path, comparison: Comparison,
-               drawing: Optional[str]) -> dict:
+def _to_record(
+    sides: Sequence[Side], file: Path, comparison: Comparison, drawing: str | None
+) -> dict:
     persons = comparison.persons
-    record = dict(file=str(file), drawing=drawing,
-                  persons=None if persons is None else len(persons.boxes),
-                  crowd_index=None if persons is None else persons.crowd_index)
+    record = dict(
+        file=str(file),
+        drawing=drawing,
+        persons=None if persons is None else len(persons.boxes),
+        crowd_index=None if persons is None else persons.crowd_index,
+    )
     for name, view in zip((side.name for side in sides), comparison.views):
         missed = len(view.missed)
         record.setdefault('models', {})[name] = dict(
-            poses=len(view.poses), missed=missed,
-            found=None if persons is None else len(persons.boxes) - missed)
+            poses=len(view.poses),
+            missed=missed,
+            found=None if persons is None else len(persons.boxes) - missed,
+        )
     return record
 
 
 def _totals(sides: Sequence[Side], records: Sequence[dict]) -> dict:
-    def total(values: Iterable[Optional[int]]) -> Optional[int]:
+    def total(values: Iterable[int | None]) -> int | None:
         values = list(values)
         return None if None in values else sum(values)
 
-    models = {side.name: {key: total(record['models'][side.name][key] for record in records)
-                          for key in ('poses', 'missed', 'found')} for side in sides}
-    return dict(pictures=len(records), persons=total(record['persons'] for record in records),
-                models=models)
+    models = {
+        side.name: {
+            key: total(record['models'][side.name][key] for record in records)
+            for key in ('poses', 'missed', 'found')
+        }
+        for side in sides
+    }
+    return dict(
+        pictures=len(records), persons=total(record['persons'] for record in records), models=models
+    )
 
 
 def summary(document: dict) -> str:
     """Say in a line what a comparison found."""
     totals = document['totals']
     if totals['persons'] is None:
-        parts = [f'{name} has {each["poses"]} poses and misses {each["missed"]} of the other\'s'
-                 for name, each in totals['models'].items()]
+        parts = [
+            f"{name} has {each['poses']} poses and misses {each['missed']} of the other's"
+            for name, each in totals['models'].items()
+        ]
         said = f'{totals["pictures"]} pictures: {"; ".join(parts)}'
     else:
-        parts = [f'{name} found {each["found"]} with {each["poses"]} poses'
-                 for name, each in totals['models'].items()]
-        said = (f'{totals["pictures"]} pictures, {totals["persons"]} persons: {"; ".join(parts)}')
+        parts = [
+            f'{name} found {each["found"]} with {each["poses"]} poses'
+            for name, each in totals['models'].items()
+        ]
+        said = f'{totals["pictures"]} pictures, {totals["persons"]} persons: {"; ".join(parts)}'
     left_out = len(document['left_out'])
     return f'{said}; {left_out} pictures without annotations left out' if left_out else said

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -21,33 +20,37 @@ class Annotations:
         ValueError: it is no JSON file of this format, or its persons have other keypoints.
     """
 
-    def __init__(self, path: Union[str, Path], num_keypoints: int):
+    def __init__(self, path: str | Path, num_keypoints: int):
         self.path, self.num_keypoints = Path(path), num_keypoints
         if not self.path.is_file():
             raise FileNotFoundError(f'the annotation file {path} does not exist')
         try:
             self._read(json.loads(self.path.read_text()))
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f'{path} is no COCO-format JSON file of keypoints: '
-                             f'{type(error).__name__} {error}') from error
-        lengths = {len(entry['keypoints']) / 3 for entries in self.entries.values()
-                   for entry in entries} - {num_keypoints}
+            raise ValueError(
+                f'{path} is no COCO-format JSON file of keypoints: {type(error).__name__} {error}'
+            ) from error
+        lengths = {
+            len(entry['keypoints']) / 3 for entries in self.entries.values() for entry in entries
+        } - {num_keypoints}
         if lengths:
-            raise ValueError(f'the models have {num_keypoints} keypoints; found persons of '
-                             f'{min(lengths):g} in {path}')
+            raise ValueError(
+                f'the models have {num_keypoints} keypoints; found persons of '
+                f'{min(lengths):g} in {path}'
+            )
 
     def _read(self, document: dict) -> None:
         self.images = {image['id']: image for image in document['images']}
-        self.by_name: Dict[str, List[int]] = {}
+        self.by_name: dict[str, list[int]] = {}
         for key, image in self.images.items():
             self.by_name.setdefault(Path(image['file_name']).name, []).append(key)
-        self.entries: Dict[int, List[dict]] = {key: [] for key in self.images}
+        self.entries: dict[int, list[dict]] = {key: [] for key in self.images}
         for entry in document['annotations']:
             if any(entry.get('keypoints', ())[2::3]) and not entry.get('iscrowd'):
                 _, _, width, height = entry['bbox']
                 self.entries[entry['image_id']].append({'area': 0.53 * width * height, **entry})
 
-    def find(self, file: Path) -> Optional[int]:
+    def find(self, file: Path) -> int | None:
         """Look up a picture's id by its file name; None: it is not annotated.
 
         Raises:
@@ -55,15 +58,19 @@ class Annotations:
         """
         found = self.by_name.get(file.name, [])
         if len(found) > 1:  # in several folders, then
-            found = [key for key in found
-                     if f'/{file.resolve().as_posix()}'.endswith(
-                         f'/{self.images[key]["file_name"]}')]
+            found = [
+                key
+                for key in found
+                if f'/{file.resolve().as_posix()}'.endswith(f'/{self.images[key]["file_name"]}')
+            ]
             if len(found) != 1:
-                raise ValueError(f'{self.path} holds several pictures named {file.name}, and '
-                                 f'{file} is not clearly one of them')
+                raise ValueError(
+                    f'{self.path} holds several pictures named {file.name}, and '
+                    f'{file} is not clearly one of them'
+                )
         return found[0] if found else None
 
-    def require_size(self, file: Path, size: Tuple[int, int]) -> None:
+    def require_size(self, file: Path, size: tuple[int, int]) -> None:
         """Check that an annotated picture has the (h, w) that its annotations are for.
 
         Raises:
@@ -72,8 +79,9 @@ class Annotations:
         image = self.images[self.find(file)]
         wanted = image.get('height', size[0]), image.get('width', size[1])
         if tuple(size) != wanted:
-            raise ValueError(f'{file} has {size[1]}x{size[0]} pixels; {self.path} is for '
-                             f'{wanted[1]}x{wanted[0]}')
+            raise ValueError(
+                f'{file} has {size[1]}x{size[0]} pixels; {self.path} is for {wanted[1]}x{wanted[0]}'
+            )
 
     def persons(self, image_id: int) -> Persons:
         """Read the persons of a picture."""
@@ -83,5 +91,10 @@ class Annotations:
         boxes = np.array([entry['bbox'] for entry in entries], dtype=np.float64).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         areas = np.array([entry['area'] for entry in entries], dtype=np.float64)
-        return Persons(keypoints[..., :2], keypoints[..., 2] > 0, areas, boxes,
-                       self.images[image_id].get('crowdIndex'))
+        return Persons(
+            keypoints[..., :2],
+            keypoints[..., 2] > 0,
+            areas,
+            boxes,
+            self.images[image_id].get('crowdIndex'),
+        )

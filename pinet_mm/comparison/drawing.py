@@ -1,12 +1,12 @@
 """A picture with both models' poses, side by side."""
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from mmengine.structures import InstanceData
 
-from ..visualization import draw_poses, mark_boxes, person_colour, side_by_side
+from ..inference.drawing import draw_poses, mark_boxes, person_colour, side_by_side
 from .judging import Comparison, Persons, View
 
 PANE = (480, 640)  # px, what the long side of a drawing lies between
@@ -15,8 +15,9 @@ MISSED, BOTH_MISSED = ('missed', (214, 0, 24)), ('missed by both', (84, 84, 84))
 GAP = 6  # px
 
 
-def draw(picture: np.ndarray, comparison: Comparison, names: Sequence[str],
-         dataset_meta: dict) -> np.ndarray:
+def draw(
+    picture: np.ndarray, comparison: Comparison, names: Sequence[str], dataset_meta: dict
+) -> np.ndarray:
     """Draw both models' poses side by side; who is missed stands in a dashed box.
 
     A person has one colour on both sides. The box's tag is red if only this model missed them.
@@ -33,23 +34,34 @@ def draw(picture: np.ndarray, comparison: Comparison, names: Sequence[str],
     """
     side = max(picture.shape[:2])
     zoom = float(np.clip(side, *PANE)) / side
-    canvas = cv2.resize(picture, None, fx=zoom, fy=zoom,
-                        interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
+    canvas = cv2.resize(
+        picture,
+        None,
+        fx=zoom,
+        fy=zoom,
+        interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC,
+    )
     colours = np.array([person_colour(i) for i in range(len(comparison.boxes))] + [EXTRA_COLOUR])
     both = np.intersect1d(*(view.missed for view in comparison.views))
     panes, titles = [], []
     for name, view in zip(names, comparison.views):
-        poses = InstanceData(**dict(view.poses.items(), colours=colours[view.shown],
-                                    keypoints=view.poses.keypoints * zoom))
+        poses = InstanceData(
+            **dict(
+                view.poses.items(),
+                colours=colours[view.shown],
+                keypoints=view.poses.keypoints * zoom,
+            )
+        )
         pane = draw_poses(canvas, poses, dataset_meta, pose_thr=-np.inf, min_side=1)
         tags = [BOTH_MISSED if person in both else MISSED for person in view.missed]
-        panes.append(mark_boxes(pane, comparison.boxes[view.missed] * zoom,
-                                colours[view.missed], tags))
+        panes.append(
+            mark_boxes(pane, comparison.boxes[view.missed] * zoom, colours[view.missed], tags)
+        )
         titles.append(f'{name}\n{_verdict(view, comparison.persons)}')
     return side_by_side(panes, titles, GAP)
 
 
-def _verdict(view: View, persons: Optional[Persons]) -> str:
+def _verdict(view: View, persons: Persons | None) -> str:
     if persons is None:
         return f"{len(view.poses)} poses, misses {len(view.missed)} of the other's"
     total = len(persons.boxes)

@@ -3,13 +3,14 @@
 All coordinates are in pixels of the picture. Shape shorthand: N poses, P persons, K keypoints.
 """
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
 
-from ..fusion import pairwise_oks
+from ..method.fusion import pairwise_oks
 
 OKS_THR = 0.5  # of a person and a pose that shows it
 
@@ -29,7 +30,7 @@ class Persons(NamedTuple):
     labelled: np.ndarray
     areas: np.ndarray
     boxes: np.ndarray
-    crowd_index: Optional[float] = None
+    crowd_index: float | None = None
 
 
 class View(NamedTuple):
@@ -57,8 +58,8 @@ class Comparison(NamedTuple):
     """
 
     boxes: np.ndarray
-    views: Tuple[View, View]
-    persons: Optional[Persons] = None
+    views: tuple[View, View]
+    persons: Persons | None = None
 
 
 def annotation_oks(keypoints: np.ndarray, persons: Persons, sigmas: np.ndarray) -> np.ndarray:
@@ -70,8 +71,9 @@ def annotation_oks(keypoints: np.ndarray, persons: Persons, sigmas: np.ndarray) 
     return (terms * persons.labelled).sum(axis=-1) / persons.labelled.sum(-1)
 
 
-def oks_terms(poses: np.ndarray, keypoints: np.ndarray, areas: np.ndarray,
-              sigmas: Sequence[float]) -> np.ndarray:
+def oks_terms(
+    poses: np.ndarray, keypoints: np.ndarray, areas: np.ndarray, sigmas: Sequence[float]
+) -> np.ndarray:
     """Compute the terms whose mean over a person's labelled keypoints is OKS: (..., K).
 
     Args:
@@ -82,8 +84,9 @@ def oks_terms(poses: np.ndarray, keypoints: np.ndarray, areas: np.ndarray,
     """
     squared = np.square(poses - keypoints).sum(axis=-1)
     # COCO's spacing: annotated areas may be 0.
-    return np.exp(-squared / (2 * np.square(2 * np.asarray(sigmas))
-                              * (areas[..., None] + np.spacing(1))))
+    return np.exp(
+        -squared / (2 * np.square(2 * np.asarray(sigmas)) * (areas[..., None] + np.spacing(1)))
+    )
 
 
 def match_greedily(oks: np.ndarray, oks_thr: float = OKS_THR) -> np.ndarray:
@@ -106,8 +109,9 @@ def match_greedily(oks: np.ndarray, oks_thr: float = OKS_THR) -> np.ndarray:
     return shown
 
 
-def judge_by_annotations(poses: Sequence[InstanceData], persons: Persons,
-                         sigmas: np.ndarray) -> Comparison:
+def judge_by_annotations(
+    poses: Sequence[InstanceData], persons: Persons, sigmas: np.ndarray
+) -> Comparison:
     """Match both models' poses, each from best to worst, with annotated persons."""
     views = []
     for each in poses:
@@ -123,20 +127,23 @@ def judge_each_other(poses: Sequence[InstanceData], sigmas: np.ndarray) -> Compa
     """
     first, second = (each.keypoints for each in poses)
     count = len(first)
-    oks = pairwise_oks(torch.from_numpy(np.concatenate((first, second))),
-                       torch.from_numpy(sigmas)).numpy()[:count, count:]
+    oks = pairwise_oks(
+        torch.from_numpy(np.concatenate((first, second))), torch.from_numpy(sigmas)
+    ).numpy()[:count, count:]
     alike = oks > OKS_THR
     new = ~alike.any(axis=0)
     shown = np.where(new, count + new.cumsum() - 1, oks.argmax(axis=0) if count else -1)
     missed = np.arange(count, count + new.sum()), np.flatnonzero(~alike.any(axis=1))
     persons = np.concatenate((first, second[new]))
     boxes = np.concatenate((persons.min(axis=1), persons.max(axis=1)), axis=-1)
-    return Comparison(boxes, (View(poses[0], np.arange(count), missed[0]),
-                              View(poses[1], shown, missed[1])))
+    return Comparison(
+        boxes, (View(poses[0], np.arange(count), missed[0]), View(poses[1], shown, missed[1]))
+    )
 
 
-def choose(comparisons: Sequence[Comparison], hardest: Optional[int] = None,
-           most_different: Optional[int] = None) -> List[int]:
+def choose(
+    comparisons: Sequence[Comparison], hardest: int | None = None, most_different: int | None = None
+) -> list[int]:
     """Choose pictures by their indices: all in their order, or the first of another order.
 
     Args:
@@ -150,8 +157,9 @@ def choose(comparisons: Sequence[Comparison], hardest: Optional[int] = None,
     return list(chosen)
 
 
-def hardest_first(comparisons: Sequence[Comparison]) -> List[int]:
+def hardest_first(comparisons: Sequence[Comparison]) -> list[int]:
     """Order pictures by crowd index, the highest first, and equal ones by how many persons."""
+
     def key(i: int) -> tuple:
         persons = comparisons[i].persons
         return -(persons.crowd_index or 0), -len(persons.boxes)
@@ -159,11 +167,12 @@ def hardest_first(comparisons: Sequence[Comparison]) -> List[int]:
     return sorted(range(len(comparisons)), key=key)
 
 
-def most_different_first(comparisons: Sequence[Comparison]) -> List[int]:
+def most_different_first(comparisons: Sequence[Comparison]) -> list[int]:
     """Order pictures by how far the models' numbers of found persons are apart.
 
     Of equal ones that with the higher crowd index, then that with more persons comes first.
     """
+
     def key(i: int) -> tuple:
         first, second = (len(view.missed) for view in comparisons[i].views)
         persons = comparisons[i].persons

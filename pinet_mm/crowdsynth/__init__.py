@@ -6,12 +6,26 @@ needs more than numpy and OpenCV.
 
 from .bodies import POSES, VIEWS
 from .dataset import annotate, mask_to_polygons, summarize, write_dataset
-from .preview import draw_preview, write_preview
 from .labels import Person, crowd_index
+from .preview import draw_preview, write_preview
 from .scene import draw_crowd
 from .settings import SPLITS, CrowdSettings
 from .skeletons import LAYOUTS, Layout
 
-__all__ = ['LAYOUTS', 'POSES', 'SPLITS', 'VIEWS', 'CrowdSettings', 'Layout', 'Person',
-           'annotate', 'crowd_index', 'draw_crowd', 'draw_preview', 'mask_to_polygons', 'summarize',
-           'write_dataset', 'write_preview']
+__all__ = [
+    'LAYOUTS',
+    'POSES',
+    'SPLITS',
+    'VIEWS',
+    'CrowdSettings',
+    'Layout',
+    'Person',
+    'annotate',
+    'crowd_index',
+    'draw_crowd',
+    'draw_preview',
+    'mask_to_polygons',
+    'summarize',
+    'write_dataset',
+    'write_preview',
+]

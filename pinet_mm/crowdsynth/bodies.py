@@ -18,43 +18,110 @@ SIDES = ('left', 'right')
 
 # lengths of the bones and offsets of joints, shares of the upright height (after Winter, 2009)
 PROPORTIONS = dict(
-    trunk=0.29, shoulder=0.106, hip=0.056, upper_arm=0.182, forearm=0.148, hand=0.065,
-    thigh=0.245, shank=0.246, foot=0.105, head=0.127)
+    trunk=0.29,
+    shoulder=0.106,
+    hip=0.056,
+    upper_arm=0.182,
+    forearm=0.148,
+    hand=0.065,
+    thigh=0.245,
+    shank=0.246,
+    foot=0.105,
+    head=0.127,
+)
 
 # lowest and highest angle of every joint; positive flexes forwards (knees: backwards), lifts away
 # from the body's middle, and turns inwards
 LIMITS = dict(
-    spine_bend=(-20, 70), spine_side=(-25, 25), spine_twist=(-35, 35),
-    neck_nod=(-30, 40), neck_turn=(-60, 60),
-    shoulder_flex=(-50, 175), shoulder_abduct=(-5, 170), shoulder_twist=(-60, 80), elbow=(0, 145),
-    hip_flex=(-25, 115), hip_abduct=(-10, 45), hip_twist=(-30, 35), knee=(0, 140), ankle=(-25, 30))
+    spine_bend=(-20, 70),
+    spine_side=(-25, 25),
+    spine_twist=(-35, 35),
+    neck_nod=(-30, 40),
+    neck_turn=(-60, 60),
+    shoulder_flex=(-50, 175),
+    shoulder_abduct=(-5, 170),
+    shoulder_twist=(-60, 80),
+    elbow=(0, 145),
+    hip_flex=(-25, 115),
+    hip_abduct=(-10, 45),
+    hip_twist=(-30, 35),
+    knee=(0, 140),
+    ankle=(-25, 30),
+)
 
-_PAIRED = ('shoulder_flex', 'shoulder_abduct', 'shoulder_twist', 'elbow', 'hip_flex', 'hip_abduct',
-           'hip_twist', 'knee', 'ankle')
+_PAIRED = (
+    'shoulder_flex',
+    'shoulder_abduct',
+    'shoulder_twist',
+    'elbow',
+    'hip_flex',
+    'hip_abduct',
+    'hip_twist',
+    'knee',
+    'ankle',
+)
 _SINGLE = ('spine_bend', 'spine_side', 'spine_twist', 'neck_nod', 'neck_turn')
 _BASES = _SINGLE + _PAIRED * 2
 ANGLES = _SINGLE + tuple(f'{side}_{name}' for side in SIDES for name in _PAIRED)
 
 # mean and standard deviation of each angle; a family names what differs from a relaxed stand
 _RELAXED = dict(
-    spine_bend=(3, 6), spine_side=(0, 5), spine_twist=(0, 8), neck_nod=(4, 10), neck_turn=(0, 20),
-    shoulder_flex=(8, 18), shoulder_abduct=(10, 9), shoulder_twist=(15, 25), elbow=(28, 30),
-    hip_flex=(3, 7), hip_abduct=(5, 4), hip_twist=(-6, 8), knee=(6, 7), ankle=(0, 5))
+    spine_bend=(3, 6),
+    spine_side=(0, 5),
+    spine_twist=(0, 8),
+    neck_nod=(4, 10),
+    neck_turn=(0, 20),
+    shoulder_flex=(8, 18),
+    shoulder_abduct=(10, 9),
+    shoulder_twist=(15, 25),
+    elbow=(28, 30),
+    hip_flex=(3, 7),
+    hip_abduct=(5, 4),
+    hip_twist=(-6, 8),
+    knee=(6, 7),
+    ankle=(0, 5),
+)
 _FAMILIES = dict(
     standing={},
     walking=dict(spine_bend=(6, 5), shoulder_abduct=(6, 5), elbow=(35, 20)),
-    sitting=dict(spine_bend=(8, 12), shoulder_flex=(35, 20), shoulder_twist=(35, 25),
-                 elbow=(60, 25), hip_flex=(85, 12), hip_abduct=(10, 8), knee=(85, 20)),
-    crouching=dict(spine_bend=(30, 12), shoulder_flex=(55, 25), elbow=(50, 30),
-                   hip_flex=(95, 15), hip_abduct=(15, 8), knee=(115, 15), ankle=(20, 8)),
-    arms_up=dict(shoulder_flex=(60, 60), shoulder_abduct=(115, 35), shoulder_twist=(0, 30),
-                 elbow=(45, 35), hip_abduct=(8, 6)),
-    lying=dict(shoulder_flex=(30, 50), shoulder_abduct=(30, 30), elbow=(45, 35), hip_flex=(15, 25),
-               knee=(25, 30)))
+    sitting=dict(
+        spine_bend=(8, 12),
+        shoulder_flex=(35, 20),
+        shoulder_twist=(35, 25),
+        elbow=(60, 25),
+        hip_flex=(85, 12),
+        hip_abduct=(10, 8),
+        knee=(85, 20),
+    ),
+    crouching=dict(
+        spine_bend=(30, 12),
+        shoulder_flex=(55, 25),
+        elbow=(50, 30),
+        hip_flex=(95, 15),
+        hip_abduct=(15, 8),
+        knee=(115, 15),
+        ankle=(20, 8),
+    ),
+    arms_up=dict(
+        shoulder_flex=(60, 60),
+        shoulder_abduct=(115, 35),
+        shoulder_twist=(0, 30),
+        elbow=(45, 35),
+        hip_abduct=(8, 6),
+    ),
+    lying=dict(
+        shoulder_flex=(30, 50),
+        shoulder_abduct=(30, 30),
+        elbow=(45, 35),
+        hip_flex=(15, 25),
+        knee=(25, 30),
+    ),
+)
 POSES = tuple(_FAMILIES)
 _STATISTICS = {
     pose: np.array([{**_RELAXED, **family}[base] for base in _BASES], dtype=float).T
-    for pose, family in _FAMILIES.items()}
+    for pose, family in _FAMILIES.items()
+}
 
 # centre and half width of the yaw range; the side is left or right with equal chance
 _YAWS = dict(front=(0, 50), side=(90, 40), back=(180, 50))
@@ -62,10 +129,17 @@ VIEWS = tuple(_YAWS)
 
 # (left, up, forward) from the base of the neck in the head's frame, for a head of standard length
 _HEAD_POINTS = dict(
-    top_head=(0, 0.180, -0.004), nose=(0, 0.096, 0.066), left_eye=(0.019, 0.116, 0.051),
-    right_eye=(-0.019, 0.116, 0.051), left_ear=(0.045, 0.105, -0.002),
-    right_ear=(-0.045, 0.105, -0.002), chin=(0, 0.095, 0.012), crown=(0, 0.126, -0.001),
-    mouth_left=(0.012, 0.075, 0.052), mouth_right=(-0.012, 0.075, 0.052))
+    top_head=(0, 0.180, -0.004),
+    nose=(0, 0.096, 0.066),
+    left_eye=(0.019, 0.116, 0.051),
+    right_eye=(-0.019, 0.116, 0.051),
+    left_ear=(0.045, 0.105, -0.002),
+    right_ear=(-0.045, 0.105, -0.002),
+    chin=(0, 0.095, 0.012),
+    crown=(0, 0.126, -0.001),
+    mouth_left=(0.012, 0.075, 0.052),
+    mouth_right=(-0.012, 0.075, 0.052),
+)
 _HEAD_OFFSETS = np.array(list(_HEAD_POINTS.values()))
 
 
@@ -133,8 +207,10 @@ def sample_angles(rng: Generator, pose: str) -> dict[str, float]:
         _add_stride(rng, angles)
     elif pose == 'arms_up' and rng.random() < 0.4:
         _lower_one_arm(rng, angles)
-    return {name: min(max(angles[name], LIMITS[base][0]), LIMITS[base][1])
-            for name, base in zip(ANGLES, _BASES)}
+    return {
+        name: min(max(angles[name], LIMITS[base][0]), LIMITS[base][1])
+        for name, base in zip(ANGLES, _BASES)
+    }
 
 
 def _add_stride(rng: Generator, angles: dict[str, float]) -> None:
@@ -164,8 +240,9 @@ def sample_bones(rng: Generator) -> dict[str, float]:
     return {name: float(PROPORTIONS[name] * f) for name, f in zip(PROPORTIONS, factors)}
 
 
-def joints_of(angles: dict[str, float],
-              bones: dict[str, float]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def joints_of(
+    angles: dict[str, float], bones: dict[str, float]
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Compute the joints of a body by forward kinematics.
 
     Args:
@@ -176,8 +253,13 @@ def joints_of(angles: dict[str, float],
         Joints (name -> (3,) in the body frame, pelvis at the origin), and the (3, 3) frames of
         trunk and head, whose columns are left, up, forward.
     """
-    twist, side, bend, turn, nod = _rotations((1, 2, 0, 1, 0), [angles[name] for name in (
-        'spine_twist', 'spine_side', 'spine_bend', 'neck_turn', 'neck_nod')])
+    twist, side, bend, turn, nod = _rotations(
+        (1, 2, 0, 1, 0),
+        [
+            angles[name]
+            for name in ('spine_twist', 'spine_side', 'spine_bend', 'neck_turn', 'neck_nod')
+        ],
+    )
     trunk = twist @ side @ bend
     head = trunk @ turn @ nod
     neck = trunk[:, 1] * bones['trunk']
@@ -188,26 +270,40 @@ def joints_of(angles: dict[str, float],
     return joints, trunk, head
 
 
-def _add_limbs(joints: dict[str, np.ndarray], trunk: np.ndarray, angles: dict[str, float],
-               bones: dict[str, float]) -> None:
+def _add_limbs(
+    joints: dict[str, np.ndarray],
+    trunk: np.ndarray,
+    angles: dict[str, float],
+    bones: dict[str, float],
+) -> None:
     """Add arms and legs: their first bone flexes, then lifts sideways, turned about itself."""
     degrees = []
     for joint in ('shoulder', 'hip'):
         for side, sign in zip(SIDES, (1, -1)):
-            degrees += [sign * angles[f'{side}_{joint}_abduct'], -angles[f'{side}_{joint}_flex'],
-                        -sign * angles[f'{side}_{joint}_twist']]
-    bends = [turn * angles[f'{side}_{joint}'] for joint, turn in (
-        ('elbow', -1), ('knee', 1), ('ankle', 1)) for side in SIDES]
+            degrees += [
+                sign * angles[f'{side}_{joint}_abduct'],
+                -angles[f'{side}_{joint}_flex'],
+                -sign * angles[f'{side}_{joint}_twist'],
+            ]
+    bends = [
+        turn * angles[f'{side}_{joint}']
+        for joint, turn in (('elbow', -1), ('knee', 1), ('ankle', 1))
+        for side in SIDES
+    ]
     turns = _rotations((2, 0, 1) * 4 + (0,) * 6, degrees + bends)
     upper = turns[0:12:3] @ turns[1:12:3] @ turns[2:12:3]
     upper[:2] = trunk @ upper[:2]
     lower = upper @ turns[12:16]
     feet = lower[2:] @ turns[16:]
     for number, (side, sign) in enumerate(zip(SIDES, (1, -1))):
-        chains = ((('shoulder', 'elbow', 'wrist', 'hand'), ('upper_arm', 'forearm', 'hand')),
-                  (('hip', 'knee', 'ankle'), ('thigh', 'shank')))
-        starts = (joints['neck'] + trunk @ (sign * bones['shoulder'], -0.012, 0.0),
-                  np.array([sign * bones['hip'], 0, 0]))
+        chains = (
+            (('shoulder', 'elbow', 'wrist', 'hand'), ('upper_arm', 'forearm', 'hand')),
+            (('hip', 'knee', 'ankle'), ('thigh', 'shank')),
+        )
+        starts = (
+            joints['neck'] + trunk @ (sign * bones['shoulder'], -0.012, 0.0),
+            np.array([sign * bones['hip'], 0, 0]),
+        )
         for limb, ((first, *names), lengths), start in zip((number, 2 + number), chains, starts):
             joints[f'{side}_{first}'] = start
             for step, (name, bone) in enumerate(zip(names, lengths)):

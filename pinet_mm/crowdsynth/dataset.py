@@ -37,8 +37,10 @@ def mask_to_polygons(mask: np.ndarray) -> list[list[int]]:
     if len(rows) == 0:
         return []
     x, y = int(columns[0]), int(rows[0])
-    return [(polygon + (x, y)).ravel().tolist()
-            for polygon in _trace(mask[y:rows[-1] + 1, x:columns[-1] + 1].astype(np.uint8))]
+    return [
+        (polygon + (x, y)).ravel().tolist()
+        for polygon in _trace(mask[y : rows[-1] + 1, x : columns[-1] + 1].astype(np.uint8))
+    ]
 
 
 def _trace(mask: np.ndarray) -> list[np.ndarray]:
@@ -47,8 +49,9 @@ def _trace(mask: np.ndarray) -> list[np.ndarray]:
     doubled = cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
     contours, tree = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     # the fourth entry of a contour's node is its parent: only holes have one
-    holes = [contour for contour, node in zip(contours, tree[0] if contours else ())
-             if node[3] >= 0]
+    holes = [
+        contour for contour, node in zip(contours, tree[0] if contours else ()) if node[3] >= 0
+    ]
     if not holes:
         return [(contour[:, 0] + 1) // 2 for contour in contours]
     cut = max(1, int(holes[0][:, 0, 0].mean() / 2))
@@ -64,13 +67,21 @@ def annotate(person: Person) -> dict:
     """
     keypoints = np.round(person.keypoints.astype(float), 2)
     return dict(
-        category_id=1, iscrowd=0, area=person.area, bbox=person.bbox.tolist(),
-        num_keypoints=int((keypoints[:, 2] > 0).sum()), keypoints=keypoints.ravel().tolist(),
-        pose=person.pose, view=person.view, person_height=round(person.height, 2))
+        category_id=1,
+        iscrowd=0,
+        area=person.area,
+        bbox=person.bbox.tolist(),
+        num_keypoints=int((keypoints[:, 2] > 0).sum()),
+        keypoints=keypoints.ravel().tolist(),
+        pose=person.pose,
+        view=person.view,
+        person_height=round(person.height, 2),
+    )
 
 
-def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int, split: str,
-                   suffix: str) -> tuple[dict, list[dict]]:
+def _write_picture(
+    index: int, folder: Path, settings: CrowdSettings, seed: int, split: str, suffix: str
+) -> tuple[dict, list[dict]]:
     """Draw and write one picture; return its image record and annotations without ids."""
     picture, persons = draw_crowd(settings, seed, index, split)
     name = f'{index:06d}{suffix}'
@@ -78,12 +89,18 @@ def _write_picture(index: int, folder: Path, settings: CrowdSettings, seed: int,
     if not done:
         raise OSError(f'OpenCV could not encode {name}')
     (folder / name).write_bytes(data.tobytes())
-    annotations = [dict(annotate(person), segmentation=mask_to_polygons(person.mask))
-                   for person in persons]
+    annotations = [
+        dict(annotate(person), segmentation=mask_to_polygons(person.mask)) for person in persons
+    ]
     keypoints = np.stack([person.keypoints for person in persons]) if persons else []
     index_measured = crowd_index(keypoints, [person.bbox for person in persons])
-    image = dict(id=index, file_name=name, width=settings.size[0], height=settings.size[1],
-                 crowdIndex=round(index_measured, 4))
+    image = dict(
+        id=index,
+        file_name=name,
+        width=settings.size[0],
+        height=settings.size[1],
+        crowdIndex=round(index_measured, 4),
+    )
     return image, annotations
 
 
@@ -94,8 +111,10 @@ def _map(function: Callable, items: Iterable, workers: int) -> list:
         return [function(item) for item in items]
     # fork spares each worker the import of the parent's libraries
     method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    with _one_opencv_thread(), ProcessPoolExecutor(
-            workers, multiprocessing.get_context(method)) as pool:
+    with (
+        _one_opencv_thread(),
+        ProcessPoolExecutor(workers, multiprocessing.get_context(method)) as pool,
+    ):
         return list(pool.map(function, items, chunksize=_CHUNK))
 
 
@@ -148,14 +167,18 @@ def summarize(images: list[dict], annotations: list[dict]) -> dict:
     crowd_sizes = [present[image['id']] for image in images]
     flags = np.array([item['keypoints'][2::3] for item in annotations]).ravel()
     return dict(
-        images=len(images), persons=len(annotations),
+        images=len(images),
+        persons=len(annotations),
         crowd_index_mean=round(float(np.mean(crowd)), 4),
         crowd_index_histogram=_shares(crowd, np.linspace(0, 1, 11)),
         persons_histogram=np.bincount(crowd_sizes).tolist(),
         height_share_mean=round(float(np.mean(heights)), 4) if heights else 0.0,
         height_share_histogram=_shares(heights, np.append(np.linspace(0, 1, 11), np.inf)),
-        visibility_shares={str(flag): round(float((flags == flag).mean()), 4) if len(flags) else 0.0
-                           for flag in (0, 1, 2)})
+        visibility_shares={
+            str(flag): round(float((flags == flag).mean()), 4) if len(flags) else 0.0
+            for flag in (0, 1, 2)
+        },
+    )
 
 
 def _number(results: list[tuple]) -> tuple[list[dict], list[dict]]:
@@ -169,8 +192,13 @@ def _number(results: list[tuple]) -> tuple[list[dict], list[dict]]:
 
 
 def _category(layout: Layout) -> dict:
-    return dict(id=1, name='person', supercategory='person', keypoints=list(layout.names),
-                skeleton=layout.skeleton())
+    return dict(
+        id=1,
+        name='person',
+        supercategory='person',
+        keypoints=list(layout.names),
+        skeleton=layout.skeleton(),
+    )
 
 
 def _write_json(path: Path, content: dict) -> None:
@@ -181,9 +209,15 @@ def _write_json(path: Path, content: dict) -> None:
     os.replace(draft, path)
 
 
-def write_dataset(out_dir: str | Path, settings: CrowdSettings, num_images: int, seed: int = 0,
-                  split: str = 'train', workers: int = 1,
-                  suffix: str = '.jpg') -> tuple[Path, dict]:
+def write_dataset(
+    out_dir: str | Path,
+    settings: CrowdSettings,
+    num_images: int,
+    seed: int = 0,
+    split: str = 'train',
+    workers: int = 1,
+    suffix: str = '.jpg',
+) -> tuple[Path, dict]:
     """Write `images/SPLIT/000000.jpg` ... and, last, `annotations/SPLIT.json`.
 
     The files are the same bytes whatever the number of workers. Files that are there already are
@@ -212,14 +246,27 @@ def write_dataset(out_dir: str | Path, settings: CrowdSettings, num_images: int,
     folder.mkdir(parents=True, exist_ok=True)
     path = Path(out_dir) / 'annotations' / f'{split}.json'
     path.unlink(missing_ok=True)  # an earlier run's labels do not belong to the new pictures
-    job = partial(_write_picture, folder=folder, settings=settings, seed=seed, split=split,
-                  suffix=suffix)
+    job = partial(
+        _write_picture, folder=folder, settings=settings, seed=seed, split=split, suffix=suffix
+    )
     images, annotations = _number(_map(job, range(num_images), workers))
     statistics = summarize(images, annotations)
-    info = dict(description='synthetic crowd', seed=seed, split=split, settings=settings.as_dict(),
-                statistics=statistics)
-    _write_json(path, dict(info=info, images=images, annotations=annotations,
-                           categories=[_category(LAYOUTS[settings.keypoints])]))
+    info = dict(
+        description='synthetic crowd',
+        seed=seed,
+        split=split,
+        settings=settings.as_dict(),
+        statistics=statistics,
+    )
+    _write_json(
+        path,
+        dict(
+            info=info,
+            images=images,
+            annotations=annotations,
+            categories=[_category(LAYOUTS[settings.keypoints])],
+        ),
+    )
     return path, statistics
 
 

@@ -40,8 +40,9 @@ class Actor:
     figure: Figure | None = None
 
 
-def make_actor(drawing: Drawing, row: float, size: tuple[int, int],
-               figure: Figure | None = None) -> Actor:
+def make_actor(
+    drawing: Drawing, row: float, size: tuple[int, int], figure: Figure | None = None
+) -> Actor:
     """Return the `Actor` of a drawing.
 
     Args:
@@ -55,7 +56,7 @@ def make_actor(drawing: Drawing, row: float, size: tuple[int, int],
     canvas = np.zeros((2 * _CELLS, 2 * _CELLS), np.uint8)
     top = (round(row) + 0.5) * scale[1] - 0.5 + _CELLS // 2
     stamp(canvas, drawing, (_CELLS, top), scale)
-    seen = canvas[_CELLS // 2:_CELLS // 2 + _CELLS]
+    seen = canvas[_CELLS // 2 : _CELLS // 2 + _CELLS]
     words = np.zeros((4, _CELLS), np.uint64)
     words[1:3] = np.packbits(seen, axis=1, bitorder='little').view('<u8').T
     return Actor(drawing, round(row), words, int(np.count_nonzero(canvas)), figure)
@@ -75,8 +76,12 @@ def _boxes(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     columns = np.bitwise_or.reduce(seen, axis=1).astype('<u8')[:, None].view(np.uint8)
     columns = np.unpackbits(columns, axis=1, bitorder='little')
     last = _CELLS - 1
-    box = (columns.argmax(1) - 0.5, rows.argmax(1) - 0.5,
-           last - columns[:, ::-1].argmax(1) + 0.5, last - rows[:, ::-1].argmax(1) + 0.5)
+    box = (
+        columns.argmax(1) - 0.5,
+        rows.argmax(1) - 0.5,
+        last - columns[:, ::-1].argmax(1) + 0.5,
+        last - rows[:, ::-1].argmax(1) + 0.5,
+    )
     return np.stack(box, 1), np.bitwise_count(seen).sum(1, dtype=int)
 
 
@@ -113,7 +118,7 @@ class Layouts:
         x_c = (x + 0.5) * self.scale_x - 0.5
         boxes, areas = self._seen(np.rint(x_c).astype(int))
         hidden = areas < self.least
-        px = x_c[:, self.is_person, None] + self.points_x      # (T, N, K)
+        px = x_c[:, self.is_person, None] + self.points_x  # (T, N, K)
         py = self.points_y[None]
         limit = _CELLS - 0.5
         labelled = (px > -0.5) & (px < limit) & (py > -0.5) & (py < limit) & ~hidden[..., None]
@@ -157,8 +162,14 @@ class Layout:
     cost: float
 
 
-def search(rng: Generator, layouts: Layouts, owners: list[int], offsets: np.ndarray,
-           target: float, rounds: int = 3) -> Layout:
+def search(
+    rng: Generator,
+    layouts: Layouts,
+    owners: list[int],
+    offsets: np.ndarray,
+    target: float,
+    rounds: int = 3,
+) -> Layout:
     """Find places at which the crowd index is near a target.
 
     People stand in a random order and are drawn together or apart first, then moved one by one.
@@ -185,14 +196,19 @@ def search(rng: Generator, layouts: Layouts, owners: list[int], offsets: np.ndar
         moves = rng.normal(0, step * width, (16, count)) * (rng.random((16, count)) < 0.6)
         spots = np.zeros(count)
         spots[[owner for owner, own in zip(owners, layouts.is_person) if own]] = best.x[
-            layouts.is_person]
-        best = min(best, _best(layouts, spots + moves, owners, offsets, target),
-                   key=lambda layout: layout.cost)
+            layouts.is_person
+        ]
+        best = min(
+            best,
+            _best(layouts, spots + moves, owners, offsets, target),
+            key=lambda layout: layout.cost,
+        )
     return best
 
 
-def _best(layouts: Layouts, people: np.ndarray, owners: list[int], offsets: np.ndarray,
-          target: float) -> Layout:
+def _best(
+    layouts: Layouts, people: np.ndarray, owners: list[int], offsets: np.ndarray, target: float
+) -> Layout:
     """Return the layout of (T, N) places of persons that comes nearest to the target."""
     x = np.rint(people[:, owners] + offsets)
     index, hidden = layouts.measure(x)

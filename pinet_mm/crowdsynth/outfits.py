@@ -7,12 +7,24 @@ import numpy as np
 from numpy.random import Generator
 
 # BGR, 0..255
-_SKINS = np.array([[180, 205, 240], [150, 185, 230], [120, 160, 215], [95, 130, 190],
-                   [65, 95, 150], [45, 65, 105]], dtype=float)
-_HAIRS = np.array([[25, 25, 30], [30, 45, 70], [45, 75, 120], [90, 150, 200], [60, 70, 150],
-                   [170, 175, 180]], dtype=float)
-_DENIMS = np.array([[110, 75, 45], [70, 50, 40], [40, 40, 42], [90, 110, 120], [140, 170, 185]],
-                   dtype=float)
+_SKINS = np.array(
+    [
+        [180, 205, 240],
+        [150, 185, 230],
+        [120, 160, 215],
+        [95, 130, 190],
+        [65, 95, 150],
+        [45, 65, 105],
+    ],
+    dtype=float,
+)
+_HAIRS = np.array(
+    [[25, 25, 30], [30, 45, 70], [45, 75, 120], [90, 150, 200], [60, 70, 150], [170, 175, 180]],
+    dtype=float,
+)
+_DENIMS = np.array(
+    [[110, 75, 45], [70, 50, 40], [40, 40, 42], [90, 110, 120], [140, 170, 185]], dtype=float
+)
 
 
 @dataclass(frozen=True)
@@ -73,11 +85,19 @@ def sample_outfit(rng: Generator) -> Outfit:
     if rng.random() < 0.6:
         trousers = _one_of(rng, _DENIMS) * vary[0]
     return Outfit(
-        skin=_one_of(rng, _SKINS) * vary[1], hair=_one_of(rng, _HAIRS) * vary[2], shirt=shirt,
-        trim=trim, trousers=trousers, shoes=shoes * 0.7,
+        skin=_one_of(rng, _SKINS) * vary[1],
+        hair=_one_of(rng, _HAIRS) * vary[2],
+        shirt=shirt,
+        trim=trim,
+        trousers=trousers,
+        shoes=shoes * 0.7,
         sleeve=_one_of(rng, (0.0, 0.55, 1.3, 1.95)),
-        leg=_one_of(rng, (0.15, 0.3) if skirt else (0.7, 1.2, 2, 2, 2)), skirt=skirt,
-        stripes=_one_of(rng, (0, 0, 0, 5, 9)), checks=_one_of(rng, (0, 0, 0, 0, 6)),
-        long_hair=bool(rng.random() < 0.4), hair_line=float(rng.uniform(-0.05, 0.35)),
+        leg=_one_of(rng, (0.15, 0.3) if skirt else (0.7, 1.2, 2, 2, 2)),
+        skirt=skirt,
+        stripes=_one_of(rng, (0, 0, 0, 5, 9)),
+        checks=_one_of(rng, (0, 0, 0, 0, 6)),
+        long_hair=bool(rng.random() < 0.4),
+        hair_line=float(rng.uniform(-0.05, 0.35)),
         backpack=bool(rng.random() < 0.15),
-        badge=_one_of(rng, ('plain', 'zip', 'print', 'jacket')))
+        badge=_one_of(rng, ('plain', 'zip', 'print', 'jacket')),
+    )

@@ -18,20 +18,37 @@ _LIMBS = (
     ('hand', 'wrist', 'hand', 0.018, 0.023),
     ('thigh', 'hip', 'knee', 0.063, 0.041),
     ('shank', 'knee', 'ankle', 0.042, 0.025),
-    ('foot', 'heel', 'toe', 0.025, 0.019))
+    ('foot', 'heel', 'toe', 0.025, 0.019),
+)
 
 # (up, half width, half depth) of the trunk's and the pelvis' cross-sections; up is a share of the
 # trunk for the first and of the upright height for the second
-_TRUNK = ((1.03, 0.035, 0.035), (0.97, 0.098, 0.050), (0.80, 0.105, 0.066), (0.45, 0.080, 0.058),
-          (0.12, 0.088, 0.060))
+_TRUNK = (
+    (1.03, 0.035, 0.035),
+    (0.97, 0.098, 0.050),
+    (0.80, 0.105, 0.066),
+    (0.45, 0.080, 0.058),
+    (0.12, 0.088, 0.060),
+)
 _PELVIS = ((0.10, 0.080, 0.056), (0.02, 0.098, 0.066), (-0.05, 0.088, 0.060))
 _RING = np.linspace(0, 2 * np.pi, 12, endpoint=False)[:, None]
 _COSINES, _SINES = np.cos(_RING), np.sin(_RING)
 
 # how far below the seen surface a keypoint may lie and still count as seen: about its joint's own
 # half thickness plus a third of it
-_DEPTHS = dict(nose=0.045, eye=0.045, ear=0.05, shoulder=0.10, elbow=0.065, wrist=0.055, hip=0.115,
-               knee=0.075, ankle=0.06, top_head=0.09, neck=0.10)
+_DEPTHS = dict(
+    nose=0.045,
+    eye=0.045,
+    ear=0.05,
+    shoulder=0.10,
+    elbow=0.065,
+    wrist=0.055,
+    hip=0.115,
+    knee=0.075,
+    ankle=0.06,
+    top_head=0.09,
+    neck=0.10,
+)
 
 
 @dataclass(frozen=True)
@@ -70,8 +87,15 @@ class _Tailor:
             return self.points[joint_cam]
         return (joint_cam * self.height + self.offset).tolist()
 
-    def limb(self, ends: Sequence, radii: Sequence[float], colours: tuple, bias: float = 0.0,
-             key: float | None = None, **look: object) -> None:
+    def limb(
+        self,
+        ends: Sequence,
+        radii: Sequence[float],
+        colours: tuple,
+        bias: float = 0.0,
+        key: float | None = None,
+        **look: object,
+    ) -> None:
         """Add a limb; `bias` moves it to the front in the painting order, unit lengths.
 
         `key`, px, replaces the mean depth in that order.
@@ -81,34 +105,51 @@ class _Tailor:
         key = (ends[0][2] + ends[1][2]) / 2 if key is None else key
         self._add(ends, radii, colours, key + bias * self.height, look)
 
-    def hull(self, rings: np.ndarray, ends: Sequence, colours: tuple, bias: float = 0.0,
-             key: float | None = None, **look: object) -> None:
+    def hull(
+        self,
+        rings: np.ndarray,
+        ends: Sequence,
+        colours: tuple,
+        bias: float = 0.0,
+        key: float | None = None,
+        **look: object,
+    ) -> None:
         """Add the union of the convex hulls of consecutive rings of camera-frame points.
 
         `rings` are (R, V, 3): V points on each of R rings.
         """
         rings = rings * self.height + self.offset
         flat = rings[..., :2].astype(np.float32)
-        hulls = tuple(cv2.convexHull(flat[place:place + 2].reshape(-1, 2))[:, 0]
-                      for place in range(len(rings) - 1))
+        hulls = tuple(
+            cv2.convexHull(flat[place : place + 2].reshape(-1, 2))[:, 0]
+            for place in range(len(rings) - 1)
+        )
         ends = self.point(ends[0]), self.point(ends[1])
         (x, y, near), (x2, y2, near2) = ends
         length = max(hypot(x2 - x, y2 - y), 1e-3)
         across = (rings[..., 0] - x) * ((y - y2) / length) + (rings[..., 1] - y) * (
-            (x2 - x) / length)
+            (x2 - x) / length
+        )
         radius = float(np.abs(across).max())
         depths = rings[len(rings) // 2, :, 2]
         key = (near + near2) / 2 if key is None else key
-        self._add(ends, (radius, radius), colours, key + bias * self.height,
-                  dict(look, hulls=hulls, depth=float(depths.max() - depths.min()) / 2))
+        self._add(
+            ends,
+            (radius, radius),
+            colours,
+            key + bias * self.height,
+            dict(look, hulls=hulls, depth=float(depths.max() - depths.min()) / 2),
+        )
 
-    def _add(self, ends: Sequence, radii: Sequence[float], colours: tuple, key: float,
-             look: dict) -> None:
+    def _add(
+        self, ends: Sequence, radii: Sequence[float], colours: tuple, key: float, look: dict
+    ) -> None:
         self.shapes.append(Shape(ends, radii, colours, key=key, **look))
 
 
-def _rings(sections: Sequence[tuple], frame_cam: np.ndarray, start: np.ndarray,
-           unit: float) -> np.ndarray:
+def _rings(
+    sections: Sequence[tuple], frame_cam: np.ndarray, start: np.ndarray, unit: float
+) -> np.ndarray:
     """Return (R, 12, 3) camera-frame points around the trunk's or the pelvis' cross-sections."""
     place, width, depth = np.array(sections, float).T[:, :, None, None]
     left, up, forward = frame_cam.T
@@ -128,9 +169,14 @@ def _dress_limbs(tailor: _Tailor) -> None:
     outfit, girth = tailor.outfit, tailor.body.girth
     arm, arm_cut, forearm_cut = _split(outfit.sleeve, outfit.shirt, outfit.skin)
     leg, thigh_cut, shank_cut = _split(outfit.leg, outfit.trousers, outfit.skin)
-    looks = dict(upper_arm=(arm, arm_cut), forearm=(arm, forearm_cut),
-                 hand=((outfit.skin,) * 2, 2), thigh=(leg, thigh_cut), shank=(leg, shank_cut),
-                 foot=((outfit.shoes,) * 2, 2))
+    looks = dict(
+        upper_arm=(arm, arm_cut),
+        forearm=(arm, forearm_cut),
+        hand=((outfit.skin,) * 2, 2),
+        thigh=(leg, thigh_cut),
+        shank=(leg, shank_cut),
+        foot=((outfit.shoes,) * 2, 2),
+    )
     for side in SIDES:
         for name, first, second, *radii in _LIMBS:
             colours, cut = looks[name]
@@ -143,13 +189,20 @@ def _dress_limbs(tailor: _Tailor) -> None:
 def _dress_trunk(tailor: _Tailor) -> None:
     body, outfit = tailor.body, tailor.outfit
     pelvis, neck = body.joints_cam['pelvis'], body.joints_cam['neck']
-    tailor.hull(_rings(_scaled(_PELVIS, body.girth), body.pelvis_cam, pelvis, 1.0),
-                (pelvis + 0.1 * body.pelvis_cam[:, 1], pelvis - 0.06 * body.pelvis_cam[:, 1]),
-                (outfit.trousers,) * 2, bias=-0.01)
+    tailor.hull(
+        _rings(_scaled(_PELVIS, body.girth), body.pelvis_cam, pelvis, 1.0),
+        (pelvis + 0.1 * body.pelvis_cam[:, 1], pelvis - 0.06 * body.pelvis_cam[:, 1]),
+        (outfit.trousers,) * 2,
+        bias=-0.01,
+    )
     second = outfit.trim if outfit.stripes or outfit.checks else outfit.shirt
-    tailor.hull(_rings(_scaled(_TRUNK, body.girth), body.trunk_cam, pelvis, body.bones['trunk']),
-                (neck, pelvis), (outfit.shirt, second), stripes=outfit.stripes,
-                checks=outfit.checks)
+    tailor.hull(
+        _rings(_scaled(_TRUNK, body.girth), body.trunk_cam, pelvis, body.bones['trunk']),
+        (neck, pelvis),
+        (outfit.shirt, second),
+        stripes=outfit.stripes,
+        checks=outfit.checks,
+    )
     if outfit.skirt:
         _dress_skirt(tailor)
 
@@ -158,14 +211,16 @@ def _dress_skirt(tailor: _Tailor) -> None:
     """Hang a skirt between the waist and the middle of the thighs."""
     body = tailor.body
     joints = body.joints_cam
-    thighs = [joints[f'{s}_hip'] + 0.55 * (joints[f'{s}_knee'] - joints[f'{s}_hip'])
-              for s in SIDES]
+    thighs = [joints[f'{s}_hip'] + 0.55 * (joints[f'{s}_knee'] - joints[f'{s}_hip']) for s in SIDES]
     frame = body.pelvis_cam
     hems = [_rings([(0, 0.07, 0.075)], frame, knee, 1.0)[0] for knee in thighs]
     waist = _rings([(0.08, 0.082, 0.06)], frame, joints['pelvis'], 1.0)[0]
-    tailor.hull(np.stack([np.tile(waist, (2, 1)), np.concatenate(hems)]),
-                (joints['pelvis'], np.mean(thighs, axis=0)), (tailor.outfit.trousers,) * 2,
-                bias=0.04)
+    tailor.hull(
+        np.stack([np.tile(waist, (2, 1)), np.concatenate(hems)]),
+        (joints['pelvis'], np.mean(thighs, axis=0)),
+        (tailor.outfit.trousers,) * 2,
+        bias=0.04,
+    )
 
 
 def _dress_head(tailor: _Tailor) -> None:
@@ -174,8 +229,12 @@ def _dress_head(tailor: _Tailor) -> None:
     size = body.bones['head'] / PROPORTIONS['head']
     _, up, forward = body.head_cam.T
     hair_cam = 0.62 * up - 0.78 * forward
-    tailor.limb(('chin', 'crown'), (0.043 * size, 0.055 * size), (outfit.skin, outfit.hair),
-                cap=(tuple(hair_cam.tolist()), outfit.hair_line))
+    tailor.limb(
+        ('chin', 'crown'),
+        (0.043 * size, 0.055 * size),
+        (outfit.skin, outfit.hair),
+        cap=(tuple(hair_cam.tolist()), outfit.hair_line),
+    )
     key = tailor.shapes[-1].key
     # under the chin in front, under the hair behind
     neck = (tailor.points['neck'][2] + tailor.points['chin'][2]) / 2
@@ -184,8 +243,12 @@ def _dress_head(tailor: _Tailor) -> None:
         tailor.limb((f'{side}_ear',) * 2, (0.014 * size,) * 2, (outfit.skin * 0.9,) * 2)
     if outfit.long_hair:
         crown, neck = body.joints_cam['crown'], body.joints_cam['neck']
-        tailor.limb((crown - 0.02 * forward, neck - 0.045 * forward + 0.01 * up),
-                    (0.055 * size, 0.045), (outfit.hair,) * 2, bias=-0.022)
+        tailor.limb(
+            (crown - 0.02 * forward, neck - 0.045 * forward + 0.01 * up),
+            (0.055 * size, 0.045),
+            (outfit.hair,) * 2,
+            bias=-0.022,
+        )
     # below this size an eye is less than half a pixel
     if forward[2] > -0.1 and tailor.height > 45:
         _draw_face(tailor, size, key + 0.01 * tailor.height)
@@ -202,20 +265,33 @@ def _draw_face(tailor: _Tailor, size: float, key: float) -> None:
         tailor.limb(eye, (0.0065 * size,) * 2, dark, key=key + 1e-3)
     _, up, forward = tailor.body.head_cam.T
     nose = tailor.body.joints_cam['nose']
-    tailor.limb((nose + (0.018 * up - 0.012 * forward) * size, nose - 0.006 * forward),
-                (0.006 * size, 0.010 * size), (outfit.skin * 0.88,) * 2, key=key + 2e-3)
-    tailor.limb(('mouth_left', 'mouth_right'), (0.005 * size,) * 2,
-                (outfit.skin * [0.55, 0.5, 0.75],) * 2, key=key + 3e-3)
+    tailor.limb(
+        (nose + (0.018 * up - 0.012 * forward) * size, nose - 0.006 * forward),
+        (0.006 * size, 0.010 * size),
+        (outfit.skin * 0.88,) * 2,
+        key=key + 2e-3,
+    )
+    tailor.limb(
+        ('mouth_left', 'mouth_right'),
+        (0.005 * size,) * 2,
+        (outfit.skin * [0.55, 0.5, 0.75],) * 2,
+        key=key + 3e-3,
+    )
 
 
-def _plate(tailor: _Tailor, corners: Sequence[tuple], colour: np.ndarray, depth: float,
-           bias: float) -> None:
+def _plate(
+    tailor: _Tailor, corners: Sequence[tuple], colour: np.ndarray, depth: float, bias: float
+) -> None:
     """Add a flat patch on the trunk; corners are (left, up) shares, depth is forwards."""
     body = tailor.body
     left, up, forward = body.trunk_cam.T
     start, unit = body.joints_cam['pelvis'], body.bones['trunk']
-    ring = np.stack([start + left * x * body.girth + up * y * unit + forward * depth * body.girth
-                     for x, y in corners])
+    ring = np.stack(
+        [
+            start + left * x * body.girth + up * y * unit + forward * depth * body.girth
+            for x, y in corners
+        ]
+    )
     # the patch must lie right above the trunk in painting order, whatever its own depth
     trunk = (tailor.points['neck'][2] + tailor.points['pelvis'][2]) / 2
     tailor.hull(np.stack([ring, ring]), (ring[0], ring[-1]), (colour,) * 2, bias, trunk, gloss=0.3)
@@ -231,15 +307,18 @@ def _draw_front_and_back(tailor: _Tailor) -> None:
         return
     neckline = ((-0.04, 1.02), (0.04, 1.02), (0.0, 0.86))
     _plate(tailor, neckline, outfit.skin, 0.045, 0.002)
-    fronts = dict(zip=((-0.004, 0.15), (0.004, 0.15), (0.004, 0.88), (-0.004, 0.88)),
-                  print=((-0.05, 0.5), (0.05, 0.5), (0.05, 0.75), (-0.05, 0.75)),
-                  jacket=((-0.03, 0.12), (0.03, 0.12), (0.045, 0.95), (-0.045, 0.95)))
+    fronts = dict(
+        zip=((-0.004, 0.15), (0.004, 0.15), (0.004, 0.88), (-0.004, 0.88)),
+        print=((-0.05, 0.5), (0.05, 0.5), (0.05, 0.75), (-0.05, 0.75)),
+        jacket=((-0.03, 0.12), (0.03, 0.12), (0.045, 0.95), (-0.045, 0.95)),
+    )
     if outfit.badge in fronts:
         _plate(tailor, fronts[outfit.badge], outfit.trim, 0.06, 0.001)
 
 
-def draw_figure(body: Body, outfit: Outfit, height: float, names: Sequence[str],
-                shift: np.ndarray) -> Figure:
+def draw_figure(
+    body: Body, outfit: Outfit, height: float, names: Sequence[str], shift: np.ndarray
+) -> Figure:
     """Draw one person by themselves.
 
     Args:
@@ -258,6 +337,7 @@ def draw_figure(body: Body, outfit: Outfit, height: float, names: Sequence[str],
     _dress_head(tailor)
     _draw_front_and_back(tailor)
     points = np.array([tailor.points[name] for name in names])
-    depths = np.array([_DEPTHS[name.split('_', 1)[-1] if name != 'top_head' else name]
-                       for name in names])
+    depths = np.array(
+        [_DEPTHS[name.split('_', 1)[-1] if name != 'top_head' else name] for name in names]
+    )
     return Figure(draw_shapes(tailor.shapes), points, depths * height, body, height)

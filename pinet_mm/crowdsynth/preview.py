@@ -11,7 +11,7 @@ from .scene import draw_crowd
 from .settings import CrowdSettings
 from .skeletons import LAYOUTS, Layout
 
-_LEFT, _RIGHT, _MIDDLE = (80, 220, 80), (70, 120, 255), (250, 210, 90)   # BGR
+_LEFT, _RIGHT, _MIDDLE = (80, 220, 80), (70, 120, 255), (250, 210, 90)  # BGR
 
 
 def _colour(names: Sequence[str]) -> tuple[int, int, int]:
@@ -49,8 +49,9 @@ def draw_labels(picture: np.ndarray, persons: list[Person], layout: Layout) -> n
     return picture
 
 
-def draw_preview(settings: CrowdSettings, seed: int = 0, split: str = 'train', rows: int = 4,
-                 columns: int = 6) -> np.ndarray:
+def draw_preview(
+    settings: CrowdSettings, seed: int = 0, split: str = 'train', rows: int = 4, columns: int = 6
+) -> np.ndarray:
     """Draw a contact sheet: odd columns carry their labels.
 
     Args:
@@ -69,11 +70,12 @@ def draw_preview(settings: CrowdSettings, seed: int = 0, split: str = 'train', r
         picture, persons = draw_crowd(settings, seed, number, split)
         labelled = number % columns % 2 == 1
         cells.append(draw_labels(picture, persons, layout) if labelled else picture)
-    return np.vstack([np.hstack(cells[row * columns:(row + 1) * columns]) for row in range(rows)])
+    return np.vstack([np.hstack(cells[row * columns : (row + 1) * columns]) for row in range(rows)])
 
 
-def write_preview(path: str | Path, settings: CrowdSettings, seed: int = 0,
-                  split: str = 'train') -> None:
+def write_preview(
+    path: str | Path, settings: CrowdSettings, seed: int = 0, split: str = 'train'
+) -> None:
     """Write `draw_preview` to a picture file.
 
     Args:

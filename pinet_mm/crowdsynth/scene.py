@@ -39,8 +39,10 @@ class _Casting:
         middle = np.mean([np.mean(figure.drawing.bounds(), axis=0)[1] for figure in figures])
         self.horizon = self.settings.size[1] * rng.uniform(0.42, 0.58) - middle - self.eye * heights
         people = [self._actor(figure) for figure in figures]
-        return people, [self._object(people[rng.integers(count)])
-                        for _ in range(rng.integers(0, 3) if self.settings.occluders else 0)]
+        return people, [
+            self._object(people[rng.integers(count)])
+            for _ in range(rng.integers(0, 3) if self.settings.occluders else 0)
+        ]
 
     def person(self) -> Actor:
         """Return one more person."""
@@ -49,8 +51,12 @@ class _Casting:
     def _figure(self):
         rng, settings = self.rng, self.settings
         height = float(rng.uniform(*settings.height)) * settings.size[1]
-        body = sample_body(rng, settings.poses[rng.integers(len(settings.poses))],
-                           settings.views[rng.integers(len(settings.views))], self.tilt)
+        body = sample_body(
+            rng,
+            settings.poses[rng.integers(len(settings.poses))],
+            settings.views[rng.integers(len(settings.views))],
+            self.tilt,
+        )
         return draw_figure(body, sample_outfit(rng), height, self.names, rng.uniform(-0.5, 0.5, 2))
 
     def _actor(self, figure) -> Actor:
@@ -66,8 +72,9 @@ class _Casting:
         return thing, person, round(x)
 
 
-def _arrange(rng: Generator, settings: CrowdSettings, people: list[Actor], objects: list,
-             target: float) -> tuple[list[Actor], Layout]:
+def _arrange(
+    rng: Generator, settings: CrowdSettings, people: list[Actor], objects: list, target: float
+) -> tuple[list[Actor], Layout]:
     """Return the actors, far to near, and the best layout that was found for them."""
     people = sorted(people, key=lambda person: person.row)
     actors, owners, offsets = [], [], []
@@ -88,14 +95,15 @@ def _target(settings: CrowdSettings, seed: int, index: int, split: str) -> float
     Multiples of the golden ratio, modulo 1, fill an interval evenly from the first picture on;
     random numbers would leave a split of some hundred pictures uneven.
     """
-    golden = (5 ** 0.5 - 1) / 2
+    golden = (5**0.5 - 1) / 2
     share = (golden * index + 0.7548776662 * seed + 0.5698402910 * SPLITS[split]) % 1
     low, high = settings.crowd_index
     return low + (high - low) * share
 
 
-def _compose_crowd(rng: Generator, settings: CrowdSettings, casting: _Casting,
-                   target: float) -> tuple[list[Actor], np.ndarray]:
+def _compose_crowd(
+    rng: Generator, settings: CrowdSettings, casting: _Casting, target: float
+) -> tuple[list[Actor], np.ndarray]:
     """Choose people and places such that the crowd index comes near a target.
 
     Where the people at hand cannot be as crowded, or as scattered, one is added or leaves.
@@ -124,8 +132,9 @@ def _compose_crowd(rng: Generator, settings: CrowdSettings, casting: _Casting,
 def _without_hidden(actors: list[Actor], layout: Layout) -> tuple[list[Actor], np.ndarray]:
     """Leave out persons of whom next to nothing would be seen."""
     hidden = iter(layout.hidden)
-    kept = [number for number, actor in enumerate(actors)
-            if actor.figure is None or not next(hidden)]
+    kept = [
+        number for number, actor in enumerate(actors) if actor.figure is None or not next(hidden)
+    ]
     places = np.array([(layout.x[number], actors[number].row) for number in kept])
     return [actors[number] for number in kept], places.reshape(-1, 2)
 
@@ -191,21 +200,22 @@ def _paint(picture: np.ndarray, view: _View, mixed: np.ndarray, light: Light) ->
     pure = np.flatnonzero(pure)
     pixels = np.concatenate([pure, np.tile(mixed, 4)])
     shift = np.zeros((2, len(pixels)), np.float32)
-    shift[:, len(pure):] = np.repeat(_QUARTERS, len(mixed), axis=0).T
+    shift[:, len(pure) :] = np.repeat(_QUARTERS, len(mixed), axis=0).T
     labels = np.concatenate([samples[0, pure], samples[:, mixed].ravel()])
     rows, columns = np.divmod(pixels, width)
     ground = np.flatnonzero(labels == view.nothing)
     labels[ground] = 0
     colours = shade(view.table, labels, columns + shift[0], rows + shift[1], light)
     colours[:, ground] = flat[pixels[ground]].T
-    blend = colours[:, len(pure):].reshape(3, 4, -1).mean(1)
-    for where, values in ((pure, colours[:, :len(pure)]), (mixed, blend)):
+    blend = colours[:, len(pure) :].reshape(3, 4, -1).mean(1)
+    for where, values in ((pure, colours[:, : len(pure)]), (mixed, blend)):
         flat[where] = np.minimum(values + 0.5, 255).T
     return picture
 
 
-def _label(actors: list[Actor], places: np.ndarray, view: _View,
-           owners: np.ndarray) -> list[Person]:
+def _label(
+    actors: list[Actor], places: np.ndarray, view: _View, owners: np.ndarray
+) -> list[Person]:
     """Return the labels of all persons of whom anything is seen, far to near."""
     persons = []
     for number, (actor, place) in enumerate(zip(actors, places)):
@@ -217,13 +227,23 @@ def _label(actors: list[Actor], places: np.ndarray, view: _View,
             continue
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         bbox = np.array([columns[0], rows[0], np.ptp(columns) + 1, np.ptp(rows) + 1], float)
-        persons.append(Person(_keypoints(actor, place, number, view, owners), mask, bbox, area,
-                              actor.figure.height, actor.figure.body.pose, actor.figure.body.view))
+        persons.append(
+            Person(
+                _keypoints(actor, place, number, view, owners),
+                mask,
+                bbox,
+                area,
+                actor.figure.height,
+                actor.figure.body.pose,
+                actor.figure.body.view,
+            )
+        )
     return persons
 
 
-def _keypoints(actor: Actor, place: np.ndarray, number: int, view: _View,
-               owners: np.ndarray) -> np.ndarray:
+def _keypoints(
+    actor: Actor, place: np.ndarray, number: int, view: _View, owners: np.ndarray
+) -> np.ndarray:
     """Return (K, 3) labels as `Person` describes them."""
     height, width = owners.shape
     figure = actor.figure
@@ -239,8 +259,9 @@ def _keypoints(actor: Actor, place: np.ndarray, number: int, view: _View,
     return labels.astype(np.float32)
 
 
-def draw_crowd(settings: CrowdSettings, seed: int, index: int,
-               split: str = 'train') -> tuple[np.ndarray, list[Person]]:
+def draw_crowd(
+    settings: CrowdSettings, seed: int, index: int, split: str = 'train'
+) -> tuple[np.ndarray, list[Person]]:
     """Draw one picture of a crowd; it depends on the arguments alone.
 
     Args:

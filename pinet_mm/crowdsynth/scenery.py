@@ -68,8 +68,17 @@ def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
         corners = np.array(centre) - half, np.array(centre) + half
         cv2.rectangle(picture, *(tuple(map(int, corner)) for corner in corners), colour, -1)
     elif kind == 1:
-        cv2.ellipse(picture, centre, tuple(map(int, half)), rng.uniform(0, 180), 0, 360, colour,
-                    -1, cv2.LINE_AA)
+        cv2.ellipse(
+            picture,
+            centre,
+            tuple(map(int, half)),
+            rng.uniform(0, 180),
+            0,
+            360,
+            colour,
+            -1,
+            cv2.LINE_AA,
+        )
     else:
         end = (int(centre[0] + rng.normal(0, width / 3)), int(rng.uniform(0, height)))
         cv2.line(picture, centre, end, colour, int(1 + half[0] // 6), cv2.LINE_AA)
@@ -90,36 +99,53 @@ def draw_shadow(picture: np.ndarray, foot: np.ndarray, height: float) -> None:
         return
     x = (np.arange(low[0], high[0], dtype=np.float32)[None] - float(foot[0])) / float(half[0])
     y = (np.arange(low[1], high[1], dtype=np.float32)[:, None] - float(foot[1])) / float(half[1])
-    inside = picture[low[1]:high[1], low[0]:high[0]]
+    inside = picture[low[1] : high[1], low[0] : high[0]]
     inside[:] = inside * (1 - 0.55 * np.maximum(1 - x * x - y * y, 0))[..., None]
 
 
-def _limb_shape(start: Sequence[float], end: Sequence[float], radii: Sequence[float],
-                colour: np.ndarray, key: float = 0.0, cap: tuple = ()) -> Shape:
+def _limb_shape(
+    start: Sequence[float],
+    end: Sequence[float],
+    radii: Sequence[float],
+    colour: np.ndarray,
+    key: float = 0.0,
+    cap: tuple = (),
+) -> Shape:
     ends = (*start, 0.0), (*end, 0.0)
     return Shape(ends, tuple(radii), (colour, colour * 1.3), key=key, cap=cap)
 
 
 def _post(rng: Generator, unit: float) -> list[Shape]:
     thin = rng.uniform(0.015, 0.04) * unit
-    return [_limb_shape((0, 0), (0, -rng.uniform(0.5, 1.6) * unit), (thin, thin),
-                        random_colour(rng))]
+    return [
+        _limb_shape((0, 0), (0, -rng.uniform(0.5, 1.6) * unit), (thin, thin), random_colour(rng))
+    ]
 
 
 def _bush(rng: Generator, unit: float) -> list[Shape]:
     colour = random_colour(rng, 0.5) * [0.5, 0.9, 0.6]
     places = rng.normal(0, 0.13, (10, 2)) * unit - (0, 0.2 * unit)
-    return [_limb_shape(place, place, [rng.uniform(0.06, 0.13) * unit] * 2,
-                        colour * rng.uniform(0.7, 1.2), key, ((0.2, -0.6, 0.75), 0.9))
-            for key, place in enumerate(places.tolist())]
+    return [
+        _limb_shape(
+            place,
+            place,
+            [rng.uniform(0.06, 0.13) * unit] * 2,
+            colour * rng.uniform(0.7, 1.2),
+            key,
+            ((0.2, -0.6, 0.75), 0.9),
+        )
+        for key, place in enumerate(places.tolist())
+    ]
 
 
 def _fence(rng: Generator, unit: float) -> list[Shape]:
     colour, half, top = random_colour(rng), rng.uniform(0.2, 0.5) * unit, -0.4 * unit
     thin = [0.018 * unit] * 2
     posts = [_limb_shape((x, 0), (x, top), thin, colour * 0.9) for x in (-half, 0, half)]
-    return posts + [_limb_shape((-half, share * top), (half, share * top), thin, colour, 1.0)
-                    for share in (0.4, 1.0)]
+    return posts + [
+        _limb_shape((-half, share * top), (half, share * top), thin, colour, 1.0)
+        for share in (0.4, 1.0)
+    ]
 
 
 def _crate(rng: Generator, unit: float) -> list[Shape]:
@@ -127,8 +153,16 @@ def _crate(rng: Generator, unit: float) -> list[Shape]:
     corners = np.array([[-half, 0], [half, 0], [half, top], [-half, top]])
     ends = ((0.0, 0.0, 0.0), (0.0, top, 0.0))
     colours = random_colour(rng), random_colour(rng)
-    return [Shape(ends, (half, half), colours, hulls=(corners,), gloss=0.2,
-                  stripes=int(rng.integers(0, 3)))]
+    return [
+        Shape(
+            ends,
+            (half, half),
+            colours,
+            hulls=(corners,),
+            gloss=0.2,
+            stripes=int(rng.integers(0, 3)),
+        )
+    ]
 
 
 _OBJECTS = (_post, _bush, _fence, _crate)

@@ -73,8 +73,9 @@ def _is_number(value: object, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def _pair(name: str, value: object, kind: type, low: float, high: float,
-          ordered: bool = True) -> tuple:
+def _pair(
+    name: str, value: object, kind: type, low: float, high: float, ordered: bool = True
+) -> tuple:
     """Return `value` as a checked tuple of two plain numbers in [low, high]."""
     what = 'integers' if kind is Integral else 'numbers'
     is_sequence = isinstance(value, (tuple, list)) and len(value) == 2

@@ -6,9 +6,32 @@ N stands for the number of samples, S for that of shapes.
 
 import numpy as np
 
-from .shapes import (ACROSS_1, ACROSS_X, ACROSS_Y, ALONG_1, ALONG_X, ALONG_Y, BALL, BLUE, BLUE_2,
-                     CAP_LINE, CAP_NEAR, CAP_X, CAP_Y, CHECKS, CUT, DEEPER, DEPTH, GLOSS, GROWTH,
-                     NEAR, RADIUS, SHARPNESS, STRIPES, Drawing)
+from .shapes import (
+    ACROSS_1,
+    ACROSS_X,
+    ACROSS_Y,
+    ALONG_1,
+    ALONG_X,
+    ALONG_Y,
+    BALL,
+    BLUE,
+    BLUE_2,
+    CAP_LINE,
+    CAP_NEAR,
+    CAP_X,
+    CAP_Y,
+    CHECKS,
+    CUT,
+    DEEPER,
+    DEPTH,
+    GLOSS,
+    GROWTH,
+    NEAR,
+    RADIUS,
+    SHARPNESS,
+    STRIPES,
+    Drawing,
+)
 
 # ambient share, then the light's direction (right, down, near) times its strength
 Light = tuple[float, float, float, float]
@@ -78,8 +101,9 @@ def surface(table: np.ndarray, labels: np.ndarray, x: np.ndarray, y: np.ndarray)
     return at.look(NEAR) + at.t * at.look(DEEPER) + bulge
 
 
-def shade(table: np.ndarray, labels: np.ndarray, x: np.ndarray, y: np.ndarray,
-          light: Light) -> np.ndarray:
+def shade(
+    table: np.ndarray, labels: np.ndarray, x: np.ndarray, y: np.ndarray, light: Light
+) -> np.ndarray:
     """Return the colour of the labelled shape at each sample.
 
     Args:
@@ -103,13 +127,21 @@ def shade(table: np.ndarray, labels: np.ndarray, x: np.ndarray, y: np.ndarray,
 
 
 def _light_rows(table: np.ndarray, light: Light) -> np.ndarray:
-    """Return (4, S): how the light depends on the surface's share towards the camera and across;
-    its constant part; and whether a shape has a pattern, 1 or 2 of stripes and checks.
+    """Return (4, S) for each shape: the light and the pattern.
+
+    How the light depends on the surface's share towards the camera and across; its constant part;
+    and whether the shape has a pattern, 1 or 2 of stripes and checks.
     """
     _, right, down, forward = light
     gloss = table[GLOSS]
-    return np.stack([forward * gloss, (table[ACROSS_X] * right + table[ACROSS_Y] * down) * gloss,
-                     forward * (1 - gloss), (table[STRIPES] > 0) + 2.0 * (table[CHECKS] > 0)])
+    return np.stack(
+        [
+            forward * gloss,
+            (table[ACROSS_X] * right + table[ACROSS_Y] * down) * gloss,
+            forward * (1 - gloss),
+            (table[STRIPES] > 0) + 2.0 * (table[CHECKS] > 0),
+        ]
+    )
 
 
 def _shade_block(at: _Samples, light: Light, colours: np.ndarray) -> None:
@@ -158,7 +190,7 @@ def _ball(at: _Samples, some: np.ndarray, light: Light) -> tuple[np.ndarray, np.
     look = at.table[:, at.labels[some]]
     # along the axis, only what reaches beyond its ends counts
     beyond = look[ALONG_X] * x + look[ALONG_Y] * y + look[ALONG_1] - t
-    beyond /= (np.hypot(look[ALONG_X], look[ALONG_Y]) * radius)
+    beyond /= np.hypot(look[ALONG_X], look[ALONG_Y]) * radius
     across = at.side[some]
     u = look[ACROSS_X] * across + look[ACROSS_Y] * beyond
     v = look[ACROSS_Y] * across - look[ACROSS_X] * beyond

@@ -13,9 +13,35 @@ import numpy as np
 
 # rows of a drawing's table: place along the axis and distance across it, as affine functions of
 # x and y; radius at the axis' start and its growth along it
-(ALONG_X, ALONG_Y, ALONG_1, ACROSS_X, ACROSS_Y, ACROSS_1, RADIUS, GROWTH, GLOSS, CUT, SHARPNESS,
- STRIPES, CHECKS, NEAR, DEEPER, DEPTH, BALL, CAP_X, CAP_Y, CAP_NEAR, CAP_LINE, BLUE, GREEN, RED,
- BLUE_2, GREEN_2, RED_2) = range(27)
+(
+    ALONG_X,
+    ALONG_Y,
+    ALONG_1,
+    ACROSS_X,
+    ACROSS_Y,
+    ACROSS_1,
+    RADIUS,
+    GROWTH,
+    GLOSS,
+    CUT,
+    SHARPNESS,
+    STRIPES,
+    CHECKS,
+    NEAR,
+    DEEPER,
+    DEPTH,
+    BALL,
+    CAP_X,
+    CAP_Y,
+    CAP_NEAR,
+    CAP_LINE,
+    BLUE,
+    GREEN,
+    RED,
+    BLUE_2,
+    GREEN_2,
+    RED_2,
+) = range(27)
 _ROWS = 27
 # corners of the half circle at each end of a limb
 _ARC = np.linspace(0, 1, 9)
@@ -86,8 +112,9 @@ def _axes(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return along / lengths[:, None], lengths
 
 
-def _limb_outlines(ends: np.ndarray, radii: np.ndarray, along: np.ndarray,
-                   lengths: np.ndarray) -> np.ndarray:
+def _limb_outlines(
+    ends: np.ndarray, radii: np.ndarray, along: np.ndarray, lengths: np.ndarray
+) -> np.ndarray:
     """Return (S, 18, 2) outlines: two arcs and their common tangents."""
     radii = np.maximum(radii * _ROUND - _SHRINK, 0.1)
     # the tangents touch both circles at this angle from the axis
@@ -100,8 +127,9 @@ def _limb_outlines(ends: np.ndarray, radii: np.ndarray, along: np.ndarray,
     return start + np.stack([right * x - down * y, right * y + down * x], -1)
 
 
-def _looks(shapes: list[Shape], ends: np.ndarray, radii: np.ndarray, along: np.ndarray,
-           lengths: np.ndarray) -> np.ndarray:
+def _looks(
+    shapes: list[Shape], ends: np.ndarray, radii: np.ndarray, along: np.ndarray, lengths: np.ndarray
+) -> np.ndarray:
     """Return the (27, S) table of a drawing."""
     table = np.empty((_ROWS, len(shapes)), np.float32)
     (x, y), start = along.T, ends[:, 0]
@@ -111,10 +139,13 @@ def _looks(shapes: list[Shape], ends: np.ndarray, radii: np.ndarray, along: np.n
     flat = np.array([bool(shape.hulls) for shape in shapes])
     table[RADIUS] = np.maximum(np.where(flat, radii.max(1), radii[:, 0]), 0.1)
     table[GROWTH] = np.where(flat, 0, radii[:, 1] - radii[:, 0])
-    table[GLOSS:NEAR] = np.array([
-        (shape.gloss, shape.cut if shape.cut > 0 else -1.0, 0.0, shape.stripes, shape.checks)
-        for shape in shapes]).T
-    table[SHARPNESS] = np.maximum(lengths, 4)   # a cut is a pixel wide
+    table[GLOSS:NEAR] = np.array(
+        [
+            (shape.gloss, shape.cut if shape.cut > 0 else -1.0, 0.0, shape.stripes, shape.checks)
+            for shape in shapes
+        ]
+    ).T
+    table[SHARPNESS] = np.maximum(lengths, 4)  # a cut is a pixel wide
     table[NEAR], table[DEEPER] = start[:, 2], ends[:, 1, 2] - start[:, 2]
     table[DEPTH] = [shape.depth for shape in shapes]
     caps = [(1, *shape.cap[0], shape.cap[1]) if shape.cap else (0,) * 5 for shape in shapes]
@@ -147,8 +178,13 @@ def draw_shapes(shapes: list[Shape]) -> Drawing:
     return Drawing(np.concatenate(corners).astype(np.float32), outlines, table)
 
 
-def stamp(canvas: np.ndarray, drawing: Drawing, place: Sequence[float], scale: Sequence[float],
-          first: int | None = None) -> None:
+def stamp(
+    canvas: np.ndarray,
+    drawing: Drawing,
+    place: Sequence[float],
+    scale: Sequence[float],
+    first: int | None = None,
+) -> None:
     """Fill the outlines of a drawing, in place.
 
     Args:
@@ -158,8 +194,9 @@ def stamp(canvas: np.ndarray, drawing: Drawing, place: Sequence[float], scale: S
         scale: Canvas pixels per pixel of the drawing, (x, y).
         first: Value of the first shape, the others count on; without it, all are filled with 1.
     """
-    fixed = np.rint((drawing.corners * np.array(scale, np.float32)
-                     + np.array(place, np.float32)) * 16).astype(np.int32)
+    fixed = np.rint(
+        (drawing.corners * np.array(scale, np.float32) + np.array(place, np.float32)) * 16
+    ).astype(np.int32)
     for start, stop, number in drawing.outlines:
         value = 1 if first is None else first + number
         cv2.fillConvexPoly(canvas, fixed[start:stop], value, cv2.LINE_8, 4)

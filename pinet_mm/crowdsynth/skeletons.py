@@ -22,13 +22,20 @@ class Layout:
 
 _SIDES = ('left', 'right')
 _ARMS_AND_LEGS = tuple(
-    (f'{side}_{a}', f'{side}_{b}') for side in _SIDES
-    for a, b in (('shoulder', 'elbow'), ('elbow', 'wrist'), ('shoulder', 'hip'), ('hip', 'knee'),
-                 ('knee', 'ankle')))
+    (f'{side}_{a}', f'{side}_{b}')
+    for side in _SIDES
+    for a, b in (
+        ('shoulder', 'elbow'),
+        ('elbow', 'wrist'),
+        ('shoulder', 'hip'),
+        ('hip', 'knee'),
+        ('knee', 'ankle'),
+    )
+)
 _TRUNK = (('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip'))
 _FACE = (('left_eye', 'right_eye'),) + tuple(
-    pair for side in _SIDES
-    for pair in (('nose', f'{side}_eye'), (f'{side}_eye', f'{side}_ear')))
+    pair for side in _SIDES for pair in (('nose', f'{side}_eye'), (f'{side}_eye', f'{side}_ear'))
+)
 _HEAD = (('top_head', 'neck'), ('neck', 'left_shoulder'), ('neck', 'right_shoulder'))
 
 
@@ -39,8 +46,10 @@ def _both(*joints: str) -> tuple[str, ...]:
 LAYOUTS = {
     'coco': Layout(
         ('nose',) + _both('eye', 'ear', 'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle'),
-        _FACE + _TRUNK + _ARMS_AND_LEGS),
+        _FACE + _TRUNK + _ARMS_AND_LEGS,
+    ),
     'crowdpose': Layout(
         _both('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle') + ('top_head', 'neck'),
-        _HEAD + _TRUNK + _ARMS_AND_LEGS),
+        _HEAD + _TRUNK + _ARMS_AND_LEGS,
+    ),
 }

@@ -1,8 +1,8 @@
 """Backbones from timm's collection, as MMPose builds, freezes and initializes its own."""
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import timm
 from mmengine.logging import print_log
@@ -52,13 +52,15 @@ class TimmBackbone(BaseModule):
         strides: likewise, input pixels per map pixel.
     """
 
-    def __init__(self,
-                 model_name: str,
-                 out_indices: Sequence[int] = (1, 2, 3, 4),
-                 frozen_stages: int = -1,
-                 norm_eval: bool = False,
-                 init_cfg: Optional[Mapping] = None,
-                 **options):
+    def __init__(
+        self,
+        model_name: str,
+        out_indices: Sequence[int] = (1, 2, 3, 4),
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        init_cfg: Mapping | None = None,
+        **options,
+    ):
         _check_name(model_name)
         _check_out_indices(out_indices)
         _check_freezing(frozen_stages, norm_eval)
@@ -75,7 +77,7 @@ class TimmBackbone(BaseModule):
         self._check_stages()
         self._freeze()
 
-    def forward(self, images: Tensor) -> Tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute feature maps (B, channels[i], H_in / strides[i], W_in / strides[i])."""
         feats = self.net(images)
         return tuple(feat.permute(0, 3, 1, 2) if self.channels_last else feat for feat in feats)
@@ -85,8 +87,10 @@ class TimmBackbone(BaseModule):
         if self.init_cfg:
             weights = self.read_pretrained()
             self.net.load_state_dict(weights, strict=False)
-            print_log(f'backbone: {len(weights)} pretrained tensors from '
-                      f'{self.init_cfg["checkpoint"]}', 'current')
+            print_log(
+                f'backbone: {len(weights)} pretrained tensors from {self.init_cfg["checkpoint"]}',
+                'current',
+            )
         self._is_init = True
 
     def read_pretrained(self) -> Mapping[str, Tensor]:
@@ -98,12 +102,20 @@ class TimmBackbone(BaseModule):
         checkpoint = self.init_cfg['checkpoint']
         if checkpoint == 'timm':
             return load_of_timm(self.model_name, self.options)
-        return match_weights(self.net, self._build_whole, read_weights(checkpoint), checkpoint,
-                             self.init_cfg.get('prefix') or '')
+        return match_weights(
+            self.net,
+            self._build_whole,
+            read_weights(checkpoint),
+            checkpoint,
+            self.init_cfg.get('prefix') or '',
+        )
 
     def _build_whole(self) -> nn.Module:
-        others = {key: value for key, value in self.options.items()
-                  if key not in ('features_only', 'out_indices')}
+        others = {
+            key: value
+            for key, value in self.options.items()
+            if key not in ('features_only', 'out_indices')
+        }
         with nothing_is_computed():
             return timm.create_model(self.model_name, **others)
 
@@ -124,7 +136,7 @@ class TimmBackbone(BaseModule):
             if isinstance(part, nn.Module):
                 part.eval()
 
-    def _frozen_parts(self) -> Iterator[Union[nn.Module, nn.Parameter]]:
+    def _frozen_parts(self) -> Iterator[nn.Module | nn.Parameter]:
         if self.frozen_stages < 0:
             return
         whole, stages = self._stages()
@@ -134,16 +146,16 @@ class TimmBackbone(BaseModule):
             inside = [stage for stage in module.children() if stage in stages]
             passed += module in stages
             if inside:
-                yield from inside[:self.frozen_stages]
+                yield from inside[: self.frozen_stages]
                 passed = len(inside)
             elif passed <= self.frozen_stages:
                 yield module
 
-    def _stages(self) -> Tuple[nn.Module, List[nn.Module]]:
+    def _stages(self) -> tuple[nn.Module, list[nn.Module]]:
         # timm wraps what it does not take apart into one module.
         whole = self.net
         while [name for name, _ in whole.named_children()] in (['model'], ['body']):
-            whole, = whole.children()
+            (whole,) = whole.children()
         children = dict(whole.named_children())
         for name in STAGES:
             if isinstance(children.get(name), (nn.Sequential, nn.ModuleList)):
@@ -156,11 +168,15 @@ class TimmBackbone(BaseModule):
             return
         if not stages:
             names = ', '.join(name for name, _ in whole.named_children())
-            raise ValueError(f'frozen_stages={self.frozen_stages} needs stages, of which '
-                             f'{self.model_name} has none by name; found {names}')
+            raise ValueError(
+                f'frozen_stages={self.frozen_stages} needs stages, of which '
+                f'{self.model_name} has none by name; found {names}'
+            )
         if self.frozen_stages > len(stages):
-            raise ValueError(f'frozen_stages must be at most {len(stages)}, the stages of '
-                             f'{self.model_name}; found {self.frozen_stages}')
+            raise ValueError(
+                f'frozen_stages must be at most {len(stages)}, the stages of '
+                f'{self.model_name}; found {self.frozen_stages}'
+            )
 
 
 def _check_name(name) -> None:
@@ -172,16 +188,24 @@ def _check_name(name) -> None:
     else:
         base = str(name).partition('.')[0]
         near = get_close_matches(base, timm.list_models(), n=5)
-    raise ValueError(f'timm {timm.__version__} has no network {name!r}; similar names: '
-                     f'{", ".join(near[:5]) or "none"}')
+    raise ValueError(
+        f'timm {timm.__version__} has no network {name!r}; similar names: '
+        f'{", ".join(near[:5]) or "none"}'
+    )
 
 
 def _check_out_indices(out_indices) -> None:
     wrong = not isinstance(out_indices, Sequence) or isinstance(out_indices, str)
-    if wrong or not out_indices or not all(map(_is_index, out_indices)) or list(
-            out_indices) != sorted(set(out_indices)):
-        raise ValueError('out_indices must be ascending integers from 0, without repetition; found '
-                         f'{out_indices!r}')
+    if (
+        wrong
+        or not out_indices
+        or not all(map(_is_index, out_indices))
+        or list(out_indices) != sorted(set(out_indices))
+    ):
+        raise ValueError(
+            'out_indices must be ascending integers from 0, without repetition; found '
+            f'{out_indices!r}'
+        )
 
 
 def _is_index(value) -> bool:
@@ -196,26 +220,35 @@ def _check_freezing(frozen_stages, norm_eval) -> None:
 
 
 def _check_weights(init_cfg, options: Mapping) -> None:
-    if init_cfg is not None and not (isinstance(init_cfg, Mapping) and init_cfg.get('checkpoint')
-                                     and init_cfg.get('type') in ('Pretrained', PretrainedInit)):
-        raise ValueError("init_cfg must be None or dict(type='Pretrained', checkpoint=...); found "
-                         f'{init_cfg!r}')
+    if init_cfg is not None and not (
+        isinstance(init_cfg, Mapping)
+        and init_cfg.get('checkpoint')
+        and init_cfg.get('type') in ('Pretrained', PretrainedInit)
+    ):
+        raise ValueError(
+            f"init_cfg must be None or dict(type='Pretrained', checkpoint=...); found {init_cfg!r}"
+        )
     for name in ('pretrained', 'features_only', 'checkpoint_path'):
         if name in options:
-            raise ValueError(f'{name} is no option of TimmBackbone: init_cfg names the weights, '
-                             'and all networks give feature maps only')
+            raise ValueError(
+                f'{name} is no option of TimmBackbone: init_cfg names the weights, '
+                'and all networks give feature maps only'
+            )
 
 
 def _build(model_name: str, options: Mapping) -> nn.Module:
     try:
         return timm.create_model(model_name, pretrained=False, **options)
     except IndexError as error:
-        raise ValueError(f'out_indices must be below {_count_maps(model_name)}, the number of '
-                         f'feature maps of {model_name}; found {options["out_indices"]}') from error
+        raise ValueError(
+            f'out_indices must be below {_count_maps(model_name)}, the number of '
+            f'feature maps of {model_name}; found {options["out_indices"]}'
+        ) from error
     except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f'timm cannot build {model_name} for its feature maps: {reason}'
-                         ) from error
+        raise ValueError(
+            f'timm cannot build {model_name} for its feature maps: {reason}'
+        ) from error
 
 
 def _count_maps(model_name: str) -> int:

@@ -7,7 +7,7 @@ Shape shorthand: B images, C channels, H×W map, k kernel side.
 """
 
 import functools
-from typing import Callable, Tuple
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +27,7 @@ class _DepthwiseConv(torch.autograd.Function):
     """A depthwise convolution whose weight gradient is `weight_gradient`, compiled."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, stride: int, padding: Tuple[int, int]) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.padding = stride, padding
         return F.conv2d(x, weight, None, stride, padding, 1, len(weight))
@@ -40,10 +40,21 @@ class _DepthwiseConv(torch.autograd.Function):
         grad_x = None
         if ctx.needs_input_grad[0]:
             grad_x = torch.ops.aten.convolution_backward(
-                grad, x, weight, None, [ctx.stride] * 2, list(ctx.padding), [1, 1], False, [0, 0],
-                len(weight), [True, False, False])[0]
-        padded = F.pad(x, (ctx.padding[1], ) * 2 + (ctx.padding[0], ) * 2).contiguous(
-            memory_format=torch.channels_last)
+                grad,
+                x,
+                weight,
+                None,
+                [ctx.stride] * 2,
+                list(ctx.padding),
+                [1, 1],
+                False,
+                [0, 0],
+                len(weight),
+                [True, False, False],
+            )[0]
+        padded = F.pad(x, (ctx.padding[1],) * 2 + (ctx.padding[0],) * 2).contiguous(
+            memory_format=torch.channels_last
+        )
         grad_weight = compiled_gradient()(padded, grad, weight.shape[-1], ctx.stride)
         return grad_x, grad_weight.view_as(weight).to(weight.dtype), None, None
 
@@ -62,8 +73,11 @@ def weight_gradient(padded: Tensor, grad: Tensor, kernel_size: int, stride: int)
     """
     h, w = grad.shape[-2:]
     grad = grad.float()
-    shifts = [padded[:, :, i:i + stride * (h - 1) + 1:stride, j:j + stride * (w - 1) + 1:stride]
-              for i in range(kernel_size) for j in range(kernel_size)]
+    shifts = [
+        padded[:, :, i : i + stride * (h - 1) + 1 : stride, j : j + stride * (w - 1) + 1 : stride]
+        for i in range(kernel_size)
+        for j in range(kernel_size)
+    ]
     return torch.stack([(shift.float() * grad).sum((0, 2, 3)) for shift in shifts], dim=1)
 
 
@@ -75,6 +89,7 @@ def compiled_gradient() -> Callable:
     def compute(*args):
         with torch._dynamo.config.patch(recompile_limit=MOST_SHAPES):
             return compiled(*args)
+
     return compute
 
 
@@ -92,7 +107,7 @@ def _learns(conv: nn.Conv2d) -> bool:
     return conv.training and torch.is_grad_enabled() and conv.weight.requires_grad
 
 
-def _convolve(conv: nn.Conv2d, x: Tensor, padding: Tuple[int, int]) -> Tensor:
+def _convolve(conv: nn.Conv2d, x: Tensor, padding: tuple[int, int]) -> Tensor:
     weight = conv.weight
     if torch.is_autocast_enabled('cpu'):  # which knows PyTorch's own convolutions only
         dtype = torch.get_autocast_dtype('cpu')
@@ -120,10 +135,15 @@ def compile_depthwise_gradients(model: nn.Module) -> int:
 
 
 def _is_plain(conv: nn.Conv2d) -> bool:
-    return (conv.groups == conv.in_channels == conv.out_channels > 1 and conv.bias is None
-            and conv.dilation == (1, 1) and conv.padding_mode == 'zeros'
-            and conv.kernel_size[0] == conv.kernel_size[1] and conv.stride[0] == conv.stride[1]
-            and isinstance(conv.padding, tuple))
+    return (
+        conv.groups == conv.in_channels == conv.out_channels > 1
+        and conv.bias is None
+        and conv.dilation == (1, 1)
+        and conv.padding_mode == 'zeros'
+        and conv.kernel_size[0] == conv.kernel_size[1]
+        and conv.stride[0] == conv.stride[1]
+        and isinstance(conv.padding, tuple)
+    )
 
 
 @HOOKS.register_module()
@@ -144,8 +164,10 @@ class CompiledDepthwiseHook(Hook):
         if next(model.parameters()).device.type != 'cpu':
             return
         if not _can_compile():
-            runner.logger.warning('depthwise convolutions keep their own gradient, which is '
-                                  'slower: torch.compile found no C++ compiler that works')
+            runner.logger.warning(
+                'depthwise convolutions keep their own gradient, which is '
+                'slower: torch.compile found no C++ compiler that works'
+            )
             return
         count = compile_depthwise_gradients(model)
         runner.logger.info(f'{count} depthwise convolutions with a compiled gradient')
@@ -153,6 +175,7 @@ class CompiledDepthwiseHook(Hook):
 
 def _can_compile() -> bool:
     from torch._inductor.exc import InductorError  # takes a second to import
+
     try:
         torch.compile(torch.sum)(torch.ones(2, 3))
     except InductorError:

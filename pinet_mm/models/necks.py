@@ -1,6 +1,6 @@
 """A light neck that ends at the finest stride of the backbone."""
 
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -29,20 +29,31 @@ class SeparableFPN(BaseModule):
         ValueError: a number is below 1, or the kernel's side even.
     """
 
-    def __init__(self, in_channels: Sequence[int], out_channels: int, kernel_size: int = 5,
-                 num_blocks: int = 1, num_final_blocks: int = 2, init_cfg=None):
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        out_channels: int,
+        kernel_size: int = 5,
+        num_blocks: int = 1,
+        num_final_blocks: int = 2,
+        init_cfg=None,
+    ):
         super().__init__(init_cfg)
         _check_numbers(in_channels, out_channels, kernel_size, num_blocks, num_final_blocks)
         self.in_channels, self.out_channels = tuple(in_channels), out_channels
         self.laterals = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(channels, out_channels, 1, bias=False),
-                          nn.BatchNorm2d(out_channels)) for channels in in_channels)
+            nn.Sequential(
+                nn.Conv2d(channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
+            )
+            for channels in in_channels
+        )
         counts = [num_final_blocks] + [num_blocks] * (len(in_channels) - 1)
         self.blocks = nn.ModuleList(
             nn.Sequential(*(_SeparableConv(out_channels, kernel_size) for _ in range(count)))
-            for count in counts)
+            for count in counts
+        )
 
-    def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor]:
+    def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
         """Merge maps, finest first, into one (B, C, H, W) at the finest stride.
 
         Raises:
@@ -54,18 +65,24 @@ class SeparableFPN(BaseModule):
         for lateral, block, feat in reversed(list(zip(self.laterals, self.blocks, feats))):
             own = lateral(feat)
             if merged is not None:
-                own = own + F.interpolate(merged, size=feat.shape[-2:], mode='bilinear',
-                                          align_corners=False)
+                own = own + F.interpolate(
+                    merged, size=feat.shape[-2:], mode='bilinear', align_corners=False
+                )
             merged = block(own)
-        return (merged, )
+        return (merged,)
 
 
 def _check_numbers(in_channels, out_channels, kernel_size, num_blocks, num_final_blocks) -> None:
     if not isinstance(in_channels, Sequence) or not in_channels:
-        raise ValueError('in_channels must be a list of the channels of every map; found '
-                         f'{in_channels!r}')
-    numbers = dict(out_channels=out_channels, kernel_size=kernel_size, num_blocks=num_blocks,
-                   num_final_blocks=num_final_blocks)
+        raise ValueError(
+            f'in_channels must be a list of the channels of every map; found {in_channels!r}'
+        )
+    numbers = dict(
+        out_channels=out_channels,
+        kernel_size=kernel_size,
+        num_blocks=num_blocks,
+        num_final_blocks=num_final_blocks,
+    )
     for name, value in [*(('in_channels', each) for each in in_channels), *numbers.items()]:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ValueError(f'{name} must be integers from 1; found {value!r}')
@@ -76,8 +93,9 @@ def _check_numbers(in_channels, out_channels, kernel_size, num_blocks, num_final
 class _SeparableConv(nn.Module):
     def __init__(self, channels: int, kernel_size: int):
         super().__init__()
-        self.depthwise = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2,
-                                   groups=channels, bias=False)
+        self.depthwise = nn.Conv2d(
+            channels, channels, kernel_size, padding=kernel_size // 2, groups=channels, bias=False
+        )
         self.depthwise_norm = nn.BatchNorm2d(channels)
         self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels)

@@ -1,7 +1,7 @@
 """Conv-BN fusion that follows what a network computes, rather than the order of its modules."""
 
 from collections import Counter
-from typing import Callable, List, Tuple
+from collections.abc import Callable
 
 import torch
 from mmcv.cnn.utils.fuse_conv_bn import _fuse_conv_bn
@@ -34,14 +34,18 @@ def fuse_norms(module: nn.Module, compute: Callable[[], object]) -> int:
     return len(pairs)
 
 
-def _conv_norm_pairs(module: nn.Module,
-                     compute: Callable[[], object]) -> List[Tuple[nn.Conv2d, _BatchNorm]]:
+def _conv_norm_pairs(
+    module: nn.Module, compute: Callable[[], object]
+) -> list[tuple[nn.Conv2d, _BatchNorm]]:
     trace = _Trace(module)
     with torch.no_grad(), trace:
         given = compute()
     trace.note_uses(given)
-    return [(conv, norm) for conv, norm, source in trace.pairs if trace.uses[source] == 1
-            and norm.affine and trace.calls[conv] == trace.calls[norm] == 1]
+    return [
+        (conv, norm)
+        for conv, norm, source in trace.pairs
+        if trace.uses[source] == 1 and norm.affine and trace.calls[conv] == trace.calls[norm] == 1
+    ]
 
 
 class _Trace(TorchDispatchMode):
@@ -49,13 +53,17 @@ class _Trace(TorchDispatchMode):
 
     def __init__(self, module: nn.Module):
         super().__init__()
-        self.known = {id(each.weight): each for each in module.modules()
-                      if isinstance(each, nn.Conv2d)}
-        self.known.update((id(each.running_mean), each) for each in module.modules()
-                          if isinstance(each, _BatchNorm) and each.running_mean is not None)
+        self.known = {
+            id(each.weight): each for each in module.modules() if isinstance(each, nn.Conv2d)
+        }
+        self.known.update(
+            (id(each.running_mean), each)
+            for each in module.modules()
+            if isinstance(each, _BatchNorm) and each.running_mean is not None
+        )
         self.made, self.pairs, self.uses, self.calls = {}, [], Counter(), Counter()
 
-    def note_uses(self, values) -> List[int]:
+    def note_uses(self, values) -> list[int]:
         """Count every convolution's result among tensors; list the identities of all."""
         taken = [id(each) for each in tree_leaves(values) if isinstance(each, Tensor)]
         self.uses.update(each for each in taken if each in self.made)

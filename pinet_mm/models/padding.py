@@ -6,8 +6,6 @@ needs (k - 1) d + 1 - s pixels, the larger half on the right and at the bottom. 
 of a network see such sides if the images' are multiples of the network's total stride (32).
 """
 
-from typing import Tuple
-
 import torch.nn.functional as F
 from timm.layers import Conv2dSame, pad_same
 from torch import Tensor, nn
@@ -20,17 +18,19 @@ class ConstantSameConv2d(Conv2dSame):
         """Pad the input as the convolution needs it."""
         if any(side % stride for side, stride in zip(x.shape[-2:], self.stride)):
             return pad_same(x, self.kernel_size, self.stride, self.dilation)
-        (top, bottom), (left, right) = map(_same_padding, self.kernel_size, self.stride,
-                                           self.dilation)
+        (top, bottom), (left, right) = map(
+            _same_padding, self.kernel_size, self.stride, self.dilation
+        )
         return F.pad(x, (left, right, top, bottom))
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C_in, H, W) into (B, C_out, ceil(H / stride), ceil(W / stride))."""
-        return F.conv2d(self.pad(x), self.weight, self.bias, self.stride, 0, self.dilation,
-                        self.groups)
+        return F.conv2d(
+            self.pad(x), self.weight, self.bias, self.stride, 0, self.dilation, self.groups
+        )
 
 
-def _same_padding(kernel_size: int, stride: int, dilation: int) -> Tuple[int, int]:
+def _same_padding(kernel_size: int, stride: int, dilation: int) -> tuple[int, int]:
     total = max((kernel_size - 1) * dilation + 1 - stride, 0)
     return total // 2, total - total // 2
 

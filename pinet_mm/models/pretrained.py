@@ -2,8 +2,8 @@
 
 import importlib.util
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Callable, Dict, Mapping
 
 import timm
 import torch
@@ -35,15 +35,23 @@ def _file_of_package(name: str) -> Path:
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(f'there is no package {name}: pip install {name.replace("_", "-")}')
-    files = [file for folder in spec.submodule_search_locations
-             for file in sorted(Path(folder).rglob('*.pth'))]
+    files = [
+        file
+        for folder in spec.submodule_search_locations
+        for file in sorted(Path(folder).rglob('*.pth'))
+    ]
     if len(files) != 1:
         raise FileNotFoundError(f'the package {name} must hold one .pth file; found {len(files)}')
     return files[0]
 
 
-def match_weights(net: nn.Module, build_whole: Callable[[], nn.Module], checkpoint: Mapping,
-                  path: str, prefix: str = '') -> Dict[str, Tensor]:
+def match_weights(
+    net: nn.Module,
+    build_whole: Callable[[], nn.Module],
+    checkpoint: Mapping,
+    path: str,
+    prefix: str = '',
+) -> dict[str, Tensor]:
     """Find the weights of a `features_only` network in a checkpoint.
 
     They are found by their names in this network or in timm's whole one. Where all names differ,
@@ -62,21 +70,31 @@ def match_weights(net: nn.Module, build_whole: Callable[[], nn.Module], checkpoi
     Raises:
         ValueError: weights are missing, have another shape or belong to another network.
     """
-    found = {key.removeprefix(prefix): value
-             for key, value in checkpoint.get('state_dict', checkpoint).items()
-             if key.startswith(prefix) and isinstance(value, Tensor) and _counts(key)}
+    found = {
+        key.removeprefix(prefix): value
+        for key, value in checkpoint.get('state_dict', checkpoint).items()
+        if key.startswith(prefix) and isinstance(value, Tensor) and _counts(key)
+    }
     own = {key: value for key, value in net.state_dict().items() if _counts(key)}
     names = {key: next(filter(found.__contains__, _names(key)), '') for key in own}
     if not any(names.values()):
         return _match_by_order(own, found, path)
-    _refuse(path, 'lacks weights of the network',
-            [key for key, name in names.items() if not name])
-    _refuse(path, 'has weights of another shape',
-            [f'{key} {tuple(found[name].shape)} in place of {tuple(own[key].shape)}'
-             for key, name in names.items() if found[name].shape != own[key].shape])
+    _refuse(path, 'lacks weights of the network', [key for key, name in names.items() if not name])
+    _refuse(
+        path,
+        'has weights of another shape',
+        [
+            f'{key} {tuple(found[name].shape)} in place of {tuple(own[key].shape)}'
+            for key, name in names.items()
+            if found[name].shape != own[key].shape
+        ],
+    )
     unused = found.keys() - names.values()
-    _refuse(path, 'has weights of another network',
-            sorted(unused - build_whole().state_dict().keys()) if unused else [])
+    _refuse(
+        path,
+        'has weights of another network',
+        sorted(unused - build_whole().state_dict().keys()) if unused else [],
+    )
     return {key: found[name] for key, name in names.items()}
 
 
@@ -87,21 +105,33 @@ def _counts(key: str) -> bool:
 def _names(key: str):
     # timm's names of one weight: `features_only` renames `stages.0` to `stages_0`, or puts all
     # under `model` or `body`; a checkpoint of TimmBackbone has `net` before them.
-    for start in (key, re.sub(r'^([a-z]+)_(\d+)\.', r'\1.\2.', key),
-                  re.sub(r'^(model|body)\.', '', key)):
+    for start in (
+        key,
+        re.sub(r'^([a-z]+)_(\d+)\.', r'\1.\2.', key),
+        re.sub(r'^(model|body)\.', '', key),
+    ):
         yield start
         yield f'net.{start}'
 
 
-def _match_by_order(own: Mapping[str, Tensor], found: Mapping[str, Tensor],
-                    path: str) -> Dict[str, Tensor]:
+def _match_by_order(
+    own: Mapping[str, Tensor], found: Mapping[str, Tensor], path: str
+) -> dict[str, Tensor]:
     body = {key: value for key, value in found.items() if not key.startswith(OTHER_HEADS)}
     if len(body) != len(own):
-        raise ValueError(f'{path} does not fit: its {len(body)} weights have other names than the '
-                         f"network's {len(own)}, the first of them {_first(body)}")
-    _refuse(path, 'has other names, and in their order weights of another shape',
-            [f'{name} {tuple(value.shape)} in place of {key} {tuple(own[key].shape)}'
-             for key, (name, value) in zip(own, body.items()) if value.shape != own[key].shape])
+        raise ValueError(
+            f'{path} does not fit: its {len(body)} weights have other names than the '
+            f"network's {len(own)}, the first of them {_first(body)}"
+        )
+    _refuse(
+        path,
+        'has other names, and in their order weights of another shape',
+        [
+            f'{name} {tuple(value.shape)} in place of {key} {tuple(own[key].shape)}'
+            for key, (name, value) in zip(own, body.items())
+            if value.shape != own[key].shape
+        ],
+    )
     return dict(zip(own, body.values()))
 
 
@@ -115,7 +145,7 @@ def _refuse(path: str, what: str, names) -> None:
         raise ValueError(f'{path} {what}: {", ".join(list(names)[:SHOWN])}{more}')
 
 
-def load_of_timm(model_name: str, options: Mapping) -> Dict[str, Tensor]:
+def load_of_timm(model_name: str, options: Mapping) -> dict[str, Tensor]:
     """Download the weights that timm has for a network, or take them from its cache.
 
     Args:
@@ -130,9 +160,10 @@ def load_of_timm(model_name: str, options: Mapping) -> Dict[str, Tensor]:
     try:
         net = timm.create_model(model_name, pretrained=True, **options)
     except (OSError, RuntimeError) as error:
-        raise FileNotFoundError(f'timm could not download the weights of {model_name}: '
-                                f'{(str(error) or type(error).__name__).splitlines()[0]}'
-                                ) from error
+        raise FileNotFoundError(
+            f'timm could not download the weights of {model_name}: '
+            f'{(str(error) or type(error).__name__).splitlines()[0]}'
+        ) from error
     return net.state_dict()
 
 

@@ -1,8 +1,8 @@
 """Do backbone, neck, head and codec fit together? Asked when a model is built."""
 
 import math
+from collections.abc import Sequence
 from contextlib import contextmanager
-from typing import List, Optional, Sequence, Tuple
 
 import torch
 from mmpose.models.backbones import HRNet
@@ -13,8 +13,13 @@ from .backbones import TimmBackbone
 SIDE = 64  # px of the image, or the next multiple of the strides
 
 
-def check_fit(backbone: nn.Module, neck: Optional[nn.Module], in_channels: int, stride: int,
-              input_size: Tuple[int, int]) -> None:
+def check_fit(
+    backbone: nn.Module,
+    neck: nn.Module | None,
+    in_channels: int,
+    stride: int,
+    input_size: tuple[int, int],
+) -> None:
     """Check that the maps that reach the head have its channels and the codec's stride.
 
     The maps of a `TimmBackbone` and of HRNet are known; other backbones, and all necks, compute
@@ -41,27 +46,34 @@ def check_fit(backbone: nn.Module, neck: Optional[nn.Module], in_channels: int, 
     source = type(neck or backbone).__name__
     found, found_stride = feats[-1].shape[1], side / feats[-1].shape[-1]
     if found != in_channels:
-        raise ValueError(f'the head takes in_channels={in_channels}, and the last map of {source} '
-                         f'has {found}')
+        raise ValueError(
+            f'the head takes in_channels={in_channels}, and the last map of {source} has {found}'
+        )
     if found_stride != stride:
-        raise ValueError(f'the codec has stride {stride} (input_size / heatmap_size), and the last '
-                         f'map of {source} has {found_stride:g}')
+        raise ValueError(
+            f'the codec has stride {stride} (input_size / heatmap_size), and the last '
+            f'map of {source} has {found_stride:g}'
+        )
 
 
-def _check_input_size(backbone: nn.Module, size: Tuple[int, int], stride: float) -> None:
+def _check_input_size(backbone: nn.Module, size: tuple[int, int], stride: float) -> None:
     if any(side % stride for side in size):
-        raise ValueError(f'the input_size {tuple(size)} of the codec is no multiple of the stride '
-                         f'{stride:g} of {type(backbone).__name__}')
+        raise ValueError(
+            f'the input_size {tuple(size)} of the codec is no multiple of the stride '
+            f'{stride:g} of {type(backbone).__name__}'
+        )
 
 
-def _check_neck(neck: nn.Module, backbone: nn.Module, channels: List[int]) -> None:
+def _check_neck(neck: nn.Module, backbone: nn.Module, channels: list[int]) -> None:
     wanted = getattr(neck, 'in_channels', None)
     if isinstance(wanted, Sequence) and list(wanted) != channels:
-        raise ValueError(f'{type(neck).__name__} takes in_channels={tuple(wanted)}, and the maps '
-                         f'of {type(backbone).__name__} have {tuple(channels)}')
+        raise ValueError(
+            f'{type(neck).__name__} takes in_channels={tuple(wanted)}, and the maps '
+            f'of {type(backbone).__name__} have {tuple(channels)}'
+        )
 
 
-def backbone_maps(backbone: nn.Module) -> Tuple[int, Optional[List[Tensor]]]:
+def backbone_maps(backbone: nn.Module) -> tuple[int, list[Tensor] | None]:
     """Compose maps of the shapes that a backbone makes of a small square image.
 
     Returns:
@@ -78,7 +90,7 @@ def backbone_maps(backbone: nn.Module) -> Tuple[int, Optional[List[Tensor]]]:
     return side, [_zeros(backbone, channels, side // stride) for channels, stride in shapes]
 
 
-def _hrnet_shapes(stage: dict) -> List[Tuple[int, int]]:
+def _hrnet_shapes(stage: dict) -> list[tuple[int, int]]:
     shapes = [(width, 4 * 2**i) for i, width in enumerate(stage['num_channels'])]
     return shapes if stage.get('multiscale_output', False) else shapes[:1]
 
@@ -88,15 +100,18 @@ def _zeros(backbone: nn.Module, channels: int, side: int) -> Tensor:
     return torch.zeros(1, channels, side, side, device=like.device, dtype=like.dtype)
 
 
-def _compute(module: nn.Module, inputs) -> Optional[List[Tensor]]:
+def _compute(module: nn.Module, inputs) -> list[Tensor] | None:
     try:
         with torch.no_grad(), _evaluating(module):
             maps = module(inputs)
     except Exception:  # a module that needs another size; it says so itself where it is used
         return None
     maps = [maps] if isinstance(maps, Tensor) else maps
-    usable = isinstance(maps, Sequence) and maps and all(
-        isinstance(each, Tensor) and each.dim() == 4 for each in maps)
+    usable = (
+        isinstance(maps, Sequence)
+        and maps
+        and all(isinstance(each, Tensor) and each.dim() == 4 for each in maps)
+    )
     return list(maps) if usable else None
 
 

@@ -14,13 +14,20 @@ from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from ..errors import RunError
 from . import settings, weights
-from .errors import RunError
 from .training import CPUAmpOptimWrapper, ResumableEpochLoop
 
 __all__ = [
-    'CPUAmpOptimWrapper', 'ResumableEpochLoop', 'RunError', 'add_shared_options',
-    'add_speed_options', 'test', 'test_config', 'train', 'train_config'
+    'CPUAmpOptimWrapper',
+    'ResumableEpochLoop',
+    'RunError',
+    'add_shared_options',
+    'add_speed_options',
+    'test',
+    'test_config',
+    'train',
+    'train_config',
 ]
 
 
@@ -32,15 +39,24 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
     """
     add = parser.add_argument
     add('--work-dir', help='folder for logs, checkpoints and results (work_dirs/CONFIG)')
-    add('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+    add(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
         help='settings that replace those of the config, such as train_dataloader.batch_size=8; '
-        'write lists as KEY="[a,b]" or KEY=a,b, without spaces')
+        'write lists as KEY="[a,b]" or KEY=a,b, without spaces',
+    )
     add('--show-dir', help='folder for pictures with the predicted poses drawn over them')
     add('--show', action='store_true', help='show these pictures in a window')
     add('--interval', type=int, default=1, help='draw every n-th batch only (%(default)s)')
     add('--wait-time', type=float, default=1, help='seconds a window stays open (%(default)s)')
-    add('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-        help='what started the processes of a distributed run (%(default)s)')
+    add(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run (%(default)s)',
+    )
     # torch.distributed.launch passes one spelling or the other, depending on the version of torch.
     add('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
@@ -51,11 +67,16 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: parser of the tool; changed in place.
     """
-    parser.add_argument('--amp', action='store_true',
-                        help='most of it in half precision: bfloat16 on a CPU that has it, '
-                        'float16 on a GPU')
-    parser.add_argument('--compile', action='store_true',
-                        help='compile the model: minutes for every size of input, then faster')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='most of it in half precision: bfloat16 on a CPU that has it, float16 on a GPU',
+    )
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='compile the model: minutes for every size of input, then faster',
+    )
 
 
 def train(args: argparse.Namespace) -> None:
@@ -92,8 +113,11 @@ def test(args: argparse.Namespace) -> dict:
     cfg = test_config(args)
     settings.require_annotations(cfg, 'test_dataloader')
     # Before a runner is built, which takes its seconds and prints pages.
-    weights.fetch(args.checkpoint, f'the checkpoint {args.checkpoint}',
-                  'give a local copy' if weights.is_url(args.checkpoint) else 'is it whole?')
+    weights.fetch(
+        args.checkpoint,
+        f'the checkpoint {args.checkpoint}',
+        'give a local copy' if weights.is_url(args.checkpoint) else 'is it whole?',
+    )
     runner = Runner.from_cfg(cfg)
     runner.register_hook(weights.RequireAllWeightsHook(args.checkpoint))
     metrics = runner.test()

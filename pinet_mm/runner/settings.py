@@ -7,8 +7,8 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from ..acceleration import half_precision, warn_of_no_bfloat16
-from .errors import RunError
+from ..errors import RunError
+from ..models.acceleration import half_precision, warn_of_no_bfloat16
 
 
 def share_codec(cfg: Config) -> None:
@@ -55,8 +55,10 @@ def require_annotations(cfg: Config, *loaders: str) -> None:
         dataset = (cfg.get(name) or {}).get('dataset', {})
         path = osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
         if dataset.get('ann_file') and '://' not in path and not osp.isfile(path):
-            raise RunError(f'the annotation file {path} of {name} does not exist: the README, '
-                           '"Data", says where the datasets belong')
+            raise RunError(
+                f'the annotation file {path} of {name} does not exist: the README, '
+                '"Data", says where the datasets belong'
+            )
 
 
 def use_gloo_without_cuda(cfg: Config) -> None:
@@ -71,7 +73,8 @@ def use_gloo_without_cuda(cfg: Config) -> None:
     wrapper = dict(
         type='MMDistributedDataParallel',
         broadcast_buffers=False,
-        find_unused_parameters=cfg.get('find_unused_parameters', False))
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
     wrapper.update(cfg.get('model_wrapper_cfg') or {})
     wrapper['device_ids'] = None  # the only value that DDP accepts for a model on a CPU
     cfg.model_wrapper_cfg = wrapper
@@ -127,8 +130,10 @@ def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
     """
     if cfg.model.type not in ('PINet', 'mmpose.PINet'):
         raise RunError(f'--amp and --compile test a PINet only; found the model {cfg.model.type}')
-    hooks = [*(cfg.get('custom_hooks') or []),
-             dict(type='AccelerateHook', amp=amp, compile=compile)]
+    hooks = [
+        *(cfg.get('custom_hooks') or []),
+        dict(type='AccelerateHook', amp=amp, compile=compile),
+    ]
     cfg.custom_hooks = hooks
 
 
@@ -190,7 +195,7 @@ def dump_predictions(cfg: Config, path: str) -> None:
 
 def write_poses(cfg: Config, path: str) -> None:
     """Write the poses of the test to a file in COCO's result format, beside evaluating them."""
-    require_suffix('--json', path, ('.json', ))
+    require_suffix('--json', path, ('.json',))
     _add_evaluator(cfg, dict(type='CocoResults', path=path))
 
 

@@ -44,7 +44,8 @@ class CPUAmpOptimWrapper(OptimWrapper):
         if device.type != 'cpu':
             raise RuntimeError(
                 f'CPUAmpOptimWrapper trains on the CPU, but the model is on {device}: use '
-                'AmpOptimWrapper, or --amp, which picks the wrapper by the device')
+                'AmpOptimWrapper, or --amp, which picks the wrapper by the device'
+            )
         with super().optim_context(model), torch.autocast('cpu', dtype=torch.bfloat16):
             yield
 

@@ -12,7 +12,7 @@ from mmengine.model import PretrainedInit, is_model_wrapper
 from mmengine.runner import CheckpointLoader, Runner, find_latest_checkpoint
 from torch import nn
 
-from .errors import RunError
+from ..errors import RunError
 
 # What reading a missing, unreachable or damaged checkpoint raises; torch reports a truncated file
 # as a RuntimeError, and a web page in the place of a checkpoint as an UnpicklingError. A backbone
@@ -109,8 +109,10 @@ def fetch_pretrained(model: nn.Module) -> None:
     for name, module, path in _pretrained_modules(model):
         what = f'the pretrained weights {path} of {name}'
         file = osp.basename(path) if '.' in osp.basename(path) else 'weights.pth'
-        advice = (f'give a local copy with --cfg-options {name}.init_cfg.checkpoint=/path/to/{file}'
-                  f', or start from random weights with --cfg-options {name}.init_cfg=None')
+        advice = (
+            f'give a local copy with --cfg-options {name}.init_cfg.checkpoint=/path/to/{file}'
+            f', or start from random weights with --cfg-options {name}.init_cfg=None'
+        )
         if hasattr(module, 'read_pretrained'):
             _fetch(module.read_pretrained, what, advice)
         else:
@@ -141,20 +143,28 @@ def require_all_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
         RunError: the checkpoint lacks weights of the model, or they have another shape.
     """
     model = model.module if is_model_wrapper(model) else model
-    wanted = {key: value.shape for key, value in model.state_dict().items()
-              if not key.endswith('num_batches_tracked')}
-    found = {key.removeprefix('module.'): getattr(value, 'shape', None)
-             for key, value in checkpoint.get('state_dict', checkpoint).items()}
+    wanted = {
+        key: value.shape
+        for key, value in model.state_dict().items()
+        if not key.endswith('num_batches_tracked')
+    }
+    found = {
+        key.removeprefix('module.'): getattr(value, 'shape', None)
+        for key, value in checkpoint.get('state_dict', checkpoint).items()
+    }
     missing = [key for key in wanted if key not in found]
     if missing:
         raise RunError(
             f'the checkpoint {path} lacks {len(missing)} of the {len(wanted)} weights of '
             f"the config's model, the first of them {missing[0]}: is it the checkpoint of "
-            'another config, or one that still has to be converted?')
+            'another config, or one that still has to be converted?'
+        )
     for key, shape in wanted.items():
         if found[key] != shape:
-            raise RunError(f"the checkpoint {path} does not fit the config's model: {key} has the "
-                           f'shape {tuple(found[key])}, the model {tuple(shape)}')
+            raise RunError(
+                f"the checkpoint {path} does not fit the config's model: {key} has the "
+                f'shape {tuple(found[key])}, the model {tuple(shape)}'
+            )
 
 
 class RequireAllWeightsHook(Hook):

@@ -1,0 +1,1 @@
+"""Checkpoint files: read, renamed, fitted to a network, converted."""

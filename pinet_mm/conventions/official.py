@@ -1,0 +1,189 @@
+"""What the authors' release computes where it differs from the supplement.
+
+Each function stands beside one of `targets` or `proposals` with the same arguments and results;
+`conventions` says which of the two is used. Coordinates are map pixels (`_hm`, pixel centres at
+integers, (x, y) last), areas input pixels² (`_in`). Shape shorthand: N persons, K keypoints, M
+parts, P pixels, B pictures, C channels, H×W map, T proposals a picture.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..method.proposals import Centres, map_size, sample_grid, sample_pixels
+from ..method.targets import ClaimedPixels, OffsetTargets, pixel_offsets
+
+
+def square_offsets(
+    centres_hm: np.ndarray,
+    drawn: np.ndarray,
+    keypoints_hm: np.ndarray,
+    present: np.ndarray,
+    areas_in: np.ndarray,
+    map_size: tuple[int, int],
+    radius: float,
+) -> OffsetTargets:
+    """Compute offsets, weights 1/√S and areas of the pixels in [c - r, c + r) around a centre c.
+
+    c is the centre truncated towards 0, so a centre in (-1, 0) counts as pixel 0. Persons who
+    claim one pixel settle it keypoint by keypoint, see `_overwritten`, in the order of their
+    annotations: first the first claim of every pixel is written, then the second of all that have
+    one, and so on.
+
+    Args:
+        centres_hm: (N, M, 2).
+        drawn: (N, M) boolean; other centres claim nothing.
+        keypoints_hm: (N, K, 2).
+        present: (N, K) boolean: labelled and inside the map; others get weight 0.
+        areas_in: (N,) positive, float64.
+        map_size: (w, h).
+        radius: r, whole map pixels, half the side of the square.
+
+    Returns:
+        All claimed pixels; areas are of the last who wrote, 0 where nobody did.
+    """
+    cells, person = _claims(centres_hm, drawn, map_size, int(radius))
+    order = np.argsort(cells, kind='stable')
+    cells, person = cells[order], person[order]
+    first = np.flatnonzero(np.diff(cells, prepend=-1))
+    pixels = np.unravel_index(cells[first], (drawn.shape[1], *map_size[::-1]))
+    targets = pixel_offsets(ClaimedPixels(*pixels, person[first]), keypoints_hm, present, areas_in)
+    # A pixel where nobody wrote anything stays free.
+    targets.areas[~present[person[first]].any(axis=-1)] = 0
+    claims = np.diff(first, append=len(cells))
+    for turn in range(1, claims.max(initial=0)):
+        pixel = np.flatnonzero(claims > turn)
+        _contest(targets, pixel, person[first[pixel] + turn], keypoints_hm, present, areas_in)
+    return targets
+
+
+def _contest(
+    targets: OffsetTargets,
+    pixel: np.ndarray,
+    person: np.ndarray,
+    keypoints_hm: np.ndarray,
+    present: np.ndarray,
+    areas_in: np.ndarray,
+) -> None:
+    # Let each pixel's next person overwrite what it may.
+    (pixels, offsets, weights, memory), area = targets, areas_in[person, None]
+    stored = (offsets[pixel] != 0).any(axis=-1)
+    write = _overwritten(stored, present[person], memory[pixel, None], area)
+    position = pixels[pixel, None, :0:-1]
+    offsets[pixel] = np.where(write[..., None], position - keypoints_hm[person], offsets[pixel])
+    weights[pixel] = np.where(write, 1 / np.sqrt(area), weights[pixel])
+    memory[pixel] = np.where(write.any(axis=-1), area[:, 0], memory[pixel])
+
+
+def _claims(centres_hm: np.ndarray, drawn: np.ndarray, map_size: tuple[int, int], r: int):
+    # Every pixel of every square, in the order of persons: flat (part, y, x), and the person.
+    w, h = map_size
+    corners = np.trunc(centres_hm).astype(np.int64) - r
+    person, part = np.nonzero(
+        drawn & ((corners >= -r) & (corners < np.array(map_size) - r)).all(axis=-1)
+    )
+    step = np.arange(2 * r)
+    x, y = corners[person, part].T[..., None] + step
+    inside = ((y >= 0) & (y < h))[:, :, None] & ((x >= 0) & (x < w))[:, None]
+    cells = ((part[:, None] * h + y) * w)[:, :, None] + x[:, None]
+    return cells[inside], np.repeat(person, inside.sum(axis=(1, 2)))
+
+
+def _overwritten(
+    stored: np.ndarray, present: np.ndarray, memory: np.ndarray, area_in: np.ndarray
+) -> np.ndarray:
+    """Tell which keypoints a person writes at a pixel.
+
+    The rule of one keypoint: what is stored stays if it is not exactly (0, 0) and the memory, the
+    float32 area of whoever last wrote any keypoint of this part here, is below the person's
+    float64 area. The person's first write changes the memory that its later keypoints meet.
+
+    Args:
+        stored: (P, K) boolean, an offset other than (0, 0) is stored.
+        present: (P, K) boolean, of the person who claims the pixel.
+        memory: (P, 1) float32 area memory before this person.
+        area_in: (P, 1) float64, the person's area.
+    """
+    smaller_before, smaller_after = memory < area_in, area_in.astype(np.float32) < area_in
+    first = present & ~(stored & smaller_before)
+    began = np.logical_or.accumulate(first, axis=-1)
+    began = np.concatenate((np.zeros_like(began[..., :1]), began[..., :-1]), axis=-1)
+    return np.where(began, present & ~(stored & smaller_after), first)
+
+
+def training_centres(part_heatmaps: Tensor, offset_weights: Tensor, max_per_part: int) -> Centres:
+    """Take the pixels with the largest P*/√S, of every part as many as all pictures have.
+
+    A part for which some picture has none gets `max_per_part` pixels in every picture, whatever
+    they hold.
+
+    Args:
+        part_heatmaps: (B, M, H, W) target part-centre maps P*.
+        offset_weights: (B, M·c, H, W) 1/√S where offsets have a target; of a part's c channels
+            the largest counts.
+        max_per_part: the most pixels of a part that are taken.
+    """
+    b, m, h, w = part_heatmaps.shape
+    heat = part_heatmaps.flatten(2)
+    rank = heat * offset_weights.view(b, m, -1, h * w).amax(dim=2)
+    most = min(max_per_part, h * w)
+    counts = [min(count or most, most) for count in (rank > 0).sum(-1).amin(0).tolist()]
+    # Which of equal pixels topk takes depends on how many it is asked for.
+    picks = [rank[:, part].topk(count).indices for part, count in enumerate(counts)]
+    index = torch.stack([F.pad(pick, (0, most - pick.shape[1])) for pick in picks], dim=1)
+    valid = torch.arange(most, device=rank.device) < rank.new_tensor(counts)[:, None]
+    scores = heat.gather(2, index) * valid
+    y = torch.div(index, w, rounding_mode='floor').flatten(1)
+    return Centres(
+        torch.stack((index.flatten(1) - y * w, y), dim=-1),
+        scores.flatten(1),
+        valid.flatten().expand(b, -1),
+    )
+
+
+def sample_stretched(maps: Tensor, points_hm: Tensor) -> Tensor:
+    """Read maps (B, C, H, W) at (B, ..., 2) map pixels, up to half a pixel aside: (B, ..., C).
+
+    The points are scaled as for grid_sample's aligned corners, the maps read without: x means
+    the pixel x·W/(W-1) - 1/2, right only in the middle. Outside counts as 0.
+    """
+    size = map_size(maps, points_hm.dtype)
+    grid = points_hm / ((size - 1) / 2) - 1
+    return sample_grid(maps, grid)
+
+
+def score_keypoints(
+    score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor, stride: int
+) -> Tensor:
+    """Score every keypoint as r · H_k[P_k], H_k being read as from a map enlarged to the input.
+
+    On the enlarged map the integer part of a coordinate, truncated towards 0, and the next pixel
+    must exist. In map pixels, with q = 1 / stride: a keypoint scores for -q < x < W - q; above
+    W-1 it reads the last pixel, below 0 it extrapolates from the first two.
+
+    Args:
+        score_maps: (B, K, H, W) the keypoint score maps H.
+        poses_hm: (B, T, K, 2).
+        pose_scores: (B, T) the part-centre score r of each pose.
+        stride: input pixels a map pixel.
+
+    Returns:
+        (B, T, K).
+    """
+    b, k, h, w = score_maps.shape
+    size = map_size(score_maps, poses_hm.dtype)
+    scores = ((poses_hm > -1 / stride) & (poses_hm < size - 1 / stride)).all(dim=-1)
+    points = torch.minimum(poses_hm, size - 1).transpose(1, 2).reshape(b * k, -1, 2)
+    # The first of the two pixels on each axis, also for points that the line above rules out.
+    low = torch.minimum(points.floor().clamp(min=0), (size - 2).clamp(min=0)).long()
+    high = torch.minimum(low + 1, size.long() - 1)
+    maps = score_maps.reshape(b * k, 1, h, w)
+    (x, y), (x0, y0), (x1, y1) = (pixels.unbind(-1) for pixels in (points - low, low, high))
+    top, bottom = (
+        (1 - x) * sample_pixels(maps, torch.stack((x0, row), dim=-1))[..., 0]
+        + x * sample_pixels(maps, torch.stack((x1, row), dim=-1))[..., 0]
+        for row in (y0, y1)
+    )
+    values = ((1 - y) * top + y * bottom).view(b, k, -1).transpose(1, 2)
+    return torch.where(scores, pose_scores[..., None] * values, 0)

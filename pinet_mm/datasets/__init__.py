@@ -1,0 +1,21 @@
+"""Datasets, transforms and evaluation beside MMPose's own."""
+
+from .datasets import (
+    CrowdSynthDataset,
+    EpochSampler,
+    LabeledCocoDataset,
+    MinKeypointsCocoDataset,
+)
+from .evaluation import CocoResults
+from .transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
+
+__all__ = [
+    'CocoResults',
+    'CrowdSynthDataset',
+    'EpochSampler',
+    'LabeledCocoDataset',
+    'MinKeypointsCocoDataset',
+    'RandomCropAffine',
+    'RandomInputFlip',
+    'ValidHeatmapMask',
+]

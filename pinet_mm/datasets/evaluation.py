@@ -1,0 +1,159 @@
+"""What evaluation lacks in MMPose: poses as a file in COCO's result format, the AP of a file."""
+
+import contextlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmpose.registry import METRICS
+from xtcocotools.coco import COCO
+from xtcocotools.cocoeval import COCOeval
+
+from .pose_files import to_entries
+
+# Where they stand among COCOeval's numbers.
+STATISTICS = dict(
+    keypoints={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 5},
+    keypoints_crowd={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 3, 'AP(E)': 6, 'AP(M)': 7, 'AP(H)': 8},
+)
+
+
+@METRICS.register_module()
+class CocoResults(BaseMetric):
+    """Write all poses of a test to one JSON file, to stand beside a metric.
+
+    The file is a list with an entry for every pose, in pixels of the original picture: `image_id`,
+    `category_id` (1), `keypoints` ([x, y, keypoint score] × K in one row) and `score`, the mean
+    of its keypoint scores, by which `CocoMetric` with `score_mode='keypoint'` ranks it as well.
+    Pictures without poses have no entry; without any pose the list is empty.
+
+    Args:
+        path: the file; its folder is made if it is missing.
+        collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
+    """
+
+    default_prefix = 'results'  # of no metric: MMEngine warns where there is none
+
+    def __init__(self, path: str, collect_device: str = 'cpu'):
+        super().__init__(collect_device=collect_device)
+        self.path = Path(path)
+
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Keep the poses of a batch.
+
+        Args:
+            data_batch: not used; MMEngine passes it.
+            data_samples: with `img_id` and `pred_instances`, as the model returns them.
+        """
+        for sample in data_samples:
+            poses = sample['pred_instances']
+            self.results.append(
+                to_entries(sample['img_id'], poses['keypoints'], poses['keypoint_scores'])
+            )
+
+    def compute_metrics(self, results: Sequence[list]) -> dict[str, float]:
+        """Write the file; there is no number to report.
+
+        Args:
+            results: the entries of every picture.
+        """
+        entries = [entry for picture in results for entry in picture]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(json.dumps(entries))
+        print_log(
+            f'{len(entries)} poses of {len(results)} pictures are in {self.path}', logger='current'
+        )
+        return {}
+
+
+def average_precision(
+    results: str | Path,
+    annotations: str | Path,
+    sigmas: Sequence[float],
+    iou_type: str = 'keypoints',
+) -> dict[str, float]:
+    """Evaluate a file of poses as `CocoMetric` does with `score_mode='keypoint', nms_mode='none'`.
+
+    The persons' areas are the annotated ones or, where annotations have none (CrowdPose), 0.53 of
+    their boxes.
+
+    Args:
+        results: file in COCO's result format, ranked by `score`.
+        annotations: file of COCO annotations.
+        sigmas: K OKS sigmas.
+        iou_type: 'keypoints', or 'keypoints_crowd' with AP of easy, medium and hard pictures too.
+
+    Returns:
+        `AP`, `AP50`, `AP75` and `AR`, with crowds also `AP(E)`, `AP(M)` and `AP(H)`.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: pictures are not annotated, or have no crowd index where one is needed.
+    """
+    for path in (results, annotations):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f'the file {path} does not exist')
+    entries = json.loads(Path(results).read_text())
+    with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
+        truth = _read_annotations(annotations)
+        _check_pictures(entries, truth, results, annotations, iou_type)
+        use_area = all('area' in person for person in truth.anns.values())
+        evaluation = COCOeval(
+            truth, load_poses(truth, entries), iou_type, np.array(sigmas), use_area
+        )
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return {name: float(evaluation.stats[i]) for name, i in STATISTICS[iou_type].items()}
+
+
+def load_poses(truth: COCO, entries: Sequence[dict]) -> COCO:
+    """Load poses in COCO's result format, of which there may be none.
+
+    Args:
+        truth: annotations of their pictures.
+        entries: the poses; they are changed.
+    """
+    if entries:
+        return truth.loadRes(entries)
+    nobody = COCO()
+    nobody.dataset = dict(truth.dataset, annotations=[])
+    nobody.createIndex()
+    return nobody
+
+
+def _read_annotations(path: str | Path) -> COCO:
+    try:
+        truth = COCO(str(path))
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'{path} holds no COCO annotations: {error!r}') from error
+    missing = {'images', 'annotations', 'categories'} - set(truth.dataset)
+    if missing:
+        raise ValueError(f'{path} holds no COCO annotations: it lacks {sorted(missing)}')
+    return truth
+
+
+def _check_pictures(
+    entries: Sequence[dict],
+    truth: COCO,
+    results: str | Path,
+    annotations: str | Path,
+    iou_type: str,
+) -> None:
+    unknown = {entry['image_id'] for entry in entries} - set(truth.getImgIds())
+    if unknown:
+        raise ValueError(
+            f'{len(unknown)} pictures of {results} are not in {annotations}, such as '
+            f'image_id {min(unknown, key=str)!r}'
+        )
+    if iou_type == 'keypoints_crowd' and not all(
+        'crowdIndex' in picture for picture in truth.imgs.values()
+    ):
+        raise ValueError(
+            f'pictures of {annotations} have no crowdIndex, which keypoints_crowd '
+            "needs: take 'keypoints'"
+        )

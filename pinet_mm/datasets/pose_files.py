@@ -1,0 +1,132 @@
+"""Files of poses in COCO's result format: read, written, checked.
+
+Shape shorthand: N poses, K keypoints. Coordinates are pixels of the image.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Poses(NamedTuple):
+    """The poses of a picture.
+
+    Attributes:
+        keypoints: (N, K, 2) pixels of the picture.
+        keypoint_scores: (N, K).
+    """
+
+    keypoints: np.ndarray
+    keypoint_scores: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(N,) score of every pose, the mean of its keypoint scores."""
+        return self.keypoint_scores.mean(axis=1)
+
+
+def read_poses(path: str | Path) -> dict[Any, Poses]:
+    """Read a file in COCO's result format.
+
+    Where the `score` of a pose is not the mean of its keypoint scores (MMPose's `CocoMetric` may
+    multiply it by that of a box), these are multiplied by a factor that makes it so: the fusion
+    compares keypoint scores and ranks by their mean.
+
+    Args:
+        path: a list of entries with `image_id`, `keypoints` and `score`, as `CocoResults` and
+            `CocoMetric` write it.
+
+    Returns:
+        Image id to its poses, in the file's order.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not in this format, or poses differ in their number of keypoints.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'the file of poses {path} does not exist')
+    try:
+        entries = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(f'{path} is no JSON: {error}') from error
+    if not isinstance(entries, list):
+        raise ValueError(
+            f"{path} must hold a list, COCO's result format; found a {type(entries).__name__}"
+        )
+    pictures = defaultdict(list)
+    for i, entry in enumerate(entries):
+        pictures[_key(entry, 'image_id', path, i)].append(_pose(entry, path, i))
+    sizes = {len(pose) for poses in pictures.values() for pose in poses}
+    if len(sizes) > 1:
+        raise ValueError(f'{path}: poses have {sorted(sizes)} keypoints; expected one number')
+    stacked = {image_id: np.stack(poses) for image_id, poses in pictures.items()}
+    return {image_id: Poses(poses[..., :2], poses[..., 2]) for image_id, poses in stacked.items()}
+
+
+def _key(entry: Any, key: str, path: str | Path, i: int) -> Any:
+    if not isinstance(entry, Mapping) or key not in entry:
+        found = sorted(entry) if isinstance(entry, Mapping) else type(entry).__name__
+        raise ValueError(
+            f'{path}: entry {i} has no {key!r}; expected image_id, keypoints and '
+            f'score, found {found}'
+        )
+    return entry[key]
+
+
+def _pose(entry: Any, path: str | Path, i: int) -> np.ndarray:
+    # (K, 3): x, y, keypoint score.
+    row, score = (_key(entry, key, path, i) for key in ('keypoints', 'score'))
+    try:
+        row, score = np.array(row, dtype=np.float64), float(score)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{path}: entry {i}: {error}') from error
+    if row.ndim != 1 or not len(row) or len(row) % 3:
+        raise ValueError(
+            f'{path}: entry {i}: keypoints must be a row of x, y and score of each; '
+            f'found numbers of shape {row.shape}'
+        )
+    if not np.isfinite([*row, score]).all():
+        raise ValueError(f'{path}: entry {i}: all numbers must be finite')
+    pose = row.reshape(-1, 3)
+    mean = pose[:, 2].mean()
+    if not np.isclose(mean, score, rtol=1e-5, atol=1e-12):
+        pose[:, 2] = score * (pose[:, 2] / mean if mean > 0 else 1)
+    return pose
+
+
+def to_entries(image_id: Any, keypoints: np.ndarray, keypoint_scores: np.ndarray) -> list[dict]:
+    """Write the poses of a picture as entries of COCO's result format.
+
+    Args:
+        image_id: of the picture.
+        keypoints: (N, K, 2) pixels of the picture.
+        keypoint_scores: (N, K).
+    """
+    rows = np.concatenate((keypoints, keypoint_scores[..., None]), axis=-1, dtype=np.float64)
+    return [
+        dict(
+            image_id=image_id,
+            category_id=1,
+            keypoints=row.ravel().tolist(),
+            score=float(row[:, 2].mean()),
+        )
+        for row in rows
+    ]
+
+
+def write_poses(path: str | Path, pictures: Mapping[Any, Poses]) -> None:
+    """Write poses as `CocoResults` does; the `score` of a pose is its mean keypoint score.
+
+    Args:
+        path: the file; its folder is made if it is missing.
+        pictures: image id to poses.
+    """
+    entries = [
+        entry for image_id, poses in pictures.items() for entry in to_entries(image_id, *poses)
+    ]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(entries))

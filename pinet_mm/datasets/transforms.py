@@ -1,0 +1,145 @@
+"""Training transforms that MMPose lacks: the paper's crop, any input size, crowd regions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmpose.datasets.transforms.bottomup_transforms import (
+    BottomupGetHeatmapMask,
+    BottomupRandomAffine,
+)
+from mmpose.datasets.transforms.common_transforms import RandomFlip
+from mmpose.datasets.transforms.converting import KeypointConverter
+from mmpose.registry import TRANSFORMS
+from pycocotools import mask as coco_mask
+
+
+@TRANSFORMS.register_module()
+class RandomCropAffine(BottomupRandomAffine):
+    """Crop, rotate and scale at random, shifts being a share of the crop.
+
+    MMPose's transform shifts by a share of the picture; here, as in PINet's recipe, the crop's
+    side is `scale_factor` × the picture's short side (`scale_type='short'`, the default) and the
+    shift `shift_factor` × that side. Draws are uniform unless `distribution` says otherwise. Other
+    arguments as `BottomupRandomAffine`.
+    """
+
+    def __init__(self, *args, distribution: str = 'uniform', **kwargs):
+        super().__init__(*args, distribution=distribution, **kwargs)
+
+    def _get_transform_params(self) -> tuple:
+        offset, scale, rotate, shear = super()._get_transform_params()
+        # The parent multiplies the shift by the picture's (w, h).
+        return offset * scale * min(self._image_size) / self._image_size, scale, rotate, shear
+
+    def transform(self, results: dict) -> dict:
+        """Apply one random crop to `img`, `keypoints`, `bbox` and `area`."""
+        self._image_size = np.array(results['img_shape'][1::-1])
+        # OpenCV refuses to transform arrays of no points.
+        empty = {
+            key: results.pop(key)
+            for key in ('keypoints', 'bbox')
+            if key in results and not len(results[key])
+        }
+        results = super().transform(results)
+        results.update(empty)
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomInputFlip(RandomFlip):
+    """Flip network inputs at random, also those that are not square.
+
+    MMPose's transform takes `input_size`, which is (w, h), for (h, w). Other arguments as
+    `RandomFlip`.
+
+    Args:
+        keypoint_stride: keypoints go to x = W - keypoint_stride - x, where 1 is exact. The
+            authors' release mirrors them on its maps: the maps' stride, 4, puts them 3 pixels
+            left of where the mirrored picture shows them.
+
+    Raises:
+        ValueError: `keypoint_stride` is below 1.
+    """
+
+    def __init__(self, *args, keypoint_stride: int = 1, **kwargs):
+        super().__init__(*args, **kwargs)
+        if keypoint_stride < 1:
+            raise ValueError(f'keypoint_stride must be at least 1; found {keypoint_stride}')
+        self.keypoint_stride = keypoint_stride
+
+    def transform(self, results: dict) -> dict:
+        """Flip `img`, `keypoints`, `bbox` and `labeled_keypoints`, or leave them."""
+        input_size = results['input_size']
+        results = super().transform(dict(results, input_size=input_size[::-1]))
+        # MMPose swaps left and right in these two directions alone.
+        if results['flip_direction'] in ('horizontal', 'vertical'):
+            results.update(
+                {
+                    key: np.take(results[key], results['flip_indices'], axis=-1)
+                    for key in ('labeled_keypoints', 'keypoints_visible_weights')
+                    if results.get(key) is not None
+                }
+            )
+        if results['flip'] and 'keypoints' in results:
+            results['keypoints'][..., 0] -= self.keypoint_stride - 1
+        return dict(results, input_size=input_size)
+
+
+class LabelConverter(BaseTransform):
+    """Take `labeled_keypoints` to the keypoints that MMPose's `KeypointConverter` makes.
+
+    A target is labeled if its source is, or both of an interpolated pair. `LabeledCocoDataset`
+    puts one behind every converter of its pipeline.
+
+    Args:
+        converter: the one whose mapping is followed.
+    """
+
+    def __init__(self, converter: KeypointConverter):
+        self.converter = converter
+
+    def transform(self, results: dict) -> dict:
+        """Replace `labeled_keypoints` (source K,) by (target K,), boolean."""
+        first = self.converter.source_index
+        second = getattr(self.converter, 'source_index2', first)
+        source = results['labeled_keypoints']
+        labeled = np.zeros(self.converter.num_keypoints, dtype=bool)
+        labeled[self.converter.target_index] = source[first] & source[second]
+        return dict(results, labeled_keypoints=labeled)
+
+
+@TRANSFORMS.register_module()
+class ValidHeatmapMask(BottomupGetHeatmapMask):
+    """Mark the map pixels that the heatmap loss may use: `heatmap_mask` (1, H, W), boolean.
+
+    Not valid are crowd regions (polygons or run lengths, which MMPose's transform leaves out),
+    persons without keypoints, and what lies outside the picture. Needs `heatmaps` for the map
+    size; map pixel i is read at input pixel i·stride.
+    """
+
+    def _segs_to_mask(self, segs: Sequence, img_shape: tuple[int, int]) -> np.ndarray:
+        h, w = img_shape[:2]
+        rles = [rle for seg in segs if seg for rle in _run_lengths(seg, h, w)]
+        if not rles:
+            return np.zeros((h, w), dtype=np.uint8)
+        return coco_mask.decode(coco_mask.merge(rles))
+
+    def transform(self, results: dict) -> dict | None:
+        """Add `heatmap_mask`."""
+        map_h, map_w = results['heatmaps'].shape[1:]
+        w, h = results['input_size']
+        # Without `heatmaps` the parent returns the mask in input pixels.
+        mask = super().transform(
+            {key: value for key, value in results.items() if key != 'heatmaps'}
+        )['heatmap_mask']
+        results['heatmap_mask'] = mask[None, :: h // map_h, :: w // map_w]
+        return results
+
+
+def _run_lengths(segmentation, h: int, w: int) -> Sequence:
+    # COCO writes polygons as lists, crowd regions as one dict of plain or packed counts.
+    if isinstance(segmentation, dict) and isinstance(segmentation['counts'], (bytes, str)):
+        return [segmentation]
+    rles = coco_mask.frPyObjects(segmentation, h, w)
+    return rles if isinstance(rles, list) else [rles]

@@ -1,0 +1,309 @@
+"""Make MMPose 1.3.2 and what it stands on run with today's Python, torch and numpy.
+
+MMPose 1.3.2, mmdet 3.3.0, mmengine 0.10.7 and mmcv-lite 2.1.0 were released before torch 2.6 and
+numpy 2. `apply` repairs, one function per fault, what has broken since. It has to run before
+MMPose is imported; importing `pinet_mm` does that. A fix whose package is absent is skipped, so
+that `python -m pinet_mm.doctor` can say what is missing.
+
+No other module of this package knows about these faults.
+"""
+
+import functools
+import importlib
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+_torchvision_schemas = []  # torch forgets a schema as soon as its Library object is collected
+
+
+def installed(*packages: str) -> bool:
+    """Tell whether all of these top-level packages can be found, without importing them."""
+    return all(importlib.util.find_spec(name) for name in packages)
+
+
+# --- setuptools, xtcocotools ---------------------------------------------------------------------
+
+
+def require_pkg_resources() -> None:
+    """Say what to do where `pkg_resources` is missing, which mmengine 0.10.7 imports.
+
+    It was a part of setuptools until version 81, and Python 3.12's environments come without
+    setuptools. There is no fix at run time.
+
+    Raises:
+        ImportError: If mmengine is installed and `pkg_resources` is not.
+    """
+    if installed('mmengine') and not installed('pkg_resources'):
+        raise ImportError(
+            "mmengine imports 'pkg_resources', which setuptools no longer has from version 82 on: "
+            'run pip install "setuptools<82".'
+        )
+
+
+def use_pycocotools_masks() -> None:
+    """Let xtcocotools decode masks with pycocotools' compiled module, which is the same code.
+
+    xtcocotools has wheels for numpy 1 only: with numpy 2 its `_mask` refuses to load
+    ("numpy.dtype size changed"), and one compiled against numpy 2 loads but dies while it decodes.
+    """
+    if not installed('xtcocotools', 'pycocotools', 'numpy'):
+        return
+    compiled = importlib.import_module('pycocotools._mask')
+    sys.modules['xtcocotools._mask'] = compiled
+    if 'xtcocotools.mask' in sys.modules:  # MMPose came first: its references are already bound
+        wrapper = sys.modules['xtcocotools.mask']
+        wrapper._mask = compiled
+        for name in ('iou', 'merge', 'frPyObjects'):
+            setattr(wrapper, name, getattr(compiled, name))
+
+
+# --- mmcv-lite, torchvision ----------------------------------------------------------------------
+
+
+class _MissingOperators(ModuleType):
+    """Stand in for `mmcv._ext`: each attribute is a function that says what is missing."""
+
+    def __getattr__(self, name):
+        if name.startswith('__'):
+            raise AttributeError(name)
+        return functools.partial(_raise_missing_operator, name)
+
+
+def _raise_missing_operator(name, *args, **kwargs):
+    raise RuntimeError(
+        f"The operator '{name}' is part of mmcv's compiled code, which mmcv-lite does not have: "
+        'uninstall mmcv-lite and install the full package, mmcv 2.1.0, to use it.'
+    )
+
+
+def mmcv_has_operators() -> bool:
+    """Tell whether mmcv with compiled operators is installed, without importing it."""
+    mmcv = importlib.util.find_spec('mmcv')
+    return PathFinder.find_spec('mmcv._ext', mmcv.submodule_search_locations) is not None
+
+
+def stub_mmcv_operators() -> None:
+    """Put a stub in the place of `mmcv._ext` where mmcv-lite is installed.
+
+    MMPose's `edpose_head` and much of mmdet import `mmcv.ops`, which loads `mmcv._ext`:
+    without it they cannot be imported, though PINet calls none of their operators. The stub's spec
+    has no loader, so that mmengine goes on seeing an mmcv without operators. A full mmcv is left
+    alone, even one that fails to load: its own error is the one to read.
+    """
+    if 'mmcv._ext' in sys.modules or not installed('mmcv') or mmcv_has_operators():
+        return
+    stub = _MissingOperators('mmcv._ext', _MissingOperators.__doc__)
+    stub.__spec__ = ModuleSpec('mmcv._ext', loader=None)
+    sys.modules['mmcv._ext'] = stub
+
+
+def declare_torchvision_operators() -> None:
+    """Import torchvision even where its compiled part does not load.
+
+    Beside a torch of another build (a CPU build, say) torchvision carries on without its compiled
+    part until it describes two operators which then do not exist, and dies ("operator
+    torchvision::nms does not exist"). MMPose needs nothing but a transform written in Python.
+    With the two operators declared the import succeeds; calling them still raises torchvision's own
+    error. Where torchvision works, or fails in another way, nothing is changed.
+    """
+    if not installed('torch', 'torchvision'):
+        return
+    try:
+        importlib.import_module('torchvision')
+    except RuntimeError as error:
+        if 'operator torchvision::' not in str(error):
+            raise
+        _declare_nms()
+        _forget('torchvision')
+        importlib.import_module('torchvision')
+
+
+def _declare_nms() -> None:
+    import torch
+
+    library = torch.library.Library('torchvision', 'FRAGMENT')
+    for name in ('nms', 'qnms'):
+        library.define(f'{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+    _torchvision_schemas.append(library)
+
+
+def _forget(package: str) -> None:
+    """Drop a half-imported package, for the import system keeps the submodules that succeeded."""
+    for name in list(sys.modules):
+        if name == package or name.startswith(package + '.'):
+            del sys.modules[name]
+
+
+# --- mmengine, MMPose ----------------------------------------------------------------------------
+
+
+def history_buffer_method(owner, name: str):
+    """Return a public method of mmengine's `HistoryBuffer`: all that its pickles look up.
+
+    Checkpoints reach for these methods through `getattr`. Allowing the real one would let a
+    checkpoint reach every attribute of every allowed class.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name.startswith('_') or name not in vars(HistoryBuffer):
+        raise ValueError(
+            f'a checkpoint may look up only public methods of HistoryBuffer, not {name!r} of '
+            f'{owner!r}'
+        )
+    return vars(HistoryBuffer)[name]
+
+
+def allow_mmengine_checkpoints() -> None:
+    """Let `torch.load` read the checkpoints that mmengine writes.
+
+    Since torch 2.6 it builds only listed classes (`weights_only=True`); mmengine stores its logs,
+    seeds and dataset descriptions as numpy arrays and history buffers. Just these are added.
+    """
+    if not installed('torch', 'numpy', 'mmengine'):
+        return
+    import torch
+    from mmengine.logging import HistoryBuffer
+
+    getters = [(history_buffer_method, f'{name}.getattr') for name in ('builtins', '__builtin__')]
+    torch.serialization.add_safe_globals([HistoryBuffer, *getters, *_numpy_globals()])
+
+
+def _numpy_globals() -> list:
+    """List what numpy pickles as under its names 1 and 2; an empty array calls `bytes`."""
+    import numpy as np
+
+    rebuilders = {
+        '_reconstruct': np.empty(0).__reduce__()[0],
+        'scalar': np.float64(0).__reduce__()[0],
+    }
+    functions = [
+        (function, f'numpy.{core}.multiarray.{name}')
+        for core in ('core', '_core')
+        for name, function in rebuilders.items()
+    ]
+    dtypes = [type(np.dtype(code)) for code in ('u1', 'u4', 'i4', 'i8', 'f4', 'f8', '?')]
+    return [bytes, np.ndarray, np.dtype, *functions, *dtypes]
+
+
+def skip_cuda_device_without_cuda() -> None:
+    """Make `torch.cuda.set_device` do nothing on a machine without CUDA.
+
+    mmengine calls it whenever training is launched by torchrun, for gloo on CPUs as well, and a CPU
+    build of torch has no `torch._C._cuda_setDevice`. With CUDA the real function is called.
+    """
+    if not installed('torch'):
+        return
+    import torch
+
+    if not hasattr(torch.cuda.set_device, 'without_cuda'):
+        torch.cuda.set_device = _only_with_cuda(torch.cuda.set_device)
+
+
+def _only_with_cuda(set_device):
+    import torch
+
+    # CUDA is looked for at the call: asking at import would start its driver in every program.
+    @functools.wraps(set_device)
+    def set_device_with_cuda(device):
+        if torch.cuda.is_available():
+            set_device(device)
+
+    set_device_with_cuda.without_cuda = 'skipped'
+    return set_device_with_cuda
+
+
+def announce_package_to_mmengine() -> None:
+    """Let configs name ours as a base, `_base_ = 'pinet_mm::pinet_hrnet_coco.py'`.
+
+    mmengine refuses packages that are not in its fixed table of modules and distributions, and
+    configs that do not lie in a folder.
+    """
+    if not installed('torch', 'mmengine'):
+        return
+    importlib.import_module('mmengine.config.utils').MODULE2PACKAGE['pinet_mm'] = 'pinet-mm'
+    for name in ('mmengine.config.config', 'mmengine.hub.hub'):
+        module = importlib.import_module(name)
+        if not hasattr(module._get_package_and_cfg_path, 'takes_flat_names'):
+            module._get_package_and_cfg_path = _with_flat_names(module._get_package_and_cfg_path)
+
+
+def _with_flat_names(split):
+    @functools.wraps(split)
+    def split_flat_names(cfg_path):
+        package, _, name = cfg_path.partition('::')
+        return ('pinet-mm', name) if package == 'pinet_mm' else split(cfg_path)
+
+    split_flat_names.takes_flat_names = True
+    return split_flat_names
+
+
+def keep_gradients_of_checkpointed_modules() -> None:
+    """Let mmengine's `activation_checkpointing` give the gradients that there are without it.
+
+    It leaves the variant to torch, whose default drops them where no input but a list has any, as
+    in HRNet's stages. These also write into that list, which their second pass must find as it was.
+    """
+    if installed('torch', 'mmengine'):
+        module = importlib.import_module('mmengine.runner.activation_checkpointing')
+        module.checkpoint = _checkpoint
+
+
+def _checkpoint(forward, *args):
+    from torch.utils.checkpoint import checkpoint
+
+    def forward_copies(*args):
+        return forward(*(list(arg) if isinstance(arg, list) else arg for arg in args))
+
+    return checkpoint(forward_copies, *args, use_reentrant=False)
+
+
+def accept_radius_arrays() -> None:
+    """Let MMPose's OpenCV visualizer draw keypoints under numpy 2.
+
+    It passes the radius on as an array of one element, and numpy converts only arrays without
+    dimensions to numbers ("only 0-dimensional arrays can be converted"). Matplotlib's drawing needs
+    the array, so only OpenCV's gets a number.
+    """
+    if not installed('torch', 'mmpose'):
+        return
+    from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer as Visualizer
+
+    if not hasattr(Visualizer.draw_circles, 'takes_radius_arrays'):
+        Visualizer.draw_circles = _with_number_as_radius(Visualizer.draw_circles)
+
+
+def _with_number_as_radius(draw_circles):
+    import numpy as np
+
+    @functools.wraps(draw_circles)
+    def draw_circles_of_number(self, center, radius, *args, **kwargs):
+        if self.backend == 'opencv':
+            radius = np.asarray(radius).item()
+        return draw_circles(self, center, radius, *args, **kwargs)
+
+    draw_circles_of_number.takes_radius_arrays = True
+    return draw_circles_of_number
+
+
+FIXES = (
+    require_pkg_resources,
+    use_pycocotools_masks,
+    stub_mmcv_operators,
+    declare_torchvision_operators,
+    allow_mmengine_checkpoints,
+    skip_cuda_device_without_cuda,
+    announce_package_to_mmengine,
+    keep_gradients_of_checkpointed_modules,
+    accept_radius_arrays,  # imports MMPose, so it comes last
+)
+
+
+def apply() -> None:
+    """Apply every fix that this environment needs; a second call changes nothing."""
+    for fix in FIXES:
+        fix()

@@ -1,0 +1,144 @@
+"""An exported PINet in 8 bits: backbone and neck compute in integers, the head in float32."""
+
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import RunError
+from ..inference.prediction import read_picture
+from ..inference.sources import find_pictures
+from ..models.estimator import PINet
+from ..onnx_runner import OnnxPoses
+from .check import check, check_quantised
+from .graph import export_onnx
+
+# Where features become maps. Peaks and offsets need more digits than 8 bits have.
+HEAD_WEIGHT = '.score_branch.weight'
+MOST_PICTURES = 64  # a choice: each costs a pass of the float32 file
+
+
+def export_int8(model: PINet, path: str | Path, inputs: Iterable[str | Path], **options) -> str:
+    """Write a model as an 8-bit ONNX file, check it, and say in a few lines how it fares.
+
+    Args:
+        model: what `api.load` returns, on the CPU.
+        path: of the file.
+        inputs: pictures and folders, see `quantize_onnx`; of more than 64 pictures, 64 are taken,
+            evenly spread.
+        **options: of `export_onnx`.
+
+    Raises:
+        FileNotFoundError: there is no such picture.
+        RunError: see `export_onnx` and `check`; or weights are to be stored in float16 as well.
+        ValueError: a file is no picture, or the config resizes pictures in an unknown way.
+    """
+    if options.get('half_weights'):
+        raise RunError('weights are stored in 8 bits or in float16, not in both')
+    files = find_pictures(inputs)
+    count = min(len(files), MOST_PICTURES)
+    pictures = [read_picture(files[i * len(files) // count]) for i in range(count)]
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / 'float32'
+        export_onnx(model, whole, **options)
+        report = check(whole, model).replace(str(whole), 'before quantisation', 1)
+        quantize_onnx(whole, path, pictures)
+        return f'{report}\n{check_quantised(path, whole, pictures)}'
+
+
+def quantize_onnx(source: str | Path, path: str | Path, pictures: Sequence[np.ndarray]) -> None:
+    """Write an 8-bit copy of what `export_onnx` wrote; it is run in the same way.
+
+    Weights are quantised by output channel, activations by tensor, over the range that they
+    have on the pictures (static quantisation of ONNX Runtime). Weights take 7 of the 8 bits: the
+    sums of two products with 8 overflow in the 16 bits that a CPU without VNNI has for them.
+
+    Args:
+        source: the file.
+        path: of the copy.
+        pictures: (h, w, 3) uint8, BGR, such as the model will see; a few dozen.
+
+    Raises:
+        RunError: there are no pictures, or the graph has no head of PINet.
+        ValueError: the file was not written by `export_onnx`, or does not say how to resize.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_static
+
+    if not len(pictures):
+        raise RunError('quantisation needs pictures; found none')
+    activations = _Activations(OnnxPoses(source), pictures)
+    nodes = before_head(onnx.load(source).graph)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with _without_advice():
+        quantize_static(
+            source,
+            path,
+            activations,
+            per_channel=True,
+            reduce_range=True,
+            nodes_to_quantize=nodes,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+
+
+def before_head(graph) -> list[str]:
+    """List the nodes that the head's features are computed by: backbone and neck.
+
+    A norm that could not be joined to its convolution is left out: it stays in float32.
+
+    Args:
+        graph: of an exported PINet.
+
+    Raises:
+        RunError: it has no such head.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    left = [
+        node.input[0]
+        for node in graph.node
+        if node.op_type == 'Conv' and node.input[1].endswith(HEAD_WEIGHT)
+    ]
+    if not left:
+        raise RunError(
+            f'the graph has no convolution with a weight *{HEAD_WEIGHT}: was it written '
+            'by tools/export_onnx.py?'
+        )
+    found = {}
+    while left:
+        node = makers.get(left.pop())
+        if node is not None and node.output[0] not in found:
+            found[node.output[0]] = node
+            left += node.input
+    return [node.name for node in found.values() if node.op_type != 'BatchNormalization']
+
+
+class _Activations:
+    # ONNX Runtime calls `get_next` for inputs until there is none.
+
+    def __init__(self, runner: OnnxPoses, pictures: Sequence[np.ndarray]):
+        self.inputs: Iterator[dict] = (
+            {'images': runner.to_input(picture)[1]} for picture in pictures
+        )
+
+    def get_next(self) -> dict | None:
+        return next(self.inputs, None)
+
+
+@contextmanager
+def _without_advice():
+    # ONNX Runtime advises a preparation by its own tool, which was tried: it joins no norm more
+    # and costs a dependency.
+    def is_none(record: logging.LogRecord) -> bool:
+        return 'pre-processing before quantization' not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(is_none)
+    try:
+        yield
+    finally:
+        root.removeFilter(is_none)

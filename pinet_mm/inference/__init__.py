@@ -1,0 +1,1 @@
+"""From images and folders to poses, overlays and files."""

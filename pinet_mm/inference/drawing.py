@@ -1,0 +1,259 @@
+"""Pictures of predictions for people to look at: MMPose draws, one colour a person."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.registry import VISUALIZERS
+from mmpose.structures import PoseDataSample
+from mmpose.visualization import PoseLocalVisualizer
+
+# Far apart in hue and light enough to stand out from a photograph; RGB.
+PERSON_COLOURS = (
+    (255, 92, 74),
+    (64, 200, 255),
+    (255, 214, 64),
+    (122, 255, 106),
+    (226, 120, 255),
+    (255, 160, 60),
+    (70, 255, 214),
+    (255, 128, 190),
+    (150, 160, 255),
+    (214, 255, 90),
+)
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+TITLE_HEIGHT = 28  # px a line
+
+
+def person_colour(index: int) -> tuple:
+    """Take a person's colour, RGB, from those that come round after the last."""
+    return PERSON_COLOURS[index % len(PERSON_COLOURS)]
+
+
+@VISUALIZERS.register_module()
+class CrowdVisualizer(PoseLocalVisualizer):
+    """MMPose's visualizer for crowds: a colour a person, and no persons of low score.
+
+    PINet returns every pose it found, as the evaluation wants it; most of them score next to 0.
+
+    Args:
+        name: MMEngine finds visualizers by it.
+        pose_thr: persons whose `bbox_scores` are lower are not drawn.
+        radius: of a keypoint, px.
+        line_width: of a limb, px.
+    """
+
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        pose_thr: float = 0.1,
+        radius: int = 3,
+        line_width: int = 2,
+        **kwargs,
+    ):
+        super().__init__(name, radius=radius, line_width=line_width, **kwargs)
+        self.pose_thr = pose_thr
+
+    def _shown(self, instances: InstanceData) -> InstanceData:
+        if 'bbox_scores' not in instances:
+            return instances
+        return instances[np.asarray(instances.bbox_scores) >= self.pose_thr]
+
+    def _draw_instances_kpts(self, image: np.ndarray, instances: InstanceData, *args, **kwargs):
+        people = self._shown(instances)
+        # The best person, usually the first, is drawn last and so on top.
+        for i in reversed(range(len(people))):
+            colour = [people.colours[i] if 'colours' in people else person_colour(i)]
+            self.kpt_color = colour * people.keypoints.shape[1]
+            self.link_color = colour * len(self.skeleton)
+            image = super()._draw_instances_kpts(image, people[i : i + 1], *args, **kwargs)
+        self.set_image(image)
+        return image
+
+    def _draw_instances_bbox(self, image: np.ndarray, instances: InstanceData):
+        people = self._shown(instances)
+        return super()._draw_instances_bbox(image, people) if len(people) else image
+
+
+def draw_poses(
+    picture: np.ndarray,
+    instances: InstanceData,
+    dataset_meta: Mapping,
+    pose_thr: float = 0.1,
+    keypoint_thr: float = 0.05,
+    min_side: int = 480,
+) -> np.ndarray:
+    """Draw the skeletons of all persons of a picture, each in its own colour.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR; small pictures are enlarged so that limbs can be told apart.
+        instances: `pred_instances` or, for annotations, anything with `keypoints` (N, K, 2) in
+            picture pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) and `colours`
+            (N, 3), RGB, are optional.
+        dataset_meta: MMPose metainfo, for the skeleton.
+        pose_thr: persons with a lower score are not drawn.
+        keypoint_thr: keypoints with a lower score are not drawn.
+        min_side: pictures whose long side is shorter are enlarged to it.
+
+    Returns:
+        (H', W', 3) uint8 BGR.
+    """
+    zoom = max(1.0, min_side / max(picture.shape[:2]))
+    canvas = cv2.resize(picture, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    people = InstanceData(**dict(instances.items(), keypoints=instances.keypoints * zoom))
+    visualizer = CrowdVisualizer(pose_thr=pose_thr)
+    visualizer.set_dataset_meta(dict(dataset_meta))
+    drawn = visualizer.add_datasample(
+        'picture',
+        np.ascontiguousarray(canvas[..., ::-1]),
+        PoseDataSample(pred_instances=people),
+        draw_gt=False,
+        kpt_thr=keypoint_thr,
+    )
+    return np.ascontiguousarray(drawn[..., ::-1])
+
+
+def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Put two drawings (H, W, 3) of a picture, before and after fusion, beside each other."""
+    return side_by_side((before, after), ('proposed poses', 'after fusion'))
+
+
+def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str], gap: int = 0) -> np.ndarray:
+    """Put pictures (H, W, 3) of one height beside each other, each under its title.
+
+    Args:
+        pictures: uint8 BGR.
+        titles: of as many lines each; a line that is too long for its picture gets smaller.
+        gap: black px between two pictures.
+    """
+    lines = [title.split('\n') for title in titles]
+    zoom = max(1.0, min(picture.shape[1] for picture in pictures) / 480)
+    row = round(TITLE_HEIGHT * zoom)
+    sides = []
+    for picture, texts in zip(pictures, lines):
+        side = np.pad(picture, ((row * len(texts), 0), (gap if sides else 0, 0), (0, 0)))
+        for i, text in enumerate(texts):
+            length = cv2.getTextSize(text, FONT, 0.6 * zoom, round(zoom))[0][0]
+            fit = min(1.0, (picture.shape[1] - 16) / max(length, 1))
+            corner = (side.shape[1] - picture.shape[1] + 8, round((i + 0.72) * row))
+            cv2.putText(
+                side,
+                text,
+                corner,
+                FONT,
+                0.6 * zoom * fit,
+                (255, 255, 255),
+                round(zoom),
+                cv2.LINE_AA,
+            )
+        sides.append(side)
+    return np.hstack(sides)
+
+
+def mark_boxes(
+    picture: np.ndarray,
+    boxes: np.ndarray,
+    colours: Sequence[tuple],
+    tags: Sequence[tuple[str, tuple]],
+) -> np.ndarray:
+    """Draw dashed boxes, each with a tag in a corner that no other tag covers, if it has one.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR; stays as it is.
+        boxes: (N, 4) x1, y1, x2, y2 in picture pixels; what lies outside is drawn on the edge.
+        colours: N boxes' RGB.
+        tags: N texts, each with the RGB to write it on in white.
+    """
+    drawn, taken = picture.copy(), []
+    far = np.array(picture.shape[1::-1]) - 3
+    corners = np.clip(np.reshape(boxes, (-1, 2, 2)).round().astype(int), 2, np.maximum(far, 2))
+    for (low, high), colour in zip(corners.tolist(), colours):
+        _draw_dashed(drawn, low, high, tuple(map(int, colour[::-1])))
+    for (low, high), (text, colour) in zip(corners, tags):
+        size = np.array(cv2.getTextSize(text, FONT, 0.5, 1)[0]) + 8
+        x1, y1, x2, y2 = _free_corner(low, high, size, taken)
+        taken.append((x1, y1, x2, y2))
+        cv2.rectangle(drawn, (x1, y1), (x2, y2), tuple(map(int, colour[::-1])), -1)
+        cv2.putText(drawn, text, (x1 + 4, y2 - 4), FONT, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    return drawn
+
+
+def _draw_dashed(picture: np.ndarray, low: Sequence[int], high: Sequence[int], colour: tuple):
+    (x1, y1), (x2, y2) = low, high
+    for start, end in (
+        ((x1, y1), (x2, y1)),
+        ((x2, y1), (x2, y2)),
+        ((x2, y2), (x1, y2)),
+        ((x1, y2), (x1, y1)),
+    ):
+        # Black below, so that the dashes stand out from any picture.
+        cv2.line(picture, start, end, (0, 0, 0), 4)
+        count = max(int(np.hypot(end[0] - start[0], end[1] - start[1]) / 8), 1)
+        points = np.linspace(start, end, count + 1).round().astype(int).tolist()
+        for i in range(0, count, 2):
+            cv2.line(picture, points[i], points[i + 1], colour, 2)
+
+
+def _free_corner(low: np.ndarray, high: np.ndarray, size: np.ndarray, taken: list) -> tuple:
+    # Where a tag of `size` covers no taken one: x1, y1, x2, y2 inside a corner of the box.
+    inner = np.maximum(high - size, low)
+    places = [
+        (x, y, x + int(size[0]), y + int(size[1]))
+        for y in (int(low[1]), int(inner[1]))
+        for x in (int(low[0]), int(inner[0]))
+    ]
+    for place in places:
+        if not any(
+            place[0] < other[2]
+            and other[0] < place[2]
+            and place[1] < other[3]
+            and other[1] < place[3]
+            for other in taken
+        ):
+            return place
+    return places[0]
+
+
+def contact_sheet(pictures: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
+    """Arrange pictures (H, W, 3) row by row, none wider or higher than `cell`."""
+    cells, columns = [], min(columns, len(pictures))
+    for picture in pictures:
+        h, w = picture.shape[:2]
+        shrink = cell / max(h, w)
+        cells.append(
+            cv2.resize(
+                picture, (round(w * shrink), round(h * shrink)), interpolation=cv2.INTER_AREA
+            )
+        )
+    height = max(each.shape[0] for each in cells)
+    cells = [
+        np.pad(each, ((0, height - each.shape[0]), (0, cell - each.shape[1]), (0, 0)))
+        for each in cells
+    ]
+    cells += [np.zeros((height, cell, 3), np.uint8)] * (-len(cells) % columns)
+    return np.concatenate(
+        [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
+    )
+
+
+def in_row(images: Sequence[np.ndarray], height: int, gap: int = 0) -> np.ndarray:
+    """Return images (H, W, 3) beside each other, all resized to one height, white px between."""
+    cells = [_resize(image, height / image.shape[0]) for image in images]
+    return np.hstack(
+        [
+            np.pad(cell, ((0, 0), (gap if i else 0, 0), (0, 0)), constant_values=255)
+            for i, cell in enumerate(cells)
+        ]
+    )
+
+
+def in_column(images: Sequence[np.ndarray], width: int, gap: int = 0) -> np.ndarray:
+    """Return images (H, W, 3) below each other, all resized to one width, white px between."""
+    return in_row([image.swapaxes(0, 1) for image in images], width, gap).swapaxes(0, 1)
+
+
+def _resize(image: np.ndarray, zoom: float) -> np.ndarray:
+    size = tuple(max(round(side * zoom), 1) for side in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)

@@ -1,0 +1,227 @@
+"""Pose Fusion, Algorithm 1 of the supplement: many estimates of a person become one pose.
+
+Works on the poses of any model. Coordinates may be in any one frame per picture; the paper's
+areas are image pixels, and OKS does not change with a common scale. Shape shorthand: B pictures
+(any leading dimensions, or none), T poses a picture, K keypoints.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class FusedPoses(NamedTuple):
+    """T rows a picture in the order of the algorithm, of which only the kept ones are persons.
+
+    Attributes:
+        keypoints: (..., T, K, 2) in the frame of the input.
+        keypoint_scores: (..., T, K).
+        scores: (..., T) mean of a pose's keypoint scores.
+        kept: (..., T) boolean.
+        sources: (..., T, K) which input pose each keypoint came from.
+    """
+
+    keypoints: Tensor
+    keypoint_scores: Tensor
+    scores: Tensor
+    kept: Tensor
+    sources: Tensor
+
+
+def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Tensor | None = None) -> Tensor:
+    """Compute the object keypoint similarity of all poses of a picture with others: (..., T, U).
+
+    The area of a pose is that of its keypoints' bounding box; of two poses it is the mean. All
+    keypoints count, whatever their scores.
+
+    Args:
+        keypoints: (..., T, K, 2).
+        sigmas: (K,).
+        others: (..., U, K, 2) in the same frame; by default the poses themselves.
+    """
+    x, y, areas = own = _in_sigmas(keypoints, sigmas)
+    x_other, y_other, areas_other = own if others is None else _in_sigmas(others, sigmas)
+    # In place from here on: memory takes the time.
+    squared = (x[..., None] - x_other[..., None, :]).square_()
+    down = y[..., None] - y_other[..., None, :]
+    # tiny: two poses without extent at one place are the same pose, 0 / tiny = 0.
+    tiny = torch.finfo(keypoints.dtype).tiny
+    twice_mean_area = areas[..., None] + areas_other[..., None, :] + tiny
+    exponent = squared.addcmul_(down, down).div_(-twice_mean_area[..., None, :, :])
+    # A CPU takes twenty times as long where the result is next to the smallest normal number:
+    # terms stay at e · tiny, and a mean of nothing but those becomes 0.
+    similarity = exponent.clamp_(min=math.log(tiny) + 1).exp_().mean(dim=-3)
+    return F.threshold_(similarity, 3 * tiny, 0)
+
+
+def _in_sigmas(keypoints: Tensor, sigmas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    # x and y (..., K, T) in units of 2σ, keypoints first, so that what is done to each pair of
+    # poses fills whole planes; and areas (..., T) of the bounding boxes.
+    x, y = (keypoints / (2 * sigmas)[:, None]).transpose(-3, -1).contiguous().unbind(dim=-3)
+    sides = keypoints.amax(dim=-2) - keypoints.amin(dim=-2)
+    return x, y, sides.prod(dim=-1)
+
+
+def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
+    """Assign every pose to the best unused pose that takes it (Algorithm 1, lines 3 to 10).
+
+    Greedy matching is the only fixed point of "a pose is kept unless a better kept pose matches
+    it": row j is final after j rounds, and real pictures settle after a few.
+
+    Args:
+        oks: (..., T, T), poses ordered from best to worst.
+        valid: (..., T) boolean; other poses match nothing.
+        oks_thr: a match is an OKS above it.
+
+    Returns:
+        (..., T) index of the pose that took each; a pose that was kept has its own index, an
+        invalid one -1.
+    """
+    num_poses = oks.shape[-1]
+    if num_poses == 0:
+        return valid.long()
+    # Above the diagonal: only a better pose takes another. Invalid ones are not kept, and so take
+    # nobody; what takes them does not matter.
+    match = (oks > oks_thr).triu(1)
+    kept = _settle(match.float(), valid.float())[..., :, None] > 0
+    index = torch.arange(num_poses, device=oks.device)
+    takes = (match | (index[:, None] == index)) & kept
+    # The first kept pose in the column: the least index.
+    owner = torch.where(takes, index[:, None], num_poses).amin(dim=-2)
+    return torch.where(valid, owner, -1)
+
+
+def _settle(match: Tensor, valid: Tensor) -> Tensor:
+    # A pose is kept if no kept pose matches it; as numbers, relu(1 - how many do).
+    if match.device.type != 'cpu' and not torch.compiler.is_compiling():
+        return _settle_unasked(match, valid)
+    kept = valid[..., None, :]
+    ask = not torch.compiler.is_compiling()
+    for _ in range(match.shape[-1] - 1):
+        settled = (valid[..., None, :] - kept @ match).relu()
+        if ask and torch.equal(settled, kept):
+            break
+        kept = settled
+    return kept[..., 0, :]
+
+
+def _settle_unasked(match: Tensor, valid: Tensor) -> Tensor:
+    # Whether all is settled the host would have to wait for. A constant 1 goes along as one pose
+    # more, whose row holds `valid`: a round is two kernels, a product and the ReLU.
+    kept = F.pad(valid, (0, 1), value=1)[..., None, :]
+    rows = torch.cat((F.pad(-match, (0, 1)), kept), dim=-2)
+    for _ in range(match.shape[-1] - 1):
+        kept = (kept @ rows).relu_()
+    return kept[..., 0, :-1]
+
+
+def order_by_keypoints(keypoint_scores: Tensor, valid: Tensor) -> Tensor:
+    """Order poses by their mean keypoint score, of equal ones the last first: (..., T) indices.
+
+    Args:
+        keypoint_scores: (..., T, K).
+        valid: (..., T) boolean; other poses come last.
+    """
+    scores = keypoint_scores.mean(dim=-1).masked_fill(~valid, -torch.inf)
+    return scores.argsort(dim=-1, stable=True).flip(-1)
+
+
+def fuse_poses(
+    keypoints: Tensor,
+    keypoint_scores: Tensor,
+    sigmas: Tensor,
+    pose_scores: Tensor | None = None,
+    valid: Tensor | None = None,
+    oks_thr: float = 0.7,
+    merge: bool = True,
+) -> FusedPoses:
+    """Group poses of one person and keep the best keypoints of every group (Algorithm 1).
+
+    Args:
+        keypoints: (..., T, K, 2).
+        keypoint_scores: (..., T, K), r · H_k[P_k] in PINet.
+        sigmas: (K,) OKS sigmas.
+        pose_scores: (..., T) decides the order, of equal ones the first comes first; by default
+            the release's order, see `order_by_keypoints`.
+        valid: (..., T) boolean, by default all.
+        oks_thr: poses whose OKS is above it belong together.
+        merge: take from the group the keypoint with the highest score (of equal ones that of
+            the better pose); otherwise keep the best pose as it is, which is OKS-NMS.
+
+    Returns:
+        Poses from best to worst by `pose_scores`; rows that were taken or invalid have
+        `kept == False`.
+    """
+    if valid is None:
+        valid = torch.ones(keypoint_scores.shape[:-1], dtype=torch.bool, device=keypoints.device)
+    if pose_scores is None:
+        order = order_by_keypoints(keypoint_scores, valid)
+    else:
+        order = pose_scores.masked_fill(~valid, -torch.inf).argsort(
+            dim=-1, descending=True, stable=True
+        )
+    valid = valid.gather(-1, order)
+    keypoints = keypoints.gather(-3, order[..., None, None].expand(keypoints.shape))
+    keypoint_scores = keypoint_scores.gather(-2, order[..., None].expand(keypoint_scores.shape))
+    owner = match_poses(pairwise_oks(keypoints, sigmas), valid, oks_thr)
+    index = torch.arange(owner.shape[-1], device=owner.device)
+    kept = owner == index
+    winner = index[:, None].expand(keypoint_scores.shape)
+    if merge and owner.shape[-1]:
+        winner = torch.where(kept[..., None], _best_of_groups(keypoint_scores, owner), winner)
+    keypoints = keypoints.gather(-3, winner[..., None].expand(keypoints.shape))
+    keypoint_scores = keypoint_scores.gather(-2, winner)
+    sources = order[..., None].expand(winner.shape).gather(-2, winner)
+    return FusedPoses(keypoints, keypoint_scores, keypoint_scores.mean(dim=-1), kept, sources)
+
+
+def _best_of_groups(keypoint_scores: Tensor, owner: Tensor) -> Tensor:
+    # (..., T, K): in the row of each group's owner, the pose with the best score of a keypoint,
+    # of equal ones the first. Poses of no group, which may hold anything, share a row more.
+    num_poses = owner.shape[-1]
+    group = torch.where(owner < 0, num_poses, owner)[..., None].expand(keypoint_scores.shape)
+    rows = (*owner.shape[:-1], num_poses + 1, keypoint_scores.shape[-1])
+    best = keypoint_scores.new_full(rows, -torch.inf).scatter_reduce(
+        -2, group, keypoint_scores, 'amax'
+    )
+    index = torch.arange(num_poses, device=owner.device)[:, None].expand(keypoint_scores.shape)
+    index = torch.where(keypoint_scores == best.gather(-2, group), index, num_poses)
+    first = owner.new_full(rows, num_poses).scatter_reduce(-2, group, index, 'amin')
+    return first[..., :-1, :]
+
+
+class PoseFusion(nn.Module):
+    """Hold a dataset's OKS sigmas and apply `fuse_poses` with them.
+
+    Args:
+        sigmas: K OKS sigmas.
+    """
+
+    def __init__(self, sigmas: Sequence[float]):
+        super().__init__()
+        # Sigmas belong to the dataset, not to what was learnt: they stay out of checkpoints.
+        self.register_buffer('sigmas', torch.tensor(sigmas, dtype=torch.float32), persistent=False)
+
+    def forward(
+        self,
+        keypoints: Tensor,
+        keypoint_scores: Tensor,
+        pose_scores: Tensor | None,
+        valid: Tensor,
+        oks_thr: float,
+        merge: bool = True,
+    ) -> FusedPoses:
+        """Fuse a batch of poses, see `fuse_poses`."""
+        return fuse_poses(
+            keypoints,
+            keypoint_scores,
+            self.sigmas.to(keypoints.dtype),
+            pose_scores,
+            valid,
+            oks_thr,
+            merge,
+        )

@@ -1,0 +1,176 @@
+"""What a dataset's persons consist of: keypoints, body parts, skeleton, mirror pairs, OKS sigmas.
+
+Everything that depends on the dataset is read from one `PartLayout`; no other module names a
+keypoint. Shape shorthand: K keypoints, M parts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Keypoint = str | int
+
+
+@dataclass(frozen=True)
+class PartLayout:
+    """Describe the persons of a dataset; indices are positions in `keypoint_names`.
+
+    Use `PartLayout.from_metainfo`, which accepts names and checks everything.
+
+    Attributes:
+        keypoint_names: K names in dataset order.
+        part_names: M names; heatmap and offset channels of the parts follow this order.
+        parts: for each part the indices of its keypoints. A keypoint may be in several parts.
+        skeleton: edges (i, j) of the graph that the pose refinement starts from.
+        flip_indices: for each keypoint its left/right counterpart, or itself.
+        sigmas: K OKS sigmas (the square root of COCO's k² / 4).
+    """
+
+    keypoint_names: tuple[str, ...]
+    part_names: tuple[str, ...]
+    parts: tuple[tuple[int, ...], ...]
+    skeleton: tuple[tuple[int, int], ...]
+    flip_indices: tuple[int, ...]
+    sigmas: tuple[float, ...]
+
+    @classmethod
+    def from_metainfo(
+        cls,
+        metainfo: Mapping,
+        parts: str | Mapping[str, str | Sequence[Keypoint]],
+        skeleton: Sequence[tuple[Keypoint, Keypoint]] | None = None,
+        sigmas: Sequence[float] | None = None,
+    ) -> 'PartLayout':
+        """Read a layout from parsed MMPose metainfo, with the parts given by name or index.
+
+        Args:
+            metainfo: what MMPose's `parse_pose_metainfo` returns; read are `keypoint_id2name`,
+                `flip_indices`, `skeleton_links` and `sigmas`.
+            parts: part name -> keypoint names or indices, or `'all'` for all keypoints; `'all'`
+                alone is one part, the whole person: the one-centre baseline.
+            skeleton: edges by name or index; by default the metainfo's `skeleton_links`.
+            sigmas: K OKS sigmas; by default the metainfo's.
+
+        Raises:
+            ValueError: a keypoint is unknown, a part is empty or names a keypoint twice, an edge
+                joins a keypoint to itself, or a list has the wrong length.
+        """
+        id2name = metainfo['keypoint_id2name']
+        names = tuple(id2name[i] for i in range(len(id2name)))
+        if parts == 'all':
+            parts = dict(person='all')
+        if not parts:
+            raise ValueError(
+                f"parts must name at least one part, such as dict(person='all'); found {parts!r}"
+            )
+        links = metainfo.get('skeleton_links', ()) if skeleton is None else skeleton
+        sigmas = metainfo.get('sigmas', ()) if sigmas is None else sigmas
+        return cls(
+            keypoint_names=names,
+            part_names=tuple(parts),
+            parts=tuple(_part_indices(key, value, names) for key, value in parts.items()),
+            skeleton=tuple(_edge(link, names) for link in links),
+            flip_indices=_flip_indices(metainfo.get('flip_indices', range(len(names))), names),
+            sigmas=_sigmas(sigmas, names),
+        )
+
+    @property
+    def num_keypoints(self) -> int:
+        """K."""
+        return len(self.keypoint_names)
+
+    @property
+    def num_parts(self) -> int:
+        """M."""
+        return len(self.parts)
+
+    @property
+    def num_offset_channels(self) -> int:
+        """M·2K: part, keypoint, then x and y."""
+        return self.num_parts * 2 * self.num_keypoints
+
+    @property
+    def membership(self) -> np.ndarray:
+        """Boolean (M, K): whether a keypoint belongs to a part."""
+        member = np.zeros((self.num_parts, self.num_keypoints), dtype=bool)
+        for row, indices in zip(member, self.parts):
+            row[list(indices)] = True
+        return member
+
+    @property
+    def part_flip_indices(self) -> tuple[int, ...]:
+        """M indices: the part that each part becomes in a mirrored picture, mostly itself.
+
+        Raises:
+            ValueError: the mirror image of a part (a left arm, say) is no part of the layout, so
+                that averaging the maps of a mirrored picture has no meaning.
+        """
+        sets = [frozenset(indices) for indices in self.parts]
+        mirrored = [frozenset(self.flip_indices[i] for i in indices) for indices in self.parts]
+        for name, keypoints in zip(self.part_names, mirrored):
+            if keypoints not in sets:
+                missing = ', '.join(self.keypoint_names[i] for i in sorted(keypoints))
+                raise ValueError(
+                    f'flip_test needs the mirror image of every part among the parts; part '
+                    f'{name!r} mirrors to ({missing}), found the parts {list(self.part_names)}. '
+                    'Add that part or switch flip_test off'
+                )
+        return tuple(sets.index(keypoints) for keypoints in mirrored)
+
+
+def _index(keypoint: Keypoint, names: Sequence[str], where: str) -> int:
+    if isinstance(keypoint, str):
+        if keypoint not in names:
+            raise ValueError(
+                f'{where} names the unknown keypoint {keypoint!r}; known are {list(names)}'
+            )
+        return names.index(keypoint)
+    if not 0 <= int(keypoint) < len(names):
+        raise ValueError(
+            f'{where} has the keypoint index {keypoint}; expected 0 to {len(names) - 1}'
+        )
+    return int(keypoint)
+
+
+def _part_indices(part: str, keypoints, names: Sequence[str]) -> tuple[int, ...]:
+    if isinstance(keypoints, str):
+        if keypoints != 'all':
+            raise ValueError(
+                f"part {part!r} must be a list of keypoints or 'all'; found {keypoints!r}"
+            )
+        return tuple(range(len(names)))
+    indices = tuple(_index(keypoint, names, f'part {part!r}') for keypoint in keypoints)
+    if not indices or len(set(indices)) < len(indices):
+        raise ValueError(
+            f'part {part!r} must list at least one keypoint, each once; found {list(keypoints)}'
+        )
+    return indices
+
+
+def _edge(link: Sequence[Keypoint], names: Sequence[str]) -> tuple[int, int]:
+    ends = tuple(_index(keypoint, names, f'skeleton edge {tuple(link)}') for keypoint in link)
+    if len(ends) != 2 or ends[0] == ends[1]:
+        raise ValueError(f'a skeleton edge must join two different keypoints; found {tuple(link)}')
+    return ends
+
+
+def _flip_indices(flip_indices: Sequence[int], names: Sequence[str]) -> tuple[int, ...]:
+    flips = tuple(int(i) for i in flip_indices)
+    if sorted(flips) != list(range(len(names))) or any(flips[flips[i]] != i for i in flips):
+        raise ValueError(
+            f'flip_indices must pair up the {len(names)} keypoints (swapping twice '
+            f'gives the same keypoint); found {list(flips)}'
+        )
+    return flips
+
+
+def _sigmas(sigmas: Sequence[float], names: Sequence[str]) -> tuple[float, ...]:
+    values = tuple(float(sigma) for sigma in sigmas)
+    if len(values) != len(names) or not all(sigma > 0 for sigma in values):
+        raise ValueError(
+            f'sigmas must be {len(names)} positive numbers, one a keypoint; found '
+            f'{len(values)}: {list(values)}. Give them in the metainfo or as '
+            "the layout's sigmas"
+        )
+    return values

@@ -1,0 +1,160 @@
+"""Pose Refinement (PR): a graph network that moves all keypoints of a proposed pose at once.
+
+Shape shorthand: B pictures, T poses a picture, S poses in all, K keypoints, C feature channels.
+Coordinates are map pixels (`_hm`).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .proposals import sample_bilinear, sample_pixels
+
+
+def normalised_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]) -> Tensor:
+    """Build D^-1/2 (A + I) D^-1/2 of the undirected skeleton: (K, K)."""
+    adjacency = torch.eye(num_keypoints)
+    if len(skeleton):
+        i, j = torch.tensor(skeleton).T
+        adjacency[i, j] = adjacency[j, i] = 1
+    scale = adjacency.sum(dim=1).rsqrt()
+    return scale[:, None] * adjacency * scale
+
+
+def _several_processes() -> bool:
+    distributed = torch.distributed
+    return (
+        distributed.is_available()
+        and distributed.is_initialized()
+        and distributed.get_world_size() > 1
+    )
+
+
+class GraphConv(nn.Module):
+    """ReLU(BN(A · (x · W) + b)) on node features (S, K, C)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, channels))
+        self.bias = nn.Parameter(torch.empty(channels))
+        self.bn = nn.BatchNorm1d(channels)
+        nn.init.xavier_uniform_(self.weight, gain=math.sqrt(2))
+        nn.init.uniform_(self.bias, -1 / math.sqrt(channels), 1 / math.sqrt(channels))
+
+    def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        """Pass node features (S, K, C) along `adjacency` (K, K)."""
+        if not self.bn.training:
+            return self._forward_folded(nodes, adjacency)
+        nodes = adjacency @ (nodes @ self.weight) + self.bias
+        return self.bn(nodes.flatten(0, 1)).view_as(nodes).relu()
+
+    def _forward_folded(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        # With running statistics the normalisation is a part of the weights, which leaves two
+        # products and the ReLU to pass over the nodes.
+        scale = self.bn.weight * (self.bn.running_var + self.bn.eps).rsqrt()
+        bias = (self.bias - self.bn.running_mean) * scale + self.bn.bias
+        mixed = torch.bmm(adjacency.expand(nodes.shape[0], -1, -1), nodes)
+        moved = torch.addmm(bias, mixed.flatten(0, 1), self.weight * scale)
+        return moved.relu_().view_as(nodes)
+
+
+class GraphResidualBlock(nn.Module):
+    """x + conv2(conv1(x)) on node features (S, K, C); nothing follows the sum."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = GraphConv(channels)
+        self.conv2 = GraphConv(channels)
+
+    def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        """Refine node features (S, K, C)."""
+        return nodes + self.conv2(self.conv1(nodes, adjacency), adjacency)
+
+
+class PoseRefinement(nn.Module):
+    """Predict how far off each keypoint of a proposed pose is.
+
+    Args:
+        in_channels: C.
+        num_keypoints: K.
+        skeleton: edges that the learnable adjacency starts from.
+        num_layers: residual blocks L; the paper takes 2 on COCO, 3 on CrowdPose and OCHuman.
+        sample_features: reads features at keypoints, called as `sample_bilinear`; the head hands
+            over that of its convention.
+
+    Attributes:
+        product_dtype: half precision for the graph convolutions' products, or None; what they
+            add up to and the predicted offsets stay in float32.
+    """
+
+    product_dtype: torch.dtype | None = None
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_keypoints: int,
+        skeleton: Sequence[tuple[int, int]],
+        num_layers: int = 3,
+        sample_features: Callable = sample_bilinear,
+    ):
+        super().__init__()
+        self.sample_features = sample_features
+        self.adjacency = nn.Parameter(normalised_adjacency(num_keypoints, skeleton))
+        self.stem = GraphConv(in_channels)
+        self.blocks = nn.ModuleList(GraphResidualBlock(in_channels) for _ in range(num_layers))
+        self.predictor = nn.Sequential(
+            nn.Linear(3 * in_channels, in_channels),
+            nn.BatchNorm1d(in_channels),
+            nn.ReLU(),
+            nn.Linear(in_channels, 2 * num_keypoints),
+        )
+
+    def forward(
+        self, features: Tensor, poses_hm: Tensor, centres_hm: Tensor, valid: Tensor | None = None
+    ) -> Tensor:
+        """Predict refining offsets; the refined pose is pose - refining offset.
+
+        Args:
+            features: (B, C, H, W).
+            poses_hm: (B, T, K, 2).
+            centres_hm: (B, T, 2) integer pixels that proposed the poses.
+            valid: (B, T) boolean: which poses are refined, and in training enter the batch
+                statistics; by default all.
+
+        Returns:
+            (B, T, K, 2) map pixels, 0 for poses that are not valid.
+        """
+        if valid is None:
+            valid = torch.ones(poses_hm.shape[:2], dtype=torch.bool, device=poses_hm.device)
+        if self.training:
+            return self._forward_valid(features, poses_hm, centres_hm, valid)
+        # All poses at once: which are valid is known to the device only.
+        nodes = self.sample_features(features, poses_hm).flatten(0, 1)
+        centre = sample_pixels(features, centres_hm).flatten(0, 1)
+        refining = self.refine_nodes(nodes, centre).view_as(poses_hm)
+        return torch.where(valid[..., None, None], refining, 0)
+
+    def _forward_valid(
+        self, features: Tensor, poses_hm: Tensor, centres_hm: Tensor, valid: Tensor
+    ) -> Tensor:
+        refining = torch.zeros_like(poses_hm)
+        # Batch statistics need two poses; with fewer, every parameter still gets a gradient (of
+        # 0), as distributed training requires. Synchronised ones ask every process, also of none.
+        alone = not isinstance(self.stem.bn, nn.SyncBatchNorm) or not _several_processes()
+        if alone and int(valid.sum()) < 2:
+            return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
+        nodes = self.sample_features(features, poses_hm)[valid]
+        centre = sample_pixels(features, centres_hm)[valid]
+        return refining.masked_scatter(valid[..., None, None], self.refine_nodes(nodes, centre))
+
+    def refine_nodes(self, nodes: Tensor, centre: Tensor) -> Tensor:
+        """Run the graph network on node features (S, K, C) and centre features (S, C)."""
+        half = self.product_dtype
+        with torch.autocast(nodes.device.type, half, enabled=half is not None):
+            nodes = self.stem(nodes, self.adjacency).to(nodes.dtype)
+            for block in self.blocks:
+                nodes = block(nodes, self.adjacency)
+        pooled = torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), centre), dim=1)
+        return self.predictor(pooled).view(*nodes.shape[:2], 2)

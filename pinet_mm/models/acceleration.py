@@ -1,0 +1,141 @@
+"""Faster tests of a loaded model: half precision and compilation; docs/speed.md has the figures.
+
+Which half precision a device has is said here, for trainings as well.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from .estimator import PINet, PoseFinder
+from .norms import fuse_norms
+from .test_cfg import TestSettings
+
+SMALL = 64  # px of the image by which the order of a network's layers is found
+
+
+def half_precision(device: str | torch.device) -> torch.dtype | None:
+    """Choose the half precision of a device: bfloat16 on a CPU, float16 elsewhere.
+
+    None on a CPU for which oneDNN has no bfloat16, such as one with AVX2 and nothing wider: it
+    would imitate every product, many times slower than float32.
+    """
+    if torch.device(device).type != 'cpu':
+        return torch.float16
+    return torch.bfloat16 if cpu_has_bfloat16() else None
+
+
+def cpu_has_bfloat16() -> bool:
+    """Tell whether oneDNN, which computes torch's convolutions on a CPU, has bfloat16 for it."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def warn_of_no_bfloat16() -> None:
+    """Warn that half precision was asked for on a CPU that has none."""
+    print_log(
+        'half precision (--amp) is left out: this CPU has no bfloat16 that is faster than '
+        'float32, in which all is computed',
+        'current',
+        logging.WARNING,
+    )
+
+
+def accelerate(model: PINet, amp: bool | torch.dtype = False, compile: bool = False) -> PINet:
+    """Prepare a model for faster tests, in place: the last thing that is done to it.
+
+    Args:
+        model: on its device, with its weights. It can be trained no more, and with `amp` its
+            weights are no longer those of the checkpoint.
+        amp: backbone and neck compute in half precision, each batch norm folded into its
+            convolution first, and so do the products of the refinement. All else stays in
+            float32, since peaks, sub-pixel offsets and scores need the digits. On a CPU without
+            bfloat16 only the norms are joined, and a warning says so, see `half_precision`.
+            `torch.float16` or `torch.bfloat16` in place of True asks for that one.
+        compile: compile what lies between normalised pictures and fused poses, one graph; the
+            first batch of every input size takes minutes. From the ninth size on, torch computes
+            as if nothing was compiled.
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: something else than a PINet is given, or another precision.
+    """
+    if not isinstance(model, PINet):
+        raise ValueError(f'only a PINet can be accelerated; found {type(model).__name__}')
+    half = amp if isinstance(amp, torch.dtype) else None
+    if half not in (None, torch.float16, torch.bfloat16) or amp not in (True, False, half):
+        raise ValueError(f'amp must be True, False, torch.float16 or torch.bfloat16; found {amp!r}')
+    model.eval()
+    if amp:
+        _use_half_precision(model, half)
+    if compile:
+        print_log('the first batch of every input size is compiled, which takes minutes', 'current')
+        model.pose_finder = _compiled_finders(model)
+    return model
+
+
+def _use_half_precision(model: PINet, half: torch.dtype | None) -> None:
+    half = half or half_precision(next(model.parameters()).device)
+    if half is None:
+        warn_of_no_bfloat16()
+    parts = [model.backbone, *([model.neck] if model.with_neck else [])]
+    for part in parts:
+        fuse_norms(part, lambda: _compute_small(model))
+    for part in parts:
+        part.to(dtype=half or torch.float32, memory_format=torch.channels_last)
+    model.input_dtype = half
+    if model.head.refinement is not None:
+        model.head.refinement.product_dtype = half
+
+
+def _compute_small(model: PINet) -> Sequence[torch.Tensor]:
+    # Any size does, but for networks that know one only.
+    like = next(model.backbone.parameters())
+    for w, h in ((SMALL, SMALL), model.head.decoder.input_size):
+        try:
+            return model.extract_feat(torch.zeros(1, 3, h, w, device=like.device, dtype=like.dtype))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            reason = error
+    raise reason
+
+
+def _compiled_finders(model: PINet):
+    finders: dict[TestSettings, PoseFinder] = {}
+
+    def pose_finder(settings: TestSettings) -> PoseFinder:
+        if settings not in finders:
+            finders[settings] = torch.compile(PoseFinder(model, settings), dynamic=False)
+        return finders[settings]
+
+    return pose_finder
+
+
+@HOOKS.register_module()
+class AccelerateHook(Hook):
+    """Apply `accelerate` to the model of a runner, after its checkpoint and before its test.
+
+    Validation during training is left alone: what it does to the weights cannot be undone.
+
+    Args:
+        amp: see `accelerate`.
+        compile: see `accelerate`.
+    """
+
+    def __init__(self, amp: bool = False, compile: bool = False):
+        self.amp, self.compile = amp, compile
+
+    def before_test(self, runner: Runner) -> None:
+        """Accelerate the model.
+
+        Args:
+            runner: has loaded the weights.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        accelerate(model, self.amp, self.compile)

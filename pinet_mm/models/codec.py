@@ -1,0 +1,268 @@
+"""PINetCodec: from annotated persons to the arrays that the network learns, and back.
+
+`_in` are network-input pixels, `_hm` map pixels (= input / stride, pixel centres at integers);
+sizes are (w, h), arrays (H, W). Shape shorthand: N persons, K keypoints, M parts, H×W map.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import KEYPOINT_CODECS
+
+from ..conventions.table import CONVENTIONS
+from ..method.fusion import fuse_poses
+from ..method.layouts import PartLayout
+from ..method.proposals import find_peaks, read_offsets
+from ..method.targets import (
+    OffsetTargets,
+    draw_gaussians,
+    inside_map,
+    part_centres,
+    weigh_heatmaps,
+    write_offsets,
+)
+
+_CLAIMED = tuple(f'claimed_{name}' for name in OffsetTargets._fields)
+
+
+def build_layout(layout: PartLayout | Mapping) -> PartLayout:
+    """Build a `PartLayout` from a config.
+
+    Args:
+        layout: a `PartLayout`, or a dict with `metainfo` (MMPose dataset metainfo, or the path of
+            its file) and the other arguments of `PartLayout.from_metainfo`.
+
+    Raises:
+        ValueError: a key is missing or unknown, or the layout itself is wrong.
+    """
+    if isinstance(layout, PartLayout):
+        return layout
+    known = {'metainfo', 'parts', 'skeleton', 'sigmas'}
+    missing, unknown = {'metainfo', 'parts'} - set(layout), set(layout) - known
+    if missing or unknown:
+        raise ValueError(
+            f'layout takes the keys {sorted(known)}, the first two required; found {sorted(layout)}'
+        )
+    options = dict(layout)
+    metainfo = options.pop('metainfo')
+    if isinstance(metainfo, str):
+        metainfo = dict(from_file=metainfo)
+    if 'keypoint_id2name' not in metainfo:
+        metainfo = parse_pose_metainfo(dict(metainfo))
+    return PartLayout.from_metainfo(metainfo, **options)
+
+
+@KEYPOINT_CODECS.register_module()
+class PINetCodec(BaseKeypointCodec):
+    """Encode persons as heatmaps, offset maps and area maps; decode such maps to persons.
+
+    Args:
+        input_size: (w, h) of the network input in training.
+        heatmap_size: (w, h) of the maps; the input size divided by a whole number, the stride.
+        layout: see `build_layout`.
+        sigma: σ of Eq. 1 in map pixels.
+        radius: r of Eq. 2, a squared distance in map pixels; under `'release'` half the side of
+            a square.
+        background_weight: heatmap loss weight away from all persons.
+        min_area: persons with a smaller area (input pixels²) get no part centres.
+        convention: `'paper'`, or `'release'` to compute what the authors' release does. `rules`
+            holds what it says; the head and its modules read it there.
+        sparse_offsets: encode the pixels that have offset targets in place of whole maps, a
+            hundredth of the memory; `PINetHead` learns the same from either.
+
+    Raises:
+        ValueError: a size, number or name that a config can get wrong.
+    """
+
+    auxiliary_encode_keys = {'area', 'labeled_keypoints', 'keypoints_visible_weights'}
+    field_mapping_table = dict(
+        heatmaps='heatmaps',
+        heatmap_weights='heatmap_weights',
+        heatmap_mask='heatmap_mask',
+        offsets='offsets',
+        offset_weights='offset_weights',
+        areas='areas',
+    )
+    label_mapping_table = {name: name for name in _CLAIMED}
+
+    def __init__(
+        self,
+        input_size: tuple[int, int],
+        heatmap_size: tuple[int, int],
+        layout: PartLayout | Mapping,
+        sigma: float = 2.0,
+        radius: float = 2.0,
+        background_weight: float = 0.1,
+        min_area: float = 0.0,
+        convention: str = 'paper',
+        sparse_offsets: bool = False,
+    ):
+        super().__init__()
+        if convention not in CONVENTIONS:
+            raise ValueError(
+                f'convention must be one of {tuple(CONVENTIONS)}; found {convention!r}'
+            )
+        if sigma <= 0 or radius < 0:
+            raise ValueError(
+                f'sigma must be above 0 and radius at least 0; found {sigma} and {radius}'
+            )
+        self.input_size, self.heatmap_size = tuple(input_size), tuple(heatmap_size)
+        self.stride = self.input_size[0] // self.heatmap_size[0]
+        if tuple(side * self.stride for side in self.heatmap_size) != self.input_size:
+            raise ValueError(
+                'input_size must be a whole multiple of heatmap_size, the same in '
+                f'both axes; found {self.input_size} and {self.heatmap_size}'
+            )
+        self.layout = build_layout(layout)
+        self.sigma, self.radius = sigma, radius
+        self.background_weight, self.min_area = background_weight, min_area
+        self.convention, self.rules = convention, CONVENTIONS[convention]
+        self.sparse_offsets = sparse_offsets
+
+    def encode(
+        self,
+        keypoints: np.ndarray,
+        keypoints_visible: np.ndarray | None = None,
+        area: np.ndarray | None = None,
+        labeled_keypoints: np.ndarray | None = None,
+        keypoints_visible_weights: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Encode the persons of one picture.
+
+        Args:
+            keypoints: (N, K, 2) input pixels.
+            keypoints_visible: (N, K), above 0 where labelled; by default all are.
+            area: (N,) person areas in input pixels².
+            labeled_keypoints: (K,) boolean, the keypoints that the source of the image labels.
+                The heatmap weights of the others are 0, and of parts that consist of such alone;
+                what `keypoints_visible` says of the others does not count.
+            keypoints_visible_weights: (N, K), what MMPose's `KeypointConverter` leaves; without
+                `labeled_keypoints`, those above 0 for any person are labeled. By default all are.
+
+        Returns:
+            float32 arrays: `heatmaps` (K+M, H, W), keypoints first, and `heatmap_weights` alike;
+            `offsets` (M·2K, H, W; part, keypoint, then x, y) in map pixels and `offset_weights`
+            (1/√S on Ω) alike; `areas` (M, H, W), the map S.
+
+            With `sparse_offsets` the last three are replaced by those of the P pixels that have
+            a person: `claimed_pixels` (P, 3; part, y, x; int64), `claimed_offsets` (P, K, 2),
+            `claimed_weights` (P, K) and `claimed_areas` (P,).
+
+        Raises:
+            ValueError: the number of keypoints, also of labeled ones, is not the layout's, or areas
+                are missing.
+        """
+        keypoints_hm, labelled, area = self._check(keypoints, keypoints_visible, area)
+        declared = self._declared(labeled_keypoints, keypoints_visible_weights)
+        labelled = labelled & declared
+        centres_hm, defined = part_centres(keypoints_hm, labelled, self.layout.membership)
+        present = labelled & inside_map(keypoints_hm, self.heatmap_size)
+        drawn = defined & (area >= self.min_area)[:, None]
+        maps = self._zeroed_maps(whole=not self.sparse_offsets)
+        draw_gaussians(
+            maps['heatmaps'],
+            np.concatenate((keypoints_hm, centres_hm), axis=1),
+            np.concatenate((present, drawn & inside_map(centres_hm, self.heatmap_size)), axis=1),
+            self.sigma,
+            self.rules.spread,
+        )
+        weigh_heatmaps(maps['heatmap_weights'], maps['heatmaps'], self.background_weight)
+        taught = np.concatenate((declared, (self.layout.membership & declared).any(axis=1)))
+        maps['heatmap_weights'][~taught] = 0
+        targets = self.rules.offset_targets(
+            centres_hm, drawn, keypoints_hm, present, area, self.heatmap_size, self.radius
+        )
+        if self.sparse_offsets:
+            return dict(maps, **dict(zip(_CLAIMED, targets)))
+        write_offsets(targets, maps['offsets'], maps['offset_weights'], maps['areas'])
+        return maps
+
+    def decode(self, encoded: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Read the persons from maps as `encode` makes them, without network or refinement.
+
+        Args:
+            encoded: what `encode` returns of one picture.
+
+        Returns:
+            Keypoints (N, K, 2) in input pixels and their scores (N, K), best pose first.
+        """
+        maps = dict(encoded)
+        if 'offsets' not in maps:
+            maps = self._zeroed_maps(whole=True)
+            write_offsets(
+                OffsetTargets(*(encoded[name] for name in _CLAIMED)),
+                maps['offsets'],
+                maps['offset_weights'],
+                maps['areas'],
+            )
+        heatmaps, offsets = (
+            torch.from_numpy(array)[None] for array in (encoded['heatmaps'], maps['offsets'])
+        )
+        score_maps, part_maps = heatmaps.split(
+            (self.layout.num_keypoints, self.layout.num_parts), dim=1
+        )
+        centres = find_peaks(part_maps, max_per_part=30, part_thr=0.01)
+        poses_hm = centres.xy_hm[:, :, None] - read_offsets(
+            offsets, centres.xy_hm, self.layout.num_parts
+        )
+        fused = fuse_poses(
+            poses_hm,
+            self.rules.score_keypoints(score_maps, poses_hm, centres.scores, self.stride),
+            torch.tensor(self.layout.sigmas),
+            self.rules.pose_scores(centres.scores),
+            centres.valid,
+        )
+        return (
+            fused.keypoints[fused.kept].numpy() * self.stride,
+            fused.keypoint_scores[fused.kept].numpy(),
+        )
+
+    def _zeroed_maps(self, whole: bool) -> dict[str, np.ndarray]:
+        # One piece of memory: the system hands out a large one at less than half the price.
+        layout = self.layout
+        score = layout.num_keypoints + layout.num_parts
+        channels = dict(heatmaps=score, heatmap_weights=score)
+        if whole:
+            channels.update(
+                offsets=layout.num_offset_channels,
+                offset_weights=layout.num_offset_channels,
+                areas=layout.num_parts,
+            )
+        ends = np.cumsum(list(channels.values()))
+        maps = np.zeros((ends[-1], *self.heatmap_size[::-1]), dtype=np.float32)
+        return dict(zip(channels, np.split(maps, ends[:-1])))
+
+    def _check(self, keypoints, keypoints_visible, area):
+        # Map coordinates in double precision, labels as booleans, areas that can be divided by.
+        if keypoints.shape[1:] != (self.layout.num_keypoints, 2):
+            raise ValueError(
+                f'keypoints must have the shape (N, {self.layout.num_keypoints}, 2) '
+                f'of the layout; found {keypoints.shape}'
+            )
+        if area is None or len(area) != len(keypoints):
+            raise ValueError(
+                f'area must hold one number for each of the {len(keypoints)} persons;'
+                f' found {area if area is None else len(area)}'
+            )
+        labelled = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
+        # Annotated areas may be 0.
+        area = np.maximum(np.asarray(area, dtype=np.float64), self.rules.area_floor)
+        return keypoints.astype(np.float64) / self.stride, labelled > 0, area
+
+    def _declared(self, labeled_keypoints, keypoints_visible_weights):
+        # (K,) boolean: which keypoints the source of the image labels.
+        k = self.layout.num_keypoints
+        declared = np.ones(k, dtype=bool)
+        if labeled_keypoints is not None:
+            name, declared = 'labeled_keypoints', np.asarray(labeled_keypoints) > 0
+        elif keypoints_visible_weights is not None and len(keypoints_visible_weights):
+            name = 'each row of keypoints_visible_weights'
+            declared = (np.asarray(keypoints_visible_weights) > 0).any(axis=0)
+        if declared.shape != (k,):
+            raise ValueError(
+                f'{name} must have the shape ({k},) of the layout; found {declared.shape}'
+            )
+        return declared

@@ -1,0 +1,317 @@
+"""PINetHead: the three branches of PPG and their losses; `decoding` makes poses of its maps.
+
+Shape shorthand: B pictures, V views (2 with flip test, else 1), K keypoints, M parts, C channels,
+H×W map, N persons. `_hm` are map pixels, `_in` network-input pixels; (x, y) last.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData, PixelData
+from mmpose.models.heads.base_head import BaseHead
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+from torch import Tensor, nn
+
+from ..method.fusion import FusedPoses, PoseFusion
+from ..method.layouts import PartLayout
+from ..method.proposals import ProposalSampler, read_offsets
+from ..method.refinement import PoseRefinement
+from ..method.views import ViewMirror
+from .decoding import PoseDecoder, RawMaps
+from .losses import Targets, gather_targets, in_omega
+from .test_cfg import TestSettings
+
+for _module in (PoseRefinement, ProposalSampler, PoseFusion):
+    MODELS.register_module(module=_module)
+
+
+def _offset_loss() -> dict:
+    # MMPose's loss is the paper's: smooth L1 with β = 1/9 × weight, summed over Ω, / |Ω|.
+    return dict(
+        type='SoftWeightSmoothL1Loss',
+        use_target_weight=True,
+        supervise_empty=False,
+        beta=1 / 9,
+        loss_weight=0.03,
+    )
+
+
+@MODELS.register_module()
+class PINetHead(BaseHead):
+    """Predict keypoint score maps H, part-centre maps P and offset maps O, and poses from them.
+
+    Args:
+        in_channels: C of the feature map.
+        decoder: config of the `PINetCodec`; layout, stride and convention are read from it.
+        refinement: config of `PoseRefinement`, or None for a model without.
+        sampler: config of `ProposalSampler`.
+        heatmap_loss: config of a loss called as MMPose's `KeypointMSELoss`.
+        offset_loss: config of a loss called as MMPose's `SoftWeightSmoothL1Loss`, for offsets.
+        refine_loss: the same, for refined offsets.
+        init_cfg: by default normal weights of 0.001 and zero biases in the three branches.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        decoder: Mapping,
+        refinement: Mapping | None = None,
+        sampler: Mapping | None = None,
+        heatmap_loss: Mapping | None = None,
+        offset_loss: Mapping | None = None,
+        refine_loss: Mapping | None = None,
+        init_cfg: Mapping | None = None,
+    ):
+        super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.001, bias=0))
+        self.decoder = KEYPOINT_CODECS.build(decoder)
+        layout, rules = self.layout, self.decoder.rules
+        self.score_branch = nn.Conv2d(in_channels, layout.num_keypoints, 1)
+        self.part_branch = nn.Conv2d(in_channels, layout.num_parts, 1)
+        self.offset_branch = nn.Conv2d(in_channels, layout.num_offset_channels, 1)
+        self.refinement = (
+            None
+            if refinement is None
+            else MODELS.build(
+                dict(
+                    refinement,
+                    in_channels=in_channels,
+                    num_keypoints=layout.num_keypoints,
+                    skeleton=layout.skeleton,
+                    sample_features=rules.sample_features,
+                )
+            )
+        )
+        self.sampler = MODELS.build(
+            dict(sampler or dict(type='ProposalSampler'), training_rule=rules.training_centres)
+        )
+        self.fusion = MODELS.build(dict(type='PoseFusion', sigmas=layout.sigmas))
+        self.mirror = ViewMirror(layout)
+        self.heatmap_loss = MODELS.build(
+            heatmap_loss or dict(type='KeypointMSELoss', use_target_weight=True)
+        )
+        self.offset_loss = MODELS.build(offset_loss or _offset_loss())
+        self.refine_loss = MODELS.build(refine_loss or _offset_loss())
+
+    @property
+    def layout(self) -> PartLayout:
+        """The dataset's keypoints and parts, as the codec knows them."""
+        return self.decoder.layout
+
+    def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Predict maps from the last feature map (B, C, H, W).
+
+        Returns:
+            Heatmaps (B, K+M, H, W), keypoints first, and offsets (B, M·2K, H, W) in map pixels.
+        """
+        features = feats[-1]
+        return self._heatmaps(features), self.offset_branch(features)
+
+    def _heatmaps(self, features: Tensor) -> Tensor:
+        branches = self.score_branch, self.part_branch
+        if torch.compiler.is_exporting():  # quantisation finds the features by a convolution's name
+            return torch.cat([branch(features) for branch in branches], dim=1)
+        # One product reads the features once, and leaves map after map in memory, as peaks and
+        # scores read them, even where the channels of the features come last.
+        weight = torch.cat([branch.weight for branch in branches]).flatten(1)
+        bias = torch.cat([branch.bias for branch in branches])[:, None]
+        maps = torch.baddbmm(bias, weight.expand(features.shape[0], -1, -1), features.flatten(2))
+        return maps.unflatten(2, features.shape[2:])
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        batch_data_samples: Sequence,
+        train_cfg: Mapping | None = None,
+    ) -> dict[str, Tensor]:
+        """Compute `loss_heatmap`, `loss_offset` and, with a refinement, `loss_refine`.
+
+        Args:
+            feats: feature maps, of which the last (B, C, H, W) is used.
+            batch_data_samples: B samples with the targets, see `losses.gather_targets`.
+            train_cfg: not used; MMPose passes it.
+        """
+        with full_precision(feats[-1]) as features:
+            targets = gather_targets(batch_data_samples, self.layout.num_parts)
+            losses, offsets = self.map_losses(features, targets)
+            if self.refinement is not None:
+                losses['loss_refine'] = self.refinement_loss(features, offsets, targets)
+        return losses
+
+    def map_losses(self, features: Tensor, targets: Targets) -> tuple[dict[str, Tensor], Tensor]:
+        """Compute the losses of heatmaps and offsets, and the offsets (B, M·2K, H, W).
+
+        Args:
+            features: (B, C, H, W) in full precision.
+            targets: of the batch.
+        """
+        heatmaps, offsets = self([features])
+        wanted = targets.offsets
+        return dict(
+            loss_heatmap=self.heatmap_loss(
+                heatmaps, targets.heatmaps, targets.heatmap_weights, targets.heatmap_mask
+            ),
+            loss_offset=self.offset_loss(
+                *in_omega(wanted.read(offsets), wanted.offsets, wanted.weights)
+            ),
+        ), offsets
+
+    def refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
+        """Compute the loss of refined proposals, see `map_losses`."""
+        # Proposals are inputs here: the offsets they come from learn by their own loss alone.
+        rank = getattr(targets.offsets, self.decoder.rules.sampling_targets)()
+        centres = self.sampler.sample(targets.heatmaps[:, self.layout.num_keypoints :], rank)
+        predicted = read_offsets(offsets.detach(), centres.xy_hm, self.layout.num_parts)
+        poses_hm = centres.xy_hm[:, :, None] - predicted
+        refined = predicted + self.refinement(features, poses_hm, centres.xy_hm, centres.valid)
+        wanted, weights = targets.offsets.at_centres(centres.xy_hm)
+        weights = weights * centres.valid[:, :, None, None]
+        return self.refine_loss(*in_omega(refined, wanted, weights))
+
+    def check_settings(self, test_cfg: Mapping) -> TestSettings:
+        """Check a `test_cfg` for this head, see `TestSettings`.
+
+        Raises:
+            ValueError: a key is unknown or a value wrong, a refinement is asked for that was not
+                built, or `flip_test` for parts that have no mirror image.
+        """
+        settings = TestSettings.from_cfg(test_cfg)
+        if settings.use_refinement and self.refinement is None:
+            raise ValueError(
+                'test_cfg asks for use_refinement=True, but the head was built with refinement=None'
+            )
+        if settings.flip_test:
+            _ = self.layout.part_flip_indices  # raises where parts have no mirror image
+        return settings
+
+    def predict(
+        self, feats: Sequence[Tensor], batch_data_samples: Sequence, test_cfg: Mapping | None = None
+    ):
+        """Predict the persons of B pictures of one size.
+
+        Args:
+            feats: feature maps, of which the last (V·B, C, H, W) is used; with `flip_test` the
+                second half belongs to the mirrored inputs of `flip.mirror_inputs`. With several
+                `scale_factors` one such sequence for each, factor 1 first.
+            batch_data_samples: B samples with `input_size` and `input_scale` as metainfo.
+            test_cfg: see `TestSettings`.
+
+        Returns:
+            B `InstanceData` (see `_to_instances`); with `output_heatmaps` also B `PixelData`.
+
+        Raises:
+            ValueError: the settings are wrong, see `check_settings`, or there are not as many
+                `feats` as scale factors.
+        """
+        settings = self.check_settings(test_cfg or {})
+        decoder = self.pose_decoder(settings)
+        scales = _by_scale(feats, settings.scale_factors)
+        fused, heatmaps = self.find_poses(
+            scales, self.image_per_map(batch_data_samples, scales[0][-1]), decoder
+        )
+        return self.pack(fused, heatmaps)
+
+    def find_poses(
+        self, scales: Sequence[Sequence[Tensor]], image_per_map: Tensor, decoder: PoseDecoder
+    ) -> tuple[FusedPoses, Tensor | None]:
+        """Do the part of `predict` that is computed on tensors alone.
+
+        Args:
+            scales: features at every scale factor, see `predict`.
+            image_per_map: (B, 2), see `PoseDecoder`.
+            decoder: of the settings, see `pose_decoder`.
+
+        Returns:
+            The poses and, with `output_heatmaps`, the maps (B, K+M, H, W) of factor 1, averaged
+            over the views.
+        """
+        maps = [self.test_maps(feats) for feats in scales]
+        wanted = decoder.settings.output_heatmaps
+        with torch.autocast(image_per_map.device.type, enabled=False):
+            return (
+                decoder(maps, image_per_map),
+                decoder.average_views(maps[0].heatmaps) if wanted else None,
+            )
+
+    def test_maps(self, feats: Sequence[Tensor]) -> RawMaps:
+        """Compute of the last feature map (V·B, C, H, W) what a test needs: no maps of offsets."""
+        with full_precision(feats[-1]) as features:
+            return RawMaps(features, self._heatmaps(features))
+
+    def pack(self, fused: FusedPoses, heatmaps: Tensor | None = None):
+        """Pack poses, and heatmaps if they are wanted, as `predict` returns them."""
+        instances = self._to_instances(fused)
+        if heatmaps is None:
+            return instances
+        return instances, [PixelData(heatmaps=maps) for maps in heatmaps]
+
+    def pose_decoder(self, settings: TestSettings) -> PoseDecoder:
+        """Join the head's modules to what makes poses of maps; it owns no parameters itself."""
+        return PoseDecoder(
+            self.decoder,
+            self.mirror,
+            self.sampler,
+            self.offset_branch,
+            self.refinement,
+            self.fusion,
+            settings,
+        )
+
+    def image_per_map(self, batch_data_samples: Sequence, like: Tensor) -> Tensor:
+        """Compute original-picture pixels per map pixel (B, 2): OKS areas are in those."""
+        ratio = [
+            np.divide(sample.metainfo['input_scale'], sample.metainfo['input_size'])
+            for sample in batch_data_samples
+        ]
+        return (
+            torch.tensor(np.stack(ratio), dtype=torch.float32, device=like.device)
+            * self.decoder.stride
+        )
+
+    def _to_instances(self, fused: FusedPoses) -> list[InstanceData]:
+        """Pack fused poses as MMPose expects them: numpy arrays in network-input pixels.
+
+        Each picture's N persons get `keypoints` (N, K, 2), `keypoint_scores` (N, K; clamped to
+        [0, 1] in the paper's convention), `bboxes` (N, 4; x1, y1, x2, y2 around the keypoints),
+        `bbox_scores` (N,) the score of the fused pose, and `keypoint_parts` (N, K) the index of
+        the part whose proposal won.
+        """
+        proposals_per_part = fused.scores.shape[-1] // self.layout.num_parts
+        instances = []
+        for keypoints, keypoint_scores, scores, kept, sources in zip(
+            *(values.numpy(force=True) for values in fused)
+        ):
+            keypoints, keypoint_scores = keypoints[kept], keypoint_scores[kept]
+            if self.decoder.rules.clamp_scores:
+                keypoint_scores = keypoint_scores.clip(0, 1)
+            instances.append(
+                InstanceData(
+                    keypoints=keypoints,
+                    keypoint_scores=keypoint_scores,
+                    bboxes=np.concatenate((keypoints.min(axis=1), keypoints.max(axis=1)), axis=-1),
+                    bbox_scores=scores[kept],
+                    keypoint_parts=sources[kept] // proposals_per_part,
+                )
+            )
+        return instances
+
+
+def _by_scale(feats: Sequence, scale_factors: Sequence[float]) -> Sequence[Sequence[Tensor]]:
+    scales = [feats] if torch.is_tensor(feats[-1]) else feats
+    if len(scales) != len(scale_factors):
+        raise ValueError(
+            f'scale_factors={scale_factors} needs features of {len(scale_factors)} '
+            f'scales; found {len(scales)}'
+        )
+    return scales
+
+
+@contextmanager
+def full_precision(features: Tensor):
+    """Give features in float32, and leave mixed precision meanwhile.
+
+    Peaks, sub-pixel offsets and batch statistics need more digits than bf16 or fp16 have.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        yield features.float()

@@ -1,0 +1,82 @@
+"""What a `test_cfg` may hold, checked."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class TestSettings:
+    """What a `test_cfg` may hold.
+
+    Attributes:
+        flip_test: average the picture with its mirror image.
+        scale_factors: look for people at these multiples of the input's size, 1 among them; see
+            `PoseDecoder` for what becomes of them.
+        part_thr: part-centre scores at or below it propose nothing.
+        max_per_part: proposals a part, picture and scale.
+        oks_thr: poses whose OKS is above it are one person.
+        use_refinement: apply the refinement; by default if the head has one.
+        use_fusion: fuse the poses of a person; otherwise the best one stays (OKS-NMS).
+        use_agreement: multiply scores by how far the parts agree, see `rescoring`. All of them
+            come out lower: of a person whom one of three parts found, 4 % are left.
+        output_heatmaps: also return the keypoint and part maps, as `pred_fields`; those of factor
+            1.
+    """
+
+    __test__ = False  # the name must not make pytest collect it
+
+    flip_test: bool = False
+    scale_factors: tuple[float, ...] = (1.0,)
+    part_thr: float = 0.01
+    max_per_part: int = 30
+    oks_thr: float = 0.7
+    use_refinement: bool | None = None
+    use_fusion: bool = True
+    use_agreement: bool = False
+    output_heatmaps: bool = False
+
+    @classmethod
+    def from_cfg(cls, test_cfg: Mapping) -> 'TestSettings':
+        """Check a `test_cfg`; of the scale factors, 1 comes first.
+
+        Raises:
+            ValueError: a key is unknown, or a value has the wrong type or range.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(test_cfg) - set(known))
+        if unknown:
+            raise ValueError(f'test_cfg has the unknown keys {unknown}; known are {known}')
+        settings = cls(**test_cfg)
+        for name, kind in dict(
+            part_thr=(float, int), oks_thr=(float, int), max_per_part=int
+        ).items():
+            if not isinstance(getattr(settings, name), kind):
+                raise ValueError(f'{name} must be a number; found {getattr(settings, name)!r}')
+        for name in (
+            'flip_test',
+            'use_refinement',
+            'use_fusion',
+            'use_agreement',
+            'output_heatmaps',
+        ):
+            unset = name == 'use_refinement' and settings.use_refinement is None
+            if not unset and getattr(settings, name) not in (True, False):
+                raise ValueError(f'{name} must be True or False; found {getattr(settings, name)!r}')
+        if settings.max_per_part < 1:
+            raise ValueError(f'max_per_part must be at least 1; found {settings.max_per_part}')
+        if not 0 <= settings.oks_thr <= 1:
+            raise ValueError(f'oks_thr must be between 0 and 1; found {settings.oks_thr}')
+        return replace(settings, scale_factors=_scale_factors(settings.scale_factors))
+
+
+def _scale_factors(factors: Sequence[float]) -> tuple[float, ...]:
+    usable = isinstance(factors, (list, tuple)) and all(
+        isinstance(factor, (float, int)) and 0 < factor < math.inf for factor in factors
+    )
+    if not usable or 1 not in factors or len(set(factors)) < len(factors):
+        raise ValueError(
+            'scale_factors must be different positive numbers, 1 among them, such as '
+            f'(1, 0.5, 2); found {factors!r}'
+        )
+    return tuple(sorted(map(float, factors), key=lambda factor: factor != 1))

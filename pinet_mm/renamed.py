@@ -1,0 +1,74 @@
+"""Module names of version 0.1, importable for one more version with a DeprecationWarning."""
+
+import importlib
+import sys
+import warnings
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+# Where the names of a module of 0.1 are now; of two modules, the first has most of them.
+NEW_NAMES = {
+    'acceleration': ('models.acceleration',),
+    'batch_inference': ('inference.results', 'inference.sources'),
+    'codec': ('models.codec',),
+    'compat': ('environment.compat',),
+    'conversion': ('checkpoints.convert',),
+    'decoding': ('models.decoding',),
+    'ensemble': ('inference.ensemble', 'datasets.pose_files'),
+    'estimator': ('models.estimator',),
+    'evaluation': ('datasets.evaluation',),
+    'export_check': ('export.check',),
+    'flip': ('method.views',),
+    'fusion': ('method.fusion',),
+    'head': ('models.head',),
+    'layouts': ('method.layouts',),
+    'losses': ('models.losses',),
+    'noise': ('environment.noise',),
+    'prediction': ('inference.prediction',),
+    'proposals': ('method.proposals',),
+    'quantization': ('export.int8',),
+    'refinement': ('method.refinement',),
+    'release': ('conventions.official',),
+    'release_transforms': ('conventions.transforms',),
+    'rescoring': ('method.agreement',),
+    'scaling': ('method.views',),
+    'settings': ('models.test_cfg',),
+    'storage': ('checkpoints.files',),
+    'targets': ('method.targets',),
+    'transforms': ('datasets.transforms', 'conventions.transforms'),
+    'visualization': ('inference.drawing',),
+}
+
+
+class _Renamed(MetaPathFinder, Loader):
+    """Find modules of version 0.1 where their names are now."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        package, _, name = fullname.rpartition('.')
+        if package == __package__ and name in NEW_NAMES:
+            return ModuleSpec(fullname, self)
+        return None
+
+    def create_module(self, spec):
+        return ModuleType(spec.name)
+
+    def exec_module(self, module):
+        places = [f'{__package__}.{new}' for new in NEW_NAMES[module.__name__.rpartition('.')[2]]]
+        warnings.warn(
+            f'{module.__name__} is now {" and ".join(places)}; the old name goes with '
+            'the next version',
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        for place in reversed(places):
+            new = vars(importlib.import_module(place))
+            vars(module).update(
+                (name, value) for name, value in new.items() if not name.startswith('__')
+            )
+
+
+def install() -> None:
+    """Make the old names importable; a second call changes nothing."""
+    if not any(isinstance(finder, _Renamed) for finder in sys.meta_path):
+        sys.meta_path.append(_Renamed())

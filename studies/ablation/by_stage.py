@@ -1,0 +1,80 @@
+"""Who has a pose at each stage of a test: as proposed, as refined, as fused.
+
+The question is not how poses rank but whether a person has one at all. Poses and persons are
+matched one to one, so that a pose between two persons counts for one of them. Frames: picture
+pixels (`_img`). Shape shorthand: N annotated persons, P poses, K keypoints.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pinet_mm.comparison.judging import oks_terms
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from xtcocotools.coco import COCO
+
+from .metrics import Persons
+
+# Nothing has an OKS above 1, so that no pose is taken by another: all of them are left.
+_ALL_POSES = dict(use_fusion=False, oks_thr=1.0)
+STAGES: dict[str, dict] = {
+    'proposed': dict(_ALL_POSES, use_refinement=False),
+    'refined': _ALL_POSES,
+    'fused': {},
+}
+LEAST_OKS = (0.3, 0.5, 0.75)
+
+
+def groups_of(persons: Persons) -> dict[str, np.ndarray]:
+    """Return name -> (N,) bool: who stands near another, and of whom at least half is seen."""
+    near, half_seen = persons.near['any'], persons.seen_shares >= 0.5
+    return {
+        'all': np.ones_like(near),
+        'near another, half seen or more': near & half_seen,
+        'near another, less seen': near & ~half_seen,
+    }
+
+
+def reached_oks(
+    annotations: COCO, entries: Sequence[Mapping], persons: Persons, sigmas: Sequence[float]
+) -> np.ndarray:
+    """Tell which persons have a pose of their own with at least each of `LEAST_OKS`.
+
+    Args:
+        annotations: of the test set, for the persons' areas.
+        entries: poses in COCO's result format, picture pixels; their scores do not matter.
+        persons: of `annotations`.
+        sigmas: K OKS sigmas.
+
+    Returns:
+        (N, 3) bool. As many persons as can be have one; of two such ways of matching, the one
+        whose poses fit better.
+    """
+    poses_of: dict[int, list[np.ndarray]] = {}
+    for entry in entries:
+        pose_img = np.reshape(entry['keypoints'], (-1, 3))[:, :2]
+        poses_of.setdefault(entry['image_id'], []).append(pose_img)
+    areas = np.array([annotations.anns[i]['area'] for i in persons.ids])
+    reached = np.zeros((len(persons.ids), len(LEAST_OKS)), bool)
+    for picture, poses_img in poses_of.items():
+        mine = np.flatnonzero(persons.pictures == picture)
+        labelled = persons.visibility[mine, None] > 0
+        terms = oks_terms(
+            np.stack(poses_img), persons.keypoints_img[mine, None], areas[mine, None], sigmas
+        )  # (N, P, K)
+        oks = (terms * labelled).sum(-1) / labelled.sum(-1)
+        for i, least in enumerate(LEAST_OKS):
+            gain = np.where(oks >= least, 1 + oks / 100, 0)
+            matched = linear_sum_assignment(gain, maximize=True)
+            reached[mine[matched[0]], i] = gain[matched] > 0
+    return reached
+
+
+def shares(reached: np.ndarray, persons: Persons) -> dict[str, list[float]]:
+    """Average what `reached_oks` says over each group; NaN where nobody is in it."""
+    return {
+        name: reached[members].mean(axis=0).tolist()
+        if members.any()
+        else [float('nan')] * len(LEAST_OKS)
+        for name, members in groups_of(persons).items()
+    }

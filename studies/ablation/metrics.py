@@ -1,0 +1,221 @@
+"""Measure poses against annotations: COCO's AP and recall, on subsets and folds of the pictures.
+
+COCO's evaluation matches poses and persons once; every number here is read from those matches.
+Frames: picture pixels (`_img`). Shape shorthand: N annotated persons, K keypoints, M parts.
+"""
+
+import contextlib
+import copy
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pinet_mm.comparison.judging import oks_terms
+from pinet_mm.datasets.evaluation import load_poses
+from pinet_mm.method.layouts import PartLayout
+from pinet_mm.method.targets import part_centres
+
+import numpy as np
+from xtcocotools.coco import COCO
+from xtcocotools.cocoeval import COCOeval
+
+# CrowdPose's bounds of the crowd index; xtcocotools prints easy, medium and hard with 0.2 for 0.1.
+CROWDING = dict(easy=(0, 0.1), medium=(0.1, 0.8), hard=(0.8, 1.001))
+SEEN_SHARES = (0, 0.25, 0.5, 0.75, 1.001)  # of a person's labelled keypoints
+NEAR = 8.0  # picture pixels between two persons' part centres
+
+
+@dataclass(frozen=True)
+class Persons:
+    """The annotated persons of a test set, one row each.
+
+    Attributes:
+        ids: (N,) annotation ids.
+        pictures: (N,) picture ids.
+        keypoints_img: (N, K, 2).
+        visibility: (N, K) COCO's v: 0 not labelled, 1 hidden, 2 seen.
+        near: for every part and for `person`, the centre of all keypoints: (N,) bool, whether
+            another person's centre lies within `NEAR` pixels; `any` part of them.
+    """
+
+    ids: np.ndarray
+    pictures: np.ndarray
+    keypoints_img: np.ndarray
+    visibility: np.ndarray
+    near: dict[str, np.ndarray]
+
+    @property
+    def seen_shares(self) -> np.ndarray:
+        """Share of each person's labelled keypoints that is seen: (N,)."""
+        return (self.visibility == 2).sum(1) / np.maximum((self.visibility > 0).sum(1), 1)
+
+    @property
+    def groups(self) -> dict[str, np.ndarray]:
+        """Who belongs to the groups that recall is measured on: name -> (N,) bool."""
+        seen = self.seen_shares
+        by_share = {
+            f'seen_{int(100 * low)}-{int(100 * high)}': (low <= seen) & (seen < high)
+            for low, high in zip(SEEN_SHARES, SEEN_SHARES[1:])
+        }
+        return {**by_share, **{f'near_{name}': near for name, near in self.near.items()}}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many persons there are, in all and in each group."""
+        return dict(
+            all=len(self.ids), **{name: int(members.sum()) for name, members in self.groups.items()}
+        )
+
+
+def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
+    """Read a test set's persons and who stands on whom.
+
+    Args:
+        annotations: in COCO's format; persons without labelled keypoints are left out.
+        layout: whose parts count as centres.
+    """
+    rows = [row for row in annotations.dataset['annotations'] if row['num_keypoints']]
+    keypoints = np.array([row['keypoints'] for row in rows], float).reshape(
+        len(rows), layout.num_keypoints, 3
+    )
+    pictures = np.array([row['image_id'] for row in rows], int)
+    points, labelled = keypoints[..., :2], keypoints[..., 2] > 0
+    whole = np.ones((1, layout.num_keypoints), bool)
+    near = {
+        name: _has_neighbour(pictures, *part_centres(points, labelled, part[None]))
+        for name, part in zip(layout.part_names, layout.membership)
+    }
+    near['any'] = np.any(list(near.values()), axis=0)
+    near['person'] = _has_neighbour(pictures, *part_centres(points, labelled, whole))
+    return Persons(np.array([row['id'] for row in rows]), pictures, points, keypoints[..., 2], near)
+
+
+def _has_neighbour(pictures: np.ndarray, centres_img: np.ndarray, exists: np.ndarray) -> np.ndarray:
+    # Centres (N, 1, 2) of one part, and whether each exists (N, 1).
+    distance = np.linalg.norm(centres_img - centres_img[:, 0], axis=-1)
+    pair = (pictures[:, None] == pictures) & exists & exists[:, 0]
+    np.fill_diagonal(pair, False)
+    return ((distance < NEAR) & pair).any(axis=1)
+
+
+def measure(
+    annotations: COCO,
+    entries: list[dict],
+    persons: Persons,
+    sigmas: Sequence[float],
+    folds: int = 10,
+) -> dict[str, dict]:
+    """Measure one test.
+
+    Args:
+        annotations: of the test set, with `crowdIndex` at every picture.
+        entries: the poses in COCO's result format.
+        persons: of `annotations`.
+        sigmas: K OKS sigmas.
+        folds: into how many parts the pictures are dealt out, in turn.
+
+    Returns:
+        For every metric `all`, and `folds`, the same on the folds, NaN where there is nobody.
+        AP, AP50, AP75, AR; AP by crowd index; `AP_box_area`, OKS with 0.53 × box in place of
+        the area, as on CrowdPose; recall at OKS 0.5 by share of keypoints seen
+        (`recall_seen_0-25` ...) and of persons near others (`recall_near_PART`); and the share of
+        keypoints found, those seen and those hidden.
+    """
+    picture_ids = sorted(annotations.getImgIds())
+    fold_of = {picture: i % folds for i, picture in enumerate(picture_ids)}
+    matches = _match(annotations, entries, sigmas, use_area=True)
+    by_boxes = _match(annotations, entries, sigmas, use_area=False)
+    crowding = {image['id']: image['crowdIndex'] for image in annotations.dataset['images']}
+    found, keypoints_found = _found(matches, entries, persons, np.asarray(sigmas), annotations)
+
+    def on(subset: Sequence[int]) -> dict:
+        scores = _average(matches, subset)
+        for name, (low, high) in CROWDING.items():
+            members = [i for i in subset if low <= crowding[i] < high]
+            scores[f'AP_{name}'] = _average(matches, members)['AP']
+        scores['AP_box_area'] = _average(by_boxes, subset)['AP']
+        mine = np.isin(persons.pictures, subset)
+        scores.update(_recalls(persons, mine, found, keypoints_found))
+        return scores
+
+    per_fold = [on([i for i in picture_ids if fold_of[i] == fold]) for fold in range(folds)]
+    return {
+        name: dict(all=value, folds=[scores[name] for scores in per_fold])
+        for name, value in on(picture_ids).items()
+    }
+
+
+def _match(
+    annotations: COCO, entries: list[dict], sigmas: Sequence[float], use_area: bool
+) -> COCOeval:
+    with contextlib.redirect_stdout(io.StringIO()):
+        poses = load_poses(annotations, copy.deepcopy(entries))
+        matches = COCOeval(annotations, poses, 'keypoints_crowd', np.asarray(sigmas), use_area)
+        matches.params.areaRng, matches.params.areaRngLbl = matches.params.areaRng[:1], ['all']
+        matches.evaluate()
+    return matches
+
+
+def _average(matches: COCOeval, pictures: Sequence[int]) -> dict[str, float]:
+    """Compute AP, AP50, AP75 and AR on some of the pictures; NaN where nobody is annotated."""
+    some = copy.copy(matches)
+    wanted = set(pictures)
+    some.evalImgs = [
+        one for picture, one in zip(matches.params.imgIds, matches.evalImgs) if picture in wanted
+    ]
+    some.params = copy.copy(matches.params)
+    some.params.imgIds = [i for i in matches.params.imgIds if i in wanted]
+    some._paramsEval = some.params
+    with contextlib.redirect_stdout(io.StringIO()):
+        some.accumulate()
+    precision = some.eval['precision'][:, :, 0, 0, 0].mean(axis=1)
+    precision = np.where(precision < 0, np.nan, precision)
+    recall = some.eval['recall'][:, 0, 0, 0]
+    return dict(
+        AP=float(precision.mean()),
+        AP50=float(precision[0]),
+        AP75=float(precision[5]),
+        AR=float(np.where(recall < 0, np.nan, recall).mean()),
+    )
+
+
+def _found(
+    matches: COCOeval, entries: list[dict], persons: Persons, sigmas: np.ndarray, annotations: COCO
+):
+    """Tell which persons have a pose at OKS 0.5, and which of their keypoints it finds.
+
+    A keypoint is found if its own term of OKS is at least 0.5.
+
+    Returns:
+        (N,) and (N, K) bool.
+    """
+    pose_of = {}
+    for picture in filter(None, matches.evalImgs):
+        pose_of.update(zip(picture['gtIds'], picture['gtMatches'][0]))
+    owners = np.array([pose_of.get(i, -1) for i in persons.ids])
+    found = owners >= 0
+    keypoints_found = np.zeros(persons.visibility.shape, bool)
+    if found.any():
+        # loadRes numbers the entries from 1.
+        poses = np.array([entries[i - 1]['keypoints'] for i in owners[found]])
+        poses = poses.reshape(len(poses), -1, 3)[..., :2]
+        areas = np.array([annotations.anns[i]['area'] for i in persons.ids[found]])
+        keypoints_found[found] = (
+            oks_terms(poses, persons.keypoints_img[found], areas, sigmas) >= 0.5
+        )
+    return found, keypoints_found
+
+
+def _recalls(
+    persons: Persons, mine: np.ndarray, found: np.ndarray, keypoints_found: np.ndarray
+) -> dict[str, float]:
+    recalls = {
+        f'recall_{name}': _mean(found[mine & members]) for name, members in persons.groups.items()
+    }
+    recalls['keypoints_seen'] = _mean(keypoints_found[mine][persons.visibility[mine] == 2])
+    recalls['keypoints_hidden'] = _mean(keypoints_found[mine][persons.visibility[mine] == 1])
+    return recalls
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float('nan')

@@ -1,0 +1,176 @@
+"""Test one trained model in several ways."""
+
+import copy
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from pinet_mm import api
+from pinet_mm.crowdsynth import CrowdSettings, write_dataset
+from pinet_mm.datasets.pose_files import to_entries
+from pinet_mm.method.layouts import PartLayout
+from pinet_mm.models.codec import build_layout
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from xtcocotools.coco import COCO
+
+from .by_stage import STAGES, reached_oks, shares
+from .metrics import Persons, measure, read_persons
+from .training import Budget
+from .variants import PINET, SWITCHES, THRESHOLDS, Variant
+
+TIMED = 60  # pictures, one at a time, to tell images/s
+
+
+class TestSet(NamedTuple):
+    """Held-out pictures and who is on them.
+
+    Attributes:
+        annotations: in COCO's format.
+        pictures: picture id -> (H, W, 3) BGR.
+        persons: the annotated ones.
+        layout: of the dataset; its parts define who stands on whom.
+    """
+
+    annotations: COCO
+    pictures: dict[int, np.ndarray]
+    persons: Persons
+    layout: PartLayout
+
+    __test__ = False  # the name must not make pytest collect it
+
+
+def test_set(folder: Path, budget: Budget) -> TestSet:
+    """Draw the held-out pictures if they are not there yet, in the settings of the training's.
+
+    Args:
+        folder: where they belong.
+        budget: how many, of which crowd.
+
+    Raises:
+        ValueError: the folder holds another number of them, or others.
+    """
+    cfg = Config.fromfile(api.config_path(PINET))
+    path, images = folder / 'annotations' / 'test.json', budget.images
+    settings = CrowdSettings(**{**cfg.train_dataloader.dataset.settings, **budget.crowd})
+    if not path.is_file():
+        write_dataset(folder, settings, images, seed=1, split='test', suffix='.png')
+    annotations = COCO(str(path))
+    if len(annotations.imgs) != images:
+        raise ValueError(
+            f'{path} has {len(annotations.imgs)} pictures; expected {images}: give '
+            'this number, or another folder'
+        )
+    found = vars(CrowdSettings(**annotations.dataset['info']['settings']))
+    for name, wanted in vars(settings).items():
+        if found[name] != wanted:
+            raise ValueError(
+                f'{path} was drawn with {name}={found[name]}; expected {wanted}: '
+                'take another folder'
+            )
+    layout = build_layout(cfg.codec.layout)
+    pictures = {
+        image['id']: cv2.imread(str(folder / 'images' / 'test' / image['file_name']))
+        for image in annotations.dataset['images']
+    }
+    return TestSet(annotations, pictures, read_persons(annotations, layout), layout)
+
+
+def switches_of(variant: Variant, seed: int) -> dict[str, dict]:
+    """List what a trained variant is tested with.
+
+    Args:
+        variant: which.
+        seed: thresholds are studied with the first alone.
+    """
+    if variant.config != PINET:
+        return {name: SWITCHES[name] for name in ('fusion', 'no-flip')}
+    if not variant.refines:
+        return {name: SWITCHES[name] for name in ('fusion', 'nms', 'no-flip')}
+    return {**SWITCHES, **(THRESHOLDS if seed == 0 and not variant.options else {})}
+
+
+def test_variant(
+    variant: Variant, checkpoint: Path, seed: int, data: TestSet, known: Collection[str] = ()
+) -> dict[str, dict]:
+    """Test a trained variant in all its ways but those that are known.
+
+    Returns:
+        Name of the way -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`, how
+        many a picture.
+    """
+    model = _load(variant, checkpoint)
+    return {
+        name: _test(model, changes, data)
+        for name, changes in switches_of(variant, seed).items()
+        if name not in known
+    }
+
+
+def test_by_stage(variant: Variant, checkpoint: Path, data: TestSet) -> dict[str, dict]:
+    """Tell who has a pose at each stage of a trained variant's test: stage -> `by_stage.shares`."""
+    model, found = _load(variant, checkpoint), {}
+    for stage, changes in STAGES.items():
+        with _tested_with(model, changes):
+            entries = find_poses(model, data.pictures)
+        reached = reached_oks(data.annotations, entries, data.persons, data.layout.sigmas)
+        found[stage] = shares(reached, data.persons)
+    return found
+
+
+def _load(variant: Variant, checkpoint: Path):
+    options = copy.deepcopy(dict(variant.options))  # merging pops `_delete_`
+    return api.load(variant.config, checkpoint, device='cpu', cfg_options=options)
+
+
+def _test(model, changes: dict, data: TestSet) -> dict:
+    with _tested_with(model, changes):
+        speed = _images_per_second(model, list(data.pictures.values())[:TIMED])
+        entries = find_poses(model, data.pictures)
+    return dict(
+        metrics=measure(data.annotations, entries, data.persons, data.layout.sigmas),
+        images_per_second=speed,
+        poses=len(entries) / len(data.pictures),
+    )
+
+
+@contextmanager
+def _tested_with(model, changes: dict) -> Iterator[None]:
+    settings = model.test_cfg
+    model.test_cfg = {**settings, **changes}
+    try:
+        yield
+    finally:
+        model.test_cfg = settings
+
+
+def _images_per_second(model, pictures: Sequence[np.ndarray]) -> float:
+    # Seconds of this process, one picture at a time: other jobs on the machine count less so.
+    for _ in api.predict(model, pictures[:3], batch_size=1):
+        pass
+    start = time.process_time()
+    for _ in api.predict(model, pictures, batch_size=1):
+        pass
+    return len(pictures) / (time.process_time() - start)
+
+
+def find_poses(model, pictures: dict[int, np.ndarray]) -> list[dict]:
+    """Find the poses of all pictures, in COCO's result format.
+
+    Args:
+        model: what `api.load` gives.
+        pictures: picture id -> (H, W, 3) BGR.
+    """
+    samples = api.predict(model, pictures.values())
+    found: list[tuple[int, object]] = zip(pictures, samples)
+    return [
+        entry
+        for picture, sample in found
+        for entry in to_entries(
+            picture, sample.pred_instances.keypoints, sample.pred_instances.keypoint_scores
+        )
+    ]

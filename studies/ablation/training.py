@@ -1,0 +1,133 @@
+"""Train the variants: the same pictures, budget and starting backbone for all of them."""
+
+import argparse
+import copy
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pinet_mm import api, runner
+from pinet_mm.crowdsynth import CrowdSettings
+
+from .variants import BACKBONE, Variant
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every row gets; one results file has one budget.
+
+    Attributes:
+        backbone_epochs: epochs for the backbone that all variants start from.
+        epochs: epochs for each variant.
+        pictures: in an epoch, each drawn once only.
+        images: held-out pictures.
+        persons: fewest and most persons that are drawn in a picture.
+        height: of the persons, as a share of the picture's; see `CrowdSettings`.
+
+    Raises:
+        TypeError: `persons` or `height` are not two numbers.
+        ValueError: a number is below 1, or no crowd can be drawn so.
+    """
+
+    backbone_epochs: int = 7
+    epochs: int = 10
+    pictures: int = 4000
+    images: int = 600
+    persons: tuple[int, int] = (2, 6)
+    height: tuple[float, float] = (0.35, 0.86)
+
+    def __post_init__(self):
+        for name in ('backbone_epochs', 'epochs', 'pictures', 'images'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name} must be at least 1; found {getattr(self, name)}')
+        CrowdSettings(**self.crowd)
+
+    @property
+    def crowd(self) -> dict:
+        """Those of its settings that `CrowdSettings` takes."""
+        return dict(persons=self.persons, height=self.height)
+
+    def as_dict(self) -> dict:
+        """Write it as a results file has it, with lists for tuples."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def train_backbone(out: Path, budget: Budget) -> Path:
+    """Train the backbone that all variants start from, or go on with it; give its checkpoint."""
+    return _train(BACKBONE, out, budget.backbone_epochs, {'randomness.seed': 0, **_data(budget)})
+
+
+def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbone: Path) -> Path:
+    """Train a variant, or go on where it was cut short.
+
+    Args:
+        variant: what to train.
+        out: its work folder.
+        budget: see `Budget`.
+        seed: of weights, order and pictures.
+        backbone: checkpoint of `train_backbone`.
+
+    Returns:
+        The checkpoint of the last epoch.
+    """
+    return _train(
+        variant,
+        out,
+        budget.epochs,
+        {
+            'randomness.seed': seed,
+            # Every seed has pictures of its own for all variants, none of them the backbone's.
+            'train_dataloader.dataset.seed': seed + 1,
+            **_data(budget),
+            'model.backbone.init_cfg': dict(
+                _delete_=True, type='Pretrained', prefix='backbone.', checkpoint=str(backbone)
+            ),
+        },
+    )
+
+
+def _data(budget: Budget) -> dict:
+    dataset = 'train_dataloader.dataset'
+    return {
+        f'{dataset}.length': budget.pictures,
+        **{f'{dataset}.settings.{name}': value for name, value in budget.crowd.items()},
+    }
+
+
+def _train(variant: Variant, out: Path, epochs: int, options: dict) -> Path:
+    checkpoint = out / f'epoch_{epochs}.pth'
+    # MMEngine names a checkpoint here when it is whole.
+    last = out / 'last_checkpoint'
+    if not (last.is_file() and Path(last.read_text().strip()).name == checkpoint.name):
+        runner.train(
+            _arguments(
+                variant,
+                out,
+                {
+                    **variant.options,
+                    **options,
+                    'train_cfg.max_epochs': epochs,
+                    'param_scheduler.1.end': epochs,
+                },
+            )
+        )
+    return checkpoint
+
+
+def _arguments(variant: Variant, out: Path, options: dict) -> argparse.Namespace:
+    # What tools/train.py would have parsed; merging pops `_delete_` from the options.
+    return argparse.Namespace(
+        config=str(api.config_path(variant.config)),
+        cfg_options=copy.deepcopy(options),
+        work_dir=str(out),
+        resume='auto',
+        amp=variant.amp,
+        no_validate=True,
+        auto_scale_lr=False,
+        show=False,
+        show_dir=None,
+        interval=1,
+        wait_time=1,
+        launcher='none',
+        local_rank=0,
+    )

@@ -1,0 +1,353 @@
+"""Speed on a GPU: images per second, the share of the decoding, training, and the host's part.
+
+Steps run in the order of their importance until a budget is used up; what is left out is listed.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from pinet_mm.configs import config_path
+
+import torch
+
+from .budget import OutOfTime, time_limit
+from .gpu_cases import (
+    PRECISIONS,
+    Case,
+    Network,
+    Trainer,
+    backbone_of,
+    backend_flags,
+    build_model,
+    decoding_of,
+    device_time,
+    finder_of,
+    kernel_times,
+    make_inputs,
+    peak_of,
+    prepare,
+)
+from .gpu_host import host_rows
+from .report import Table
+
+WIDE = Network('HRNet-W32 512², flip test', 'pinet_hrnet_coco.py', 512, True)
+LIGHT = Network('light 256²', 'pinet_lite_photos.py', 256, False)
+LIGHT_FLIP = Network('light 256², flip test', 'pinet_lite_photos.py', 256, True)
+SLIM = Network('slim HRNet 128², flip test', 'pinet_hrnet-slim_crowdsynth.py', 128, True)
+NETWORKS = (WIDE, LIGHT, LIGHT_FLIP, SLIM)
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+IMAGES, SHARE = 'Images per second', 'Share of everything but backbone and neck'
+TRAINING, HOST, KERNELS = 'Training', 'The part of the host', 'Kernels of the decoding'
+
+
+class Step(NamedTuple):
+    """A piece of the benchmark.
+
+    Attributes:
+        name: in the list of what was left out.
+        table: that its rows belong to.
+        rows: computes them, one after the other.
+    """
+
+    name: str
+    table: str
+    rows: Callable[[], Iterator[dict[str, object]]]
+
+
+class GPUBenchmark:
+    """Measure the networks of the project on one device.
+
+    Args:
+        device: where; a CPU takes the smallest network and batches alone.
+        networks: that are measured; those whose config does not exist are left out.
+        batches: sizes.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        networks: tuple[Network, ...] = NETWORKS,
+        batches: tuple[int, ...] = BATCHES,
+    ):
+        self.device, self.cuda = device, torch.device(device).type == 'cuda'
+        self.missing = [network for network in networks if not _exists(network.config)]
+        self.networks = [network for network in networks if network not in self.missing]
+        self.batches = batches
+        # By network and precision: layout and cudnn.benchmark that were fastest.
+        self.best: dict[tuple[str, str], tuple[bool, bool]] = {}
+        self.models: dict[str, torch.nn.Module] = {}
+        self.seconds = 0.3 if self.cuda else 0.05
+
+    def steps(self) -> Iterator[Step]:
+        """List all steps, the most important first."""
+        yield from self._headlines()
+        yield from self._shares()
+        yield from self._trainings()
+        for network in self.networks[:2]:
+            yield Step(f'kernels of {network.name}', KERNELS, partial(self._kernels, network))
+        for network in self.networks:
+            yield Step(f'host part of {network.name}', HOST, partial(self._host, network))
+        for precision in PRECISIONS:
+            yield from self._grid('eager', self.batches, precision)
+            if self.cuda:
+                yield from self._grid('CUDA graph', (1, 16, 64), precision)
+        if self.cuda:
+            yield from self._grid('compiled', (1, 16, 64), 'bf16')
+
+    def _headlines(self) -> Iterator[Step]:
+        heads = [(WIDE, 'fp32', 1), (WIDE, 'bf16', 16), (LIGHT, 'bf16', 64)]
+        heads = [head for head in heads if self.cuda and head[0] in self.networks]
+        for network, precision, batch in heads or [(self.networks[0], 'bf16', self.batches[0])]:
+            case = Case(network, precision, batch)
+            yield Step(_name(case, 'layouts'), IMAGES, partial(self._layouts, case))
+        if self.cuda:
+            for network, batch in ((WIDE, 16), (LIGHT, 64), (WIDE, 64)):
+                if network in self.networks:
+                    case = Case(network, 'bf16', batch, 'CUDA graph')
+                    yield Step(_name(case), IMAGES, partial(self._measure, case))
+
+    def _shares(self) -> Iterator[Step]:
+        batch = 8 if self.cuda else self.batches[0]
+        for precision in ('bf16', 'fp32 TF32', 'fp32'):
+            for network in self.networks[:2]:
+                for way in ('eager', 'CUDA graph')[: 1 + self.cuda]:
+                    case = Case(network, precision, batch, way)
+                    yield Step(_name(case, 'share'), SHARE, partial(self._share, case))
+
+    def _trainings(self) -> Iterator[Step]:
+        batches = {WIDE: 20, LIGHT: 64}
+        for precision in ('bf16', 'fp16', 'fp32 TF32'):
+            for network in [each for each in self.networks if each in batches] or self.networks[:1]:
+                case = Case(
+                    network, precision, batches.get(network, 16) if self.cuda else self.batches[0]
+                )
+                yield Step(_name(case, 'training'), TRAINING, partial(self._train, case))
+
+    def _grid(self, way: str, batches: tuple[int, ...], precision: str) -> Iterator[Step]:
+        for network in self.networks:
+            for batch in batches:
+                case = Case(network, precision, batch, way)
+                yield Step(_name(case), IMAGES, partial(self._measure, case))
+
+    def _model(self, network: Network) -> torch.nn.Module:
+        if network.config not in self.models:
+            self.models[network.config] = build_model(network, self.device)
+        return self.models[network.config]
+
+    def _settled(self, case: Case) -> Case:
+        # The layout and tuning that were found best for the precision, or for half precision.
+        half = case.precision in ('fp16', 'bf16')
+        relatives = ('bf16', 'fp16') if half else ('fp32', 'fp32 TF32')
+        for precision in (case.precision, *relatives):
+            for network in (case.network, *self.networks):
+                if (network.name, precision) in self.best:
+                    layout, tuned = self.best[network.name, precision]
+                    return case._replace(channels_last=layout, tuned=tuned)
+        return case._replace(channels_last=half)
+
+    def _time(self, case: Case) -> float:
+        with torch.no_grad(), backend_flags(case.precision, case.tuned):
+            model = prepare(self._model(case.network), case)
+            inputs = make_inputs(model, case.batch)
+            return device_time(finder_of(model, case, inputs), self.device, self.seconds)
+
+    def _layouts(self, case: Case) -> Iterator[dict[str, object]]:
+        found = {}
+        for tuned in (False, True)[: 1 + self.cuda]:
+            for layout in (False, True):
+                found[layout, tuned] = self._time(case._replace(channels_last=layout, tuned=tuned))
+                yield _speed(case._replace(channels_last=layout, tuned=tuned), found[layout, tuned])
+                self.best[case.network.name, case.precision] = min(found, key=found.get)
+
+    def _measure(self, case: Case) -> Iterator[dict[str, object]]:
+        case = self._settled(case)
+        yield _speed(case, self._time(case))
+
+    def _share(self, case: Case) -> Iterator[dict[str, object]]:
+        case = self._settled(case)
+        with torch.no_grad(), backend_flags(case.precision, case.tuned):
+            model = prepare(self._model(case.network), case)
+            inputs = make_inputs(model, case.batch)
+            whole, backbone = (
+                device_time(make(model, case, inputs), self.device, self.seconds)
+                for make in (finder_of, backbone_of)
+            )
+        yield {
+            **case.row(),
+            'ms': whole,
+            'backbone and neck, ms': backbone,
+            'rest, ms': whole - backbone,
+            'share of the rest': 1 - backbone / whole,
+        }
+
+    def _kernels(self, network: Network) -> Iterator[dict[str, object]]:
+        case = self._settled(Case(network, 'bf16', 8 if self.cuda else self.batches[0]))
+        with torch.no_grad(), backend_flags(case.precision, False):
+            model = prepare(self._model(network), case)
+            run = decoding_of(model, case, make_inputs(model, case.batch))
+            for row in kernel_times(run, self.device):
+                yield {
+                    'network': network.name,
+                    'precision': case.precision,
+                    'batch': case.batch,
+                    **row,
+                }
+
+    def _train(self, case: Case) -> Iterator[dict[str, object]]:
+        # Once both layouts; the other precisions take the one that convolutions in half like.
+        for layout in (False, True) if case.precision == 'bf16' else (True,):
+            own = case._replace(channels_last=layout)
+            with backend_flags(own.precision, False):
+                step = Trainer(own, self.device)
+                step()
+                peak = peak_of(self.device, step)
+                ms = device_time(step, self.device, 2 * self.seconds)
+            yield {**_speed(own, ms), 'peak MB': peak}
+
+    def _host(self, network: Network) -> Iterator[dict[str, object]]:
+        case = self._settled(
+            Case(network, 'bf16' if self.cuda else 'fp32', 16 if self.cuda else self.batches[0])
+        )
+        with backend_flags(case.precision, False):
+            yield from host_rows(prepare(self._model(network), case), case, self.device)
+
+
+def _exists(config: str) -> bool:
+    try:
+        return bool(config_path(config))
+    except FileNotFoundError:
+        return False
+
+
+def _name(case: Case, what: str = '') -> str:
+    text = f'{case.network.name}, {case.precision}, batch {case.batch}, {case.way}'
+    return f'{what} of {text}' if what else text
+
+
+def _speed(case: Case, ms: float) -> dict[str, object]:
+    return {**case.row(), 'ms': ms, 'images/s': 1000 * case.batch / ms}
+
+
+def bench_gpu(
+    budget: float = 120,
+    device: str = 'cuda:0',
+    networks: tuple[Network, ...] = NETWORKS,
+    batches: tuple[int, ...] | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Table]:
+    """Measure until the budget is used up.
+
+    Args:
+        budget: seconds; no step starts after it, and the one that runs is stopped.
+        device: where; on a CPU the last of the networks alone, to try the code out.
+        networks: see `GPUBenchmark`.
+        batches: likewise.
+        tell: called with a line about every row.
+    """
+    cuda = torch.device(device).type == 'cuda'
+    bench = GPUBenchmark(
+        device, networks if cuda else networks[-1:], batches or (BATCHES if cuda else (1, 2))
+    )
+    found: dict[str, list[dict]] = {title: [] for title in (IMAGES, SHARE, TRAINING, KERNELS, HOST)}
+    left = [
+        dict(step=network.name, reason=f'there is no config {network.config}')
+        for network in bench.missing
+    ]
+    end, done = time.monotonic() + budget, set()
+    for step in bench.steps():
+        if step.name in done:
+            continue
+        done.add(step.name)
+        reason = _run(step, end - time.monotonic(), found[step.table], tell)
+        if reason:
+            left.append(dict(step=step.name, reason=reason))
+            tell(f'left out: {step.name}: {reason}')
+    return _tables(found, left)
+
+
+def _run(step: Step, seconds: float, rows: list[dict], tell: Callable[[str], None]) -> str:
+    # Why (the rest of) the step is left out, or nothing.
+    if seconds <= 0:
+        return 'the budget was used up'
+    try:
+        with time_limit(seconds):
+            for row in step.rows():
+                rows.append(row)
+                tell(
+                    f'{step.table}: '
+                    + ', '.join(f'{key} {_short(value)}' for key, value in row.items())
+                )
+    except OutOfTime:
+        return 'stopped at the end of the budget'
+    except Exception as error:  # the other steps can still tell something
+        return ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
+    finally:
+        _free_memory()
+    return ''
+
+
+def _free_memory() -> None:
+    # Of graphs and batches of other sizes.
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _short(value: object) -> str:
+    return f'{value:.4g}' if isinstance(value, float) else str(value)
+
+
+def _tables(found: dict[str, list[dict]], left: list[dict]) -> list[Table]:
+    notes = {
+        IMAGES: 'From normalized images on the device to fused poses there; random weights and '
+        'random images: every image refines 30 proposals per part, whatever is in it. '
+        'Medians of back-to-back calls, timed by events of the device. fp32 alone is '
+        'without TF32; fp16 and bf16 are backbone, neck and the products of the '
+        'refinement.',
+        SHARE: 'Of a prediction as above: what it takes longer than backbone and neck alone.',
+        TRAINING: 'Forward, backward and optimizer, images and targets on the device already, '
+        'Adam; half precision by autocast. Peak memory as torch allocated it.',
+        KERNELS: 'Of everything but backbone and neck, by the profiler: the longest, and all.',
+        HOST: 'What Python does per image around the tensors, and whole predictions from uint8 '
+        'arrays in memory to persons.',
+    }
+    tables = [
+        Table(
+            'gpu',
+            'Goals',
+            'What was aimed at, and the best that was measured.',
+            _goals(found[IMAGES], found[SHARE]),
+        )
+    ]
+    tables += [Table('gpu', title, notes[title], rows) for title, rows in found.items()]
+    tables.append(
+        Table('gpu', 'Left out', 'Steps that were not measured, or not to their end.', left)
+    )
+    return [table for table in tables if table.rows]
+
+
+def _goals(images: list[dict], shares: list[dict]) -> list[dict]:
+    def best(network: Network, **wanted) -> float | None:
+        speeds = [
+            row['images/s']
+            for row in images
+            if row['network'] == network.name
+            and all(row[key] == value for key, value in wanted.items())
+        ]
+        return max(speeds, default=None)
+
+    half, single = best(WIDE, precision='bf16', batch=16), best(WIDE, precision='fp32', batch=1)
+    ratio = half / single if half and single else None
+    rest = [row['share of the rest'] for row in shares if row['network'] == WIDE.name]
+    return [
+        dict(goal=goal, wanted=wanted, found=found)
+        for goal, wanted, found in (
+            (f'{WIDE.name}: bf16, batch 16, over fp32, batch 1', '≥ 5', ratio),
+            (f'{WIDE.name}: images/s', '≥ 400', best(WIDE)),
+            (f'{LIGHT.name}: images/s', '≥ 3000', best(LIGHT)),
+            (f'{WIDE.name}: least share of the rest, batch 8', '≤ 0.05', min(rest, default=None)),
+        )
+    ]

@@ -1,0 +1,163 @@
+"""A test, cut into the stages whose times are told apart.
+
+Shape shorthand: B pictures, V views, K keypoints.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pinet_mm.method.proposals import sample_pixels
+from pinet_mm.models.decoding import Proposals, RawMaps
+from pinet_mm.models.estimator import PINet
+from pinet_mm.models.head import PINetHead
+from pinet_mm.models.test_cfg import TestSettings
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from .timing import Chain, chain_of
+
+# The stages from maps to persons.
+DECODING = ('average', 'peaks', 'gather', 'sampling', 'refinement', 'scoring', 'fusion', 'packing')
+
+
+class DecodingStages:
+    """`PINetHead.predict` from its raw maps on, at one scale, one stage a method.
+
+    A test holds the persons against those of the head.
+
+    Args:
+        head: in evaluation mode.
+        settings: of the test.
+        maps: of one scale.
+        image_per_map: (B, 2), see `PoseDecoder`.
+    """
+
+    def __init__(
+        self, head: PINetHead, settings: TestSettings, maps: RawMaps, image_per_map: Tensor
+    ):
+        self.head, self.settings, self.maps = head, settings, maps
+        self.decoder, self.image_per_map = head.pose_decoder(settings), image_per_map
+        self.num_keypoints, self.num_parts = head.layout.num_keypoints, head.layout.num_parts
+
+    def chain(self) -> Chain:
+        """Name the stages in their order; the last one returns the persons of every picture."""
+        return chain_of(self, *DECODING)
+
+    def average(self) -> None:
+        """Average the score maps of both views."""
+        self.heatmaps = self.decoder.average_views(self.maps.heatmaps)
+
+    def peaks(self) -> None:
+        """Find the peaks of the part maps."""
+        self.centres = self.decoder.sampler.propose(
+            self.heatmaps[:, self.num_keypoints :],
+            self.settings.max_per_part,
+            self.settings.part_thr,
+        )
+
+    def gather(self) -> None:
+        """Read the poses that every view proposes at the peaks."""
+        self.centres_hm = self.decoder.centres_of_views(self.centres.xy_hm, self.heatmaps.shape[-1])
+        self.poses_hm = self.centres_hm[:, :, None] - self.decoder.read_offsets(
+            self.maps, self.centres_hm
+        )
+
+    def sampling(self) -> None:
+        """Read the features at keypoints and part centres."""
+        if self.decoder.refinement is not None:
+            self.nodes = self.decoder.refinement.sample_features(
+                self.maps.features, self.poses_hm
+            ).flatten(0, 1)
+            self.centre = sample_pixels(self.maps.features, self.centres_hm).flatten(0, 1)
+
+    def refinement(self) -> None:
+        """Run the graph network, matrix products mostly."""
+        if self.decoder.refinement is not None:
+            refining = self.decoder.refinement.refine_nodes(self.nodes, self.centre)
+            valid = self.centres.valid.repeat(len(self.poses_hm) // len(self.centres.valid), 1)
+            self.poses_hm = self.poses_hm - torch.where(
+                valid[..., None, None], refining.view_as(self.poses_hm), 0
+            )
+
+    def scoring(self) -> None:
+        """Average the poses of the views and score their keypoints."""
+        if self.settings.flip_test:
+            plain, mirrored = self.poses_hm.chunk(2)
+            back = self.decoder.mirror.poses(mirrored, self.heatmaps.shape[-1])
+            self.poses_hm = (plain + back) / 2
+        self.keypoint_scores = self.decoder.rules.score_keypoints(
+            self.heatmaps[:, : self.num_keypoints],
+            self.poses_hm,
+            self.centres.scores,
+            self.decoder.stride,
+        )
+
+    def fusion(self) -> None:
+        """Compare all poses, match and fuse them."""
+        self.fused = self.decoder.fuse(
+            Proposals(self.poses_hm, self.centres.scores, self.centres.valid),
+            self.keypoint_scores,
+            self.image_per_map,
+        )
+
+    def packing(self) -> list[InstanceData]:
+        """Copy the persons to numpy arrays."""
+        return self.head._to_instances(self.fused)
+
+
+class TestStages(DecodingStages):
+    """A whole test from pictures to persons, in which the network finds a given crowd.
+
+    The network runs and its features go on, but its maps give way to those of the crowd, so that
+    the number of persons is known, whatever the weights.
+
+    Args:
+        model: in evaluation mode.
+        pipeline: of the test.
+        pictures: B, (h, w, 3) uint8 BGR.
+        maps: of the crowd; their features are not used.
+    """
+
+    __test__ = False  # the name must not make pytest collect it
+
+    def __init__(
+        self,
+        model: PINet,
+        pipeline: Sequence[Mapping],
+        pictures: Sequence[np.ndarray],
+        maps: RawMaps,
+    ):
+        settings = model.head.check_settings(model.test_cfg)
+        super().__init__(model.head, settings, maps, torch.empty(0))
+        self.model, self.pipeline, self.pictures = model, Compose(pipeline), pictures
+
+    def chain(self) -> Chain:
+        """Name the stages in their order; the last one returns the persons of every picture."""
+        return chain_of(self, 'input', 'backbone', 'branches', *DECODING)
+
+    def input(self) -> None:
+        """Resize, pack, normalise and move the pictures."""
+        packed = [
+            self.pipeline(dict(img=picture, img_path='', **self.model.dataset_meta))
+            for picture in self.pictures
+        ]
+        data = self.model.data_preprocessor(pseudo_collate(packed))
+        self.inputs, self.samples = data['inputs'], data['data_samples']
+
+    def backbone(self) -> None:
+        """Extract the features of all views."""
+        self.feats = self.model._extract_views(self.inputs, self.settings.flip_test)
+
+    def branches(self) -> None:
+        """Run the head's convolutions, and take the crowd's maps in place of theirs."""
+        own = self.head.test_maps(self.feats)
+        self.maps = self.maps._replace(features=own.features)
+        self.image_per_map = self.head.image_per_map(self.samples, own.heatmaps)
+
+    def gather(self) -> None:
+        """Compute the offsets of the peaks, and take the crowd's in place of them."""
+        super().gather()
+        self.decoder.read_offsets(self.maps._replace(offsets=None), self.centres_hm)

@@ -1,0 +1,133 @@
+"""Checks of the tensor part as one graph: torch.compile, CUDA graphs, and no wait for the host.
+
+The tensor part is `PoseFinder`, from normalized images to fused poses. Compiled and recorded ones
+must find the eager one's persons, keypoints within 0.05 px: they may take other kernels.
+"""
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pinet_mm.method.fusion import FusedPoses
+from pinet_mm.models.acceleration import accelerate
+from pinet_mm.models.estimator import PoseFinder
+
+import torch
+
+from ..benchmark.graphs import GraphedFinder
+from .models import SCORE, Shipped, load_shipped, settings_of
+from .running import Finding, LeftOut, Place
+from .values import compare_fused
+
+LIMIT = 0.05
+PACKAGE = Path(__file__).parents[1]
+
+
+def _need_cuda(place: Place) -> None:
+    if place.device.type != 'cuda':
+        raise LeftOut(f'{place.device} is no CUDA device')
+
+
+def _sure(fused: FusedPoses) -> FusedPoses:
+    # A copy, since a graph overwrites what it returned.
+    fused = FusedPoses(*(values.clone() for values in fused))
+    return fused._replace(kept=fused.kept & (fused.scores >= SCORE))
+
+
+def check_graphs(place: Place) -> Iterator[Finding]:
+    """Record the tensor part as a CUDA graph, in float32 and half precision, and replay it.
+
+    Raises:
+        LeftOut: the device has no CUDA.
+    """
+    _need_cuda(place)
+    shipped = load_shipped(count=8)
+    images = shipped.images.to(place.device)
+    per_map = torch.full((len(images), 2), 4.0, device=place.device)
+    for name, amp in (('fp32', False), ('fp16', torch.float16), ('bf16', torch.bfloat16)):
+        model = accelerate(copy.deepcopy(shipped.model).to(place.device), amp)
+        for options in (dict(), dict(scale_factors=(1, 0.5), use_agreement=True)):
+            finder = PoseFinder(model, settings_of(model, **options))
+            with torch.no_grad():
+                graph = GraphedFinder(finder, images.flip(0), per_map)
+                found, wanted = (_sure(run(images, per_map)[0]) for run in (graph, finder))
+            scales = ', two scales' if options else ''
+            yield from compare_fused(
+                f'CUDA graph, {name}{scales}', found, wanted, images.shape[-1], LIMIT
+            )
+
+
+def check_compile(place: Place) -> Iterator[Finding]:
+    """Compile the tensor part of the shipped model and compare it with the eager one.
+
+    Raises:
+        LeftOut: small sizes are asked for.
+    """
+    if place.small:
+        raise LeftOut('it takes minutes; tests/test_acceleration.py compiles on the CPU')
+    shipped = load_shipped(count=8)
+    images = shipped.images.to(place.device)
+    per_map = torch.full((len(images), 2), 4.0, device=place.device)
+    eager = copy.deepcopy(shipped.model).to(place.device)
+    compiled = accelerate(copy.deepcopy(eager), compile=True)
+    with torch.no_grad():
+        found, wanted = (
+            _sure(model.pose_finder(settings_of(model))(images, per_map)[0])
+            for model in (compiled, eager)
+        )
+    yield from compare_fused('torch.compile, fp32', found, wanted, images.shape[-1], LIMIT)
+
+
+@contextmanager
+def noted_syncs() -> Iterator[list[str]]:
+    """Collect where operations of the block wait for the device, as `file:line`."""
+    places: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        torch.cuda.set_sync_debug_mode('warn')
+        try:
+            yield places
+        finally:
+            torch.cuda.set_sync_debug_mode('default')
+    places += [
+        _name(warning)
+        for warning in caught
+        if 'synchroniz' in str(warning.message) and 'prototype' not in str(warning.message)
+    ]
+
+
+def _name(warning: warnings.WarningMessage) -> str:
+    path = Path(warning.filename)
+    inside = PACKAGE in path.parents
+    return f'{path.relative_to(PACKAGE.parent) if inside else path.name}:{warning.lineno}'
+
+
+def check_syncs(place: Place) -> Iterator[Finding]:
+    """Run the tensor part and see that the host never waits for the device, with any settings."""
+    _need_cuda(place)
+    shipped = load_shipped(count=2)
+    model = copy.deepcopy(shipped.model).to(place.device)
+    cases = {
+        'flip test': {},
+        'one view': dict(flip_test=False),
+        'two scales, agreement': dict(scale_factors=(1, 0.5), use_agreement=True),
+        'OKS-NMS, heatmaps': dict(use_fusion=False, output_heatmaps=True),
+    }
+    for name, options in cases.items():
+        yield _count(name, shipped, PoseFinder(model, settings_of(model, **options)), place)
+    half = accelerate(copy.deepcopy(model), torch.bfloat16)
+    yield _count('bf16', shipped, PoseFinder(half, settings_of(half)), place)
+
+
+def _count(name: str, shipped: Shipped, finder: PoseFinder, place: Place) -> Finding:
+    images = shipped.images.to(place.device)
+    per_map = torch.full((len(images), 2), 4.0, device=place.device)
+    with torch.no_grad():
+        finder(images, per_map)  # what is loaded at the first call may wait
+        torch.cuda.synchronize()
+        with noted_syncs() as places:
+            finder(images, per_map)
+    known = sorted(set(places))
+    return Finding(f'{name}: places where the host waits', len(known), 0, ', '.join(known[:8]))

@@ -1,0 +1,316 @@
+"""Checks of numbers: losses, gradients, decoding and batches, each against the CPU in float32.
+
+Limits: losses 1e-4 and gradients 1e-2 of their own norm: features that differ in their last digit
+move some gradients by 1e-3, through units next to a ReLU's kink. The norm counts as at least a
+thousandth of the largest one, since gradients of biases before a batch norm are nothing but
+rounding. Poses 1e-3 pixels and every person; functions that only move numbers exactly.
+Shape shorthand: B images, V views, K keypoints, M parts, T proposals per image.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from pinet_mm.conventions import official as release
+from pinet_mm.method import agreement as rescoring
+from pinet_mm.method import fusion, proposals
+from pinet_mm.method import views as scaling
+from pinet_mm.method.views import ViewMirror
+from pinet_mm.models import losses
+from pinet_mm.models.decoding import RawMaps
+from pinet_mm.models.head import PINetHead
+
+import torch
+from torch import Tensor
+
+from ..benchmark.scenes import make_samples
+from .running import Finding, Place, exact_products
+from .scenes import (
+    Sizes,
+    apart,
+    build_codec,
+    compare_persons,
+    make_head,
+    make_maps,
+    persons_of,
+    relative,
+    sizes_of,
+)
+
+LOSS_LIMIT, GRADIENT_LIMIT, POSE_LIMIT = 1e-4, 1e-2, 1e-3
+
+
+def check_losses(place: Place) -> Iterator[Finding]:
+    """Compare losses and all gradients of a head: both conventions, whole and sparse targets."""
+    sizes = sizes_of(place.small)
+    sizes = sizes._replace(side=min(sizes.side, 256), images=2, persons=3)
+    features = torch.randn(
+        sizes.images,
+        sizes.channels,
+        *(sizes.side // 4,) * 2,
+        generator=torch.Generator().manual_seed(0),
+    )
+    for convention in ('paper', 'release'):
+        for sparse in (False, True):
+            with exact_products():
+                wanted, found = (
+                    _learn(convention, sizes, sparse, features, device)
+                    for device in (torch.device('cpu'), place.device)
+                )
+            name = f'{convention}, {"sparse" if sparse else "whole"} targets'
+            yield from _compare_learning(name, found, wanted)
+
+
+def _learn(
+    convention: str, sizes: Sizes, sparse: bool, features: Tensor, device: torch.device
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    head = make_head(convention, sizes, sparse).to(device).train()
+    codec = build_codec(convention, sizes, sparse)
+    samples = [sample.to(device) for sample in make_samples(codec, sizes.images, sizes.persons)]
+    features = features.to(device).clone().requires_grad_()
+    values = head.loss([features], samples)
+    sum(values.values()).backward()
+    gradients = {name: value.grad for name, value in head.named_parameters()}
+    return values, dict(gradients, features=features.grad)
+
+
+def _compare_learning(name: str, found: tuple, wanted: tuple) -> Iterator[Finding]:
+    (values, gradients), (values_cpu, gradients_cpu) = found, wanted
+    yield Finding(
+        f'{name}: losses',
+        max(relative(values[key], values_cpu[key]) for key in values_cpu),
+        LOSS_LIMIT,
+        'relative',
+    )
+    missing = [
+        key for key, value in gradients.items() if value is None or not value.isfinite().all()
+    ]
+    yield Finding(
+        f'{name}: gradients missing or not finite',
+        len(missing),
+        0,
+        ', '.join(missing[:3]) or f'of {len(gradients)}',
+    )
+    floor = 1e-3 * max(float(value.norm()) for value in gradients_cpu.values())
+    worst = {
+        key: relative(gradients[key], value, floor)
+        for key, value in gradients_cpu.items()
+        if key not in missing
+    }
+    key = max(worst, key=worst.get)
+    yield Finding(f'{name}: gradients', worst[key], GRADIENT_LIMIT, f'relative, worst {key}')
+
+
+def check_decoding(place: Place) -> Iterator[Finding]:
+    """Compare the persons of random crowds' maps, by convention, views, scales and precision."""
+    sizes = sizes_of(place.small)
+    for convention in ('paper', 'release'):
+        maps = make_maps(convention, sizes)
+        head = make_head(convention, sizes).eval()
+        yield from _compare_decoding(f'{convention}, flip test', place, head, [maps], {})
+        plain = RawMaps(*(values.chunk(2)[0] for values in maps))
+        yield from _compare_decoding(
+            f'{convention}, one view', place, head, [plain], dict(flip_test=False)
+        )
+    for dtype in (torch.float16, torch.bfloat16):
+        rounded = maps._replace(features=maps.features.to(dtype).float())
+        yield from _compare_decoding(
+            f'release, features in {str(dtype)[6:]}', place, head, [rounded], {}
+        )
+    yield from _compare_decoding(
+        'release, offsets of the peaks alone', place, head, [maps._replace(offsets=None)], {}
+    )
+    half = make_maps(convention, sizes._replace(side=sizes.side // 2))
+    yield from _compare_decoding(
+        'release, two scales, agreement',
+        place,
+        head,
+        [maps, half],
+        dict(scale_factors=(1, 0.5), use_agreement=True),
+    )
+
+
+def _compare_decoding(
+    name: str, place: Place, head: PINetHead, scales: list, options: dict
+) -> Iterator[Finding]:
+    settings = head.check_settings(dict(dict(flip_test=True), **options))
+    with torch.no_grad(), exact_products():
+        wanted, found = (
+            _decode(head, scales, settings, device)
+            for device in (torch.device('cpu'), place.device)
+        )
+    yield from compare_fused(name, found, wanted, head.decoder.input_size[0], POSE_LIMIT)
+
+
+def _decode(head: PINetHead, scales: list, settings, device: torch.device) -> fusion.FusedPoses:
+    decoder = copy.deepcopy(head).to(device).pose_decoder(settings)
+    moved = [
+        RawMaps(*(values if values is None else values.to(device) for values in maps))
+        for maps in scales
+    ]
+    images = moved[0].heatmaps.shape[0] // (1 + settings.flip_test)
+    return decoder(moved, torch.full((images, 2), 4.0, device=device))
+
+
+def compare_fused(
+    name: str, found: fusion.FusedPoses, wanted: fusion.FusedPoses, side: float, limit: float
+) -> Iterator[Finding]:
+    """Compare fused poses, person by person.
+
+    Args:
+        name: of the comparison.
+        found: on any device.
+        wanted: likewise.
+        side: of the input, in pixels.
+        limit: for keypoints, in pixels.
+    """
+    distance = compare_persons(
+        persons_of(found.keypoints, found.kept), persons_of(wanted.keypoints, wanted.kept), side
+    )
+    extra = int(found.kept.sum()) - int(wanted.kept.sum())
+    yield Finding(
+        f'{name}: persons missing or too many',
+        distance.missing + abs(extra),
+        0,
+        f'of {distance.wanted}',
+    )
+    yield Finding(
+        f'{name}: keypoints',
+        distance.quantile(1),
+        limit,
+        f'px at most, median {distance.quantile(0.5):.1e}',
+    )
+
+
+class _Inputs(NamedTuple):
+    # What the functions below are given; all of it is moved to the device.
+    maps: Tensor
+    points: Tensor
+    centres: Tensor
+    offsets: Tensor
+    poses: Tensor
+    scores: Tensor
+    valid: Tensor
+    sigmas: Tensor
+
+
+def _inputs(small: bool) -> _Inputs:
+    # B = 3 images, M = 3 parts, K = 17 keypoints, T = 30 or 90 proposals.
+    generator = torch.Generator().manual_seed(1)
+    side, t, channels = (32, 10, 8) if small else (128, 30, 480)
+
+    def rand(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator)
+
+    people = rand(3, 6, 17, 2) * side
+    poses = people[:, torch.arange(3 * t) % 6] + rand(3, 3 * t, 17, 2)
+    return _Inputs(
+        rand(3, channels, side, side),
+        rand(3, 3 * t, 17, 2) * (side + 4) - 2,
+        (rand(3, 3 * t, 2) * side).long(),
+        rand(3, 3 * 34, side, side),
+        poses,
+        rand(3, 3 * t, 17),
+        rand(3, 3 * t) > 0.2,
+        rand(17) * 0.1 + 0.02,
+    )
+
+
+def _parts(given: _Inputs) -> Tensor:
+    return given.maps[:, :3].contiguous()
+
+
+def _fused(given: _Inputs) -> fusion.FusedPoses:
+    return fusion.fuse_poses(given.poses, given.scores, given.sigmas, None, given.valid)
+
+
+# By name: a function of the inputs, and how far its tensors may be from the CPU's.
+_FUNCTIONS: dict[str, tuple[Callable[[_Inputs], object], float]] = {
+    'find_peaks': (lambda g: proposals.find_peaks(_parts(g), 30, 0.5), 0),
+    'training_centres': (
+        lambda g: proposals.training_centres(_parts(g), (g.maps[:, 3:6] > 0.9).float(), 40),
+        0,
+    ),
+    'release.training_centres': (
+        lambda g: release.training_centres(_parts(g), (g.maps[:, 3:6] > 0.9).float(), 40),
+        0,
+    ),
+    'read_offsets': (lambda g: proposals.read_offsets(g.offsets, g.centres, 3), 0),
+    'sample_pixels': (lambda g: proposals.sample_pixels(g.maps, g.centres), 0),
+    'sample_bilinear': (lambda g: proposals.sample_bilinear(g.maps, g.points), 1e-4),
+    'sample_bilinear, channels last': (
+        lambda g: proposals.sample_bilinear(
+            g.maps.contiguous(memory_format=torch.channels_last), g.points
+        ),
+        1e-4,
+    ),
+    'release.sample_stretched': (lambda g: release.sample_stretched(g.maps, g.points), 1e-4),
+    'score_keypoints': (
+        lambda g: proposals.score_keypoints(g.offsets[:, :17], g.points, g.scores[..., 0]),
+        1e-4,
+    ),
+    'release.score_keypoints': (
+        lambda g: release.score_keypoints(g.offsets[:, :17], g.points, g.scores[..., 0], 4),
+        1e-4,
+    ),
+    'pairwise_oks': (lambda g: fusion.pairwise_oks(g.poses, g.sigmas), 1e-5),
+    'match_poses': (
+        lambda g: fusion.match_poses(
+            g.maps[:, 0, : g.valid.shape[1], : g.valid.shape[1]], g.valid, 0.95
+        ),
+        0,
+    ),
+    'fuse_poses': (_fused, 1e-4),
+    'weigh_by_agreement': (
+        lambda g: rescoring.weigh_by_agreement(_fused(g), g.poses, g.valid, g.sigmas, 3),
+        1e-4,
+    ),
+    'scale_inputs': (lambda g: scaling.scale_inputs(g.maps[:, :3], 1.5), 1e-4),
+}
+
+
+def check_functions(place: Place) -> Iterator[Finding]:
+    """Compare the tensor functions of proposals, refinement and fusion one by one."""
+    given = _inputs(place.small)
+    moved = _Inputs(*(values.to(place.device) for values in given))
+    for name, (function, limit) in _FUNCTIONS.items():
+        with torch.no_grad(), exact_products():
+            yield Finding(name, _all_apart(function(moved), function(given)), limit)
+    yield from _compare_modules(place, given, moved)
+    yield from _compare_rows(place)
+
+
+def _all_apart(found: object, wanted: object) -> float:
+    if isinstance(found, Tensor):
+        return apart(found, wanted)
+    return max(_all_apart(*pair) for pair in zip(found, wanted))
+
+
+def _compare_modules(place: Place, given: _Inputs, moved: _Inputs) -> Iterator[Finding]:
+    head = make_head('paper', Sizes(128, given.maps.shape[1], 1, 1)).eval()
+    twin = copy.deepcopy(head).to(place.device)
+    with torch.no_grad(), exact_products():
+        refining, wanted = (
+            each.refinement(g.maps, g.points, g.centres, g.valid)
+            for each, g in ((twin, moved), (head, given))
+        )
+        yield Finding('PoseRefinement, evaluation', apart(refining, wanted), POSE_LIMIT, 'px')
+        maps, wanted = (each._heatmaps(g.maps) for each, g in ((twin, moved), (head, given)))
+        yield Finding('heatmaps', apart(maps, wanted), 1e-4)
+        mirror = ViewMirror(head.layout)
+        pairs = (
+            (each.maps(g.offsets[:, :20]), each.poses(g.poses, 24))
+            for each, g in ((copy.deepcopy(mirror).to(place.device), moved), (mirror, given))
+        )
+        yield Finding('ViewMirror', _all_apart(*pairs), 1e-5)
+
+
+def _compare_rows(place: Place) -> Iterator[Finding]:
+    # Sparse targets and those read of whole maps hold the same rows, in whatever order.
+    sizes = Sizes(128, 8, 2, 3)
+    areas = []
+    for sparse in (False, True):
+        samples = make_samples(build_codec('paper', sizes, sparse), 2, 3)
+        moved = [sample.to(place.device) for sample in samples]
+        areas.append(losses.gather_targets(moved, 3).offsets.area_maps())
+    yield Finding('sparse targets as maps', apart(*areas), 0)

@@ -1,0 +1,198 @@
+"""PINet's formulas as plain loops over persons, keypoints and pixels, slow and easy to check.
+
+The tests compare the package with these functions, the benchmark races against them. Coordinates
+are (x, y), sizes (w, h), arrays (H, W). Nothing here imports the package.
+"""
+
+import math
+
+import numpy as np
+
+# --- training targets ----------------------------------------------------------------------------
+
+
+def encode(
+    keypoints_in,
+    visible,
+    areas_in,
+    parts,
+    map_size,
+    stride,
+    sigma=2.0,
+    radius=2.0,
+    background=0.1,
+    min_area=0.0,
+):
+    """Encode persons (N, K, 2) of one picture; `parts` are M lists of keypoint indices."""
+    (w, h), num_keypoints, num_parts = map_size, keypoints_in.shape[1], len(parts)
+    maps = dict(
+        heatmaps=np.zeros((num_keypoints + num_parts, h, w)),
+        heatmap_weights=np.full((num_keypoints + num_parts, h, w), background),
+        offsets=np.zeros((num_parts, num_keypoints, 2, h, w)),
+        offset_weights=np.zeros((num_parts, num_keypoints, 2, h, w)),
+        areas=np.zeros((num_parts, h, w)),
+    )
+    for points_in, labels, area in zip(keypoints_in, visible, areas_in):
+        area = max(float(area), 1.0)
+        points = [(float(x) / stride, float(y) / stride) for x, y in points_in]
+        has_target = [
+            labels[k] > 0 and is_inside(points[k], map_size) for k in range(num_keypoints)
+        ]
+        for k in range(num_keypoints):
+            if has_target[k]:
+                draw(maps, k, points[k], sigma)
+        for m, part in enumerate(parts):
+            centre = part_centre(points, labels, part)
+            if centre is None or not is_inside(centre, map_size) or area < min_area:
+                continue
+            draw(maps, num_keypoints + m, centre, sigma)
+            claim(maps, m, centre, points, has_target, area, radius)
+    for name in ('offsets', 'offset_weights'):
+        maps[name] = maps[name].reshape(-1, h, w)
+    return maps
+
+
+def is_inside(point, map_size):
+    """Tell whether a point lies in [0, W) × [0, H)."""
+    return 0 <= point[0] < map_size[0] and 0 <= point[1] < map_size[1]
+
+
+def part_centre(points, labels, part):
+    """Average the labelled keypoints of a part; None if there are none."""
+    used = [points[k] for k in part if labels[k] > 0]
+    if not used:
+        return None
+    return sum(x for x, _ in used) / len(used), sum(y for _, y in used) / len(used)
+
+
+def draw(maps, channel, point, sigma):
+    """Draw one Gaussian in its window and set the loss weight there to 1."""
+    heatmap, weight = maps['heatmaps'][channel], maps['heatmap_weights'][channel]
+    h, w = heatmap.shape
+    x, y = point
+    for j in range(math.floor(y - 3 * sigma - 1), math.ceil(y + 3 * sigma + 2)):
+        for i in range(math.floor(x - 3 * sigma - 1), math.ceil(x + 3 * sigma + 2)):
+            if 0 <= i < w and 0 <= j < h:
+                value = math.exp(-((i - x) ** 2 + (j - y) ** 2) / sigma**2)
+                heatmap[j, i] = max(heatmap[j, i], value)
+                weight[j, i] = 1
+
+
+def claim(maps, m, centre, points, has_target, area, radius):
+    """Let a person take the free pixels around its centre, and those of larger persons."""
+    h, w = maps['areas'].shape[1:]
+    x, y = centre
+    reach = math.ceil(math.sqrt(radius))
+    for j in range(max(math.floor(y) - reach, 0), min(math.ceil(y) + reach + 1, h)):
+        for i in range(max(math.floor(x) - reach, 0), min(math.ceil(x) + reach + 1, w)):
+            owner_area = maps['areas'][m, j, i]
+            if (i - x) ** 2 + (j - y) ** 2 > radius or 0 < owner_area <= area:
+                continue
+            maps['areas'][m, j, i] = area
+            for k, (px, py) in enumerate(points):
+                target = (i - px, j - py) if has_target[k] else (0, 0)
+                maps['offsets'][m, k, :, j, i] = target
+                maps['offset_weights'][m, k, :, j, i] = has_target[k] / math.sqrt(area)
+
+
+# --- proposals -----------------------------------------------------------------------------------
+
+
+def sample_peaks(part_map, kernel, max_peaks, threshold):
+    """List the best local maxima (x, y, score) of one map (H, W), the best first."""
+    h, w = part_map.shape
+    reach = kernel // 2
+    peaks = []
+    for y in range(h):
+        for x in range(w):
+            score = part_map[y, x]
+            if score <= threshold:
+                continue
+            rows = range(max(y - reach, 0), min(y + reach + 1, h))
+            columns = range(max(x - reach, 0), min(x + reach + 1, w))
+            if all(part_map[j, i] <= score for j in rows for i in columns):
+                peaks.append((x, y, float(score)))
+    return sorted(peaks, key=lambda peak: -peak[2])[:max_peaks]
+
+
+def sample_targets(part_heatmap, area_map, max_pixels):
+    """List the pixels (x, y, P*) with a non-zero area and the largest P*, the best first."""
+    pixels = [
+        (x, y, float(part_heatmap[y, x]))
+        for y in range(part_heatmap.shape[0])
+        for x in range(part_heatmap.shape[1])
+        if area_map[y, x] != 0
+    ]
+    return sorted(pixels, key=lambda pixel: -pixel[2])[:max_pixels]
+
+
+def bilinear(image, x, y):
+    """Read an array (H, W) between its pixels; what lies outside counts as 0."""
+    h, w = image.shape
+    left, top = math.floor(x), math.floor(y)
+    value = 0.0
+    for j in (top, top + 1):
+        for i in (left, left + 1):
+            if 0 <= i < w and 0 <= j < h:
+                value += float(image[j, i]) * (1 - abs(x - i)) * (1 - abs(y - j))
+    return value
+
+
+def score(score_maps, pose, pose_score):
+    """Score the keypoints of a pose: r · H_k[P_k], 0 outside [0, W-1] × [0, H-1]."""
+    h, w = score_maps.shape[1:]
+    scores = []
+    for score_map, (x, y) in zip(score_maps, pose):
+        inside = 0 <= x <= w - 1 and 0 <= y <= h - 1
+        scores.append(pose_score * bilinear(score_map, x, y) if inside else 0.0)
+    return scores
+
+
+# --- fusion --------------------------------------------------------------------------------------
+
+
+def box_area(pose):
+    """Compute the area of the bounding box of all keypoints of a pose."""
+    xs, ys = [x for x, _ in pose], [y for _, y in pose]
+    return (max(xs) - min(xs)) * (max(ys) - min(ys))
+
+
+def oks(pose, other, sigmas):
+    """Compute COCO's object keypoint similarity, with the mean of two box areas."""
+    area = (box_area(pose) + box_area(other)) / 2
+    total = 0.0
+    for (x, y), (other_x, other_y), sigma in zip(pose, other, sigmas):
+        squared = (x - other_x) ** 2 + (y - other_y) ** 2
+        if squared == 0:
+            total += 1
+        elif area > 0:
+            total += math.exp(-squared / (2 * area * (2 * sigma) ** 2))
+    return total / len(pose)
+
+
+def fuse(poses, keypoint_scores, sigmas, pose_scores, valid=None, threshold=0.7, merge=True):
+    """Run Algorithm 1 line by line; `merge=False` keeps the best pose of a group: OKS-NMS.
+
+    Returns:
+        For each person: keypoints, keypoint scores, their mean, source pose of each keypoint.
+    """
+    valid = [True] * len(poses) if valid is None else valid
+    order = sorted((j for j in range(len(poses)) if valid[j]), key=lambda j: -pose_scores[j])
+    used, persons = set(), []
+    for j in order:
+        if j in used:
+            continue
+        group = [j] + [
+            i
+            for i in order
+            if i != j and i not in used and oks(poses[j], poses[i], sigmas) > threshold
+        ]
+        used.update(group)
+        sources = [
+            max(group, key=lambda i: keypoint_scores[i][k]) if merge else j
+            for k in range(len(poses[j]))
+        ]
+        scores = [keypoint_scores[i][k] for k, i in enumerate(sources)]
+        keypoints = [poses[i][k] for k, i in enumerate(sources)]
+        persons.append((keypoints, scores, sum(scores) / len(scores), sources))
+    return persons

@@ -1,0 +1,1 @@
+"""The tests, in folders that mirror the package; `helpers` holds what several of them share."""

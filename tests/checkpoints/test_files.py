@@ -1,0 +1,221 @@
+"""Checkpoint files: every layout is read and nothing is run; written whole; safetensors."""
+
+import json
+import os
+import shutil
+import string
+import sys
+from collections import OrderedDict
+
+from pinet_mm.checkpoints import files as storage
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import CheckpointLoader
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+WEIGHTS = OrderedDict(
+    {
+        'ppg.heatmap_head.weight': torch.arange(6.0).reshape(2, 3) / 7,
+        'pr.bn.num_batches_tracked': torch.tensor(5),
+        'pr.half': torch.tensor([1.0, -0.0, float('nan')], dtype=torch.float16),
+    }
+)
+
+
+def prefixed(weights):
+    return {f'module.{key}': value for key, value in weights.items()}
+
+
+LAYOUTS = dict(
+    training=lambda weights: dict(
+        epoch=139,
+        model='pinet',
+        perf=np.float64(0.67),
+        optimizer=dict(state={}),
+        state_dict=prefixed(weights),
+        best_state_dict={key: torch.zeros_like(value) for key, value in weights.items()},
+    ),
+    state=lambda weights: dict(state_dict=weights),
+    best=lambda weights: dict(epoch=139, best_state_dict=prefixed(weights)),
+    bare=dict,
+    bare_prefixed=prefixed,
+    mmengine=lambda weights: dict(meta=dict(epoch=139, iter=5), state_dict=weights),
+)
+
+
+def assert_same(found, wanted):
+    """Same keys, and the same bits in every array."""
+    assert found.keys() == wanted.keys()
+    for key, value in wanted.items():
+        assert found[key].dtype == value.dtype and found[key].shape == value.shape, key
+        assert found[key].numpy().tobytes() == value.numpy().tobytes(), key
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'suffix, zipped', [('.pth', True), ('.pth.tar', True), ('.pth.tar', False)]
+)
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_every_layout_is_read(layout, suffix, zipped, tmp_path):
+    path = tmp_path / f'release{suffix}'
+    torch.save(LAYOUTS[layout](WEIGHTS), path, _use_new_zipfile_serialization=zipped)
+    weights, meta = storage.read_checkpoint(path)
+    assert list(weights) == list(WEIGHTS)
+    assert_same(weights, WEIGHTS)
+    assert meta == (dict(epoch=139) if layout in ('training', 'best', 'mmengine') else {})
+
+
+def test_a_prefix_on_some_keys_stays(tmp_path):
+    # Without it the two would be one.
+    torch.save({'module.a': torch.zeros(1), 'a': torch.ones(1)}, tmp_path / 'a.pth')
+    assert list(storage.read_checkpoint(tmp_path / 'a.pth').weights) == ['module.a', 'a']
+
+
+@pytest.mark.parametrize(
+    'name, function', [(f'{os.name}.mkdir', os.mkdir), ('shutil.rmtree', shutil.rmtree)]
+)
+def test_code_in_a_file_is_not_run(name, function, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return function, (str(tmp_path / 'place'),)
+
+    (tmp_path / 'place').mkdir()
+    torch.save(dict(state_dict={}, trap=Trap()), tmp_path / 'trap.pth')
+    with pytest.raises(ValueError, match=f'trap.pth is no checkpoint .* it asks for {name}'):
+        storage.read_checkpoint(tmp_path / 'trap.pth')
+    assert (tmp_path / 'place').is_dir()
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'not a checkpoint', b'PK\x03\x04 cut off', b'\x10\0\0\0\0\0\0\0{"a": 1']
+)
+@pytest.mark.parametrize('suffix', ['pth', 'safetensors'])
+def test_other_files_are_refused(content, suffix, tmp_path):
+    path = tmp_path / f'page.{suffix}'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f'page.{suffix} is no checkpoint'):
+        storage.read_checkpoint(path)
+
+
+def test_texts_are_refused_whatever_their_first_letter(tmp_path):
+    path = tmp_path / 'page.pth'
+    for letter in string.printable:
+        path.write_text(f'{letter}rror 404: not found\n')
+        with pytest.raises(ValueError, match='page.pth is no checkpoint'):
+            storage.read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    'content', [{}, dict(epoch=3), {7: torch.zeros(1)}, [torch.zeros(1)], dict(state_dict={})]
+)
+def test_files_without_weights_are_refused(content, tmp_path):
+    torch.save(content, tmp_path / 'empty.pth')
+    with pytest.raises(ValueError, match='empty.pth holds no weights'):
+        storage.read_checkpoint(tmp_path / 'empty.pth')
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('name', ['weights.pth', 'weights.safetensors'])
+def test_an_interrupted_write_leaves_the_old_file(name, tmp_path):
+    path = tmp_path / name
+    storage.write_checkpoint(WEIGHTS, None, path)
+    with pytest.raises(AttributeError):
+        storage.write_checkpoint(dict(a=lambda: 0), None, path)
+    assert_same(storage.read_checkpoint(path).weights, WEIGHTS)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_bare_state_dict_is_written_bare(tmp_path):
+    storage.write_checkpoint(WEIGHTS, None, tmp_path / 'a.pth')
+    assert_same(torch.load(tmp_path / 'a.pth'), WEIGHTS)
+
+
+# --- safetensors ---------------------------------------------------------------------------------
+
+
+def test_safetensors_hold_the_same_bits(tmp_path):
+    path = tmp_path / 'a.safetensors'
+    # A view into a larger array, two names of one array, and another memory layout.
+    line = torch.arange(24.0)
+    weights = {
+        **WEIGHTS,
+        'view': line[3:9],
+        'twin': line,
+        'strides': line.reshape(4, 6).T,
+        'image': torch.rand(2, 3, 4, 5).to(memory_format=torch.channels_last),
+    }
+    storage.write_checkpoint(weights, dict(epoch=7), path)
+    found = storage.read_checkpoint(path)
+    assert_same(found.weights, {key: value.contiguous() for key, value in weights.items()})
+    assert found.meta == dict(epoch=7)
+
+
+def test_the_file_is_what_the_format_says(tmp_path):
+    # Length of the header in 8 bytes, header in JSON, numbers.
+    path = tmp_path / 'a.safetensors'
+    storage.write_checkpoint({'a': torch.tensor([1.0, 2.0])}, dict(epoch=7), path)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], 'little')
+    header = json.loads(content[8 : 8 + length])
+    assert header['__metadata__'] == dict(epoch='7', format='pt')
+    start, end = header['a']['data_offsets']
+    assert (header['a']['dtype'], header['a']['shape']) == ('F32', [2])
+    assert np.frombuffer(content[8 + length :][start:end], '<f4').tolist() == [1, 2]
+
+
+@pytest.mark.parametrize('dataset', ['coco', 'crowdpose'])
+def test_metainfo_comes_back_as_mmpose_made_it(dataset, tmp_path):
+    meta = parse_pose_metainfo(dict(from_file=f'configs/_base_/datasets/{dataset}.py'))
+    storage.write_checkpoint(WEIGHTS, dict(dataset_meta=meta), tmp_path / 'a.safetensors')
+    found = storage.read_checkpoint(tmp_path / 'a.safetensors').meta['dataset_meta']
+    assert found.keys() == meta.keys()
+    for name, value in meta.items():
+        assert type(found[name]) is type(value), name
+        if isinstance(value, np.ndarray):
+            assert found[name].dtype == value.dtype
+            np.testing.assert_array_equal(found[name], value)
+        else:
+            assert found[name] == value, name
+
+
+def test_mmengine_reads_safetensors(tmp_path):
+    path = tmp_path / 'a b.safetensors'
+    storage.write_checkpoint(WEIGHTS, {}, path)
+    content = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+    assert content['meta'] == {}
+    assert_same(content['state_dict'], WEIGHTS)
+    with pytest.raises(FileNotFoundError, match='gone.safetensors'):
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'gone.safetensors'))
+    loader = CheckpointLoader._get_checkpoint_loader
+    assert loader('https://host/a.safetensors').__name__ == 'load_from_http'
+    assert loader('a.safetensors.pth').__name__ == 'load_from_local'
+
+
+def test_without_the_package_other_files_are_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'safetensors', None)
+    torch.save(WEIGHTS, tmp_path / 'a.pth')
+    assert_same(storage.read_checkpoint(tmp_path / 'a.pth').weights, WEIGHTS)
+    with pytest.raises(ImportError, match='safetensors'):
+        storage.load_from_safetensors(str(tmp_path / 'a.safetensors'))
+
+
+# --- half precision ------------------------------------------------------------------------------
+
+
+def test_matrices_are_halved_and_vectors_stay():
+    weights = dict(
+        kernel=torch.tensor([[1 / 3, 7e4 / 2]]), variance=torch.tensor([1e6]), count=torch.tensor(3)
+    )
+    halved = storage.halve(weights)
+    assert halved['kernel'].dtype == torch.float16
+    # 10 digits after the leading one: 1/3 is 1365/4096 there, 35000 lies on a multiple of 32.
+    assert halved['kernel'].tolist() == [[1365 / 4096, 35008.0]]
+    assert halved['variance'].tolist() == [1e6] and halved['count'].item() == 3
+    with pytest.raises(ValueError, match=r"up to 65504; larger ones are in \['kernel'\]"):
+        storage.halve(dict(kernel=torch.tensor([[1e5]])))

@@ -1,0 +1,220 @@
+"""doctor: what it says of whole and of broken environments, and with which exit status."""
+
+import configparser
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from pinet_mm import doctor
+from pinet_mm.doctor import Dependency, Finding
+from pinet_mm.environment import compat
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+ROOT = Path(__file__).resolve().parents[2]
+PINS = {'numpy': '2.4.6', 'mmcv-lite': '2.1.0', 'setuptools': '80.10.2'}
+
+
+def run_doctor(*options, path=''):
+    """Run the doctor of the checkout in a fresh interpreter."""
+    return subprocess.run(
+        [sys.executable, *options, '-m', 'pinet_mm.doctor'],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        env={**os.environ, 'PYTHONPATH': str(path)},
+    )
+
+
+def line_of(report, name):
+    """Find the line of a report that starts with a name, without repeated spaces."""
+    lines = [' '.join(line.split()) for line in report.splitlines()]
+    return next(line for line in lines if line.startswith(f'{name} '))
+
+
+# --- whole runs ----------------------------------------------------------------------------------
+
+
+def test_whole_environment_passes():
+    done = run_doctor()
+    assert done.returncode == 0, done.stdout + done.stderr
+    torch = metadata.version('torch')
+    assert line_of(done.stdout, 'torch').startswith(f'torch {torch} {torch.split("+")[0]}')
+    assert line_of(done.stdout, 'masks can be decoded') == 'masks can be decoded yes ok'
+    assert 'fix ' not in done.stdout
+    assert done.stdout.endswith('\nAll that PINet needs works.\n')
+
+
+def test_empty_environment_is_reported():
+    done = run_doctor('-S')
+    assert done.returncode == 1, done.stderr
+    assert line_of(done.stdout, 'mmpose').startswith('mmpose - 1.3.2 missing pip install "mmpose==')
+    assert "no broken ModuleNotFoundError: No module named 'mmpose'" in line_of(
+        done.stdout, 'MMPose can be imported'
+    )
+    assert line_of(done.stdout, 'CUDA') == 'CUDA ? info'
+
+
+def test_setuptools_without_pkg_resources_is_reported(tmp_path):
+    (tmp_path / 'mmengine.py').touch()
+    newer = tmp_path / 'setuptools-82.0.0.dist-info'
+    newer.mkdir()
+    (newer / 'METADATA').write_text('Metadata-Version: 2.1\nName: setuptools\nVersion: 82.0.0\n')
+    done = run_doctor('-S', path=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert line_of(done.stdout, 'setuptools').startswith(
+        "setuptools 82.0.0 80.10.2 broken ModuleNotFoundError: No module named 'pkg_resources'; "
+        'pip install "setuptools==80.10.2"'
+    )
+    assert 'pip install "setuptools<82"' in line_of(done.stdout, 'fix require_pkg_resources')
+
+
+# --- versions ------------------------------------------------------------------------------------
+
+
+def test_pins_are_read_from_requirements():
+    text = '# numpy==1.0\n./third_party/chumpy\nMMCV_lite==2.1.0\n\nsix==1.17.0  # why\n'
+    assert doctor.parse_pins(text) == {'mmcv-lite': '2.1.0', 'six': '1.17.0'}
+
+
+def test_every_dependency_has_a_tested_version():
+    pins = doctor.read_tested_versions()
+    assert pins['mmpose'] == '1.3.2'
+    for dependency in doctor.REQUIRED:
+        assert any(name in pins for name in dependency.distributions), dependency
+    assert set(doctor.OPTIONAL) <= set(pins)
+
+
+def test_setup_allows_the_tested_pythons():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / 'setup.cfg')
+    allowed = SpecifierSet(setup['options']['python_requires'])
+    minors = [f'3.{minor}' for minor in range(8, 20) if f'3.{minor}' in allowed]
+    assert set(doctor.TESTED_PYTHONS) <= set(minors)
+
+
+@pytest.mark.parametrize(
+    'found, verdict', [('2.13.0', 'ok'), ('2.13.0+cpu', 'ok'), ('2.13.1', 'untested')]
+)
+def test_versions_are_compared_without_their_local_part(found, verdict):
+    assert doctor.judge_version(found, '2.13.0') == verdict
+
+
+def test_untested_python_is_named(monkeypatch):
+    monkeypatch.setattr(doctor.platform, 'python_version', lambda: '3.14.1')
+    assert doctor.examine_python() == Finding('Python', '3.14.1', '3.11', 'untested')
+
+
+# --- dependencies --------------------------------------------------------------------------------
+
+
+def test_missing_dependency_names_the_pinned_distribution():
+    absent = Dependency('absent', ('absent-full', 'mmcv-lite-absent'))
+    finding = doctor.examine_dependency(absent, {'mmcv-lite-absent': '2.1.0'})
+    assert finding == Finding(
+        'mmcv-lite-absent', '-', '2.1.0', 'missing', 'pip install "mmcv-lite-absent==2.1.0"'
+    )
+
+
+def test_dependency_that_does_not_import_is_broken(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, 'version', lambda name: '1.0')
+    finding = doctor.examine_dependency(Dependency('no_such_module', ('numpy',)), PINS)
+    assert finding.verdict == 'broken'
+    assert finding.remedy == (
+        'ModuleNotFoundError: No module named \'no_such_module\'; pip install "numpy==2.4.6"'
+    )
+
+
+def test_optional_package_may_be_absent():
+    assert doctor.examine_optional('absent', {'absent': '1.0'}).verdict == 'optional'
+
+
+# --- checks --------------------------------------------------------------------------------------
+
+
+def test_failing_check_gives_the_first_cause():
+
+    def check():
+        try:
+            raise OSError('libfoo.so is missing\nand more')
+        except OSError as error:
+            raise ImportError('Failed to import foo.') from error
+
+    finding = doctor.examine('foo', check)
+    assert finding.verdict == 'broken'
+    assert finding.remedy == ('OSError: libfoo.so is missing; pip install -r requirements.txt')
+
+
+def test_checkpoint_check_notices_refused_classes():
+    import torch
+
+    allowed = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    try:
+        finding = doctor.examine('checkpoints', doctor.reload_checkpoint)
+    finally:
+        torch.serialization.add_safe_globals(allowed)
+    assert finding.verdict == 'broken' and 'UnpicklingError' in finding.remedy
+    assert doctor.examine('checkpoints', doctor.reload_checkpoint).verdict == 'ok'
+
+
+def test_mask_check_notices_wrong_masks(monkeypatch):
+    from xtcocotools import mask
+
+    monkeypatch.setattr(mask, 'decode', lambda code: 0)
+    assert 'the mask came back changed' in doctor.examine('masks', doctor.decode_mask).remedy
+
+
+def test_fixes_that_fail_are_listed(monkeypatch):
+
+    def broken_fix():
+        raise ValueError('no')
+
+    monkeypatch.setattr(compat, 'FIXES', (*compat.FIXES, broken_fix))
+    names = [finding.name for finding in doctor.examine_environment()]
+    assert [name for name in names if name.startswith('fix ')] == ['fix broken_fix']
+
+
+# --- facts and layout ----------------------------------------------------------------------------
+
+
+def test_facts_are_only_information():
+
+    def unknown():
+        raise ImportError
+
+    assert doctor.state('GPU', lambda: 'no', 'not needed').remedy == 'not needed'
+    assert doctor.state('GPU', lambda: 'H200', 'not needed') == Finding('GPU', 'H200', '', 'info')
+    assert doctor.state('GPU', unknown, 'not needed') == Finding('GPU', '?', '', 'info')
+
+
+@pytest.mark.parametrize(
+    'verdict, status, end',
+    [
+        ('missing', 1, '1 of these have to be put right'),
+        ('broken', 1, '1 of these have'),
+        ('untested', 0, 'All that PINet needs works'),
+        ('optional', 0, 'All'),
+        ('info', 0, 'All'),
+    ],
+)
+def test_only_missing_and_broken_fail(monkeypatch, capsys, verdict, status, end):
+    findings = [Finding('torch', '2.0', '2.13.0', verdict, 'do this')]
+    monkeypatch.setattr(sys, 'argv', ['doctor'])
+    monkeypatch.setattr(doctor, 'examine_environment', lambda: findings)
+    assert doctor.main() == status
+    report = capsys.readouterr().out
+    assert line_of(report, 'torch') == f'torch 2.0 2.13.0 {verdict} do this'
+    assert report.splitlines()[-1].startswith(end)
+
+
+def test_columns_are_aligned():
+    rows = [Finding('a', '1', '', 'ok'), Finding('longer', '2.0', '3', 'broken', 'remedy')]
+    assert doctor.format_report(rows).splitlines() == [
+        '        found  tested  verdict',
+        'a       1              ok',
+        'longer  2.0    3       broken   remedy',
+    ]

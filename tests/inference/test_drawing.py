@@ -1,0 +1,169 @@
+"""Overlays: who is drawn, where, and in which colour."""
+
+from pinet_mm.inference.drawing import (
+    PERSON_COLOURS,
+    CrowdVisualizer,
+    before_and_after,
+    contact_sheet,
+    draw_poses,
+    in_column,
+    in_row,
+    mark_boxes,
+    side_by_side,
+)
+
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.structures import PoseDataSample
+
+from tests.helpers import toys
+
+META = parse_pose_metainfo(toys.five_metainfo())
+
+
+def people(*middles, scores=None):
+    """Five-keypoint persons of 60 px around the middles."""
+    shape = np.array([[0, -30], [-30, 0], [30, 0], [-20, 30], [20, 30]], dtype=np.float32)
+    keypoints = np.array(middles, dtype=np.float32)[:, None] + shape
+    return InstanceData(
+        keypoints=keypoints,
+        keypoints_visible=np.ones(keypoints.shape[:2]),
+        bbox_scores=np.ones(len(middles)) if scores is None else np.array(scores),
+    )
+
+
+def colours_near(picture, point):
+    """The BGR colours within 2 px of (x, y)."""
+    x, y = point
+    return {tuple(pixel) for pixel in picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).tolist()}
+
+
+def test_every_person_has_a_colour_and_limbs_between_the_keypoints():
+    picture = np.zeros((480, 480, 3), np.uint8)
+    drawn = draw_poses(picture, people((100, 100), (300, 300)), META)
+    assert not picture.any(), 'the input picture must stay as it is'
+    for middle, colour in zip((100, 300), PERSON_COLOURS):
+        assert colour[::-1] in colours_near(drawn, (middle, middle - 30))  # the head
+        # Half-way from the head to the left hand, where there is no keypoint.
+        assert colour[::-1] in colours_near(drawn, (middle - 15, middle - 15))
+    assert not drawn[380:, :200].any()
+
+
+def test_persons_and_keypoints_below_their_thresholds_are_left_out():
+    found = people((100, 100), (300, 300), scores=[0.9, 0.09])
+    found.keypoints_visible[0, 1] = 0.04
+    drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
+    assert not drawn[200:, 200:].any()
+    assert not drawn[97:104, 66:74].any() and drawn[97:104, 126:134].any()
+
+
+def test_small_pictures_are_enlarged_together_with_their_persons():
+    drawn = draw_poses(np.zeros((120, 240, 3), np.uint8), people((120, 60)), META, min_side=480)
+    assert drawn.shape == (240, 480, 3)
+    assert PERSON_COLOURS[0][::-1] in colours_near(drawn, (240, 60))
+
+
+def test_nobody_leaves_the_picture_as_it_is():
+    found = InstanceData(
+        keypoints=np.zeros((0, 5, 2)), keypoints_visible=np.zeros((0, 5)), bbox_scores=np.zeros(0)
+    )
+    picture = np.random.default_rng(0).integers(0, 255, (500, 400, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(draw_poses(picture, found, META), picture)
+
+
+def test_contact_sheet_keeps_shapes_and_fills_up_the_last_row():
+    pictures = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20)]
+    pictures.append(np.full((100, 100, 3), 30, np.uint8))
+    sheet = contact_sheet(pictures[:2], columns=2, cell=40)
+    assert sheet.shape == (20, 80, 3)
+    assert (sheet[:, :40] == 10).all() and (sheet[:, 40:] == 20).all()
+    sheet = contact_sheet(pictures, columns=2, cell=40)
+    assert sheet.shape == (80, 80, 3)
+    assert (sheet[:20, :40] == 10).all() and (sheet[:20, 40:] == 20).all()
+    assert (sheet[40:, :40] == 30).all() and not sheet[20:40].any() and not sheet[40:, 40:].any()
+
+
+def test_boxes_are_drawn_for_those_who_are_shown():
+    found = people((100, 100), (300, 300), scores=[0.9, 0.05])
+    found.bboxes = np.array([[60, 60, 140, 140], [250, 250, 340, 340]], dtype=np.float32)
+    visualizer = CrowdVisualizer()
+    visualizer.set_dataset_meta(META)
+    picture = np.zeros((400, 400, 3), np.uint8)
+    for instances, drawn in ((found, True), (found[1:], False), (found[:0], False)):
+        sample = PoseDataSample(pred_instances=instances)
+        result = visualizer.add_datasample('a', picture, sample, draw_gt=False, draw_bbox=True)
+        assert not result[200:, 200:].any() and result[60:141, 60].any() == drawn
+
+
+def test_before_and_after_stand_side_by_side_under_their_names():
+    before, after = (np.full((50, 300, 3), value, np.uint8) for value in (10, 20))
+    pair = before_and_after(before, after)
+    assert pair.shape == (78, 600, 3)
+    assert (pair[28:, :300] == 10).all() and (pair[28:, 300:] == 20).all()
+    assert pair[:28, :300].max() > 200 and pair[:28, 300:].max() > 200
+    assert not np.array_equal(pair[:28, :300], pair[:28, 300:])
+
+
+def test_persons_can_bring_their_colours():
+    found = people((100, 100), (300, 300), scores=[0.05, 0.9])
+    found.colours = np.array([[1, 2, 3], [10, 20, 30]])
+    drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
+    assert (30, 20, 10) in colours_near(drawn, (300, 270))
+    assert not drawn[:200, :200].any()
+
+
+def test_tags_of_one_corner_stand_in_different_corners():
+    picture = np.zeros((200, 300, 3), np.uint8)
+    boxes = np.array([[50, 50, 250, 150], [50, 50, 250, 150], [-90, 10, 900, 170]])
+    tags = [('a', (9, 8, 7)), ('b', (6, 5, 4)), ('c', (3, 2, 1))]
+    drawn = mark_boxes(picture, boxes, [(255, 0, 0)] * 3, tags)
+    assert not picture.any(), 'the input picture must stay as it is'
+    assert (drawn[51, 51] == (7, 8, 9)).all() and (drawn[51, 249] == (4, 5, 6)).all()
+    # A box that leaves the picture is drawn along its edge.
+    assert (drawn[11, 3] == (1, 2, 3)).all()
+    assert (drawn[20:160, 297] == (0, 0, 255)).all(axis=-1).sum() > 40
+    np.testing.assert_array_equal(mark_boxes(picture, boxes[:0], [], []), picture)
+
+
+def test_titles_have_lines_and_pictures_a_gap():
+    pictures = [np.full((50, 300, 3), value, np.uint8) for value in (10, 20)]
+    pair = side_by_side(pictures, ('one\nmore', 'two\nlines'), gap=4)
+    assert pair.shape == (106, 604, 3)
+    assert (pair[56:, :300] == 10).all() and (pair[56:, 304:] == 20).all()
+    assert not pair[:, 300:304].any()
+    for rows in (slice(0, 28), slice(28, 56)):
+        assert pair[rows, :300].max() > 200 and pair[rows, 304:].max() > 200
+
+
+def test_rows_and_columns_fit_without_padding():
+    images = [
+        np.full(shape, value, np.uint8)
+        for shape, value in (((50, 100, 3), 10), ((40, 20, 3), 20), ((100, 50, 3), 30))
+    ]
+    row = in_row(images, 100, gap=4)
+    assert row.shape == (100, 200 + 4 + 50 + 4 + 50, 3)
+    for left, right, value in (
+        (0, 200, 10),
+        (200, 204, 255),
+        (204, 254, 20),
+        (254, 258, 255),
+        (258, 308, 30),
+    ):
+        assert (row[:, left:right] == value).all()
+    column = in_column(images, 50, gap=2)
+    assert column.shape == (25 + 2 + 100 + 2 + 100, 50, 3)
+    for top, bottom, value in (
+        (0, 25, 10),
+        (25, 27, 255),
+        (27, 127, 20),
+        (127, 129, 255),
+        (129, 229, 30),
+    ):
+        assert (column[top:bottom] == value).all()
+
+
+def test_rows_and_columns_keep_images_upright():
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    np.testing.assert_array_equal(in_row([image], 4), image)
+    np.testing.assert_array_equal(in_column([image], 6), image)

@@ -1,0 +1,387 @@
+"""Pose Fusion against Algorithm 1 written as loops, and what must not depend on anything."""
+
+import itertools
+
+from pinet_mm.method.fusion import PoseFusion, fuse_poses, match_poses, pairwise_oks
+
+import numpy as np
+import pytest
+import torch
+
+from studies import naive
+
+SIGMAS = np.array([0.05, 0.06, 0.07, 0.08, 0.09])
+
+
+def tensors(*arrays):
+    return [torch.from_numpy(np.asarray(array)) for array in arrays]
+
+
+def pose_set(rng, num_persons=3, copies=4, noise=(0.3, 8)):
+    """Noisy copies of a few persons that stand close: poses, keypoint scores, pose scores."""
+    persons = rng.uniform(0, 60, (num_persons, 1, 5, 2))
+    persons += rng.uniform(0, 20, (num_persons, 1, 1, 2))
+    scale = rng.uniform(*noise, (num_persons, copies, 1, 1))
+    poses = (persons + scale * rng.normal(0, 1, (num_persons, copies, 5, 2))).reshape(-1, 5, 2)
+    return poses, rng.random((len(poses), 5)), rng.random(len(poses))
+
+
+def chain(num_poses, step):
+    """Poses in a row, each matching its neighbours only: OKS 0.83 at a step of 6, 0.47 at 12."""
+    pose = np.array([[0, 0], [40, 0], [0, 60], [40, 60], [20, 30.0]])
+    return pose + np.arange(num_poses)[:, None, None] * np.array([step, 0])
+
+
+def persons(fused):
+    """The kept rows of one picture: keypoints, keypoint scores, score and sources of each."""
+    rows = zip(fused.keypoints, fused.keypoint_scores, fused.scores, fused.sources)
+    return [row for row, kept in zip(rows, fused.kept) if kept]
+
+
+def assert_persons(fused, expected):
+    found = persons(fused)
+    assert len(found) == len(expected)
+    for row, reference in zip(found, expected):
+        assert row[3].tolist() == list(reference[3])
+        for values, wanted in zip(row[:3], reference[:3]):
+            np.testing.assert_allclose(values, np.array(wanted), atol=1e-12)
+
+
+# --- object keypoint similarity ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_oks_is_the_naive_loop(seed):
+    poses, _, _ = pose_set(np.random.default_rng(seed))
+    found = pairwise_oks(*tensors(poses, SIGMAS))
+    for i, j in np.ndindex(*found.shape):
+        assert found[i, j].item() == pytest.approx(naive.oks(poses[i], poses[j], SIGMAS))
+    assert torch.equal(found, found.T)
+
+
+def test_oks_with_other_poses_is_the_naive_loop():
+    rng = np.random.default_rng(0)
+    poses, others = (np.stack([pose_set(rng)[0][:count] for _ in range(2)]) for count in (3, 7))
+    found = pairwise_oks(*tensors(poses, SIGMAS, others))
+    assert found.shape == (2, 3, 7)
+    for b, i, j in np.ndindex(2, 3, 7):
+        assert found[b, i, j].item() == pytest.approx(naive.oks(poses[b, i], others[b, j], SIGMAS))
+    assert pairwise_oks(*tensors(poses[:, :0], SIGMAS, others)).shape == (2, 0, 7)
+    assert pairwise_oks(*tensors(poses, SIGMAS, others[:, :0])).shape == (2, 3, 0)
+
+
+def test_oks_by_hand():
+    pose = torch.tensor([[0.0, 0.0], [10.0, 20.0]])
+    other = torch.tensor([[3.0, 4.0], [13.0, 24.0]])
+    larger = torch.tensor([[0.0, 0.0], [10.0, 60.0]])
+    found = pairwise_oks(torch.stack((pose, other, larger)), torch.tensor([0.1, 0.25]))
+    # Areas 200 and 200: 25 / (2 · 200 · 0.04) and 25 / (2 · 200 · 0.25).
+    assert found[0, 1].item() == pytest.approx((np.exp(-1.5625) + np.exp(-0.25)) / 2)
+    # Areas 200 and 600: 1 and 1600 / (2 · 400 · 0.25).
+    assert found[0, 2].item() == pytest.approx((1 + np.exp(-8)) / 2)
+    assert found.diagonal().tolist() == [1, 1, 1]
+
+
+def test_oks_of_poses_without_extent():
+    points = torch.tensor([[[5.0, 5.0]], [[5.0, 5.0]], [[5.001, 5.0]]])
+    found = pairwise_oks(points, torch.tensor([0.1]))
+    assert found.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
+
+
+def test_keypoints_far_apart_add_nothing():
+    # Areas of 1 and sigmas of 1/2: exp(-d² / 2), which ends at the smallest normal number.
+    distances = np.array([0, 1, 9, 13, 13.3, 14, 50, 1e4])
+    poses = np.zeros((len(distances), 2, 2), dtype=np.float32)
+    poses[:, 1] = 1
+    poses += distances[:, None, None].astype(np.float32) * np.array([1, 0], dtype=np.float32)
+    found = pairwise_oks(torch.from_numpy(poses), torch.tensor([0.5, 0.5]))[0]
+    np.testing.assert_allclose(found, np.exp(-(distances**2) / 2), rtol=1e-4, atol=1e-36)
+    assert not found[5:].any()
+
+
+def test_oks_does_not_depend_on_the_scale():
+    poses, _, _ = pose_set(np.random.default_rng(3))
+    first, second = (pairwise_oks(*tensors(poses * scale, SIGMAS)) for scale in (1, 37.5))
+    torch.testing.assert_close(first, second)
+
+
+def test_larger_sigmas_forgive_more():
+    poses, _, _ = pose_set(np.random.default_rng(4))
+    first, second = (pairwise_oks(*tensors(poses, SIGMAS * scale)) for scale in (1, 2))
+    distinct = ~torch.eye(len(poses), dtype=torch.bool)
+    assert (second > first)[distinct].all()
+    # Twice the sigmas forgive twice the distance.
+    far, near = np.stack((poses[0], poses[0] + 8)), np.stack((poses[0], poses[0] + 4))
+    torch.testing.assert_close(
+        pairwise_oks(*tensors(far, SIGMAS * 2)), pairwise_oks(*tensors(near, SIGMAS))
+    )
+
+
+# --- matching ------------------------------------------------------------------------------------
+
+
+def greedy_owners(oks, valid, threshold):
+    owner = [-1] * len(oks)
+    for j in range(len(oks)):
+        if not valid[j] or owner[j] >= 0:
+            continue
+        owner[j] = j
+        for i in range(j + 1, len(oks)):
+            if valid[i] and owner[i] < 0 and oks[j, i] > threshold:
+                owner[i] = j
+    return owner
+
+
+@pytest.mark.parametrize('threshold', [0.3, 0.7, 0.95])
+def test_matching_is_greedy(threshold):
+    rng = np.random.default_rng(int(threshold * 100))
+    sizes = rng.integers(1, 25, 60)
+    for size in sizes:
+        oks = rng.random((size, size))
+        oks, valid = np.maximum(oks, oks.T), rng.random(size) < 0.8
+        found = match_poses(*tensors(oks, valid), threshold)
+        assert found.tolist() == greedy_owners(oks, valid, threshold)
+
+
+@pytest.mark.parametrize('size', [2, 3, 4, 9, 30])
+def test_matching_of_a_chain_takes_every_other_pose(size):
+    oks = pairwise_oks(*tensors(chain(size, 6.0), SIGMAS * 0 + 0.1))
+    found = match_poses(oks, torch.ones(size, dtype=torch.bool), 0.7)
+    assert found.tolist() == [j - j % 2 for j in range(size)]
+
+
+@pytest.mark.parametrize('size', [2, 3, 31, 90])
+def test_the_longest_chains_are_greedy(size, monkeypatch):
+    """Who is kept is known of a pose only once it is known of all poses before it.
+
+    With and without asking whether matching has settled, which a graph cannot.
+    """
+    rng = np.random.default_rng(size)
+    links = np.eye(size, k=1)
+    tangled = np.triu(rng.random((size, size)) < 0.05) + links
+    broken = links * (rng.random((size, 1)) < 0.9)
+    valid = rng.random(size) < 0.95
+    for oks, use in ((links, np.ones(size, bool)), (tangled, np.ones(size, bool)), (broken, valid)):
+        wanted = greedy_owners(oks + oks.T, use, 0.5)
+        asked = match_poses(*tensors(oks + oks.T, use), 0.5)
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.compiler, 'is_compiling', lambda: True)
+            fixed = match_poses(*tensors(oks + oks.T, use), 0.5)
+        assert asked.tolist() == fixed.tolist() == wanted
+    assert greedy_owners(links, [True] * size, 0.5) == [j - j % 2 for j in range(size)]
+
+
+def test_an_oks_at_the_threshold_is_no_match():
+    oks = torch.tensor([[1, 0.5, 0.75], [0.5, 1, 0], [0.75, 0, 1]])
+    assert match_poses(oks, torch.ones(3, dtype=torch.bool), 0.5).tolist() == [0, 1, 0]
+    assert match_poses(oks, torch.ones(3, dtype=torch.bool), 0.75).tolist() == [0, 1, 2]
+
+
+# --- fusion --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('threshold, merge', itertools.product([0.3, 0.7, 0.85], [True, False]))
+def test_fusion_is_algorithm_1(threshold, merge):
+    matched = 0
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        poses, keypoint_scores, pose_scores = pose_set(rng, 1 + seed % 4)
+        valid = rng.random(len(poses)) < 0.9
+        fused = fuse_poses(
+            *tensors(poses, keypoint_scores, SIGMAS, pose_scores, valid), threshold, merge
+        )
+        expected = naive.fuse(poses, keypoint_scores, SIGMAS, pose_scores, valid, threshold, merge)
+        assert_persons(fused, expected)
+        matched += valid.sum() - len(expected)
+    assert matched > 10
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_fusion_of_chains(seed):
+    rng = np.random.default_rng(seed)
+    poses = chain(12, 6.0)
+    keypoint_scores, pose_scores = rng.random((12, 5)), rng.random(12)
+    if seed == 0:
+        pose_scores = np.linspace(1, 0.5, 12)  # one round more for every second pose
+    sigmas = np.full(5, 0.1)
+    fused = fuse_poses(*tensors(poses, keypoint_scores, sigmas, pose_scores))
+    expected = naive.fuse(poses, keypoint_scores, sigmas, pose_scores)
+    assert 4 <= len(expected) <= 6
+    assert_persons(fused, expected)
+
+
+def test_fusion_by_hand():
+    # Two estimates of one person and one of another, the worse of the two with a better foot.
+    first = np.array([[0, 0], [40, 0], [0, 60], [40, 60], [20, 30.0]])
+    poses = np.stack((first + 1, first + 200, first))
+    keypoint_scores = np.array([[0.1, 0.2, 0.3, 0.4, 0.9], [0.5] * 5, [0.6, 0.6, 0.6, 0.6, 0.6]])
+    fused = fuse_poses(*tensors(poses, keypoint_scores, np.full(5, 0.1), np.array([0.3, 0.5, 0.8])))
+    assert fused.kept.tolist() == [True, True, False]
+    assert fused.sources[:2].tolist() == [[2, 2, 2, 2, 0], [1] * 5]
+    assert fused.keypoints[0].tolist() == [[0, 0], [40, 0], [0, 60], [40, 60], [21, 31]]
+    assert fused.keypoint_scores[0].tolist() == [0.6, 0.6, 0.6, 0.6, 0.9]
+    assert fused.scores[:2].tolist() == pytest.approx([0.66, 0.5])
+
+
+def test_the_better_pose_wins_equal_keypoint_scores():
+    poses = np.tile(chain(1, 0), (3, 1, 1)) + np.arange(3)[:, None, None] / 10
+    fused = fuse_poses(*tensors(poses, np.full((3, 5), 0.5), SIGMAS, np.array([0.2, 0.9, 0.4])))
+    assert fused.kept.tolist() == [True, False, False]
+    assert fused.sources[0].tolist() == [1] * 5
+
+
+def test_threshold_1_sorts_the_input():
+    poses, keypoint_scores, pose_scores = pose_set(np.random.default_rng(5))
+    poses[3] = poses[8]  # identical poses have an OKS of 1, which is not above 1
+    fused = fuse_poses(*tensors(poses, keypoint_scores, SIGMAS, pose_scores), oks_thr=1)
+    order = np.argsort(-pose_scores)
+    assert fused.kept.all()
+    np.testing.assert_array_equal(fused.keypoints, poses[order])
+    np.testing.assert_array_equal(fused.keypoint_scores, keypoint_scores[order])
+    np.testing.assert_array_equal(fused.sources, np.tile(order[:, None], (1, 5)))
+    np.testing.assert_allclose(fused.scores, keypoint_scores[order].mean(axis=1))
+
+
+def test_without_pose_scores_the_mean_keypoint_score_orders():
+    poses, keypoint_scores, _ = pose_set(np.random.default_rng(6))
+    fused = fuse_poses(*tensors(poses, keypoint_scores, SIGMAS))
+    expected = naive.fuse(poses, keypoint_scores, SIGMAS, keypoint_scores.mean(axis=1))
+    assert_persons(fused, expected)
+    assert len(expected) < len(poses)
+
+
+def test_the_order_of_the_input_does_not_matter():
+    rng = np.random.default_rng(7)
+    poses, keypoint_scores, pose_scores = pose_set(rng)
+    order = rng.permutation(len(poses))
+    first = persons(fuse_poses(*tensors(poses, keypoint_scores, SIGMAS, pose_scores)))
+    second = persons(
+        fuse_poses(*tensors(poses[order], keypoint_scores[order], SIGMAS, pose_scores[order]))
+    )
+    assert len(first) == len(second) > 1
+    for row, other in zip(first, second):
+        assert all(map(torch.equal, row[:3], other[:3]))
+        assert row[3].tolist() == order[other[3]].tolist()
+
+
+def test_more_persons_are_not_fused_across():
+    # A far crowd changes nothing about the people here.
+    rng = np.random.default_rng(8)
+    poses, keypoint_scores, pose_scores = pose_set(rng)
+    alone = persons(fuse_poses(*tensors(poses, keypoint_scores, SIGMAS, pose_scores)))
+    far = [
+        np.concatenate(pair)
+        for pair in zip(
+            (poses, keypoint_scores, pose_scores), (poses + 1e4, keypoint_scores, pose_scores - 2)
+        )
+    ]
+    both = persons(fuse_poses(*tensors(far[0], far[1], SIGMAS, far[2])))
+    assert len(both) == 2 * len(alone)
+    for row, other in zip(alone, both):
+        assert all(map(torch.equal, row, other))
+
+
+# --- shapes of the input -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('leading', [(), (3,), (2, 3), (0,)])
+@pytest.mark.parametrize('merge', [True, False])
+def test_pictures_of_a_batch_are_independent(leading, merge):
+    rng = np.random.default_rng(9)
+    sets = [pose_set(rng) for _ in range(int(np.prod(leading)))]
+    stacked = [
+        np.stack(arrays).reshape(*leading, *arrays[0].shape)
+        if sets
+        else np.zeros((*leading, *shape))
+        for arrays, shape in zip(zip(*sets) if sets else [None] * 3, ((12, 5, 2), (12, 5), (12,)))
+    ]
+    valid = rng.random((*leading, 12)) < 0.8
+    keypoints, keypoint_scores, pose_scores, valid = tensors(*stacked, valid)
+    fused = fuse_poses(
+        keypoints, keypoint_scores, torch.from_numpy(SIGMAS), pose_scores, valid, merge=merge
+    )
+    assert fused.keypoints.shape == (*leading, 12, 5, 2)
+    assert fused.keypoint_scores.shape == fused.sources.shape == (*leading, 12, 5)
+    assert fused.scores.shape == fused.kept.shape == (*leading, 12)
+    for index in np.ndindex(*leading):
+        alone = fuse_poses(
+            keypoints[index],
+            keypoint_scores[index],
+            torch.from_numpy(SIGMAS),
+            pose_scores[index],
+            valid[index],
+            merge=merge,
+        )
+        for field, single in zip(fused, alone):
+            assert torch.equal(field[index], single)
+
+
+@pytest.mark.parametrize('leading', [(), (2,)])
+def test_no_poses(leading):
+    fused = fuse_poses(
+        torch.zeros(*leading, 0, 5, 2),
+        torch.zeros(*leading, 0, 5),
+        torch.ones(5),
+        torch.zeros(*leading, 0),
+    )
+    assert fused.keypoints.shape == (*leading, 0, 5, 2)
+    assert fused.sources.shape == fused.keypoint_scores.shape == (*leading, 0, 5)
+    assert fused.kept.shape == fused.scores.shape == (*leading, 0)
+
+
+def test_invalid_poses_are_no_persons_whatever_they_hold():
+    poses, keypoint_scores, pose_scores = pose_set(np.random.default_rng(10))
+    valid = np.arange(12) % 3 > 0
+    expected = naive.fuse(poses, keypoint_scores, SIGMAS, pose_scores, valid)
+    for junk in (0, np.nan, np.inf):
+        poses[~valid], keypoint_scores[~valid], pose_scores[~valid] = junk, junk, junk
+        fused = fuse_poses(*tensors(poses, keypoint_scores, SIGMAS, pose_scores, valid))
+        assert_persons(fused, expected)
+    fused = fuse_poses(*tensors(poses, keypoint_scores, SIGMAS, pose_scores, valid & False))
+    assert not fused.kept.any()
+
+
+@pytest.mark.parametrize('merge', [True, False])
+def test_one_keypoint(merge):
+    # No extent: only poses at the very same place are one person.
+    points = np.array([[[1.0, 1]], [[2.0, 2]], [[1.0, 1]], [[2.0, 2.5]]])
+    keypoint_scores, pose_scores = (
+        np.array([[0.4], [0.3], [0.9], [0.1]]),
+        np.array([0.9, 0.8, 0.7, 0.6]),
+    )
+    fused = fuse_poses(*tensors(points, keypoint_scores, np.array([0.1]), pose_scores), merge=merge)
+    assert fused.kept.tolist() == [True, True, False, True]
+    assert fused.sources[fused.kept].flatten().tolist() == [2 if merge else 0, 1, 3]
+    assert fused.scores[fused.kept].tolist() == [0.9 if merge else 0.4, 0.3, 0.1]
+
+
+def test_one_pose():
+    poses, keypoint_scores, pose_scores = pose_set(np.random.default_rng(11), 1, 1)
+    fused = fuse_poses(*tensors(poses, keypoint_scores, SIGMAS, pose_scores))
+    np.testing.assert_array_equal(fused.keypoints, poses)
+    assert fused.kept.all() and not fused.sources.any()
+
+
+def test_inputs_stay_as_they_are():
+    arrays = pose_set(np.random.default_rng(12))
+    kept = [array.copy() for array in arrays]
+    fuse_poses(*tensors(arrays[0], arrays[1], SIGMAS, arrays[2]))
+    for array, before in zip(arrays, kept):
+        np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('merge', [True, False])
+def test_module_holds_the_sigmas(dtype, merge):
+    poses, keypoint_scores, pose_scores = (
+        tensor.to(dtype) for tensor in tensors(*pose_set(np.random.default_rng(13)))
+    )
+    valid = torch.ones(12, dtype=torch.bool)
+    fusion = PoseFusion(SIGMAS.tolist())
+    found = fusion(poses, keypoint_scores, pose_scores, valid, 0.6, merge)
+    expected = fuse_poses(
+        poses, keypoint_scores, torch.tensor(SIGMAS, dtype=dtype), pose_scores, valid, 0.6, merge
+    )
+    assert found.keypoints.dtype == dtype
+    assert all(map(torch.equal, found, expected))
+    assert fusion.state_dict() == {}

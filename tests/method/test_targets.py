@@ -1,0 +1,290 @@
+"""Target maps against plain loops over persons, keypoints and pixels, and against hand results."""
+
+import math
+
+from pinet_mm.method import targets
+from pinet_mm.method.targets import (
+    claim_pixels,
+    draw_gaussians,
+    inside_map,
+    part_centres,
+    pixel_offsets,
+    weigh_heatmaps,
+    write_offsets,
+)
+
+import numpy as np
+import pytest
+
+from studies import naive
+from tests.conftest import MAP_SIZE
+
+
+def random_points(rng, *shape):
+    return rng.uniform((-4, -4), np.array(MAP_SIZE) + 4, (*shape, 2))
+
+
+def gaussian_heatmaps(points, drawn, map_size, sigma, background):
+    heatmaps = np.zeros((points.shape[1], *map_size[::-1]), dtype=np.float32)
+    draw_gaussians(heatmaps, points, drawn, sigma)
+    weights = np.full_like(heatmaps, np.nan)
+    weigh_heatmaps(weights, heatmaps, background)
+    return heatmaps, weights
+
+
+def offset_maps(pixels, keypoints, present, areas, shape):
+    targets = pixel_offsets(pixels, keypoints, present, areas)
+    assert [array.dtype for array in targets] == [np.int64] + [np.float32] * 3
+    offsets, weights = np.zeros((2, shape[0] * 2 * keypoints.shape[1], *shape[1:]), np.float32)
+    area_maps = np.zeros(shape, np.float32)
+    write_offsets(targets, offsets, weights, area_maps)
+    return offsets, weights, area_maps
+
+
+def naive_gaussians(points, drawn, map_size, sigma, background):
+    shape = (points.shape[1], *map_size[::-1])
+    maps = dict(heatmaps=np.zeros(shape), heatmap_weights=np.full(shape, background))
+    for n, j in np.argwhere(drawn):
+        naive.draw(maps, j, points[n, j], sigma)
+    return maps['heatmaps'], maps['heatmap_weights']
+
+
+def naive_owners(centres, drawn, areas, map_size, radius):
+    """(M, H, W): person that owns each pixel, -1 for nobody."""
+    owner = np.full((centres.shape[1], *map_size[::-1]), -1)
+    for m, y, x in np.ndindex(*owner.shape):
+        near = [
+            (areas[n], n)
+            for n in range(len(centres))
+            if drawn[n, m] and (x - centres[n, m, 0]) ** 2 + (y - centres[n, m, 1]) ** 2 <= radius
+        ]
+        owner[m, y, x] = min(near)[1] if near else -1
+    return owner
+
+
+def owners(pixels, map_size, num_parts):
+    owner = np.full((num_parts, *map_size[::-1]), -1)
+    owner[pixels.part, pixels.y, pixels.x] = pixels.person
+    return owner
+
+
+def claim(centres, areas, radius=2.0, drawn=None, map_size=MAP_SIZE):
+    centres = np.asarray(centres, dtype=float)
+    drawn = np.ones(centres.shape[:2], dtype=bool) if drawn is None else drawn
+    return claim_pixels(centres, drawn, np.asarray(areas, dtype=float), map_size, radius)
+
+
+# --- part centres and the map's extent -----------------------------------------------------------
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_part_centres_are_means_over_labelled_keypoints(seed, toy_layout):
+    rng = np.random.default_rng(seed)
+    points, labelled = random_points(rng, 6, 5), rng.random((6, 5)) < 0.5
+    centres, defined = part_centres(points, labelled, toy_layout.membership)
+    assert centres.shape == (6, 3, 2) and defined.shape == (6, 3)
+    for n, m in np.ndindex(6, 3):
+        expected = naive.part_centre(points[n], labelled[n], toy_layout.parts[m])
+        assert defined[n, m] == (expected is not None)
+        assert centres[n, m] == pytest.approx(expected or (0, 0), abs=1e-12)
+
+
+def test_keypoints_outside_the_map_count_for_the_centre():
+    points = np.array([[[-10.0, 4.0], [16.0, 8.0]]])
+    centres, defined = part_centres(points, np.array([[True, True]]), np.array([[True, True]]))
+    assert centres.tolist() == [[[3.0, 6.0]]] and defined.tolist() == [[True]]
+
+
+def test_inside_map_takes_the_first_pixel_and_not_the_size():
+    points = np.array([[0, 0], [3.999, 2.999], [4, 0], [0, 3], [-1e-9, 1], [1, -1e-9]])
+    assert inside_map(points, (4, 3)).tolist() == [True, True, False, False, False, False]
+    assert inside_map(np.zeros((0, 5, 2)), (4, 3)).shape == (0, 5)
+
+
+# --- Gaussians -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('seed', range(4))
+@pytest.mark.parametrize('sigma', [0.1, 1.0, 1.7, 2.0])  # at 0.1 float32 has no digits for it
+def test_gaussians_are_the_naive_loops(seed, sigma):
+    rng = np.random.default_rng(seed)
+    points, drawn = random_points(rng, 5, 3), rng.random((5, 3)) < 0.7
+    points[:2] = np.round(points[:2])  # windows whose sides are whole numbers
+    heatmaps, weights = gaussian_heatmaps(points, drawn, MAP_SIZE, sigma, 0.3)
+    expected_heatmaps, expected_weights = naive_gaussians(points, drawn, MAP_SIZE, sigma, 0.3)
+    np.testing.assert_allclose(heatmaps, expected_heatmaps, atol=1e-6)
+    np.testing.assert_array_equal(weights, expected_weights.astype(np.float32))
+
+
+def test_more_gaussians_than_a_piece():
+    rng = np.random.default_rng(0)
+    points, drawn = random_points(rng, 60, 7), np.ones((60, 7), dtype=bool)
+    assert drawn.sum() > targets._PIECE
+    heatmaps, _ = gaussian_heatmaps(points, drawn, MAP_SIZE, 1.5, 0.1)
+    expected, _ = naive_gaussians(points, drawn, MAP_SIZE, 1.5, 0.1)
+    np.testing.assert_allclose(heatmaps, expected, atol=1e-6)
+
+
+def test_maps_in_pieces_are_refused():
+    heatmaps = np.zeros((2, 8, 6), np.float32).transpose(0, 2, 1)
+    with pytest.raises(
+        ValueError,
+        match=r'heatmaps must be C-contiguous .* found strides '
+        r'\(192, 4, 24\) of the shape \(2, 6, 8\)',
+    ):
+        draw_gaussians(heatmaps, np.zeros((1, 2, 2)), np.ones((1, 2), bool), 2.0)
+
+
+@pytest.mark.parametrize('sigma', [1e-12, 1e-3])
+def test_a_narrow_gaussian_is_its_middle(sigma):
+    with np.errstate(all='raise', under='ignore'):
+        heatmaps, _ = gaussian_heatmaps(
+            np.array([[[10.0, 9.0]]]), np.array([[True]]), (30, 20), sigma, 0.1
+        )
+    assert heatmaps[0, 9, 10] == 1
+    assert 0 < heatmaps[0, 9, 11] < 1e-18
+
+
+def test_gaussian_by_hand():
+    heatmaps, weights = gaussian_heatmaps(
+        np.array([[[10.0, 9.0]]]), np.array([[True]]), (30, 20), 2.0, 0.1
+    )
+    assert heatmaps[0, 9, 10] == 1
+    assert heatmaps[0, 9, 11] == pytest.approx(math.exp(-1 / 4))
+    assert heatmaps[0, 7, 9] == pytest.approx(math.exp(-5 / 4))
+    # The window: 10 - 6 - 1 = 3 to 10 + 6 + 2 = 18, the end excluded; in y 2 to 17.
+    in_window = np.zeros((20, 30), dtype=bool)
+    in_window[2:17, 3:18] = True
+    np.testing.assert_array_equal(heatmaps[0] > 0, in_window)
+    np.testing.assert_array_equal(weights[0], np.where(in_window, 1, 0.1).astype(np.float32))
+
+
+@pytest.mark.parametrize('size', [(5, 4), (16, 3), (1, 1), (40, 9)])
+def test_maps_smaller_than_a_window(size):
+    rng = np.random.default_rng(0)
+    points, drawn = rng.uniform((0, 0), size, (3, 2, 2)), np.ones((3, 2), dtype=bool)
+    heatmaps, weights = gaussian_heatmaps(points, drawn, size, 2.0, 0.1)
+    expected_heatmaps, expected_weights = naive_gaussians(points, drawn, size, 2.0, 0.1)
+    np.testing.assert_allclose(heatmaps, expected_heatmaps, atol=1e-6)
+    np.testing.assert_array_equal(weights, expected_weights.astype(np.float32))
+
+
+@pytest.mark.parametrize('background', [0, 1e-9, 1 / 3, 0.5, 0.7, 0.999, 1, 1.5])
+def test_weights_are_exact(background):
+    weights = np.empty(4, dtype=np.float32)
+    weigh_heatmaps(weights, np.array([0, 1, 1e-38, 0], dtype=np.float32), background)
+    assert weights.tolist() == [np.float32(background), 1, 1, np.float32(background)]
+
+
+def test_overlapping_gaussians_take_the_larger_value():
+    points = np.array([[[10.0, 10.0]], [[13.0, 10.0]]])
+    one, other = (
+        gaussian_heatmaps(points[[i]], np.array([[True]]), (26, 21), 2.0, 0.1)[0] for i in range(2)
+    )
+    both = gaussian_heatmaps(points, np.array([[True], [True]]), (26, 21), 2.0, 0.1)[0]
+    np.testing.assert_array_equal(both, np.maximum(one, other))
+
+
+def test_channels_are_separate():
+    points = np.array([[[5.0, 5.0], [15.0, 12.0]]])
+    heatmaps, weights = gaussian_heatmaps(points, np.array([[False, True]]), MAP_SIZE, 2.0, 0.1)
+    assert not heatmaps[0].any() and (weights[0] == np.float32(0.1)).all()
+    assert np.unravel_index(heatmaps[1].argmax(), heatmaps[1].shape) == (12, 15)
+
+
+# --- neighbourhoods ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'radius, shape',
+    [
+        (0, ['.....', '.....', '..#..', '.....', '.....']),
+        (1, ['.....', '..#..', '.###.', '..#..', '.....']),
+        (2, ['.....', '.###.', '.###.', '.###.', '.....']),
+        (4, ['..#..', '.###.', '#####', '.###.', '..#..']),
+        (5, ['.###.', '#####', '#####', '#####', '.###.']),
+    ],
+)
+def test_neighbourhood_of_a_whole_pixel(radius, shape):
+    owner = owners(claim([[[2.0, 2.0]]], [1], radius, map_size=(5, 5)), (5, 5), 1)
+    assert [''.join('.#'[pixel + 1] for pixel in row) for row in owner[0]] == shape
+
+
+def test_neighbourhood_between_pixels():
+    # ||.||² <= 2 around (2.5, 2.5): the inner 2×2 at 0.5; the next ones are at 2.5.
+    pixels = claim([[[2.5, 2.5]]], [1])
+    assert sorted(zip(pixels.x.tolist(), pixels.y.tolist())) == [(2, 2), (2, 3), (3, 2), (3, 3)]
+
+
+@pytest.mark.parametrize('seed', range(6))
+@pytest.mark.parametrize('radius', [0.5, 2.0, 7.3])
+def test_pixels_belong_to_the_smaller_then_the_first(seed, radius):
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(-2, 14, (8, 2, 2))
+    if seed % 2:
+        centres = np.round(centres)
+    areas, drawn = rng.choice([100.0, 200.0, 300.0], 8), rng.random((8, 2)) < 0.8
+    size = (12, 11)
+    pixels = claim(centres, areas, radius, drawn, size)
+    np.testing.assert_array_equal(
+        owners(pixels, size, 2), naive_owners(centres, drawn, areas, size, radius)
+    )
+    rows = list(zip(pixels.part, pixels.y, pixels.x))
+    assert rows == sorted(set(rows))
+
+
+def test_the_smaller_person_wins_whatever_the_order():
+    centres = [[[5.0, 5.0]], [[6.0, 5.0]], [[7.0, 5.0]]]
+    owner = owners(claim(centres, [30, 20, 30]), MAP_SIZE, 1)[0]
+    assert owner[5, 3:10].tolist() == [-1, 0, 1, 1, 1, 2, -1]
+    owner = owners(claim(centres[::-1], [30, 20, 30]), MAP_SIZE, 1)[0]
+    assert owner[5, 3:10].tolist() == [-1, 2, 1, 1, 1, 0, -1]
+
+
+def test_of_equal_areas_the_first_person_wins():
+    owner = owners(claim([[[5.0, 5.0]], [[6.0, 5.0]]], [20, 20]), MAP_SIZE, 1)[0]
+    assert owner[5, 3:9].tolist() == [-1, 0, 0, 0, 1, -1]
+    owner = owners(claim([[[6.0, 5.0]], [[5.0, 5.0]]], [20, 20]), MAP_SIZE, 1)[0]
+    assert owner[5, 3:9].tolist() == [-1, 1, 0, 0, 0, -1]
+
+
+# --- offsets -------------------------------------------------------------------------------------
+
+
+def test_offsets_by_hand():
+    pixels = claim([[[3.0, 2.0]]], [16], map_size=(8, 6))
+    keypoints = np.array([[[3.0, 2.0], [5.5, 0.25], [40.0, 2.0]]])
+    present = np.array([[True, True, False]])
+    offsets, weights, areas = offset_maps(pixels, keypoints, present, np.array([16.0]), (1, 6, 8))
+    assert offsets.shape == weights.shape == (6, 6, 8) and areas.shape == (1, 6, 8)
+    assert offsets.dtype == weights.dtype == areas.dtype == np.float32
+    # At the centre pixel keypoint 0 has a target of exactly 0, which counts.
+    assert offsets[:, 2, 3].tolist() == [0, 0, -2.5, 1.75, 0, 0]
+    assert weights[:, 2, 3].tolist() == [0.25, 0.25, 0.25, 0.25, 0, 0]
+    assert offsets[:, 1, 4].tolist() == [1, -1, -1.5, 0.75, 0, 0]
+    assert areas[0, 1, 4] == 16
+    # Outside the neighbourhood there is nothing.
+    assert offsets[:, 2, 5].tolist() == weights[:, 2, 5].tolist() == [0] * 6
+    assert (weights[0] > 0).sum() == (areas > 0).sum() == 9
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_offsets_are_the_naive_loops(seed):
+    rng = np.random.default_rng(seed)
+    centres, keypoints = rng.uniform(-1, 20, (5, 2, 2)), random_points(rng, 5, 3)
+    present, areas = rng.random((5, 3)) < 0.6, rng.uniform(1, 900, 5)
+    pixels, shape = claim(centres, areas), (2, *MAP_SIZE[::-1])
+    offsets, weights, area_maps = offset_maps(pixels, keypoints, present, areas, shape)
+    owner = naive_owners(centres, np.ones((5, 2)), areas, MAP_SIZE, 2.0)
+    expected = np.zeros((3, 2, 3, 2, *shape[1:]))
+    for m, y, x in np.argwhere(owner >= 0):
+        n = owner[m, y, x]
+        for k in range(3):
+            if present[n, k]:
+                expected[0, m, k, :, y, x] = np.array([x, y]) - keypoints[n, k]
+                expected[1, m, k, :, y, x] = areas[n] ** -0.5
+        expected[2, m, 0, 0, y, x] = areas[n]
+    np.testing.assert_allclose(offsets, expected[0].reshape(offsets.shape), atol=1e-5)
+    np.testing.assert_allclose(weights, expected[1].reshape(weights.shape), rtol=1e-6)
+    np.testing.assert_allclose(area_maps, expected[2, :, 0, 0], rtol=1e-6)
+    assert (owner >= 0).any()

@@ -1,0 +1,318 @@
+"""What the package says of the models that it ships: files, facts, lines, and the demo's sheet."""
+
+import importlib.util
+import json
+import logging
+import sys
+from pathlib import Path
+
+from pinet_mm import api, onnx_runner
+from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODELS = json.loads((api.WEIGHTS / 'models.json').read_text())
+DRAWN, PHOTOS = 'pinet_hrnet-slim_crowdsynth', 'pinet_lite_photos'
+DRAWN_LINE = f'model: {DRAWN} (drawn people of CrowdSynth; 17 COCO keypoints; Apache-2.0)'
+WARNING = 'these weights have never seen a photograph: pinet_lite_photos, the default, has'
+PHOTOS_LINE = (
+    'model: pinet_lite_photos (photographs; 17 COCO keypoints; research use, see LICENSE-weights)'
+)
+CROP = 'crop the image around people who are small in it, leave a margin around people who fill it'
+
+
+def load_tool(name):
+    spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_tool(name, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
+    load_tool(name).main()
+
+
+@pytest.fixture(scope='module')
+def crowd(tmp_path_factory):
+    """A drawn crowd, in a file."""
+    path = tmp_path_factory.mktemp('crowd') / 'crowd.png'
+    settings = CrowdSettings(size=(128, 128), persons=(2, 4), height=(0.7, 1.0))
+    cv2.imwrite(str(path), draw_crowd(settings, seed=0, index=4, split='test')[0])
+    return path
+
+
+# --- the default model ---------------------------------------------------------------------------
+
+
+def test_the_default_is_the_model_of_photographs():
+    assert api.SHIPPED == f'{PHOTOS}.py'
+    assert api.shipped_weights(api.SHIPPED) == api.WEIGHTS / f'{PHOTOS}.pth'
+    assert onnx_runner.SHIPPED == api.WEIGHTS / f'{PHOTOS}.onnx'
+
+
+def test_infer_runs_the_default_on_a_photograph(tmp_path, capsys, monkeypatch):
+    photograph = load_tool('demo').find_photographs()[0]
+    run_tool('infer', monkeypatch, photograph, '--out', tmp_path, '--pose-thr', '2')
+    said = capsys.readouterr()
+    assert said.out.splitlines().count(PHOTOS_LINE) == 1 and 'warning: ' not in said.err
+    assert 'nobody scores 2 or more in 1 of 1 images (best score there 0.' in said.out
+    (record,) = json.loads((tmp_path / 'predictions.json').read_text())['pictures']
+    assert record['persons'][0]['score'] > 0
+
+
+def test_the_shipped_onnx_file_finds_whom_the_default_model_finds():
+    pytest.importorskip('onnxruntime')
+    assert onnx_runner.SHIPPED.stat().st_size <= 14e6
+    photograph = load_tool('demo').find_photographs()[0]
+    one, other = (
+        next(api.predict(model, [photograph])).pred_instances
+        for model in (api.load_onnx(), api.load(device='cpu'))
+    )
+    assert api.load_onnx().dataset_meta['keypoint_id2name'][16] == 'right_ankle'
+    best, same = one.bbox_scores.argmax(), other.bbox_scores.argmax()
+    assert one.bbox_scores[best] == pytest.approx(other.bbox_scores[same], abs=5e-3)
+    np.testing.assert_allclose(one.keypoints[best], other.keypoints[same], atol=1)
+
+
+# --- facts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'file',
+    sorted(path for path in api.WEIGHTS.iterdir() if path.suffix in ('.pth', '.onnx')),
+    ids=lambda path: path.name,
+)
+def test_every_file_of_weights_is_described(file):
+    assert file.stem in MODELS and api.config_path(file.stem).is_file()
+
+
+def test_every_description_has_its_fields_and_terms():
+    terms = (api.WEIGHTS / 'LICENSE-weights').read_text()
+    for name, card in MODELS.items():
+        assert {'knows', 'terms'} <= card.keys() <= {'knows', 'terms', 'warning'}
+        assert f'{name}.pth' in terms and '17 COCO keypoints' in card['knows']
+
+
+def test_only_the_drawn_model_warns():
+    assert {name for name, card in MODELS.items() if 'warning' in card} == {DRAWN}
+    assert api.describe(api.WEIGHTS / f'{DRAWN}.pth') == (DRAWN_LINE, WARNING)
+    for suffix in ('pth', 'onnx'):
+        assert api.describe(api.WEIGHTS / f'{PHOTOS}.{suffix}') == (PHOTOS_LINE, '')
+
+
+def test_weights_of_others_are_named_without_claims(tmp_path):
+    # Of the same name as shipped ones, but in another folder.
+    own = tmp_path / f'{DRAWN}.pth'
+    assert api.describe(own) == (f'model: {own}', '')
+    assert api.describe(api.WEIGHTS / 'epoch_4.pth') == (
+        f'model: {api.WEIGHTS / "epoch_4.pth"}',
+        '',
+    )
+    assert api.describe('https://x.org/a.pth')[1] == ''
+
+
+# --- tools/infer.py ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('config', [DRAWN, ROOT / 'configs' / f'{DRAWN}.py'])
+def test_infer_names_the_model_once_and_warns_of_drawn_people(
+    config, crowd, tmp_path, capsys, monkeypatch
+):
+    run_tool('infer', monkeypatch, crowd, '--config', config, '--out', tmp_path)
+    said = capsys.readouterr()
+    assert said.out.splitlines().count(DRAWN_LINE) == 1
+    assert said.err.splitlines().count(f'warning: {WARNING}') == 1
+    assert 'nobody scores' not in said.out, 'the crowd has persons above the threshold'
+
+
+def test_infer_names_weights_that_are_given(crowd, tmp_path, capsys, monkeypatch):
+    shipped, own = api.WEIGHTS / f'{DRAWN}.pth', tmp_path / 'own.pth'
+    own.symlink_to(shipped)
+    for weights, line, warning in ((shipped, DRAWN_LINE, True), (own, f'model: {own}', False)):
+        run_tool(
+            'infer',
+            monkeypatch,
+            crowd,
+            '--config',
+            DRAWN,
+            '--checkpoint',
+            weights,
+            '--out',
+            tmp_path / 'poses',
+        )
+        said = capsys.readouterr()
+        assert line in said.out.splitlines() and ('warning: ' in said.err) == warning
+
+
+def test_infer_says_where_nobody_is_found(crowd, tmp_path, capsys, monkeypatch):
+    cv2.imwrite(str(tmp_path / 'gray.png'), np.full((128, 128, 3), 128, np.uint8))
+    run_tool(
+        'infer',
+        monkeypatch,
+        crowd,
+        tmp_path / 'gray.png',
+        '--config',
+        DRAWN,
+        '--out',
+        tmp_path / 'poses',
+    )
+    pictures = json.loads((tmp_path / 'poses' / 'predictions.json').read_text())['pictures']
+    best = [max((person['score'] for person in each['persons']), default=0) for each in pictures]
+    assert best[0] >= 0.1 > best[1]
+    (said,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith('nobody'))
+    assert said.startswith(
+        f'nobody scores 0.1 or more in 1 of 2 images (best score there {best[1]:.3f}): '
+    )
+
+
+@pytest.mark.parametrize(
+    'scores, expected',
+    [
+        ([], ''),
+        ([0.1, 0.9], ''),
+        (
+            [0.0789, 0.5, 0.02],
+            'nobody scores 0.1 or more in 2 of 3 images (best score there 0.079): '
+            f'--pose-thr 0.07 draws some; or {CROP}\n',
+        ),
+        ([0.0], f'nobody scores 0.1 or more in 1 of 1 images (best score there 0.000): {CROP}\n'),
+        # A threshold of 0 would draw everything.
+        (
+            [0.0099],
+            f'nobody scores 0.1 or more in 1 of 1 images (best score there 0.010): {CROP}\n',
+        ),
+    ],
+    ids=['no image', 'all found', 'some found', 'score 0', 'score below a percent'],
+)
+def test_the_line_on_nobody(scores, expected):
+    assert load_tool('infer').explain_nobody(scores, 0.1) == expected
+
+
+def test_the_threshold_that_the_line_suggests_draws_the_best():
+    tool = load_tool('infer')
+    for score in np.arange(0.01, 0.5, 0.0007).tolist():
+        words = tool.explain_nobody([score], 0.5).split()
+        assert score - 0.0101 < float(words[words.index('--pose-thr') + 1]) <= score
+
+
+# --- from Python ---------------------------------------------------------------------------------
+
+
+def test_load_says_what_it_loaded_to_the_log_alone(caplog, capsys):
+    with caplog.at_level(logging.INFO, 'pinet_mm.api'):
+        api.load(DRAWN, device='cpu')
+    assert [record.getMessage() for record in caplog.records if record.name == 'pinet_mm.api'] == [
+        DRAWN_LINE,
+        WARNING,
+    ]
+    assert [record.levelname for record in caplog.records if record.name == 'pinet_mm.api'] == [
+        'INFO',
+        'WARNING',
+    ]
+    said = capsys.readouterr()
+    assert 'model: ' not in said.out + said.err
+
+
+def test_reports_hold_the_best_score_of_each_image(crowd, tmp_path):
+    model = api.load(DRAWN, device='cpu')
+    report = api.infer(model, [crowd], tmp_path)
+    (sample,) = api.predict(model, [crowd])
+    assert report.best_scores == [pytest.approx(sample.pred_instances.bbox_scores.max(), abs=1e-4)]
+    model.test_cfg['part_thr'] = 1e3
+    assert api.infer(model, [crowd], tmp_path).best_scores == [0]
+
+
+def test_the_onnx_file_that_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(api, 'WEIGHTS', tmp_path)
+    name = f'{Path(api.SHIPPED).stem}.onnx'
+    with pytest.raises(FileNotFoundError, match=rf'{name} does not exist: name a file that tools/'):
+        api.load_onnx()
+    (tmp_path / name).write_text('no graph')
+    with pytest.raises(api.RunError, match=f'{name} is no ONNX file that can be run'):
+        api.load_onnx()
+
+
+# --- the runner that can be copied ---------------------------------------------------------------
+
+
+class NoNetwork:
+    """In place of an exported file: one person of a keypoint, at the middle of the image."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, picture):
+        middle = np.array([[picture.shape[1::-1]]]) / 2
+        return dict(keypoints=middle, keypoint_scores=np.full((1, 1), 0.25), scores=np.ones(1))
+
+
+@pytest.mark.parametrize('named', [True, False])
+def test_the_runner_takes_the_shipped_file_unless_another_is_named(
+    named, crowd, tmp_path, capsys, monkeypatch
+):
+    file = tmp_path / 'pinet_lite_photos.onnx'
+    file.touch()
+    (tmp_path / 'models.json').write_text(
+        json.dumps(dict(pinet_lite_photos=dict(knows='cats', terms='none', warning='no dogs')))
+    )
+    monkeypatch.setattr(onnx_runner, 'OnnxPoses', NoNetwork)
+    monkeypatch.setattr(onnx_runner, 'SHIPPED', tmp_path / 'gone.onnx' if named else file)
+    onnx_runner.main(*[str(file)] * named, str(crowd))
+    said = capsys.readouterr()
+    assert json.loads(said.out) == dict(
+        file=str(crowd), persons=[dict(score=1, keypoints=[[64, 64, 0.25]])]
+    )
+    assert said.err == 'model: pinet_lite_photos (cats; none)\nwarning: no dogs\n'
+
+
+def test_the_runner_says_in_a_line_what_is_wrong(crowd, tmp_path, monkeypatch):
+    usage = r'^usage: python onnx_runner.py \[MODEL.onnx\] IMAGE...$'
+    for arguments in ((), ('model.onnx',)):
+        with pytest.raises(SystemExit, match=usage):
+            onnx_runner.main(*arguments)
+    monkeypatch.setattr(onnx_runner, 'SHIPPED', tmp_path / 'shipped.onnx')
+    for arguments, name in (((), 'shipped'), ((str(tmp_path / 'gone.onnx'),), 'gone')):
+        with pytest.raises(SystemExit, match=f'^error: .*/{name}.onnx does not exist: name a file'):
+            onnx_runner.main(*arguments, str(crowd))
+    (tmp_path / 'text.onnx').write_text('no graph')
+    with pytest.raises(SystemExit, match='^error: .*text.onnx is no ONNX file that can be run: '):
+        onnx_runner.main(str(tmp_path / 'text.onnx'), str(crowd))
+
+
+# --- tools/demo.py -------------------------------------------------------------------------------
+
+
+def test_the_demo_takes_the_photographs_that_are_installed(monkeypatch):
+    tool = load_tool('demo')
+    found = tool.find_photographs()
+    assert 'grace_hopper.jpg' in [file.name for file in found]
+    assert all(cv2.imread(str(file)) is not None for file in found)
+    monkeypatch.setattr(tool, 'PHOTOGRAPHS', dict(no_such_package='a.jpg', matplotlib='gone.jpg'))
+    with pytest.raises(FileNotFoundError, match='no photograph is at hand: install matplotlib or'):
+        tool.find_photographs()
+
+
+def test_the_demo_puts_photographs_and_crowds_on_one_sheet(crowd, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(api, 'SHIPPED', f'{DRAWN}.py')  # the quicker one
+    run_tool('demo', monkeypatch, crowd, '--out', tmp_path)
+    sheet = cv2.imread(str(tmp_path / 'demo.jpg'))
+    names = [file.stem for file in load_tool('demo').find_photographs()]
+    parts = [cv2.imread(str(tmp_path / 'photographs' / f'{name}.jpg')) for name in names]
+    parts.append(cv2.imread(str(tmp_path / 'crowds' / 'crowd.jpg')))
+    height, gaps = 600, 8 * (len(parts) - 1)
+    widths = [height * part.shape[1] / part.shape[0] for part in parts]
+    assert sheet.shape[0] == height and abs(sheet.shape[1] - sum(widths) - gaps) <= len(parts)
+    # Each stands where it should, and nothing is padded in black.
+    left = 0
+    for part, width in zip(parts, widths):
+        cell = sheet[:, round(left) + 4 : round(left + width) - 4].mean(axis=(0, 1))
+        np.testing.assert_allclose(cell, part.mean(axis=(0, 1)), atol=4)
+        left += width + 8
+    assert capsys.readouterr().out.splitlines().count(DRAWN_LINE) == 2
+    assert (tmp_path / 'photographs' / 'predictions.json').is_file()
+    with pytest.raises(SystemExit, match='error: gone.png does not exist'):
+        run_tool('demo', monkeypatch, 'gone.png', '--out', tmp_path)
