@@ -1,5 +1,13 @@
-"""The error that the tools answer with one line."""
+"""The errors that are meant for users: the tools answer them with one sentence, no traceback."""
 
 
 class RunError(RuntimeError):
     """A run that cannot start or go on, for a reason that one sentence explains."""
+
+
+class InputError(ValueError):
+    """An option, a setting of a config or a file of the user's that is not what is expected.
+
+    The message names the offender, what is expected and what was found. Every other ValueError is
+    a programming error, which keeps its traceback.
+    """

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..configs import config_path
+from ..errors import InputError
 from . import files as storage
 from . import names as checkpoints
 
@@ -41,11 +42,11 @@ def convert(
     """
     storage.check_target(target)
     if half and to_release:
-        raise ValueError('--half is for this package: the release reads single precision')
+        raise InputError('--half is for this package: the release reads single precision')
     weights, meta = storage.read_checkpoint(source)
     if checkpoints.is_backbone(weights):
         if half or to_release:
-            raise ValueError('--half and --to-release are for whole networks; this is a backbone')
+            raise InputError('--half and --to-release are for whole networks; this is a backbone')
         return _convert_backbone(weights, target, config, show_keys)
     network = checkpoints.recognise(weights)
     if show_keys:
@@ -106,7 +107,7 @@ def find_config(name: str | Path | None, network: checkpoints.Network) -> Config
         ValueError: none was named for keypoints that are not the release's, or it is no PINet's.
     """
     if name is None and network.dataset is None:
-        raise ValueError(
+        raise InputError(
             'the datasets of the release have 14 or 17 keypoints, these weights '
             'another number: name the config of your dataset with --config'
         )
@@ -115,7 +116,7 @@ def find_config(name: str | Path | None, network: checkpoints.Network) -> Config
     config = Config.fromfile(path)
     missing = [key for key in ('model', 'codec') if key not in config]
     if missing:
-        raise ValueError(f'{path} is no config of a PINet: it lacks {missing}')
+        raise InputError(f'{path} is no config of a PINet: it lacks {missing}')
     return config
 
 

@@ -19,6 +19,8 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from ..errors import InputError
+
 SAFETENSORS = '.safetensors'
 SUFFIXES = ('.pth', '.pt', '.tar', SAFETENSORS)
 # What is kept of a checkpoint beside its weights.
@@ -64,7 +66,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
         )
     ):
-        raise ValueError(
+        raise InputError(
             f'{path} holds no weights: expected a state dict, or a dict with '
             'state_dict or best_state_dict'
         )
@@ -90,7 +92,7 @@ def _read(path: Path) -> Any:
         AttributeError,
         ValueError,
     ) as error:
-        raise ValueError(
+        raise InputError(
             f'{path} is no checkpoint that holds only weights and numbers: {_reason(error)}'
         ) from error
 
@@ -154,13 +156,13 @@ def check_target(path: str | Path) -> None:
     """
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(
+        raise InputError(
             f'{path} is a folder'
             if path.is_dir()
             else f'{path}: the folder {path.parent} does not exist'
         )
     if path.suffix not in SUFFIXES:
-        raise ValueError(f'{path} must end in one of {", ".join(SUFFIXES)}')
+        raise InputError(f'{path} must end in one of {", ".join(SUFFIXES)}')
 
 
 def write_checkpoint(
@@ -216,7 +218,7 @@ def halve(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if value.is_floating_point() and (value.isinf() & ~weights[key].isinf()).any()
     ]
     if broken:
-        raise ValueError(f'half precision holds numbers up to 65504; larger ones are in {broken}')
+        raise InputError(f'half precision holds numbers up to 65504; larger ones are in {broken}')
     return halved
 
 

@@ -15,6 +15,8 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..errors import InputError
+
 # What an ImageNet HRNet has beyond the backbone.
 CLASSIFIER = ('incre_modules.', 'downsamp_modules.', 'final_layer.', 'classifier.')
 
@@ -48,7 +50,7 @@ def _rename_all(state_dict: Mapping[str, Tensor], column: int) -> dict[str, str]
     names = {key: _rename(key, column) for key in state_dict}
     unknown = [key for key, name in names.items() if name is None]
     if unknown:
-        raise ValueError(
+        raise InputError(
             f'{len(unknown)} keys belong to no parameter of PINet, whose prefixes are '
             f'{[row[column] for row in RENAMED]}:\n  ' + '\n  '.join(unknown)
         )
@@ -128,7 +130,7 @@ def recognise(state_dict: Mapping[str, Tensor]) -> Network:
     head = state_dict.get('ppg.heatmap_head.weight', state_dict.get('head.score_branch.weight'))
     if head is None or head.ndim != 4 or head.shape[1] % 15:
         found = f'the shape {tuple(head.shape)}' if head is not None else 'none'
-        raise ValueError(
+        raise InputError(
             "a PINet on HRNet has 'ppg.heatmap_head.weight' of the shape (keypoints, "
             f'15 × width, 1, 1); found {found}, first keys {list(state_dict)[:3]}'
         )
@@ -208,7 +210,7 @@ def check_weights(
     ]
     if complaints:
         # Said again at the end: there may be a thousand lines between.
-        raise ValueError(
+        raise InputError(
             '\n  '.join([f'{len(complaints)} keys do not fit:', *complaints])
             + f'\n{len(complaints)} keys do not fit: is this the right config?'
         )

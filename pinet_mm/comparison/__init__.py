@@ -17,6 +17,7 @@ from mmpose.structures import PoseDataSample
 from tqdm import tqdm
 
 from ..api import find_pictures, load, predict
+from ..errors import InputError
 from ..inference.drawing import contact_sheet
 from ..inference.results import overlay_names
 from .annotations import Annotations
@@ -104,12 +105,12 @@ def load_sides(
     """
     names = list(names or names_of(specs))
     if len(set(names)) < len(names):
-        raise ValueError(f'the names of the two models must differ; both are {names[0]}')
+        raise InputError(f'the names of the two models must differ; both are {names[0]}')
     models = [load(spec.config, spec.checkpoint, device, spec.cfg_options) for spec in specs]
     known = [_keypoint_names(model) for model in models]
     if known[0] != known[1]:
         said = (f'{name} has {len(each)} ({", ".join(each)})' for name, each in zip(names, known))
-        raise ValueError(f'the models must have the same keypoints; {", ".join(said)}')
+        raise InputError(f'the models must have the same keypoints; {", ".join(said)}')
     return [Side(*each) for each in zip(names, models, specs, pose_thrs)]
 
 
@@ -155,7 +156,7 @@ def compare(
     left_out = [file for file in files if truth and truth.find(file) is None]
     files = [file for file in files if file not in left_out]
     if not files:
-        raise ValueError(
+        raise InputError(
             f'{annotations} has none of the {len(left_out)} pictures, such as {left_out[0].name}'
         )
     compared = _compare_all(sides, files, truth)
@@ -193,7 +194,7 @@ def _check_numbers(
 ) -> None:
     given = [number for number in (hardest, most_different) if number is not None]
     if given and (annotations is None or min(given) < 1):
-        raise ValueError(
+        raise InputError(
             'the number of drawings must be at least 1 and needs annotations to find '
             f'the pictures by; found {min(given)} and '
             f'{annotations or "no annotations"}'
@@ -204,7 +205,7 @@ def _readable(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Part the files into pictures and others; only their headers are read."""
     readable = {file: cv2.haveImageReader(str(file)) for file in files}
     if not any(readable.values()):
-        raise ValueError(f'{files[0]} is no picture that can be read')
+        raise InputError(f'{files[0]} is no picture that can be read')
     return (
         [file for file in files if readable[file]],
         [file for file in files if not readable[file]],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import InputError
 from .judging import Persons
 
 
@@ -27,14 +28,14 @@ class Annotations:
         try:
             self._read(json.loads(self.path.read_text()))
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
+            raise InputError(
                 f'{path} is no COCO-format JSON file of keypoints: {type(error).__name__} {error}'
             ) from error
         lengths = {
             len(entry['keypoints']) / 3 for entries in self.entries.values() for entry in entries
         } - {num_keypoints}
         if lengths:
-            raise ValueError(
+            raise InputError(
                 f'the models have {num_keypoints} keypoints; found persons of '
                 f'{min(lengths):g} in {path}'
             )
@@ -64,7 +65,7 @@ class Annotations:
                 if f'/{file.resolve().as_posix()}'.endswith(f'/{self.images[key]["file_name"]}')
             ]
             if len(found) != 1:
-                raise ValueError(
+                raise InputError(
                     f'{self.path} holds several pictures named {file.name}, and '
                     f'{file} is not clearly one of them'
                 )
@@ -79,7 +80,7 @@ class Annotations:
         image = self.images[self.find(file)]
         wanted = image.get('height', size[0]), image.get('width', size[1])
         if tuple(size) != wanted:
-            raise ValueError(
+            raise InputError(
                 f'{file} has {size[1]}x{size[0]} pixels; {self.path} is for {wanted[1]}x{wanted[0]}'
             )
 

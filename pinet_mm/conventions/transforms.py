@@ -13,6 +13,7 @@ from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import bbox_xyxy2corner
 
 from ..datasets.transforms import ValidHeatmapMask
+from ..errors import InputError
 
 
 @TRANSFORMS.register_module()
@@ -85,7 +86,7 @@ class ReleaseCrop(BaseTransform):
         rotate_factor: float = 30.0,
     ):
         if input_size[0] != input_size[1]:
-            raise ValueError(
+            raise InputError(
                 f'input_size must be square, the release knows no other; found {tuple(input_size)}'
             )
         self.input_size = tuple(input_size)
@@ -168,7 +169,7 @@ class WholeCentreResize(BaseTransform):
 
     def __init__(self, input_size: tuple[int, int], size_factor: int = 64):
         if input_size[0] != input_size[1]:
-            raise ValueError(
+            raise InputError(
                 'input_size must be square, the length of the short side twice; '
                 f'found {tuple(input_size)}'
             )

@@ -10,6 +10,7 @@ from mmpose.datasets.transforms.converting import KeypointConverter
 from mmpose.registry import DATA_SAMPLERS, DATASETS
 
 from ..crowdsynth import SPLITS, CrowdSettings, annotate, crowd_index, draw_crowd, mask_to_polygons
+from ..errors import InputError
 from .labeling import (
     check_fields,
     keypoint_names,
@@ -47,7 +48,7 @@ class MinKeypointsCocoDataset(CocoDataset):
             picture for picture in pictures if sum(picture['num_keypoints']) >= self.min_keypoints
         ]
         if not kept:
-            raise ValueError(
+            raise InputError(
                 f'min_keypoints={self.min_keypoints} leaves none of the '
                 f'{len(pictures)} pictures of {self.ann_file}'
             )
@@ -82,11 +83,11 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
     def __init__(self, labeled_keypoints: dict | None = None, where: dict | None = None, **options):
         options.setdefault('data_mode', 'bottomup')
         if options['data_mode'] != 'bottomup':
-            raise ValueError(
+            raise InputError(
                 f"LabeledCocoDataset needs data_mode='bottomup'; found {options['data_mode']!r}"
             )
         if where and options.get('test_mode'):
-            raise ValueError(
+            raise InputError(
                 f'where={where} is for training: the evaluator reads every image of '
                 'its annotation file'
             )
@@ -114,7 +115,7 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
             return None
         places, values = self._places_of(person['category_id']), person['keypoints']
         if len(values) != 3 * len(places):
-            raise ValueError(
+            raise InputError(
                 f'{self.ann_file}: annotation {person["id"]} must hold 3 numbers for each of the '
                 f'{len(places)} keypoints {[self.names[place] for place in places]}; found '
                 f'{len(values)} numbers'
@@ -232,11 +233,11 @@ class CrowdSynthDataset(CocoDataset):
         **options,
     ):
         if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-            raise ValueError(f'length must be an integer of at least 1, got {length!r}')
+            raise InputError(f'length must be an integer of at least 1, got {length!r}')
         if split not in SPLITS:
-            raise ValueError(f'split must be one of {list(SPLITS)}, got {split!r}')
+            raise InputError(f'split must be one of {list(SPLITS)}, got {split!r}')
         if options.get('test_mode'):
-            raise ValueError(
+            raise InputError(
                 'CrowdSynthDataset is for training: evaluation needs an annotation '
                 'file, which tools/make_crowdsynth.py writes'
             )

@@ -13,6 +13,7 @@ from mmpose.registry import METRICS
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
+from ..errors import InputError
 from .pose_files import to_entries
 
 # Where they stand among COCOeval's numbers.
@@ -130,10 +131,10 @@ def _read_annotations(path: str | Path) -> COCO:
     try:
         truth = COCO(str(path))
     except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f'{path} holds no COCO annotations: {error!r}') from error
+        raise InputError(f'{path} holds no COCO annotations: {error!r}') from error
     missing = {'images', 'annotations', 'categories'} - set(truth.dataset)
     if missing:
-        raise ValueError(f'{path} holds no COCO annotations: it lacks {sorted(missing)}')
+        raise InputError(f'{path} holds no COCO annotations: it lacks {sorted(missing)}')
     return truth
 
 
@@ -146,14 +147,14 @@ def _check_pictures(
 ) -> None:
     unknown = {entry['image_id'] for entry in entries} - set(truth.getImgIds())
     if unknown:
-        raise ValueError(
+        raise InputError(
             f'{len(unknown)} pictures of {results} are not in {annotations}, such as '
             f'image_id {min(unknown, key=str)!r}'
         )
     if iou_type == 'keypoints_crowd' and not all(
         'crowdIndex' in picture for picture in truth.imgs.values()
     ):
-        raise ValueError(
+        raise InputError(
             f'pictures of {annotations} have no crowdIndex, which keypoints_crowd '
             "needs: take 'keypoints'"
         )

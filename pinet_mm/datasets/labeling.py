@@ -6,6 +6,8 @@ Records are the entries of `images` in an annotation file. Shape shorthand: K ke
 import warnings
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
+from ..errors import InputError
+
 
 def keypoint_names(metainfo: Mapping) -> list[str]:
     """Return the K names of parsed MMPose metainfo, in order."""
@@ -34,19 +36,19 @@ def read_labels(setting: Mapping | None, names: Sequence[str]) -> tuple[str | No
         or not isinstance(setting.get('field'), str)
         or len(setting) < 2
     ):
-        raise ValueError(
+        raise InputError(
             "labeled_keypoints must be like dict(field='source', mpii=['neck', …]): "
             f'a field of the image records, and names by its value; found {setting}'
         )
     labels = {value: listed for value, listed in setting.items() if value != 'field'}
     for value, listed in labels.items():
         if not isinstance(listed, (list, tuple, set)) or not listed:
-            raise ValueError(
+            raise InputError(
                 f'labeled_keypoints[{value!r}] must be a list of keypoint names; found {listed!r}'
             )
         unknown = [name for name in listed if name not in names]
         if unknown:
-            raise ValueError(
+            raise InputError(
                 f'labeled_keypoints[{value!r}] names the unknown keypoints {unknown};'
                 f' known are {list(names)}'
             )
@@ -64,7 +66,7 @@ def read_where(setting: Mapping | None) -> dict[str, list]:
     if setting is None:
         return {}
     if not isinstance(setting, Mapping) or not all(isinstance(field, str) for field in setting):
-        raise ValueError(
+        raise InputError(
             "where must be like dict(source='mpii') or dict(source=['mpii', 'coco']);"
             f' found {setting!r}'
         )
@@ -73,7 +75,7 @@ def read_where(setting: Mapping | None) -> dict[str, list]:
         for field, values in setting.items()
     }
     if not wanted or not all(wanted.values()):
-        raise ValueError(f'where must hold at least one value of each field; found {setting!r}')
+        raise InputError(f'where must hold at least one value of each field; found {setting!r}')
     return wanted
 
 
@@ -86,12 +88,12 @@ def check_fields(records: Collection[Mapping], fields: Sequence[str], file: str)
     for field in fields:
         if not any(field in record for record in records):
             known = sorted({name for record in records for name in record})
-            raise ValueError(
+            raise InputError(
                 f'{file}: no image record has the field {field!r}; found the fields {known}'
             )
         for record in records:
             if not isinstance(record.get(field), Hashable):
-                raise ValueError(
+                raise InputError(
                     f'{file}: the field {field!r} of image records must be a string '
                     f'or number; found {record[field]!r}'
                 )
@@ -132,7 +134,7 @@ def select(records: Sequence[Mapping], where: Mapping[str, list], file: str) -> 
     ]
     if where and not kept:
         found = {field: found_values(records, field) for field in where}
-        raise ValueError(
+        raise InputError(
             f'where={dict(where)} leaves none of the {len(records)} images of {file}; found {found}'
         )
     return kept
@@ -151,7 +153,7 @@ def places_of(names: Sequence[str], found: Sequence[str], owner: str) -> list[in
     """
     unknown = [name for name in found if name not in names]
     if unknown or len(set(found)) < len(found):
-        raise ValueError(
+        raise InputError(
             f'{owner} must name keypoints of the metainfo, each once; expected some '
             f'of {list(names)}, found {list(found)}'
             + (f', of which {unknown} are unknown' if unknown else '')

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import InputError
+
 
 class Poses(NamedTuple):
     """The poses of a picture.
@@ -52,9 +54,9 @@ def read_poses(path: str | Path) -> dict[Any, Poses]:
     try:
         entries = json.loads(Path(path).read_text())
     except ValueError as error:
-        raise ValueError(f'{path} is no JSON: {error}') from error
+        raise InputError(f'{path} is no JSON: {error}') from error
     if not isinstance(entries, list):
-        raise ValueError(
+        raise InputError(
             f"{path} must hold a list, COCO's result format; found a {type(entries).__name__}"
         )
     pictures = defaultdict(list)
@@ -62,7 +64,7 @@ def read_poses(path: str | Path) -> dict[Any, Poses]:
         pictures[_key(entry, 'image_id', path, i)].append(_pose(entry, path, i))
     sizes = {len(pose) for poses in pictures.values() for pose in poses}
     if len(sizes) > 1:
-        raise ValueError(f'{path}: poses have {sorted(sizes)} keypoints; expected one number')
+        raise InputError(f'{path}: poses have {sorted(sizes)} keypoints; expected one number')
     stacked = {image_id: np.stack(poses) for image_id, poses in pictures.items()}
     return {image_id: Poses(poses[..., :2], poses[..., 2]) for image_id, poses in stacked.items()}
 
@@ -70,7 +72,7 @@ def read_poses(path: str | Path) -> dict[Any, Poses]:
 def _key(entry: Any, key: str, path: str | Path, i: int) -> Any:
     if not isinstance(entry, Mapping) or key not in entry:
         found = sorted(entry) if isinstance(entry, Mapping) else type(entry).__name__
-        raise ValueError(
+        raise InputError(
             f'{path}: entry {i} has no {key!r}; expected image_id, keypoints and '
             f'score, found {found}'
         )
@@ -83,14 +85,14 @@ def _pose(entry: Any, path: str | Path, i: int) -> np.ndarray:
     try:
         row, score = np.array(row, dtype=np.float64), float(score)
     except (TypeError, ValueError) as error:
-        raise ValueError(f'{path}: entry {i}: {error}') from error
+        raise InputError(f'{path}: entry {i}: {error}') from error
     if row.ndim != 1 or not len(row) or len(row) % 3:
-        raise ValueError(
+        raise InputError(
             f'{path}: entry {i}: keypoints must be a row of x, y and score of each; '
             f'found numbers of shape {row.shape}'
         )
     if not np.isfinite([*row, score]).all():
-        raise ValueError(f'{path}: entry {i}: all numbers must be finite')
+        raise InputError(f'{path}: entry {i}: all numbers must be finite')
     pose = row.reshape(-1, 3)
     mean = pose[:, 2].mean()
     if not np.isclose(mean, score, rtol=1e-5, atol=1e-12):

@@ -13,6 +13,8 @@ from mmpose.datasets.transforms.converting import KeypointConverter
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as coco_mask
 
+from ..errors import InputError
+
 
 @TRANSFORMS.register_module()
 class RandomCropAffine(BottomupRandomAffine):
@@ -65,7 +67,7 @@ class RandomInputFlip(RandomFlip):
     def __init__(self, *args, keypoint_stride: int = 1, **kwargs):
         super().__init__(*args, **kwargs)
         if keypoint_stride < 1:
-            raise ValueError(f'keypoint_stride must be at least 1; found {keypoint_stride}')
+            raise InputError(f'keypoint_stride must be at least 1; found {keypoint_stride}')
         self.keypoint_stride = keypoint_stride
 
     def transform(self, results: dict) -> dict:

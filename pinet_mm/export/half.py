@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..errors import InputError
+
 MOST_FOLDED = 8192  # elements of a constant that onnxscript computes with while it optimizes
 
 
@@ -25,7 +27,7 @@ def store_half(graph) -> None:
         with np.errstate(over='ignore'):
             half = weight.const_value.numpy().astype(np.float16)
         if not np.isfinite(half).all():
-            raise ValueError(f'{weight.name} has values that float16 cannot hold')
+            raise InputError(f'{weight.name} has values that float16 cannot hold')
         stored = onnx_ir.val(f'{weight.name}_half', const_value=onnx_ir.tensor(half))
         cast = onnx_ir.node('Cast', [stored], dict(to=onnx_ir.DataType.FLOAT))
         (whole,) = cast.outputs

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..datasets.pose_files import Poses, read_poses
+from ..errors import InputError
 from ..method.fusion import PoseFusion
 
 # Of pairs of poses, which a chunk of pictures holds at once: at K = 17, in double precision, an
@@ -73,7 +74,7 @@ def fuse_pictures(
             there are models, a shape is not as above, or a number is not finite.
     """
     if not 0 <= oks_thr <= 1:
-        raise ValueError(f'oks_thr must be between 0 and 1; found {oks_thr}')
+        raise InputError(f'oks_thr must be between 0 and 1; found {oks_thr}')
     sigmas = np.asarray(sigmas, dtype=np.float64)
     joined = [_join(models, weights, len(sigmas)) for models in pictures]
     fusion, fused = PoseFusion(sigmas).double(), {}
@@ -86,7 +87,7 @@ def fuse_pictures(
 def _join(models: Sequence[Any], weights: Sequence[float] | None, num_keypoints: int) -> Poses:
     weights = [1.0] * len(models) if weights is None else list(weights)
     if len(weights) != len(models) or not all(0 < weight < np.inf for weight in weights):
-        raise ValueError(
+        raise InputError(
             f'weights must be a positive number for each of {len(models)} models; found {weights}'
         )
     parts = [_check(poses, num_keypoints) for poses in models]
@@ -102,12 +103,12 @@ def _check(poses: Any, num_keypoints: int) -> Poses:
     keypoints = np.asarray(poses.keypoints, dtype=np.float64)
     scores = np.asarray(poses.keypoint_scores, dtype=np.float64)
     if keypoints.shape != (len(scores), num_keypoints, 2) or scores.shape != keypoints.shape[:2]:
-        raise ValueError(
+        raise InputError(
             f'for {num_keypoints} sigmas, keypoints must be (N, {num_keypoints}, 2) and keypoint '
             f'scores (N, {num_keypoints}); found {keypoints.shape} and {scores.shape}'
         )
     if not (np.isfinite(keypoints).all() and np.isfinite(scores).all()):
-        raise ValueError('keypoints and keypoint scores must be finite numbers')
+        raise InputError('keypoints and keypoint scores must be finite numbers')
     return Poses(keypoints, scores)
 
 
@@ -168,7 +169,7 @@ def fuse_files(
     for path, pictures in zip(paths, files):
         sizes = {poses.keypoints.shape[1] for poses in pictures.values()} - {len(sigmas)}
         if sizes:
-            raise ValueError(
+            raise InputError(
                 f'{path} has poses of {sizes.pop()} keypoints; expected '
                 f'{len(sigmas)}, as there are sigmas: is it of another dataset?'
             )

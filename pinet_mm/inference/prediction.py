@@ -12,6 +12,7 @@ from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators import BottomupPoseEstimator
 from mmpose.structures import PoseDataSample
 
+from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
 
@@ -43,7 +44,7 @@ def predict(
         ValueError: `batch_size` is below 1, an array is no colour picture, or a file none at all.
     """
     if batch_size < 1:
-        raise ValueError(f'batch_size must be at least 1; found {batch_size}')
+        raise InputError(f'batch_size must be at least 1; found {batch_size}')
     pictures = [pictures] if isinstance(pictures, (str, Path)) else pictures
     if not isinstance(model, PINet):
         batch_size = 1  # of MMPose's models CID mixes the pictures of a batch, DEKR takes one only
@@ -98,7 +99,7 @@ def _batches_of_one_size(inputs: list[dict], batch_size: int) -> Iterator[list[i
 def _source(picture: str | Path | np.ndarray) -> dict:
     if isinstance(picture, np.ndarray):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise ValueError(
+            raise InputError(
                 'a picture must be an (H, W, 3) uint8 array in BGR order; found '
                 f'{picture.shape} {picture.dtype}'
             )
@@ -115,5 +116,5 @@ def read_picture(path: str | Path) -> np.ndarray:
     # People see it upright, whatever the test pipeline reads.
     pixels = cv2.imread(str(path))
     if pixels is None:
-        raise ValueError(f'{path} is no picture that can be read')
+        raise InputError(f'{path} is no picture that can be read')
     return pixels

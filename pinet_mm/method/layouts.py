@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import InputError
+
 Keypoint = str | int
 
 
@@ -61,7 +63,7 @@ class PartLayout:
         if parts == 'all':
             parts = dict(person='all')
         if not parts:
-            raise ValueError(
+            raise InputError(
                 f"parts must name at least one part, such as dict(person='all'); found {parts!r}"
             )
         links = metainfo.get('skeleton_links', ()) if skeleton is None else skeleton
@@ -111,7 +113,7 @@ class PartLayout:
         for name, keypoints in zip(self.part_names, mirrored):
             if keypoints not in sets:
                 missing = ', '.join(self.keypoint_names[i] for i in sorted(keypoints))
-                raise ValueError(
+                raise InputError(
                     f'flip_test needs the mirror image of every part among the parts; part '
                     f'{name!r} mirrors to ({missing}), found the parts {list(self.part_names)}. '
                     'Add that part or switch flip_test off'
@@ -122,12 +124,12 @@ class PartLayout:
 def _index(keypoint: Keypoint, names: Sequence[str], where: str) -> int:
     if isinstance(keypoint, str):
         if keypoint not in names:
-            raise ValueError(
+            raise InputError(
                 f'{where} names the unknown keypoint {keypoint!r}; known are {list(names)}'
             )
         return names.index(keypoint)
     if not 0 <= int(keypoint) < len(names):
-        raise ValueError(
+        raise InputError(
             f'{where} has the keypoint index {keypoint}; expected 0 to {len(names) - 1}'
         )
     return int(keypoint)
@@ -136,13 +138,13 @@ def _index(keypoint: Keypoint, names: Sequence[str], where: str) -> int:
 def _part_indices(part: str, keypoints, names: Sequence[str]) -> tuple[int, ...]:
     if isinstance(keypoints, str):
         if keypoints != 'all':
-            raise ValueError(
+            raise InputError(
                 f"part {part!r} must be a list of keypoints or 'all'; found {keypoints!r}"
             )
         return tuple(range(len(names)))
     indices = tuple(_index(keypoint, names, f'part {part!r}') for keypoint in keypoints)
     if not indices or len(set(indices)) < len(indices):
-        raise ValueError(
+        raise InputError(
             f'part {part!r} must list at least one keypoint, each once; found {list(keypoints)}'
         )
     return indices
@@ -151,14 +153,14 @@ def _part_indices(part: str, keypoints, names: Sequence[str]) -> tuple[int, ...]
 def _edge(link: Sequence[Keypoint], names: Sequence[str]) -> tuple[int, int]:
     ends = tuple(_index(keypoint, names, f'skeleton edge {tuple(link)}') for keypoint in link)
     if len(ends) != 2 or ends[0] == ends[1]:
-        raise ValueError(f'a skeleton edge must join two different keypoints; found {tuple(link)}')
+        raise InputError(f'a skeleton edge must join two different keypoints; found {tuple(link)}')
     return ends
 
 
 def _flip_indices(flip_indices: Sequence[int], names: Sequence[str]) -> tuple[int, ...]:
     flips = tuple(int(i) for i in flip_indices)
     if sorted(flips) != list(range(len(names))) or any(flips[flips[i]] != i for i in flips):
-        raise ValueError(
+        raise InputError(
             f'flip_indices must pair up the {len(names)} keypoints (swapping twice '
             f'gives the same keypoint); found {list(flips)}'
         )
@@ -168,7 +170,7 @@ def _flip_indices(flip_indices: Sequence[int], names: Sequence[str]) -> tuple[in
 def _sigmas(sigmas: Sequence[float], names: Sequence[str]) -> tuple[float, ...]:
     values = tuple(float(sigma) for sigma in sigmas)
     if len(values) != len(names) or not all(sigma > 0 for sigma in values):
-        raise ValueError(
+        raise InputError(
             f'sigmas must be {len(names)} positive numbers, one a keypoint; found '
             f'{len(values)}: {list(values)}. Give them in the metainfo or as '
             "the layout's sigmas"

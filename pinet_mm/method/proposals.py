@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InputError
+
 
 class Centres(NamedTuple):
     """T part-centre pixels for each of B pictures, ordered by part, then by score.
@@ -261,7 +263,7 @@ class ProposalSampler(nn.Module):
     def __init__(self, max_train_per_part: int = 40, training_rule: Callable = training_centres):
         super().__init__()
         if max_train_per_part < 1:
-            raise ValueError(f'max_train_per_part must be at least 1; found {max_train_per_part}')
+            raise InputError(f'max_train_per_part must be at least 1; found {max_train_per_part}')
         self.max_train_per_part, self.training_rule = max_train_per_part, training_rule
 
     def sample(self, part_heatmaps: Tensor, areas: Tensor) -> Centres:

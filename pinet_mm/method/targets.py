@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import InputError
+
 # The product of two such factors is still a normal float32 number.
 _LEAST = np.float32(2e-19)
 _PIECE = 256  # windows that are drawn at once: half a megabyte of indices, which a cache holds
@@ -85,7 +87,7 @@ def draw_gaussians(
         ValueError: `heatmaps` are not C-contiguous.
     """
     if not heatmaps.flags.c_contiguous:
-        raise ValueError(
+        raise InputError(
             'heatmaps must be C-contiguous to be drawn upon; found strides '
             f'{heatmaps.strides} of the shape {heatmaps.shape}'
         )

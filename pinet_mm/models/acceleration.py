@@ -13,6 +13,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from ..errors import InputError
 from .estimator import PINet, PoseFinder
 from .norms import fuse_norms
 from .test_cfg import TestSettings
@@ -68,10 +69,10 @@ def accelerate(model: PINet, amp: bool | torch.dtype = False, compile: bool = Fa
         ValueError: something else than a PINet is given, or another precision.
     """
     if not isinstance(model, PINet):
-        raise ValueError(f'only a PINet can be accelerated; found {type(model).__name__}')
+        raise InputError(f'only a PINet can be accelerated; found {type(model).__name__}')
     half = amp if isinstance(amp, torch.dtype) else None
     if half not in (None, torch.float16, torch.bfloat16) or amp not in (True, False, half):
-        raise ValueError(f'amp must be True, False, torch.float16 or torch.bfloat16; found {amp!r}')
+        raise InputError(f'amp must be True, False, torch.float16 or torch.bfloat16; found {amp!r}')
     model.eval()
     if amp:
         _use_half_precision(model, half)

@@ -12,6 +12,7 @@ from timm.layers import Format
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..errors import InputError
 from .padding import make_padding_constant
 from .pretrained import load_of_timm, match_weights, nothing_is_computed, read_weights
 
@@ -168,12 +169,12 @@ class TimmBackbone(BaseModule):
             return
         if not stages:
             names = ', '.join(name for name, _ in whole.named_children())
-            raise ValueError(
+            raise InputError(
                 f'frozen_stages={self.frozen_stages} needs stages, of which '
                 f'{self.model_name} has none by name; found {names}'
             )
         if self.frozen_stages > len(stages):
-            raise ValueError(
+            raise InputError(
                 f'frozen_stages must be at most {len(stages)}, the stages of '
                 f'{self.model_name}; found {self.frozen_stages}'
             )
@@ -188,7 +189,7 @@ def _check_name(name) -> None:
     else:
         base = str(name).partition('.')[0]
         near = get_close_matches(base, timm.list_models(), n=5)
-    raise ValueError(
+    raise InputError(
         f'timm {timm.__version__} has no network {name!r}; similar names: '
         f'{", ".join(near[:5]) or "none"}'
     )
@@ -202,7 +203,7 @@ def _check_out_indices(out_indices) -> None:
         or not all(map(_is_index, out_indices))
         or list(out_indices) != sorted(set(out_indices))
     ):
-        raise ValueError(
+        raise InputError(
             'out_indices must be ascending integers from 0, without repetition; found '
             f'{out_indices!r}'
         )
@@ -214,9 +215,9 @@ def _is_index(value) -> bool:
 
 def _check_freezing(frozen_stages, norm_eval) -> None:
     if frozen_stages != -1 and not _is_index(frozen_stages):
-        raise ValueError(f'frozen_stages must be an integer from -1; found {frozen_stages!r}')
+        raise InputError(f'frozen_stages must be an integer from -1; found {frozen_stages!r}')
     if not isinstance(norm_eval, bool):
-        raise ValueError(f'norm_eval must be True or False; found {norm_eval!r}')
+        raise InputError(f'norm_eval must be True or False; found {norm_eval!r}')
 
 
 def _check_weights(init_cfg, options: Mapping) -> None:
@@ -225,12 +226,12 @@ def _check_weights(init_cfg, options: Mapping) -> None:
         and init_cfg.get('checkpoint')
         and init_cfg.get('type') in ('Pretrained', PretrainedInit)
     ):
-        raise ValueError(
+        raise InputError(
             f"init_cfg must be None or dict(type='Pretrained', checkpoint=...); found {init_cfg!r}"
         )
     for name in ('pretrained', 'features_only', 'checkpoint_path'):
         if name in options:
-            raise ValueError(
+            raise InputError(
                 f'{name} is no option of TimmBackbone: init_cfg names the weights, '
                 'and all networks give feature maps only'
             )
@@ -240,13 +241,13 @@ def _build(model_name: str, options: Mapping) -> nn.Module:
     try:
         return timm.create_model(model_name, pretrained=False, **options)
     except IndexError as error:
-        raise ValueError(
+        raise InputError(
             f'out_indices must be below {_count_maps(model_name)}, the number of '
             f'feature maps of {model_name}; found {options["out_indices"]}'
         ) from error
     except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(
+        raise InputError(
             f'timm cannot build {model_name} for its feature maps: {reason}'
         ) from error
 

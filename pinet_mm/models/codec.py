@@ -13,6 +13,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import KEYPOINT_CODECS
 
 from ..conventions.table import CONVENTIONS
+from ..errors import InputError
 from ..method.fusion import fuse_poses
 from ..method.layouts import PartLayout
 from ..method.proposals import find_peaks, read_offsets
@@ -43,7 +44,7 @@ def build_layout(layout: PartLayout | Mapping) -> PartLayout:
     known = {'metainfo', 'parts', 'skeleton', 'sigmas'}
     missing, unknown = {'metainfo', 'parts'} - set(layout), set(layout) - known
     if missing or unknown:
-        raise ValueError(
+        raise InputError(
             f'layout takes the keys {sorted(known)}, the first two required; found {sorted(layout)}'
         )
     options = dict(layout)
@@ -102,17 +103,17 @@ class PINetCodec(BaseKeypointCodec):
     ):
         super().__init__()
         if convention not in CONVENTIONS:
-            raise ValueError(
+            raise InputError(
                 f'convention must be one of {tuple(CONVENTIONS)}; found {convention!r}'
             )
         if sigma <= 0 or radius < 0:
-            raise ValueError(
+            raise InputError(
                 f'sigma must be above 0 and radius at least 0; found {sigma} and {radius}'
             )
         self.input_size, self.heatmap_size = tuple(input_size), tuple(heatmap_size)
         self.stride = self.input_size[0] // self.heatmap_size[0]
         if tuple(side * self.stride for side in self.heatmap_size) != self.input_size:
-            raise ValueError(
+            raise InputError(
                 'input_size must be a whole multiple of heatmap_size, the same in '
                 f'both axes; found {self.input_size} and {self.heatmap_size}'
             )
@@ -238,12 +239,12 @@ class PINetCodec(BaseKeypointCodec):
     def _check(self, keypoints, keypoints_visible, area):
         # Map coordinates in double precision, labels as booleans, areas that can be divided by.
         if keypoints.shape[1:] != (self.layout.num_keypoints, 2):
-            raise ValueError(
+            raise InputError(
                 f'keypoints must have the shape (N, {self.layout.num_keypoints}, 2) '
                 f'of the layout; found {keypoints.shape}'
             )
         if area is None or len(area) != len(keypoints):
-            raise ValueError(
+            raise InputError(
                 f'area must hold one number for each of the {len(keypoints)} persons;'
                 f' found {area if area is None else len(area)}'
             )
@@ -262,7 +263,7 @@ class PINetCodec(BaseKeypointCodec):
             name = 'each row of keypoints_visible_weights'
             declared = (np.asarray(keypoints_visible_weights) > 0).any(axis=0)
         if declared.shape != (k,):
-            raise ValueError(
+            raise InputError(
                 f'{name} must have the shape ({k},) of the layout; found {declared.shape}'
             )
         return declared

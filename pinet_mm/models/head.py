@@ -14,6 +14,7 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
+from ..errors import InputError
 from ..method.fusion import FusedPoses, PoseFusion
 from ..method.layouts import PartLayout
 from ..method.proposals import ProposalSampler, read_offsets
@@ -178,7 +179,7 @@ class PINetHead(BaseHead):
         """
         settings = TestSettings.from_cfg(test_cfg)
         if settings.use_refinement and self.refinement is None:
-            raise ValueError(
+            raise InputError(
                 'test_cfg asks for use_refinement=True, but the head was built with refinement=None'
             )
         if settings.flip_test:
@@ -300,7 +301,7 @@ class PINetHead(BaseHead):
 def _by_scale(feats: Sequence, scale_factors: Sequence[float]) -> Sequence[Sequence[Tensor]]:
     scales = [feats] if torch.is_tensor(feats[-1]) else feats
     if len(scales) != len(scale_factors):
-        raise ValueError(
+        raise InputError(
             f'scale_factors={scale_factors} needs features of {len(scale_factors)} '
             f'scales; found {len(scales)}'
         )

@@ -7,6 +7,8 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..errors import InputError
+
 
 @MODELS.register_module()
 class SeparableFPN(BaseModule):
@@ -60,7 +62,7 @@ class SeparableFPN(BaseModule):
             ValueError: there are more or fewer maps than `in_channels`.
         """
         if len(feats) != len(self.laterals):
-            raise ValueError(f'{len(self.laterals)} feature maps are needed; found {len(feats)}')
+            raise InputError(f'{len(self.laterals)} feature maps are needed; found {len(feats)}')
         merged = None
         for lateral, block, feat in reversed(list(zip(self.laterals, self.blocks, feats))):
             own = lateral(feat)
@@ -74,7 +76,7 @@ class SeparableFPN(BaseModule):
 
 def _check_numbers(in_channels, out_channels, kernel_size, num_blocks, num_final_blocks) -> None:
     if not isinstance(in_channels, Sequence) or not in_channels:
-        raise ValueError(
+        raise InputError(
             f'in_channels must be a list of the channels of every map; found {in_channels!r}'
         )
     numbers = dict(
@@ -85,9 +87,9 @@ def _check_numbers(in_channels, out_channels, kernel_size, num_blocks, num_final
     )
     for name, value in [*(('in_channels', each) for each in in_channels), *numbers.items()]:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f'{name} must be integers from 1; found {value!r}')
+            raise InputError(f'{name} must be integers from 1; found {value!r}')
     if kernel_size % 2 == 0:
-        raise ValueError(f'kernel_size must be odd; found {kernel_size}')
+        raise InputError(f'kernel_size must be odd; found {kernel_size}')
 
 
 class _SeparableConv(nn.Module):

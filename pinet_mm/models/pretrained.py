@@ -10,6 +10,8 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from ..errors import InputError
+
 PACKAGE = 'package:'
 # The classifier in the files of EfficientNet-PyTorch, whose tensors have other names than timm's.
 OTHER_HEADS = ('_conv_head', '_bn1', '_fc')
@@ -119,7 +121,7 @@ def _match_by_order(
 ) -> dict[str, Tensor]:
     body = {key: value for key, value in found.items() if not key.startswith(OTHER_HEADS)}
     if len(body) != len(own):
-        raise ValueError(
+        raise InputError(
             f'{path} does not fit: its {len(body)} weights have other names than the '
             f"network's {len(own)}, the first of them {_first(body)}"
         )
@@ -142,7 +144,7 @@ def _first(names) -> str:
 def _refuse(path: str, what: str, names) -> None:
     if names:
         more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
-        raise ValueError(f'{path} {what}: {", ".join(list(names)[:SHOWN])}{more}')
+        raise InputError(f'{path} {what}: {", ".join(list(names)[:SHOWN])}{more}')
 
 
 def load_of_timm(model_name: str, options: Mapping) -> dict[str, Tensor]:

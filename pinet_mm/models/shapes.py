@@ -8,6 +8,7 @@ import torch
 from mmpose.models.backbones import HRNet
 from torch import Tensor, nn
 
+from ..errors import InputError
 from .backbones import TimmBackbone
 
 SIDE = 64  # px of the image, or the next multiple of the strides
@@ -46,11 +47,11 @@ def check_fit(
     source = type(neck or backbone).__name__
     found, found_stride = feats[-1].shape[1], side / feats[-1].shape[-1]
     if found != in_channels:
-        raise ValueError(
+        raise InputError(
             f'the head takes in_channels={in_channels}, and the last map of {source} has {found}'
         )
     if found_stride != stride:
-        raise ValueError(
+        raise InputError(
             f'the codec has stride {stride} (input_size / heatmap_size), and the last '
             f'map of {source} has {found_stride:g}'
         )
@@ -58,7 +59,7 @@ def check_fit(
 
 def _check_input_size(backbone: nn.Module, size: tuple[int, int], stride: float) -> None:
     if any(side % stride for side in size):
-        raise ValueError(
+        raise InputError(
             f'the input_size {tuple(size)} of the codec is no multiple of the stride '
             f'{stride:g} of {type(backbone).__name__}'
         )
@@ -67,7 +68,7 @@ def _check_input_size(backbone: nn.Module, size: tuple[int, int], stride: float)
 def _check_neck(neck: nn.Module, backbone: nn.Module, channels: list[int]) -> None:
     wanted = getattr(neck, 'in_channels', None)
     if isinstance(wanted, Sequence) and list(wanted) != channels:
-        raise ValueError(
+        raise InputError(
             f'{type(neck).__name__} takes in_channels={tuple(wanted)}, and the maps '
             f'of {type(backbone).__name__} have {tuple(channels)}'
         )

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
+from ..errors import InputError
+
 
 @dataclass(frozen=True)
 class TestSettings:
@@ -46,13 +48,13 @@ class TestSettings:
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(test_cfg) - set(known))
         if unknown:
-            raise ValueError(f'test_cfg has the unknown keys {unknown}; known are {known}')
+            raise InputError(f'test_cfg has the unknown keys {unknown}; known are {known}')
         settings = cls(**test_cfg)
         for name, kind in dict(
             part_thr=(float, int), oks_thr=(float, int), max_per_part=int
         ).items():
             if not isinstance(getattr(settings, name), kind):
-                raise ValueError(f'{name} must be a number; found {getattr(settings, name)!r}')
+                raise InputError(f'{name} must be a number; found {getattr(settings, name)!r}')
         for name in (
             'flip_test',
             'use_refinement',
@@ -62,11 +64,11 @@ class TestSettings:
         ):
             unset = name == 'use_refinement' and settings.use_refinement is None
             if not unset and getattr(settings, name) not in (True, False):
-                raise ValueError(f'{name} must be True or False; found {getattr(settings, name)!r}')
+                raise InputError(f'{name} must be True or False; found {getattr(settings, name)!r}')
         if settings.max_per_part < 1:
-            raise ValueError(f'max_per_part must be at least 1; found {settings.max_per_part}')
+            raise InputError(f'max_per_part must be at least 1; found {settings.max_per_part}')
         if not 0 <= settings.oks_thr <= 1:
-            raise ValueError(f'oks_thr must be between 0 and 1; found {settings.oks_thr}')
+            raise InputError(f'oks_thr must be between 0 and 1; found {settings.oks_thr}')
         return replace(settings, scale_factors=_scale_factors(settings.scale_factors))
 
 
@@ -75,7 +77,7 @@ def _scale_factors(factors: Sequence[float]) -> tuple[float, ...]:
         isinstance(factor, (float, int)) and 0 < factor < math.inf for factor in factors
     )
     if not usable or 1 not in factors or len(set(factors)) < len(factors):
-        raise ValueError(
+        raise InputError(
             'scale_factors must be different positive numbers, 1 among them, such as '
             f'(1, 0.5, 2); found {factors!r}'
         )

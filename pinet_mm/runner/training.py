@@ -9,6 +9,8 @@ from mmengine.registry import LOOPS, OPTIM_WRAPPERS
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
+from ..errors import InputError
+
 
 @OPTIM_WRAPPERS.register_module()
 class CPUAmpOptimWrapper(OptimWrapper):
@@ -27,7 +29,7 @@ class CPUAmpOptimWrapper(OptimWrapper):
 
     def __init__(self, dtype: str | torch.dtype = 'bfloat16', **kwargs):
         if dtype not in ('bfloat16', torch.bfloat16):
-            raise ValueError(f"dtype must be 'bfloat16' on a CPU, got {dtype!r}")
+            raise InputError(f"dtype must be 'bfloat16' on a CPU, got {dtype!r}")
         super().__init__(**kwargs)
 
     @contextmanager
