@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
-
 # The product of two such factors is still a normal float32 number.
 _LEAST = np.float32(2e-19)
 _PIECE = 256  # windows that are drawn at once: half a megabyte of indices, which a cache holds
@@ -86,11 +84,7 @@ def draw_gaussians(
     Raises:
         ValueError: `heatmaps` are not C-contiguous.
     """
-    if not heatmaps.flags.c_contiguous:
-        raise InputError(
-            'heatmaps must be C-contiguous to be drawn upon; found strides '
-            f'{heatmaps.strides} of the shape {heatmaps.shape}'
-        )
+    pixels = _flat_view('heatmaps', heatmaps)
     (_, h, w), channel = heatmaps.shape, np.nonzero(drawn)[1]
     (x, gauss_x), (y, gauss_y) = (
         _window(centre, size, sigma, spread) for centre, size in zip(points_hm[drawn].T, (w, h))
@@ -102,7 +96,18 @@ def draw_gaussians(
         cells = first[now, None, None] + window
         values = gauss_y[now, :, None] * gauss_x[now, None]
         # Windows overlap, which `at` minds; it is fast for flat indices alone.
-        np.maximum.at(heatmaps.reshape(-1), cells.reshape(-1), values.reshape(-1))
+        np.maximum.at(pixels, cells.reshape(-1), values.reshape(-1))
+
+
+def _flat_view(name: str, maps: np.ndarray) -> np.ndarray:
+    # Of maps in several pieces of memory, `reshape` would make a copy, which takes what is written
+    # with it when it goes.
+    if not maps.flags.c_contiguous:
+        raise ValueError(
+            f'{name} must be C-contiguous to be drawn upon; found strides {maps.strides} of the '
+            f'shape {maps.shape}'
+        )
+    return maps.reshape(-1)
 
 
 def _window(centre: np.ndarray, size: int, sigma: float, spread: float):
@@ -208,15 +213,19 @@ def write_offsets(
         offsets: (M·2K, H, W) float32; channel order part, keypoint, then x, y.
         weights: alike; x and y have the same.
         areas: (M, H, W) float32.
+
+    Raises:
+        ValueError: `offsets` or `weights` are not C-contiguous; nothing is written.
     """
+    flat_offsets, flat_weights = _flat_view('offsets', offsets), _flat_view('weights', weights)
     (m, h, w), (part, y, x) = areas.shape, targets.pixels.T
     areas[part, y, x] = targets.areas
     # Channel after channel and pixels in order, about as memory lies.
     k = len(offsets) // (2 * m)
     channel = np.arange(2 * k)[:, None]
     cells = (2 * k * part + channel) * (h * w) + (y * w + x)
-    offsets.reshape(-1)[cells] = targets.offsets.reshape(-1, 2 * k).T
-    weights.reshape(-1)[cells] = targets.weights.T.repeat(2, axis=0)
+    flat_offsets[cells] = targets.offsets.reshape(-1, 2 * k).T
+    flat_weights[cells] = targets.weights.T.repeat(2, axis=0)
 
 
 def disc_offsets(

@@ -288,3 +288,19 @@ def test_offsets_are_the_naive_loops(seed):
     np.testing.assert_allclose(weights, expected[1].reshape(weights.shape), rtol=1e-6)
     np.testing.assert_allclose(area_maps, expected[2, :, 0, 0], rtol=1e-6)
     assert (owner >= 0).any()
+
+
+@pytest.mark.parametrize('name', ['offsets', 'weights'])
+def test_maps_that_would_lose_their_offsets_are_refused(name):
+    # Channels last in memory: a flat index reaches a copy of them only.
+    maps = dict.fromkeys(('offsets', 'weights'), np.zeros((4, 6, 8), np.float32))
+    maps[name] = np.zeros((6, 8, 4), np.float32).transpose(2, 0, 1)
+    pixels = claim([[[3.0, 2.0]]], [16], map_size=(8, 6))
+    targets = pixel_offsets(
+        pixels, np.array([[[5.0, 4.0], [1.0, 1.0]]]), np.ones((1, 2), bool), np.array([16.0])
+    )
+    areas = np.zeros((1, 6, 8), np.float32)
+    message = rf'^{name} must be C-contiguous .* strides \(4, 128, 16\) of the shape \(4, 6, 8\)$'
+    with pytest.raises(ValueError, match=message):
+        write_offsets(targets, maps['offsets'], maps['weights'], areas)
+    assert not areas.any()
