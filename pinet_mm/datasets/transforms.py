@@ -1,4 +1,7 @@
-"""Training transforms that MMPose lacks: the paper's crop, any input size, crowd regions."""
+"""Training transforms that MMPose lacks: the paper's crop, any input size, crowd regions.
+
+`_img` are pixels of the image before the crop, `_in` those of the network input; sizes are (w, h).
+"""
 
 from collections.abc import Sequence
 
@@ -20,10 +23,11 @@ from ..errors import InputError
 class RandomCropAffine(BottomupRandomAffine):
     """Crop, rotate and scale at random, shifts being a share of the crop.
 
-    MMPose's transform shifts by a share of the picture; here, as in PINet's recipe, the crop's
-    side is `scale_factor` × the picture's short side (`scale_type='short'`, the default) and the
-    shift `shift_factor` × that side. Draws are uniform unless `distribution` says otherwise. Other
-    arguments as `BottomupRandomAffine`.
+    MMPose's transform shifts by a share of the image; here, as in PINet's recipe, a crop of
+    (w, h) pixels is shifted by up to `shift_factor` × w in x and `shift_factor` × h in y. Its side
+    is `scale_factor` × the short side of the image, or its long side with `scale_type='long'`.
+    Draws are uniform unless `distribution` says otherwise. Other arguments as
+    `BottomupRandomAffine`.
     """
 
     def __init__(self, *args, distribution: str = 'uniform', **kwargs):
@@ -31,12 +35,14 @@ class RandomCropAffine(BottomupRandomAffine):
 
     def _get_transform_params(self) -> tuple:
         offset, scale, rotate, shear = super()._get_transform_params()
-        # The parent multiplies the shift by the picture's (w, h).
-        return offset * scale * min(self._image_size) / self._image_size, scale, rotate, shear
+        w, h = self.input_size
+        crop_img = self._fix_aspect_ratio(self._size_img, w / h)  # of scale 1
+        # The parent multiplies the shift by the image's (w, h).
+        return offset * scale * crop_img / self._size_img, scale, rotate, shear
 
     def transform(self, results: dict) -> dict:
         """Apply one random crop to `img`, `keypoints`, `bbox` and `area`."""
-        self._image_size = np.array(results['img_shape'][1::-1])
+        self._size_img = np.array(results['img_shape'][1::-1], dtype=np.float64)
         # OpenCV refuses to transform arrays of no points.
         empty = {
             key: results.pop(key)
