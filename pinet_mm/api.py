@@ -19,8 +19,10 @@ from mmpose.apis import init_model
 
 from .configs import config_path
 from .errors import RunError
+from .inference.folders import infer
+from .inference.overlays import overlay_names
 from .inference.prediction import predict
-from .inference.results import SCHEMA, Report, infer, overlay_names, to_record
+from .inference.results import SCHEMA, Report, to_record
 from .inference.sources import PICTURES, find_pictures
 from .models.acceleration import accelerate
 from .models.estimator import PINet

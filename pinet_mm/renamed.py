@@ -7,10 +7,10 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-# Where the names of a module of 0.1 are now; of two modules, the first has most of them.
+# Where the names of a module of 0.1 are now; of several modules, the first has most of them.
 NEW_NAMES = {
     'acceleration': ('models.acceleration',),
-    'batch_inference': ('inference.results', 'inference.sources'),
+    'batch_inference': ('inference.folders', 'inference.results', 'inference.sources'),
     'codec': ('models.codec',),
     'compat': ('environment.compat',),
     'conversion': ('checkpoints.convert',),

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RunError
-from ..inference.prediction import read_picture
-from ..inference.sources import find_pictures
+from ..inference.sources import find_pictures, read_picture
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
 from .check import check, check_quantised

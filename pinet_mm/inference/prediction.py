@@ -1,10 +1,9 @@
-"""The poses of many pictures, those of one size together."""
+"""The poses of many images, those of one size together."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
@@ -15,9 +14,10 @@ from mmpose.structures import PoseDataSample
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
+from .sources import read_picture
 
-# What `predict` reads ahead, to put pictures of one size together: batches, or pixels if the
-# pictures are photographs of many.
+# What `predict` reads ahead, to put images of one size together: so many batches, or so many pixels
+# if the images are large photographs.
 LOOKAHEAD = 4
 LOOKAHEAD_PIXELS = 64e6
 
@@ -28,26 +28,26 @@ def predict(
     pictures: Iterable[str | Path | np.ndarray],
     batch_size: int = 8,
 ) -> Iterator[PoseDataSample]:
-    """Predict the poses of pictures, in their order, `batch_size` at a time.
+    """Predict the poses of images, in their order, `batch_size` at a time.
 
     Args:
-        model: what `load` or `load_onnx` returns; all but a PINet take picture by picture.
+        model: what `load` or `load_onnx` returns; all but a PINet take image by image.
         pictures: paths or (H, W, 3) uint8 BGR arrays, of any sizes; or one path.
-        batch_size: pictures of one input size that go through together, fewer if they are so
+        batch_size: images of one input size that go through together, fewer if they are so
             large that reading them ahead would fill the memory; changes speed and memory, not
             results.
 
     Yields:
-        A sample for each picture; its `pred_instances` are in pixels of that picture.
+        A sample for each image; its `pred_instances` are in pixels of that image.
 
     Raises:
-        ValueError: `batch_size` is below 1, an array is no colour picture, or a file none at all.
+        ValueError: `batch_size` is below 1, an array is no color image, or a file none at all.
     """
     if batch_size < 1:
         raise InputError(f'batch_size must be at least 1; found {batch_size}')
     pictures = [pictures] if isinstance(pictures, (str, Path)) else pictures
     if not isinstance(model, PINet):
-        batch_size = 1  # of MMPose's models CID mixes the pictures of a batch, DEKR takes one only
+        batch_size = 1  # CID of MMPose mixes the images of a batch, DEKR takes only one
     if isinstance(model, OnnxPoses):
         yield from (_onnx_sample(model, _source(picture)['img']) for picture in pictures)
         return
@@ -60,7 +60,7 @@ def predict(
 
 
 def _windows(model: BottomupPoseEstimator, pictures: Iterable, most: int) -> Iterator[list[dict]]:
-    # Prepared pictures, as many as may be read ahead.
+    # Prepared images, as many as may be read ahead.
     pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
     inputs, pixels = [], 0
     for picture in pictures:
@@ -100,21 +100,8 @@ def _source(picture: str | Path | np.ndarray) -> dict:
     if isinstance(picture, np.ndarray):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise InputError(
-                'a picture must be an (H, W, 3) uint8 array in BGR order; found '
+                'an image must be an (H, W, 3) uint8 array in BGR order; found '
                 f'{picture.shape} {picture.dtype}'
             )
         return dict(img=picture, img_path='')
     return dict(img=read_picture(picture), img_path=str(picture))
-
-
-def read_picture(path: str | Path) -> np.ndarray:
-    """Read a file as (H, W, 3) uint8 BGR, turned as its camera's orientation tag says.
-
-    Raises:
-        ValueError: it is no picture.
-    """
-    # People see it upright, whatever the test pipeline reads.
-    pixels = cv2.imread(str(path))
-    if pixels is None:
-        raise InputError(f'{path} is no picture that can be read')
-    return pixels

@@ -3,37 +3,57 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from ..errors import InputError
+
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
 def find_pictures(inputs: Iterable[str | Path], out_dir: str | Path | None = None) -> list[Path]:
-    """List the given pictures and those in the given folders, each folder sorted by name.
+    """List the given images and those in the given folders, each folder sorted by name.
 
     Args:
-        inputs: pictures and folders.
+        inputs: images and folders.
         out_dir: a folder to be written into; what lies there is no input.
 
     Raises:
-        FileNotFoundError: an input does not exist, a folder holds no picture, or all pictures lie
-            in `out_dir`.
+        FileNotFoundError: an input does not exist, a folder holds no image, or all images lie in
+            `out_dir`.
     """
-    found = []
-    for path in map(Path, inputs):
-        inside = (
-            [path]
-            if path.is_file()
-            else sorted(file for file in path.rglob('*') if file.suffix.lower() in PICTURES)
-        )
-        if not inside:
-            problem = 'holds no picture' if path.is_dir() else 'does not exist'
-            raise FileNotFoundError(
-                f'{path} {problem}; expected a picture or a folder with files '
-                f'ending in {", ".join(PICTURES)}'
-            )
-        found += inside
+    found = [file for path in map(Path, inputs) for file in _images_of(path)]
     if out_dir is None:
         return found
     outside = [file for file in found if Path(out_dir).resolve() not in file.resolve().parents]
     if not outside:
-        raise FileNotFoundError(f'all pictures lie in {out_dir}, where overlays are to be written')
+        raise FileNotFoundError(f'all images lie in {out_dir}, where overlays are to be written')
     return outside
+
+
+def _images_of(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    inside = sorted(
+        file for file in path.rglob('*') if file.suffix.lower() in PICTURES and file.is_file()
+    )
+    if not inside:
+        problem = 'holds no image' if path.is_dir() else 'does not exist'
+        raise FileNotFoundError(
+            f'{path} {problem}; expected an image or a folder with files '
+            f'ending in {", ".join(PICTURES)}'
+        )
+    return inside
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """Read a file as (H, W, 3) uint8 BGR, turned as its camera's orientation tag says.
+
+    Raises:
+        ValueError: it is no image.
+    """
+    # People see it upright, whatever the test pipeline reads.
+    pixels = cv2.imread(str(path))
+    if pixels is None:
+        raise InputError(f'{path} is no image that can be read')
+    return pixels

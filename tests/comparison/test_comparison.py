@@ -578,7 +578,7 @@ def test_pictures_without_annotations_or_outside_are_refused(folder, monkeypatch
             '--out',
             folder / 'no',
         )
-    with pytest.raises(SystemExit, match='error: all pictures lie in .*inputs, where'):
+    with pytest.raises(SystemExit, match='error: all images lie in .*inputs, where'):
         run_compare(monkeypatch, folder / 'inputs', *models(folder), '--out', folder / 'inputs')
 
 

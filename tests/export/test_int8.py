@@ -97,9 +97,9 @@ def test_pictures_that_are_not_there_are_named_before_anything_is_written(writte
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'no.jpg').write_text('no picture')
     for name, message in (
-        ('empty', 'empty holds no picture'),
+        ('empty', 'empty holds no image'),
         ('away.jpg', 'does not exist'),
-        ('no.jpg', 'no.jpg is no picture that can be read'),
+        ('no.jpg', 'no.jpg is no image that can be read'),
     ):
         with pytest.raises(SystemExit, match=f'error: .*{message}'):
             run_tool(

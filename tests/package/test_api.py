@@ -11,8 +11,7 @@ from types import SimpleNamespace
 from pinet_mm import api
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.errors import RunError
-from pinet_mm.inference import prediction
-from pinet_mm.inference import results as batch_inference
+from pinet_mm.inference import folders, prediction
 from pinet_mm.runner.settings import share_codec
 
 import cv2
@@ -131,7 +130,7 @@ def test_weights_are_found_by_the_name_of_the_config(folder, monkeypatch):
 def test_overlays_show_what_fusion_did(folder, model, pictures, monkeypatch):
     # The random network's poses have little to do with each other.
     monkeypatch.setitem(model.test_cfg, 'oks_thr', 0.0)
-    (before,) = api.predict(batch_inference._without_fusion(model), pictures[:1])
+    (before,) = api.predict(folders._without_fusion(model), pictures[:1])
     (after,) = api.predict(model, pictures[:1])
     centres = 15  # three parts, five proposals each
     assert len(before.pred_instances) == centres > len(after.pred_instances)
@@ -182,7 +181,7 @@ def test_pictures_are_found_in_folders(folder):
 def test_missing_inputs_are_named(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match='gone.jpg does not exist'):
         api.find_pictures([folder / 'inputs', 'gone.jpg'])
-    with pytest.raises(FileNotFoundError, match='holds no picture; expected .* ending in .bmp'):
+    with pytest.raises(FileNotFoundError, match='holds no image; expected .* ending in .bmp'):
         api.find_pictures([tmp_path])
 
 
@@ -218,7 +217,7 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     assert re.search(
         rf'^5 pictures in .* s \(.* images/s\); .* are in {folder / "poses"}', done.stdout, re.M
     )
-    assert '5/5 [' in done.stderr and 'pictures/s]' in done.stderr
+    assert '5/5 [' in done.stderr and 'images/s]' in done.stderr
     document = json.loads((folder / 'poses' / 'predictions.json').read_text())
     assert document['schema'] == api.SCHEMA and document['keypoint_names'][0] == 'nose'
     assert [15, 13] in document['skeleton']

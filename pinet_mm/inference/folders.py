@@ -1,0 +1,123 @@
+"""Images and folders in, overlays and one JSON file out."""
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+from mmpose.structures import PoseDataSample
+from tqdm import tqdm
+
+from ..errors import InputError
+from ..models.estimator import PINet
+from ..onnx_runner import OnnxPoses
+from .drawing import before_and_after, draw_poses
+from .overlays import OverlayFolder, overlay_names
+from .prediction import predict
+from .results import Report, best_score, to_record, write_document
+from .sources import find_pictures
+
+# An image (H, W, 3) and what was found in it: its overlay.
+Draw = Callable[[np.ndarray, PoseDataSample], np.ndarray]
+
+
+def infer(
+    model: PINet | OnnxPoses,
+    inputs: Iterable[str | Path],
+    out_dir: str | Path,
+    batch_size: int = 8,
+    pose_thr: float = 0.1,
+    before_fusion: bool = False,
+) -> Report:
+    """Write an overlay for every image and one `predictions.json` with all of them.
+
+    Files that are no images are reported, those in `out_dir` are no input; `overview.jpg` shows
+    the first twelve overlays.
+
+    Args:
+        model: what `load` or `load_onnx` returns.
+        inputs: images and folders.
+        out_dir: made if it is missing.
+        batch_size: images per pass, as in `predict`.
+        pose_thr: persons with a lower score are left out of the overlays (the JSON has them).
+        before_fusion: overlays show every proposed pose on their left; needs a PINet.
+
+    Returns:
+        A `Report`; docs/predictions.md describes the JSON.
+
+    Raises:
+        FileNotFoundError: an input is missing, or all images lie in `out_dir`.
+        OSError: overlays could not be written; the JSON is, and names only the others.
+        ValueError: `before_fusion` with another model.
+    """
+    draw = _drawing_of(model, pose_thr, before_fusion)
+    out_dir = Path(out_dir)
+    files, start = find_pictures(inputs, out_dir), perf_counter()
+    overlays = OverlayFolder(out_dir, *((3, 640) if before_fusion else (4, 480)))
+    records, unreadable = _predict_and_draw(model, files, batch_size, draw, overlays)
+    overlays.write_overview()
+    target = out_dir / 'predictions.json'
+    write_document(target, model.dataset_meta, records, unreadable)
+    overlays.require_all(target)
+    seconds = perf_counter() - start
+    return Report(target, unreadable, len(records), seconds, list(map(best_score, records)))
+
+
+def _drawing_of(model: PINet | OnnxPoses, pose_thr: float, before_fusion: bool) -> Draw:
+    if before_fusion and not isinstance(model, PINet):
+        raise InputError(
+            'before_fusion needs the poses before they are fused, which only a PINet with its '
+            f'weights has; found {type(model).__name__}'
+        )
+
+    def draw(picture: np.ndarray, sample: PoseDataSample) -> np.ndarray:
+        overlay = draw_poses(picture, sample.pred_instances, model.dataset_meta, pose_thr)
+        if not before_fusion:
+            return overlay
+        (proposed,) = predict(_without_fusion(model), [picture])
+        before = draw_poses(picture, proposed.pred_instances, model.dataset_meta, pose_thr)
+        return before_and_after(before, overlay)
+
+    return draw
+
+
+def _without_fusion(model: PINet) -> PINet:
+    twin = copy.copy(model)  # shares the weights
+    twin.test_cfg = dict(model.test_cfg or {}, oks_thr=1.0)  # no two poses are one person
+    return twin
+
+
+def _predict_and_draw(
+    model: PINet | OnnxPoses,
+    files: Sequence[Path],
+    batch_size: int,
+    draw: Draw,
+    overlays: OverlayFolder,
+) -> tuple[list[dict], list[str]]:
+    # Records of the images, and the files that are none.
+    records, unreadable, pending = [], [], deque()
+    with tqdm(total=len(files), unit=' images') as progress:
+        pictures = _read(files, pending, unreadable, progress)
+        for sample in predict(model, pictures, batch_size):
+            file, name, picture = pending.popleft()
+            written = overlays.write(name, draw(picture, sample))
+            records.append(dict(to_record(sample, str(file)), overlay=written))
+            progress.update()
+    return records, unreadable
+
+
+def _read(
+    files: Sequence[Path], pending: deque, unreadable: list[str], progress: tqdm
+) -> Iterator[np.ndarray]:
+    # `predict` reads ahead: `pending` keeps what belongs to each image until its poses are there.
+    for file, name in zip(files, overlay_names(files)):
+        picture = cv2.imread(str(file))
+        if picture is None:
+            unreadable.append(str(file))
+            progress.update()
+        else:
+            pending.append((file, name, picture))
+            yield picture

@@ -1,0 +1,77 @@
+"""A folder of drawings: their names, their files, and an overview of the first of them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .drawing import contact_sheet
+
+OVERVIEW = 'overview.jpg'
+ON_OVERVIEW = 12  # drawings
+
+
+def overlay_names(files: Iterable[Path]) -> list[str]:
+    """Name a .jpg for each image; images of the same name in two folders get different ones."""
+    names, used = [], {OVERVIEW}
+    for file in files:
+        name, i = f'{file.stem}.jpg', 1
+        while name in used:
+            name, i = f'{file.stem}-{i}.jpg', i + 1
+        used.add(name)
+        names.append(name)
+    return names
+
+
+class OverlayFolder:
+    """Write drawings into a folder, and remember those that could not be written.
+
+    Args:
+        path: the folder; it is made if it is missing.
+        columns: of the overview.
+        cell: the longest side of a drawing on the overview, px.
+        gap: black px to the right of and below each drawing on the overview.
+
+    Attributes:
+        missing: names of the files that could not be written.
+    """
+
+    def __init__(self, path: Path, columns: int, cell: int, gap: int = 0):
+        path.mkdir(parents=True, exist_ok=True)
+        self.path, self.columns, self.cell, self.gap = path, columns, cell, gap
+        self.missing: list[str] = []
+        self._first: list[np.ndarray] = []
+
+    def write(self, name: str, drawing: np.ndarray) -> str | None:
+        """Write a drawing (H, W, 3), uint8 BGR; return `name`, or None if it cannot be written."""
+        if len(self._first) < ON_OVERVIEW:
+            self._first.append(np.pad(drawing, ((0, self.gap), (0, self.gap), (0, 0))))
+        return self._write(name, drawing)
+
+    def write_overview(self) -> None:
+        """Write the first drawings side by side; no file without any drawing."""
+        if self._first:
+            self._write(OVERVIEW, contact_sheet(self._first, self.columns, self.cell))
+
+    def require_all(self, document: Path) -> None:
+        """Check that no drawing is missing.
+
+        Args:
+            document: the JSON file that was written beside them, which names only those written.
+
+        Raises:
+            OSError: some could not be written.
+        """
+        if self.missing:
+            raise OSError(
+                f'{len(self.missing)} images could not be written into {self.path}: '
+                f'{", ".join(self.missing)} (is there room, may files be written there?); '
+                f'{document.name} there holds all that was computed'
+            )
+
+    def _write(self, name: str, image: np.ndarray) -> str | None:
+        if cv2.imwrite(str(self.path / name), image):
+            return name
+        self.missing.append(name)
+        return None

@@ -1,0 +1,111 @@
+"""Images and folders in, overlays and a JSON file out: what goes wrong on the way."""
+
+import json
+from types import SimpleNamespace
+
+from pinet_mm.inference import folders
+from pinet_mm.inference.folders import infer
+from pinet_mm.inference.overlays import OverlayFolder, overlay_names
+from pinet_mm.inference.sources import find_pictures
+from pinet_mm.onnx_runner import OnnxPoses
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.structures import InstanceData
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.structures import PoseDataSample
+
+from tests.helpers import toys
+
+META = parse_pose_metainfo(toys.five_metainfo())
+
+
+def found_in(picture):
+    """One person in the middle of an image, as `predict` yields it."""
+    keypoints = np.full((1, 5, 2), 20.0) + np.arange(5)[:, None]
+    people = InstanceData(
+        keypoints=keypoints,
+        keypoint_scores=np.full((1, 5), 0.5),
+        keypoints_visible=np.full((1, 5), 0.5),
+        bboxes=np.array([[20.0, 20, 24, 24]]),
+        bbox_scores=np.array([0.5]),
+    )
+    return PoseDataSample(pred_instances=people, metainfo=dict(ori_shape=picture.shape[:2]))
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / 'inputs'
+    folder.mkdir()
+    for name in 'ab':
+        cv2.imwrite(str(folder / f'{name}.png'), np.zeros((40, 60, 3), np.uint8))
+    return folder
+
+
+@pytest.fixture
+def model(monkeypatch):
+    """Something that finds a person in every image."""
+    monkeypatch.setattr(
+        folders, 'predict', lambda model, pictures, size: map(found_in, list(pictures))
+    )
+    return SimpleNamespace(dataset_meta=META)
+
+
+def test_an_overlay_that_cannot_be_written_is_said_and_not_named(images, model, tmp_path):
+    out = tmp_path / 'out'
+    (out / 'a.jpg').mkdir(parents=True)  # no file can have this name
+    message = r'1 images could not be written into .*out: a.jpg .*; predictions.json there holds'
+    with pytest.raises(OSError, match=message):
+        infer(model, [images], out)
+    records = json.loads((out / 'predictions.json').read_text())['pictures']
+    assert [record['overlay'] for record in records] == [None, 'b.jpg']
+    assert [len(record['persons']) for record in records] == [1, 1]
+    assert cv2.imread(str(out / 'b.jpg')) is not None
+    # Both are on the overview, also the one that has no file of its own.
+    assert cv2.imread(str(out / 'overview.jpg')).shape[1] == 2 * 480
+
+
+def test_an_overview_that_cannot_be_written_is_said(images, model, tmp_path):
+    (tmp_path / 'out' / 'overview.jpg').mkdir(parents=True)
+    with pytest.raises(OSError, match='1 images could not be written into .*: overview.jpg'):
+        infer(model, [images], tmp_path / 'out')
+    assert (tmp_path / 'out' / 'predictions.json').is_file()
+
+
+def test_an_exported_file_has_no_poses_before_fusion(images, tmp_path):
+    exported = OnnxPoses.__new__(OnnxPoses)  # refused before anything is asked of it
+    with pytest.raises(ValueError, match='before_fusion needs .* a PINet .*; found OnnxPoses'):
+        infer(exported, [images], tmp_path / 'out', before_fusion=True)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_folder_that_is_named_like_an_image_is_none(images):
+    (images / 'x.jpg').mkdir()
+    assert find_pictures([images]) == [images / 'a.png', images / 'b.png']
+    cv2.imwrite(str(images / 'x.jpg' / 'c.png'), np.zeros((4, 4, 3), np.uint8))
+    assert find_pictures([images])[-1] == images / 'x.jpg' / 'c.png'
+    (images / 'empty.jpg').mkdir()
+    with pytest.raises(FileNotFoundError, match='empty.jpg holds no image; expected an image or'):
+        find_pictures([images / 'empty.jpg'])
+
+
+def test_drawings_have_names_of_their_own(tmp_path):
+    files = [tmp_path / name for name in ('a.png', 'x/a.jpg', 'a-1.png', 'overview.tif')]
+    assert overlay_names(files) == ['a.jpg', 'a-1.jpg', 'a-1-1.jpg', 'overview-1.jpg']
+
+
+def test_an_overview_holds_the_first_twelve(tmp_path):
+    overlays = OverlayFolder(tmp_path / 'out', columns=4, cell=20, gap=4)
+    overlays.write_overview()
+    assert not (tmp_path / 'out' / 'overview.jpg').exists()
+    for i in range(14):
+        drawing = np.full((16, 16, 3), 255 if i < 12 else 0, np.uint8)
+        assert overlays.write(f'{i}.png', drawing) == f'{i}.png'
+    overlays.write_overview()
+    overlays.require_all(tmp_path / 'out' / 'a.json')
+    overview = cv2.imread(str(tmp_path / 'out' / 'overview.jpg'))
+    assert overview.shape == (60, 80, 3)
+    cells = overview.reshape(3, 20, 4, 20, 3)
+    assert cells[:, 4:12, :, 4:12].min() > 200 and cells[:, 18:].max() < 60
+    assert cv2.imread(str(tmp_path / 'out' / '0.png')).shape == (16, 16, 3)  # without the gap
