@@ -47,4 +47,4 @@ def agreement(oks: Tensor, valid: Tensor, num_parts: int) -> Tensor:
         num_parts: M.
     """
     best = torch.where(valid[:, None], oks, 0).unflatten(-1, (num_parts, -1)).amax(dim=-1)
-    return best.mean(dim=-1).pow(num_parts)
+    return torch.pow(best.mean(dim=-1), num_parts)

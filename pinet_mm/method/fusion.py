@@ -55,7 +55,7 @@ def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Tensor | None = None
     # A CPU takes twenty times as long where the result is next to the smallest normal number:
     # terms stay at e · tiny, and a mean of nothing but those becomes 0.
     similarity = exponent.clamp_(min=math.log(tiny) + 1).exp_().mean(dim=-3)
-    return F.threshold_(similarity, 3 * tiny, 0)
+    return F.threshold(similarity, 3 * tiny, 0, inplace=True)
 
 
 def _in_sigmas(keypoints: Tensor, sigmas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -200,6 +200,8 @@ class PoseFusion(nn.Module):
     Args:
         sigmas: K OKS sigmas.
     """
+
+    sigmas: Tensor
 
     def __init__(self, sigmas: Sequence[float]):
         super().__init__()

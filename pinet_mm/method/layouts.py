@@ -6,6 +6,7 @@ keypoint. Shape shorthand: K keypoints, M parts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class PartLayout:
     @classmethod
     def from_metainfo(
         cls,
-        metainfo: Mapping,
+        metainfo: Mapping[str, Any],
         parts: str | Mapping[str, str | Sequence[Keypoint]],
         skeleton: Sequence[tuple[Keypoint, Keypoint]] | None = None,
         sigmas: Sequence[float] | None = None,
@@ -60,8 +61,8 @@ class PartLayout:
         """
         id2name = metainfo['keypoint_id2name']
         names = tuple(id2name[i] for i in range(len(id2name)))
-        if parts == 'all':
-            parts = dict(person='all')
+        if isinstance(parts, str):
+            parts = dict(person=parts)
         if not parts:
             raise InputError(
                 f"parts must name at least one part, such as dict(person='all'); found {parts!r}"
@@ -135,7 +136,9 @@ def _index(keypoint: Keypoint, names: Sequence[str], where: str) -> int:
     return int(keypoint)
 
 
-def _part_indices(part: str, keypoints, names: Sequence[str]) -> tuple[int, ...]:
+def _part_indices(
+    part: str, keypoints: str | Sequence[Keypoint], names: Sequence[str]
+) -> tuple[int, ...]:
     if isinstance(keypoints, str):
         if keypoints != 'all':
             raise InputError(

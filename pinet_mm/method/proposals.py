@@ -51,7 +51,10 @@ def pool_maps(part_maps: Tensor) -> Tensor:
 
 
 def find_peaks(
-    part_maps: Tensor, max_per_part: int, part_thr: float, pool: Callable = pool_maps
+    part_maps: Tensor,
+    max_per_part: int,
+    part_thr: float,
+    pool: Callable[[Tensor], Tensor] = pool_maps,
 ) -> Centres:
     """Take the best local maxima of every part map (test-time sampling of the supplement).
 
@@ -140,7 +143,9 @@ def project_offsets(
     if part_order is not None:
         weight, bias = weight[part_order], bias[part_order]
     offsets = features.unflatten(1, (num_parts, -1)) @ weight.mT + bias
-    return offsets.flatten(1, 2).unflatten(-1, (-1, 2))
+    # Tensor.unflatten is not annotated.
+    by_keypoint: Tensor = offsets.flatten(1, 2).unflatten(-1, (-1, 2))
+    return by_keypoint
 
 
 def sample_pixels(maps: Tensor, centres_hm: Tensor) -> Tensor:
@@ -260,7 +265,11 @@ class ProposalSampler(nn.Module):
             its convention.
     """
 
-    def __init__(self, max_train_per_part: int = 40, training_rule: Callable = training_centres):
+    def __init__(
+        self,
+        max_train_per_part: int = 40,
+        training_rule: Callable[[Tensor, Tensor, int], Centres] = training_centres,
+    ):
         super().__init__()
         if max_train_per_part < 1:
             raise InputError(f'max_train_per_part must be at least 1; found {max_train_per_part}')

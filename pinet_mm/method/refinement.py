@@ -48,13 +48,15 @@ class GraphConv(nn.Module):
         if not self.bn.training:
             return self._forward_folded(nodes, adjacency)
         nodes = adjacency @ (nodes @ self.weight) + self.bias
-        return self.bn(nodes.flatten(0, 1)).view_as(nodes).relu()
+        normalized: Tensor = self.bn(nodes.flatten(0, 1))
+        return normalized.view_as(nodes).relu()
 
     def _forward_folded(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
         # With running statistics the normalisation is a part of the weights, which leaves two
         # products and the ReLU to pass over the nodes.
-        scale = self.bn.weight * (self.bn.running_var + self.bn.eps).rsqrt()
-        bias = (self.bias - self.bn.running_mean) * scale + self.bn.bias
+        mean, variance = self.bn.get_buffer('running_mean'), self.bn.get_buffer('running_var')
+        scale = self.bn.weight * (variance + self.bn.eps).rsqrt()
+        bias = (self.bias - mean) * scale + self.bn.bias
         mixed = torch.bmm(adjacency.expand(nodes.shape[0], -1, -1), nodes)
         moved = torch.addmm(bias, mixed.flatten(0, 1), self.weight * scale)
         return moved.relu_().view_as(nodes)
@@ -70,7 +72,8 @@ class GraphResidualBlock(nn.Module):
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
         """Refine node features (S, K, C)."""
-        return nodes + self.conv2(self.conv1(nodes, adjacency), adjacency)
+        change: Tensor = self.conv2(self.conv1(nodes, adjacency), adjacency)
+        return nodes + change
 
 
 class PoseRefinement(nn.Module):
@@ -97,7 +100,7 @@ class PoseRefinement(nn.Module):
         num_keypoints: int,
         skeleton: Sequence[tuple[int, int]],
         num_layers: int = 3,
-        sample_features: Callable = sample_bilinear,
+        sample_features: Callable[[Tensor, Tensor], Tensor] = sample_bilinear,
     ):
         super().__init__()
         self.sample_features = sample_features
@@ -157,4 +160,5 @@ class PoseRefinement(nn.Module):
             for block in self.blocks:
                 nodes = block(nodes, self.adjacency)
         pooled = torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), centre), dim=1)
-        return self.predictor(pooled).view(*nodes.shape[:2], 2)
+        offsets: Tensor = self.predictor(pooled)
+        return offsets.view(*nodes.shape[:2], 2)

@@ -63,7 +63,8 @@ def part_centres(
 
 def inside_map(points_hm: np.ndarray, map_size: tuple[int, int]) -> np.ndarray:
     """Tell which points (..., 2) lie in [0, W) × [0, H) of a map of size (w, h): (...) boolean."""
-    return ((points_hm >= 0) & (points_hm < np.asarray(map_size))).all(axis=-1)
+    x, y = points_hm[..., 0], points_hm[..., 1]
+    return np.asarray((x >= 0) & (x < map_size[0]) & (y >= 0) & (y < map_size[1]))
 
 
 def draw_gaussians(
@@ -110,14 +111,18 @@ def _flat_view(name: str, maps: np.ndarray) -> np.ndarray:
     return maps.reshape(-1)
 
 
-def _window(centre: np.ndarray, size: int, sigma: float, spread: float):
+def _window(
+    centre: np.ndarray, size: int, sigma: float, spread: float
+) -> tuple[np.ndarray, np.ndarray]:
     # One axis of D windows: the first pixel of each and its Gaussian factors (D, window), 0 where
     # the window, moved inside the map, holds more than it should.
     first, end = np.floor(centre - 3 * sigma - 1), np.ceil(centre + 3 * sigma + 2)
     width = min(int(np.ceil(6 * sigma + 3)) + 1, size)
     start = np.clip(first, 0, size - width)
     # Distances are a few pixels, for which float32 is enough: 3e-7 in the Gaussian.
-    middle, low, high = (np.float32(each - start)[:, None] for each in (centre, first, end))
+    middle, low, high = (
+        (each - start).astype(np.float32)[:, None] for each in (centre, first, end)
+    )
     step = np.arange(width, dtype=np.float32)
     gauss = np.exp(-(((step - middle) / np.float32(sigma)) ** 2) / np.float32(spread))
     gauss = np.maximum(gauss, _LEAST) * ((step >= low) & (step < high))
@@ -177,7 +182,8 @@ def claim_pixels(
         person[claim]
     )
     cells = np.flatnonzero(owner >= 0)
-    return ClaimedPixels(*np.unravel_index(cells, owner.shape), owner.reshape(-1)[cells])
+    part, y, x = np.unravel_index(cells, owner.shape)
+    return ClaimedPixels(part, y, x, owner.reshape(-1)[cells])
 
 
 def pixel_offsets(
