@@ -2,10 +2,11 @@
 
 Prints a line of JSON for each image and, to stderr, which model runs: without MODEL.onnx the one
 that the package ships. Needs numpy, OpenCV and ONNX Runtime and nothing else of this package, so
-that the file can be copied. `_in` are network-input pixels, `_img` pixels of the picture, (x, y)
+that the file can be copied. `_in` are network-input pixels, `_img` pixels of the image, (x, y)
 last; sizes are (w, h).
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -17,10 +18,11 @@ import numpy as np
 
 SCHEMA = 'pinet_mm.onnx/1'  # docs/export.md says what it holds
 SHIPPED = Path(__file__).parent / 'weights' / 'pinet_lite_photos.onnx'
+POSE_THR = 0.1  # as in tools/infer.py
 
 
 class Frame(NamedTuple):
-    """Where a network input of `size_in` lies in the picture: `centre_img`, `scale_img` (w, h)."""
+    """Where a network input of `size_in` lies in the image: `centre_img`, `scale_img` (w, h)."""
 
     size_in: tuple[int, int]
     centre_img: np.ndarray
@@ -28,9 +30,9 @@ class Frame(NamedTuple):
 
 
 class OnnxPoses:
-    """An exported PINet, called with a picture (H, W, 3; uint8, BGR).
+    """An exported PINet, called with an image (H, W, 3; uint8, BGR).
 
-    It returns numpy arrays, best person first: `keypoints` (N, K, 2) in pixels of the picture,
+    It returns numpy arrays, best person first: `keypoints` (N, K, 2) in pixels of the image,
     `keypoint_scores` (N, K) and `scores` (N,) of the poses.
 
     Args:
@@ -83,20 +85,20 @@ class OnnxPoses:
         )
 
     def to_input(self, picture: np.ndarray) -> tuple[Frame, np.ndarray]:
-        """Make the network input of a picture, and say where it lies.
+        """Make the network input of an image, and say where it lies.
 
         Args:
-            picture: (h, w, 3) uint8, BGR.
+            picture: the image, (h, w, 3) uint8, BGR.
 
         Returns:
             A `Frame`, and the input (1, 3, H, W) float32, RGB, 0 to 255.
 
         Raises:
-            ValueError: the config resizes pictures in a way that is not known here.
+            ValueError: the config resizes images in a way that is not known here.
         """
         if not self.resize:
             raise ValueError(
-                'the file does not say how to resize pictures, for its config does so '
+                'the file does not say how to resize images, for its config does so '
                 'in a way that this runner does not know'
             )
         frame, warp = fit(picture.shape[1::-1], **self.resize)
@@ -109,17 +111,17 @@ class OnnxPoses:
 def fit(
     size_img: tuple[int, int], kind: str, size: tuple[int, int], multiple: int
 ) -> tuple[Frame, np.ndarray]:
-    """Lay the network input over a picture, as the test pipeline does.
+    """Lay the network input over an image, as the test pipeline does.
 
     Args:
-        size_img: of the picture.
+        size_img: of the image.
         kind: `'BottomupResize'`: the short side becomes that of `size`; `'WholeCentreResize'`, of
             the release: what exceeds a multiple by less than a pixel is cut off.
-        size: of a square picture's input.
+        size: of a square image's input.
         multiple: sides are rounded up to it.
 
     Returns:
-        The frame, and the (2, 3) matrix from picture to input pixels.
+        The frame, and the (2, 3) matrix from image to input pixels.
     """
     whole, (w, h) = kind == 'WholeCentreResize', size_img
     size = [-(-side // multiple) * multiple for side in size]
@@ -171,16 +173,51 @@ def describe(weights: str | Path) -> tuple[str, str]:
     return f'model: {path.stem} ({card["knows"]}; {card["terms"]})', card.get('warning', '')
 
 
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog='python onnx_runner.py',
+        usage='%(prog)s [-h] [--pose-thr SCORE] [MODEL.onnx] IMAGE...',
+        description=__doc__.splitlines()[0].partition(':')[0] + '; print a line of JSON per image.',
+    )
+    parser.add_argument(
+        'files',
+        nargs='+',
+        metavar='FILE',
+        help='images; before them, a file that tools/export_onnx.py wrote (the default model)',
+    )
+    parser.add_argument(
+        '--pose-thr',
+        type=float,
+        default=POSE_THR,
+        metavar='SCORE',
+        help='persons with a lower score are not printed; most proposals score next to 0 '
+        '(%(default)s)',
+    )
+    return parser
+
+
 def main(*arguments: str) -> None:
     """Print the persons of every image, each with `score` and `keypoints` [x, y, score].
 
     Args:
-        *arguments: an exported file, which may be left out, and images.
+        *arguments: an exported file, which may be left out, images, and options.
     """
-    named = arguments[:1] if arguments and arguments[0].endswith('.onnx') else ()
-    path, files = Path(*named or (SHIPPED,)), arguments[len(named) :]
-    if not files:
-        sys.exit(f'usage: {__doc__.splitlines()[0].partition(": ")[2]}')
+    parser = make_parser()
+    args = parser.parse_args(arguments)
+    named = args.files[:1] if args.files[0].endswith('.onnx') else []
+    images = args.files[len(named) :]
+    if not images:
+        parser.error('name at least one IMAGE')
+    model = _load(Path(*named or (SHIPPED,)))
+    for file in images:
+        image = cv2.imread(file)
+        if image is None:
+            sys.exit(f'error: {file} is no image that can be read')
+        print(json.dumps(dict(file=file, persons=_persons(model(image), args.pose_thr))))
+
+
+def _load(path: Path) -> OnnxPoses:
     if not path.is_file():
         sys.exit(f'error: {path} does not exist: name a file that tools/export_onnx.py wrote')
     try:
@@ -189,18 +226,15 @@ def main(*arguments: str) -> None:
         sys.exit(f'error: {error}')
     line, warning = describe(path)
     print(line + (f'\nwarning: {warning}' if warning else ''), file=sys.stderr)
-    for file in files:
-        picture = cv2.imread(file)
-        if picture is None:
-            sys.exit(f'error: {file} is no picture that can be read')
-        print(json.dumps(dict(file=file, persons=_persons(model(picture)))))
+    return model
 
 
-def _persons(found: dict[str, np.ndarray]) -> list:
+def _persons(found: dict[str, np.ndarray], pose_thr: float) -> list:
     rows = np.concatenate((found['keypoints'], found['keypoint_scores'][..., None]), axis=-1)
     return [
         dict(score=score, keypoints=keypoints)
         for score, keypoints in zip(found['scores'].tolist(), rows.round(4).tolist())
+        if score >= pose_thr
     ]
 
 

@@ -440,6 +440,7 @@ def test_the_runner_needs_neither_torch_nor_mmpose(exported, tmp_path):
         [
             sys.executable,
             ROOT / 'pinet_mm' / 'onnx_runner.py',
+            '--pose-thr=-inf',
             folder / 'pinet.onnx',
             tmp_path / 'a.png',
             tmp_path / 'gone.png',
@@ -449,7 +450,7 @@ def test_the_runner_needs_neither_torch_nor_mmpose(exported, tmp_path):
         cwd=tmp_path,
         env={**os.environ, 'PYTHONPATH': str(tmp_path)},
     )
-    assert done.stderr.endswith(f'error: {tmp_path / "gone.png"} is no picture that can be read\n')
+    assert done.stderr.endswith(f'error: {tmp_path / "gone.png"} is no image that can be read\n')
     (record,) = map(json.loads, done.stdout.splitlines())
     wanted = people(next(api.predict(model, [picture])))
     assert record['file'] == str(tmp_path / 'a.png') and len(wanted[0])

@@ -269,11 +269,32 @@ def test_the_runner_takes_the_shipped_file_unless_another_is_named(
     assert said.err == 'model: pinet_lite_photos (cats; none)\nwarning: no dogs\n'
 
 
-def test_the_runner_says_in_a_line_what_is_wrong(crowd, tmp_path, monkeypatch):
-    usage = r'^usage: python onnx_runner.py \[MODEL.onnx\] IMAGE...$'
-    for arguments in ((), ('model.onnx',)):
-        with pytest.raises(SystemExit, match=usage):
+def test_the_runner_prints_persons_from_a_score_on(crowd, tmp_path, capsys, monkeypatch):
+    scores = np.array([0.9, 0.1, 0.0999, 0.004])
+
+    class Proposals(NoNetwork):
+        def __call__(self, picture):
+            keypoints = np.arange(8.0).reshape(4, 1, 2)
+            return dict(keypoints=keypoints, keypoint_scores=scores[:, None], scores=scores)
+
+    (tmp_path / 'a.onnx').touch()
+    monkeypatch.setattr(onnx_runner, 'OnnxPoses', Proposals)
+    for options, wanted in (([], 2), (['--pose-thr', '0.5'], 1), (['--pose-thr', '0'], 4)):
+        onnx_runner.main(*options, str(tmp_path / 'a.onnx'), str(crowd))
+        (record,) = map(json.loads, capsys.readouterr().out.splitlines())
+        assert [person['score'] for person in record['persons']] == scores[:wanted].tolist()
+    with pytest.raises(SystemExit, match='0'):
+        onnx_runner.main('--help')
+    assert 'a line of JSON per image' in capsys.readouterr().out
+
+
+def test_the_runner_says_in_a_line_what_is_wrong(crowd, tmp_path, monkeypatch, capsys):
+    for arguments, problem in (((), 'are required: FILE'), (('model.onnx',), 'at least one IMAGE')):
+        with pytest.raises(SystemExit, match='2'):
             onnx_runner.main(*arguments)
+        said = capsys.readouterr().err
+        assert said.startswith('usage: python onnx_runner.py [-h] [--pose-thr SCORE] [MODEL.onnx] ')
+        assert problem in said
     monkeypatch.setattr(onnx_runner, 'SHIPPED', tmp_path / 'shipped.onnx')
     for arguments, name in (((), 'shipped'), ((str(tmp_path / 'gone.onnx'),), 'gone')):
         with pytest.raises(SystemExit, match=f'^error: .*/{name}.onnx does not exist: name a file'):
