@@ -19,6 +19,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from ..atomic import whole_file
 from ..errors import InputError
 
 SAFETENSORS = '.safetensors'
@@ -176,24 +177,12 @@ def write_checkpoint(
         path: of the file; `.safetensors` at its end asks for that format, whose header takes
             `meta` as JSON.
     """
-    path = Path(path)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        with open(part, 'wb') as file:
-            if path.suffix == SAFETENSORS:
-                file.write(_to_safetensors(weights, meta))
-            else:
-                torch.save(
-                    dict(weights)
-                    if meta is None
-                    else dict(meta=dict(meta), state_dict=dict(weights)),
-                    file,
-                )
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        if Path(path).suffix == SAFETENSORS:
+            file.write(_to_safetensors(weights, meta))
+        else:
+            bare = dict(weights)
+            torch.save(bare if meta is None else dict(meta=dict(meta), state_dict=bare), file)
 
 
 def halve(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

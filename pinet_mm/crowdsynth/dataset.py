@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..atomic import write_whole
 from .labels import Person, crowd_index
 from .scene import draw_crowd
 from .settings import CrowdSettings, check_stream
@@ -201,14 +201,6 @@ def _category(layout: Layout) -> dict:
     )
 
 
-def _write_json(path: Path, content: dict) -> None:
-    """Write JSON under a temporary name first, so that the file is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-    draft.write_text(json.dumps(content, separators=(',', ':')))
-    os.replace(draft, path)
-
-
 def write_dataset(
     out_dir: str | Path,
     settings: CrowdSettings,
@@ -258,15 +250,13 @@ def write_dataset(
         settings=settings.as_dict(),
         statistics=statistics,
     )
-    _write_json(
-        path,
-        dict(
-            info=info,
-            images=images,
-            annotations=annotations,
-            categories=[_category(LAYOUTS[settings.keypoints])],
-        ),
+    document = dict(
+        info=info,
+        images=images,
+        annotations=annotations,
+        categories=[_category(LAYOUTS[settings.keypoints])],
     )
+    write_whole(path, json.dumps(document, separators=(',', ':')))
     return path, statistics
 
 

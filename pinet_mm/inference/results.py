@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from mmpose.structures import PoseDataSample
 
+from ..atomic import write_whole
+
 SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
 
 
@@ -77,4 +79,4 @@ def write_document(
         pictures=records,
         unreadable=unreadable,
     )
-    path.write_text(json.dumps(document, indent=1))
+    write_whole(path, json.dumps(document, indent=1))

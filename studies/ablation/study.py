@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_compl
 from multiprocessing import get_context
 from pathlib import Path
 
+from pinet_mm.atomic import write_whole
 from pinet_mm.environment.compat import mmcv_has_operators
 from pinet_mm.errors import RunError
 from pinet_mm.models.acceleration import half_precision
@@ -186,10 +187,8 @@ def _alone(function: Callable, *args):
 
 
 def _save(path: Path, results: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_suffix('.tmp')
-    whole.write_text(json.dumps(_without_nan(results), indent=1, allow_nan=False))
-    whole.replace(path)  # killed while writing, the old file is still whole
+    # Killed while writing, the old file is still whole.
+    write_whole(path, json.dumps(_without_nan(results), indent=1, allow_nan=False))
 
 
 def _without_nan(value):
