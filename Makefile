@@ -52,7 +52,10 @@ $(HELD_OUT)/annotations/test.json: | $(READY)
 print_ap = $(RUN) -c "import json; m = json.load(open('$(1)/metrics.json')); print( \
     f'AP {m[\"coco/AP\"]:.3f}, AP50 {m[\"coco/AP .5\"]:.3f} on held-out drawn crowds')"
 
-.PHONY: help setup demo demo-train test bench lint wheel clean
+# A worker holds about a gigabyte; a file's tests stay together, for they share models and wheels.
+WORKERS := $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+
+.PHONY: help setup demo demo-train test bench lint types wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,22 +82,26 @@ demo-train: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PIN
 	@echo "Now open $(TRAINED)/poses/overview.jpg"
 
 test: $(READY)  ## run the tests, except those marked slow
-	$(RUN) -m pytest
+	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 
 bench: $(READY)  ## measure speed and memory beside plain loops and MMPose: work_dirs/benchmark
 	$(RUN) tools/benchmark.py all
 
-lint: $(READY)  ## check the style and compile every file
+lint: $(READY)  ## check style and format, and compile every file
 	$(RUN) -m ruff check .
-	$(RUN) -m compileall -q pinet_mm configs tools tests setup.py
+	$(RUN) -m ruff format --check .
+	$(RUN) -m compileall -q pinet_mm studies configs tools tests setup.py
+
+types: $(READY)  ## check the type annotations
+	$(RUN) -m mypy
 
 wheel: $(READY)  ## build dist/pinet_mm-*.whl, which mim understands
 	rm -rf build
 	$(RUN) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:  ## remove what was built, but keep .venv
-	rm -rf build dist pinet_mm.egg-info __pycache__ .pytest_cache .ruff_cache
-	find pinet_mm configs tools tests -name __pycache__ -exec rm -rf {} +
+	rm -rf build dist pinet_mm.egg-info __pycache__ .mypy_cache .pytest_cache .ruff_cache
+	find pinet_mm studies configs tools tests -name __pycache__ -exec rm -rf {} +
 
 $(READY): requirements.txt setup.cfg third_party/chumpy/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || { \

@@ -123,7 +123,7 @@ def _without_wrapper(weights: Mapping[str, torch.Tensor]) -> 'OrderedDict[str, t
     plain = rename(weights)
     # The versions of the modules that wrote them: CIDHead takes weights without for old ones, and
     # renames them.
-    plain._metadata = rename(getattr(weights, '_metadata', {}))
+    plain._metadata = rename(getattr(weights, '_metadata', {}))  # type: ignore[attr-defined]
     return plain
 
 

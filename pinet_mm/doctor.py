@@ -139,8 +139,8 @@ def examine_optional(name: str, pins: dict[str, str]) -> Finding:
 
 def reason(error: BaseException) -> str:
     """Return the first line of the error at the bottom: mmengine wraps what went wrong."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     return f'{type(error).__name__}: {error}'.splitlines()[0].rstrip('.')
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..api import find_pictures, load, predict
 from ..errors import InputError
 from ..inference.drawing import contact_sheet
-from ..inference.results import overlay_names
+from ..inference.overlays import overlay_names
 from .annotations import Annotations
 from .drawing import draw
 from .judging import OKS_THR, Comparison, choose, judge_by_annotations, judge_each_other

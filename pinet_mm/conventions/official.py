@@ -47,8 +47,9 @@ def square_offsets(
     order = np.argsort(cells, kind='stable')
     cells, person = cells[order], person[order]
     first = np.flatnonzero(np.diff(cells, prepend=-1))
-    pixels = np.unravel_index(cells[first], (drawn.shape[1], *map_size[::-1]))
-    targets = pixel_offsets(ClaimedPixels(*pixels, person[first]), keypoints_hm, present, areas_in)
+    part, y, x = np.unravel_index(cells[first], (drawn.shape[1], *map_size[::-1]))
+    pixels = ClaimedPixels(part, y, x, person[first])
+    targets = pixel_offsets(pixels, keypoints_hm, present, areas_in)
     # A pixel where nobody wrote anything stays free.
     targets.areas[~present[person[first]].any(axis=-1)] = 0
     claims = np.diff(first, append=len(cells))

@@ -184,9 +184,9 @@ class WholeCentreResize(BaseTransform):
         h, w = results['img_shape'][:2]
         long = self._multiple(self.short / min(w, h) * max(w, h), self.size_factor)
         size = (self.short, long) if w < h else (long, self.short)
-        scale = (w, long / self.short * w) if w < h else (long / self.short * h, h)
+        sides = (w, long / self.short * w) if w < h else (long / self.short * h, h)
         # The release notes scales in units of 200 pixels, which decides the last digit.
-        scale = np.array(scale) / 200 * 200
+        scale = np.array(sides) / 200 * 200
         center = np.floor(np.array((w, h)) / 2 + 0.5)
         img = cv2.warpAffine(
             results['img'], _release_warp(center, scale[0], size), size, flags=cv2.INTER_LINEAR

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
+from typing import Any
 
 from .bodies import POSES, VIEWS
 from .skeletons import LAYOUTS
@@ -74,7 +75,7 @@ def _is_number(value: object, kind: type) -> bool:
 
 
 def _pair(
-    name: str, value: object, kind: type, low: float, high: float, ordered: bool = True
+    name: str, value: Any, kind: type, low: float, high: float, ordered: bool = True
 ) -> tuple:
     """Return `value` as a checked tuple of two plain numbers in [low, high]."""
     what = 'integers' if kind is Integral else 'numbers'

@@ -1,6 +1,6 @@
 """Dataset rules that MMPose lacks, and training pictures that are drawn when asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 
 import numpy as np
@@ -94,7 +94,7 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
         self.names = keypoint_names(self._load_metainfo(deepcopy(options.get('metainfo'))))
         self.source_field, self.source_labels = read_labels(labeled_keypoints, self.names)
         self.where = read_where(where)
-        self._places = {}
+        self._places: dict[int, list[int]] = {}
         super().__init__(**options)
         steps = self.pipeline.transforms
         for number in reversed(range(len(steps))):
@@ -163,7 +163,7 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
             check_fields(image_list, [self.source_field], self.ann_file)
             warn_unused(image_list, self.source_field, self.source_labels, self.ann_file)
 
-    def _labeled(self, image: dict, categories: list) -> np.ndarray:
+    def _labeled(self, image: Mapping, categories: list) -> np.ndarray:
         # (K,) boolean: what the source of an image and all categories of its persons label.
         everything, source = range(len(self.names)), image.get(self.source_field)
         labeled = self.source_labels.get(source, set(everything))
@@ -171,7 +171,7 @@ class LabeledCocoDataset(MinKeypointsCocoDataset):
         return np.array([place in labeled for place in everything])
 
 
-def _record_of_nobody(image: dict, num_keypoints: int) -> dict:
+def _record_of_nobody(image: Mapping, num_keypoints: int) -> dict:
     # What MMPose makes of an image's annotations, for none.
     return dict(
         img_id=image['img_id'],

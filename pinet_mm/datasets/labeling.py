@@ -79,7 +79,7 @@ def read_where(setting: Mapping | None) -> dict[str, list]:
     return wanted
 
 
-def check_fields(records: Collection[Mapping], fields: Sequence[str], file: str) -> None:
+def check_fields(records: Collection[Mapping], fields: Collection[str], file: str) -> None:
     """Check that records have the fields, with numbers, strings or other single values.
 
     Raises:

@@ -15,7 +15,7 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-_torchvision_schemas = []  # torch forgets a schema as soon as its Library object is collected
+_torchvision_schemas: list = []  # torch forgets a schema as soon as its Library object is collected
 
 
 def installed(*packages: str) -> bool:
@@ -81,7 +81,10 @@ def _raise_missing_operator(name, *args, **kwargs):
 def mmcv_has_operators() -> bool:
     """Tell whether mmcv with compiled operators is installed, without importing it."""
     mmcv = importlib.util.find_spec('mmcv')
-    return PathFinder.find_spec('mmcv._ext', mmcv.submodule_search_locations) is not None
+    return (
+        mmcv is not None
+        and PathFinder.find_spec('mmcv._ext', mmcv.submodule_search_locations) is not None
+    )
 
 
 def stub_mmcv_operators() -> None:

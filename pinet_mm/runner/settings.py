@@ -4,7 +4,7 @@ import argparse
 import os.path as osp
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 
 from ..errors import RunError
@@ -22,7 +22,7 @@ def share_codec(cfg: Config) -> None:
     if not isinstance(codec, dict):
         return
     for parent, key in _codec_places(cfg.get('train_dataloader')) + [(cfg.model.head, 'decoder')]:
-        if parent[key].get('type') == codec.type:
+        if parent[key].get('type') == codec['type']:
             parent[key] = codec
 
 
@@ -179,7 +179,7 @@ def enable_badcase(cfg: Config, args: argparse.Namespace) -> None:
         hook.metric = cfg.model.head.loss if by_loss else cfg.test_evaluator
 
 
-def _require_hook(cfg: Config, name: str, kind: str, option: str) -> dict:
+def _require_hook(cfg: Config, name: str, kind: str, option: str) -> ConfigDict:
     """Return a default hook of the config."""
     hook = cfg.get('default_hooks', {}).get(name)
     if hook is None:

@@ -146,13 +146,46 @@ def test_files_that_the_readme_names_exist():
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
-def test_commands_of_the_readme_name_real_tools_configs_and_targets():
-    blocks = '\n'.join(re.findall(r'``shell\n(.*?)``', README, flags=re.S))
-    for path in re.findall(r'(?:tools|configs)/[\w.-]+', blocks):
+def shell_blocks(text):
+    """Join the commands of a page."""
+    return '\n'.join(re.findall(r'``(?:shell|bash)\n(.*?)``', text, flags=re.S))
+
+
+def made_targets(text):
+    """Targets that a page makes, in its commands and in `code`; no options, no variables."""
+    lines = re.findall(r'(?:^|&&|;)[ ]*make((?: [^\s#;&]+)+)', shell_blocks(text), flags=re.M)
+    lines += re.findall(r'`make ([^`]+)`', text)
+    words = [word for line in lines for word in line.split()]
+    return {word for word in words if re.fullmatch(r'[a-z][a-z-]*', word)}
+
+
+def targets_of(makefile):
+    return set(re.findall(r'^([a-z][a-z-]*):', makefile, flags=re.M))
+
+
+def test_commands_of_the_readme_name_real_tools_and_configs():
+    for path in re.findall(r'(?:tools|configs)/[\w.-]+', shell_blocks(README)):
         assert (ROOT / path).exists(), path
-    targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), flags=re.M)
-    for target in re.findall(r'make (\w+)', blocks):
-        assert target in targets, target
+
+
+def test_targets_that_the_pages_make_exist():
+    targets = targets_of((ROOT / 'Makefile').read_text())
+    pages = [*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')]
+    missing = {page.name: made_targets(page.read_text()) - targets for page in pages}
+    assert {page: names for page, names in missing.items() if names} == {}
+    assert made_targets(README)
+
+
+def test_a_target_is_read_whole():
+    page = (
+        'Run `make bench` or\n```shell\nmake demo-train  # minutes\nmake PYTHON=/a/b -j 2 lint\n'
+        'cd x && make wheel && make clean\n```\nand make do.\n'
+    )
+    assert made_targets(page) == {'bench', 'demo-train', 'lint', 'wheel', 'clean'}
+    # demo-train went, demo stays.
+    makefile = 'PYTHON := python3\ndemo: setup\n\tmake it\nbench lint:\nwheel:\nclean: ; rm x\n'
+    assert targets_of(makefile) == {'demo', 'wheel', 'clean'}
+    assert 'demo-train' in made_targets(page) - targets_of(makefile)
 
 
 def test_options_that_the_readme_names_exist():
