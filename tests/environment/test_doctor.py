@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -70,6 +71,55 @@ def test_setuptools_without_pkg_resources_is_reported(tmp_path):
         'pip install "setuptools==80.10.2"'
     )
     assert 'pip install "setuptools<82"' in line_of(done.stdout, 'fix require_pkg_resources')
+
+
+# --- importing the package -----------------------------------------------------------------------
+
+
+def run_python(code, *arguments, options=()):
+    """Run a few lines in a fresh interpreter, at the root of the checkout."""
+    return subprocess.run(
+        [sys.executable, *options, '-c', code, *arguments],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        env={**os.environ, 'PYTHONPATH': ''},
+    )
+
+
+def test_no_argument_of_the_process_changes_what_the_package_exports():
+    code = (
+        'import pinet_mm, sys\n'
+        "assert 'pinet_mm.doctor' in sys.argv\n"
+        'from pinet_mm import *\n'
+        'print(PINet.__module__, all(name in vars(pinet_mm) for name in pinet_mm.__all__))\n'
+    )
+    done = run_python(code, 'pinet_mm.doctor', '-m', 'pinet_mm.doctor')
+    assert done.stdout == 'pinet_mm.models.estimator True\n', done.stderr
+
+
+def test_a_broken_environment_warns_and_each_name_gives_the_reason():
+    code = (
+        'import warnings\n'
+        'with warnings.catch_warnings(record=True) as caught:\n'
+        "    warnings.simplefilter('always')\n"
+        '    import pinet_mm\n'
+        'print(*[(each.category.__name__, str(each.message)) for each in caught])\n'
+        'try:\n'
+        '    from pinet_mm import PINet\n'
+        'except ImportError as error:\n'
+        '    print(error, "|", type(error.__cause__).__name__)\n'
+        'print(hasattr(pinet_mm, "no_such_name"))\n'
+    )
+    done = run_python(code, options=['-S'])  # without site-packages
+    assert done.returncode == 0, done.stderr
+    warned, refused, other = done.stdout.splitlines()
+    assert warned.startswith("('RuntimeWarning', \"pinet_mm is not usable here: No module named ")
+    assert 'python -m pinet_mm.doctor says what to install' in warned
+    assert re.fullmatch(
+        r"PINet cannot be imported: No module named '\w+' \| ModuleNotFoundError", refused
+    )
+    assert other == 'False'
 
 
 # --- versions ------------------------------------------------------------------------------------
