@@ -1,6 +1,6 @@
 """Arrays that the authors' release computed: where they lie, and how the compact copy was made.
 
-    python tests/golden_arrays.py FOLDER
+    python tests/helpers/golden_arrays.py FOLDER
 
 writes the compact copy of the full arrays in FOLDER to tests/golden, see the README there.
 """
