@@ -12,7 +12,7 @@ import platform
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -282,9 +282,14 @@ def format_report(findings: list[Finding]) -> str:
     return '\n'.join(lines)
 
 
-def main() -> int:
-    """Print the report and return the exit status."""
-    argparse.ArgumentParser(prog='python -m pinet_mm.doctor', description=__doc__).parse_args()
+def main(words: Sequence[str] | None = None, prog: str | None = 'python -m pinet_mm.doctor') -> int:
+    """Print the report and return the exit status.
+
+    Args:
+        words: of the command line, by default those of the process.
+        prog: the command that its help names.
+    """
+    argparse.ArgumentParser(prog=prog, description=__doc__).parse_args(words)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         findings = examine_environment()

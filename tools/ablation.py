@@ -4,12 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
-ROOT = Path(__file__).resolve().parents[1]
-if (ROOT / 'pinet_mm').is_dir():
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own package first
 
-from pinet_mm.errors import RunError
+from pinet_mm.cli import command
 
 from studies.ablation import Budget, run, write_report
 from studies.ablation.variants import SEEDS, VARIANTS
@@ -77,25 +74,24 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    """Run what is missing and write tables and plot, or end with one line that says why not."""
-    args = make_parser().parse_args()
-    try:
-        results = args.out / 'results.json'
-        if not args.report_only:
-            budget = Budget(
-                args.backbone_epochs,
-                args.epochs,
-                args.pictures,
-                args.images,
-                persons=tuple(args.persons),
-                height=tuple(args.height),
-            )
-            results = run(args.out, budget, args.only, args.jobs, seeds=args.seeds)
-        for file in write_report(results, args.report or args.out):
-            print(file)
-    except (RunError, ValueError) as error:
-        sys.exit(f'error: {error}')
+def study(args: argparse.Namespace) -> None:
+    """Run what is missing, and write tables and plot."""
+    results = args.out / 'results.json'
+    if not args.report_only:
+        budget = Budget(
+            args.backbone_epochs,
+            args.epochs,
+            args.pictures,
+            args.images,
+            persons=tuple(args.persons),
+            height=tuple(args.height),
+        )
+        results = run(args.out, budget, args.only, args.jobs, seeds=args.seeds)
+    for file in write_report(results, args.report or args.out):
+        print(file)
+
+
+main = command(make_parser, study)
 
 
 if __name__ == '__main__':

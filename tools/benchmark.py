@@ -13,11 +13,9 @@ from pathlib import Path
 # Processor times are compared on one core, whatever else the machine does.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
-ROOT = Path(__file__).resolve().parents[1]
-if (ROOT / 'pinet_mm').is_dir():
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own package first
 
+from pinet_mm.cli import command
 from pinet_mm.errors import RunError
 
 import torch
@@ -143,19 +141,15 @@ def measure(part: str, args: argparse.Namespace) -> list:
     return tables
 
 
-def main() -> None:
-    """Measure and print, or end with one line that says why not."""
-    args = make_parser().parse_args()
+def run(args: argparse.Namespace) -> None:
+    """Measure, print, and write if a folder is named."""
     out = args.out or (Path('work_dirs/benchmark') if args.part == 'all' else None)
-    try:
-        machine, tables = benchmark.describe_machine(args.device), []
-        for part in EVERYWHERE if args.part == 'all' else [args.part]:
-            tables += measure(part, args)
-            for table in tables:
-                if table.part == part:
-                    print(benchmark.section(table), flush=True)
-    except (FileNotFoundError, RunError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    machine, tables = benchmark.describe_machine(args.device), []
+    for part in EVERYWHERE if args.part == 'all' else [args.part]:
+        tables += measure(part, args)
+        for table in tables:
+            if table.part == part:
+                print(benchmark.section(table), flush=True)
     if out:
         files = benchmark.write_report(out, machine, tables)
         curves = [table for table in tables if table.part == 'scaling']
@@ -164,6 +158,8 @@ def main() -> None:
             benchmark.plot_scaling(curves, files[-1])
         print('Wrote ' + ', '.join(map(str, files)))
 
+
+main = command(make_parser, run)
 
 if __name__ == '__main__':
     main()

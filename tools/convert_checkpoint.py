@@ -1,61 +1,14 @@
 """Bring a checkpoint of the authors' PINet here: python tools/convert_checkpoint.py SRC DST.
 
-SRC is a training checkpoint of theirs, a bare state dict, or an ImageNet HRNet (which becomes the
-initial weights of a backbone). DST holds the same numbers for MMPose, with the dataset's metainfo.
-`--to-release` goes the other way; a checkpoint of this package without that option is written anew,
-without its optimizer. SRC and DST may end in .pth, .pth.tar or .safetensors.
+The same as `pinet convert`.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
-ROOT = Path(__file__).resolve().parents[1]
-if (ROOT / 'pinet_mm').is_dir():
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own package first
 
-from pinet_mm.checkpoints.convert import convert
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('source', metavar='SRC')
-    parser.add_argument('target', metavar='DST')
-    parser.add_argument(
-        '--config',
-        help='config of the model, a file or the name of one of the '
-        "project's; by default the release config of the "
-        'dataset that the shapes tell',
-    )
-    parser.add_argument(
-        '--to-release',
-        action='store_true',
-        help='give DST, a bare state dict, the names of the release',
-    )
-    parser.add_argument(
-        '--half',
-        action='store_true',
-        help='store matrices and kernels in half precision: half the size',
-    )
-    parser.add_argument(
-        '--show-keys', action='store_true', help='print every name there and here, with its shape'
-    )
-    return parser
-
-
-def main() -> None:
-    """Convert, or end with what does not fit."""
-    args = make_parser().parse_args()
-    try:
-        what = convert(
-            args.source, args.target, args.config, args.to_release, args.half, args.show_keys
-        )
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    print(f'{args.target}: {what}')
-
+from pinet_mm.cli.convert import main
 
 if __name__ == '__main__':
     main()

@@ -11,12 +11,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
-ROOT = Path(__file__).resolve().parents[1]
-if (ROOT / 'pinet_mm').is_dir():
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own package first
 
 from pinet_mm import api
+from pinet_mm.cli import command
 from pinet_mm.errors import RunError
 from pinet_mm.inference.drawing import in_column, in_row
 
@@ -73,29 +71,29 @@ def draw(config: str, inputs: list, out: Path, **options) -> list:
     return [cv2.imread(str(out / name)) for name in api.overlay_names(map(Path, inputs))]
 
 
-def main() -> None:
-    """Write the sheet, or end with one line that says why not."""
-    args = make_parser().parse_args()
+def write_sheet(args: argparse.Namespace) -> None:
+    """Draw photographs and crowds and put them on one sheet.
+
+    Raises:
+        RunError: the sheet could not be written.
+    """
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # this tool prints it itself
     out = Path(args.out)
-    try:
-        photographs = draw(
-            api.SHIPPED, find_photographs(), out / 'photographs', pose_thr=args.pose_thr
-        )
-        crowds = draw(
-            args.crowd_model,
-            api.find_pictures(args.crowds),
-            out / 'crowds',
-            pose_thr=args.pose_thr,
-            before_fusion=True,
-        )
-    except (OSError, RunError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    photographs = draw(api.SHIPPED, find_photographs(), out / 'photographs', pose_thr=args.pose_thr)
+    crowds = draw(
+        args.crowd_model,
+        api.find_pictures(args.crowds),
+        out / 'crowds',
+        pose_thr=args.pose_thr,
+        before_fusion=True,
+    )
     sheet = in_row([*photographs, in_column(crowds, 2 * HEIGHT, GAP)], HEIGHT, GAP)
     if not cv2.imwrite(str(out / 'demo.jpg'), sheet):
-        sys.exit(f'error: {out / "demo.jpg"} could not be written')
+        raise RunError(f'{out / "demo.jpg"} could not be written')
     print(f'{out / "demo.jpg"} is written')
 
+
+main = command(make_parser, write_sheet)
 
 if __name__ == '__main__':
     main()

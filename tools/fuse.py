@@ -1,71 +1,14 @@
-"""Fuse the poses of one or several models: python tools/fuse.py A.json B.json --out fused.json.
+"""Fuse the poses of several models: python tools/fuse.py A.json B.json --out fused.json.
 
-A file is in COCO's result format, as `tools/test.py CONFIG CHECKPOINT --json FILE` writes it for
-any model of MMPose; so is what is written. --annotations prints AP of every file and of the result.
-docs/pose_fusion.md says what happens.
+The same as `pinet fuse`.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
-ROOT = Path(__file__).resolve().parents[1]
-if (ROOT / 'pinet_mm').is_dir():
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own package first
 
-from pinet_mm.datasets.evaluation import STATISTICS, average_precision
-from pinet_mm.datasets.pose_files import write_poses
-from pinet_mm.inference import ensemble
-
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('files', nargs='+', metavar='FILE', help='poses of a model')
-    parser.add_argument('--out', required=True, metavar='FILE', help='file to write')
-    parser.add_argument('--annotations', metavar='FILE', help='COCO annotations, to print AP')
-    parser.add_argument(
-        '--metainfo',
-        default='configs/_base_/datasets/coco.py',
-        metavar='FILE',
-        help="MMPose's metainfo of the dataset, for its OKS sigmas (%(default)s)",
-    )
-    parser.add_argument(
-        '--oks-thr',
-        type=float,
-        default=0.7,
-        help='poses whose OKS is above it are one person (%(default)s)',
-    )
-    parser.add_argument(
-        '--weights', type=float, nargs='+', metavar='W', help="factor on each file's scores (1)"
-    )
-    parser.add_argument(
-        '--iou-type',
-        choices=STATISTICS,
-        default='keypoints',
-        help='with crowds also AP of easy, medium and hard pictures (%(default)s)',
-    )
-    return parser
-
-
-def main() -> None:
-    """Fuse, write and evaluate, or end with one line that says why not."""
-    args = make_parser().parse_args()
-    try:
-        sigmas = parse_pose_metainfo(dict(from_file=args.metainfo))['sigmas']
-        fused = ensemble.fuse_files(args.files, sigmas, args.oks_thr, args.weights)
-        write_poses(args.out, fused)
-        count = sum(len(poses.scores) for poses in fused.values())
-        print(f'{count} poses of {len(fused)} pictures are in {args.out}')
-        for path in (*args.files, args.out) if args.annotations else ():
-            found = average_precision(path, args.annotations, sigmas, args.iou_type)
-            print(path, *(f'{name} {value:.3f}' for name, value in found.items()))
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
-
+from pinet_mm.cli.fuse import main
 
 if __name__ == '__main__':
     main()

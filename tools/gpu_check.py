@@ -7,12 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-# In a checkout its own code runs, installed or not; a wheel has no package beside tools/.
-ROOT = Path(__file__).resolve().parents[1]
-if (ROOT / 'pinet_mm').is_dir():
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own package first
 
-import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything else)
+from pinet_mm.cli import command  # repairs MMPose, so it comes before everything else
 
 from studies import gpu
 
@@ -40,20 +37,18 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> int:
+def check(args: argparse.Namespace) -> int:
     """Check and print; return the exit status."""
-    args = make_parser().parse_args()
-    try:
-        rows = gpu.check_gpu(
-            args.device, args.budget, args.only, lambda row: print(gpu.line(row), flush=True)
-        )
-    except ValueError as error:
-        sys.exit(f'error: {error}')
+    rows = gpu.check_gpu(
+        args.device, args.budget, args.only, lambda row: print(gpu.line(row), flush=True)
+    )
     if args.out:
         gpu.write_rows(args.out, rows)
     print('\n' + gpu.summary(rows))
     return int(gpu.failed(rows))
 
+
+main = command(make_parser, check)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -1,6 +1,5 @@
 """What the options of the tools change in a config; each function changes it in place."""
 
-import argparse
 import os.path as osp
 
 import torch
@@ -9,6 +8,7 @@ from mmengine.device import get_device
 
 from ..errors import RunError
 from ..models.acceleration import half_precision, warn_of_no_bfloat16
+from .options import RunOptions
 
 
 def share_codec(cfg: Config) -> None:
@@ -148,32 +148,32 @@ def scale_learning_rate(cfg: Config) -> None:
     cfg.auto_scale_lr.enable = True
 
 
-def enable_overlays(cfg: Config, args: argparse.Namespace, show: bool) -> None:
+def enable_overlays(cfg: Config, options: RunOptions, show: bool) -> None:
     """Switch the config's visualization hook on if `--show` or `--show-dir` asks for it.
 
-    Testing writes to `--show-dir`; during training MMPose hands the pictures of the validation
+    An evaluation writes to `--show-dir`; during training MMPose hands the images of the validation
     to the visualizer's backends (`vis_data` in the work folder, TensorBoard).
     """
-    if not (show or args.show_dir):
+    if not (show or options.show_dir):
         return
     hook = _require_hook(cfg, 'visualization', 'PoseVisualizationHook', '--show and --show-dir')
     # The hook joins a relative folder to the work folder anew for every batch.
-    out_dir = osp.abspath(args.show_dir) if args.show_dir else None
-    hook.update(enable=True, show=show, interval=args.interval, out_dir=out_dir)
+    out_dir = osp.abspath(options.show_dir) if options.show_dir else None
+    hook.update(enable=True, show=show, interval=options.interval, out_dir=out_dir)
     if show:
-        hook.wait_time = args.wait_time
+        hook.wait_time = options.wait_time
 
 
-def enable_badcase(cfg: Config, args: argparse.Namespace) -> None:
+def enable_badcase(cfg: Config, options: RunOptions) -> None:
     """Switch on the bad-case hook that the config declares.
 
     Ours declare none: MMPose's hook measures the predicted persons against the annotated ones one
     to one, which only a model that starts from annotated boxes provides.
     """
     hook = _require_hook(cfg, 'badcase', 'BadCaseAnalysisHook', '--badcase (top-down models only)')
-    hook.update(enable=True, show=args.show, interval=args.interval)
-    if args.show:
-        hook.wait_time = args.wait_time
+    hook.update(enable=True, show=options.show, interval=options.interval)
+    if options.show:
+        hook.wait_time = options.wait_time
     if not hook.get('metric'):
         by_loss = hook.get('metric_type', 'loss') == 'loss'
         hook.metric = cfg.model.head.loss if by_loss else cfg.test_evaluator

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pinet_mm.atomic import write_whole
 from pinet_mm.environment.compat import mmcv_has_operators
-from pinet_mm.errors import RunError
+from pinet_mm.errors import InputError, RunError
 from pinet_mm.models.acceleration import half_precision
 
 import torch
@@ -50,7 +50,7 @@ def run(
     """
     for name, value in dict(jobs=jobs, seeds=seeds).items():
         if value < 1:
-            raise ValueError(f'{name} must be at least 1; found {value}')
+            raise InputError(f'{name} must be at least 1; found {value}')
     path = out / 'results.json'
     results, rows = _open(path, budget), _choose(names, seeds)
     skipped = {name: why for name in VARIANTS if (why := why_skipped(name)) is not None}

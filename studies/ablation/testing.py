@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pinet_mm import api
 from pinet_mm.crowdsynth import CrowdSettings, write_dataset
 from pinet_mm.datasets.pose_files import to_entries
+from pinet_mm.errors import InputError
 from pinet_mm.method.layouts import PartLayout
 from pinet_mm.models.codec import build_layout
 
@@ -61,14 +62,14 @@ def test_set(folder: Path, budget: Budget) -> TestSet:
         write_dataset(folder, settings, images, seed=1, split='test', suffix='.png')
     annotations = COCO(str(path))
     if len(annotations.imgs) != images:
-        raise ValueError(
+        raise InputError(
             f'{path} has {len(annotations.imgs)} pictures; expected {images}: give '
             'this number, or another folder'
         )
     found = vars(CrowdSettings(**annotations.dataset['info']['settings']))
     for name, wanted in vars(settings).items():
         if found[name] != wanted:
-            raise ValueError(
+            raise InputError(
                 f'{path} was drawn with {name}={found[name]}; expected {wanted}: '
                 'take another folder'
             )

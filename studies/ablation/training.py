@@ -1,13 +1,12 @@
 """Train the variants: the same pictures, budget and starting backbone for all of them."""
 
-import argparse
-import copy
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pinet_mm import api, runner
 from pinet_mm.crowdsynth import CrowdSettings
+from pinet_mm.errors import InputError
 
 from .variants import BACKBONE, Variant
 
@@ -39,8 +38,11 @@ class Budget:
     def __post_init__(self):
         for name in ('backbone_epochs', 'epochs', 'pictures', 'images'):
             if getattr(self, name) < 1:
-                raise ValueError(f'{name} must be at least 1; found {getattr(self, name)}')
-        CrowdSettings(**self.crowd)
+                raise InputError(f'{name} must be at least 1; found {getattr(self, name)}')
+        try:
+            CrowdSettings(**self.crowd)
+        except ValueError as error:
+            raise InputError(str(error)) from error
 
     @property
     def crowd(self) -> dict:
@@ -99,35 +101,21 @@ def _train(variant: Variant, out: Path, epochs: int, options: dict) -> Path:
     # MMEngine names a checkpoint here when it is whole.
     last = out / 'last_checkpoint'
     if not (last.is_file() and Path(last.read_text().strip()).name == checkpoint.name):
-        runner.train(
-            _arguments(
-                variant,
-                out,
-                {
-                    **variant.options,
-                    **options,
-                    'train_cfg.max_epochs': epochs,
-                    'param_scheduler.1.end': epochs,
-                },
-            )
-        )
+        runner.train(_options(variant, out, epochs, options))
     return checkpoint
 
 
-def _arguments(variant: Variant, out: Path, options: dict) -> argparse.Namespace:
-    # What tools/train.py would have parsed; merging pops `_delete_` from the options.
-    return argparse.Namespace(
+def _options(variant: Variant, out: Path, epochs: int, options: dict) -> runner.TrainOptions:
+    return runner.TrainOptions(
         config=str(api.config_path(variant.config)),
-        cfg_options=copy.deepcopy(options),
+        cfg_options={
+            **variant.options,
+            **options,
+            'train_cfg.max_epochs': epochs,
+            'param_scheduler.1.end': epochs,
+        },
         work_dir=str(out),
         resume='auto',
         amp=variant.amp,
         no_validate=True,
-        auto_scale_lr=False,
-        show=False,
-        show_dir=None,
-        interval=1,
-        wait_time=1,
-        launcher='none',
-        local_rank=0,
     )

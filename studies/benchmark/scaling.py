@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from pinet_mm.errors import InputError
+
 import numpy as np
 import torch
 
@@ -107,7 +109,7 @@ def bench_scaling(
     """
     sizes = list(sizes)
     if any(size % 64 for size in sizes):
-        raise ValueError(f'sizes must be multiples of 64; found {sizes}')
+        raise InputError(f'sizes must be multiples of 64; found {sizes}')
     side = _model(config, checkpoint, device).head.decoder.input_size[0]
     base, tables = Case(config, checkpoint, device, size=side), []
     with peak_memory(device) as peak:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from pinet_mm.errors import InputError
+
 import torch
 
 # Stages by name, in their order. Each takes what the one before returned, the first None.
@@ -61,7 +63,7 @@ def chain_times(
         ValueError: `repeats` is below 1.
     """
     if repeats < 1:
-        raise ValueError(f'repeats must be at least 1; found {repeats}')
+        raise InputError(f'repeats must be at least 1; found {repeats}')
     times: dict[str, dict[str, list[float]]] = {
         name: {stage: [] for stage in chain} for name, chain in chains.items()
     }
@@ -105,7 +107,7 @@ def call_times(
         ValueError: `repeats` is below 1.
     """
     if repeats < 1:
-        raise ValueError(f'repeats must be at least 1; found {repeats}')
+        raise InputError(f'repeats must be at least 1; found {repeats}')
     counts = {name: _calls_for(function, least, clock) for name, function in functions.items()}
     chains = {
         name: dict(calls=partial(_call, function, counts[name]))

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from pinet_mm.errors import InputError
+
 import torch
 
 from . import graphs, models, others, training, values
@@ -50,10 +52,10 @@ def check_gpu(
     """
     unknown = sorted(set(only or ()) - set(CHECKS))
     if unknown:
-        raise ValueError(f'there are no checks {unknown}; known are {list(CHECKS)}')
+        raise InputError(f'there are no checks {unknown}; known are {list(CHECKS)}')
     place = Place(torch.device(device), small=torch.device(device).type != 'cuda')
     if place.device.type == 'cuda' and not torch.cuda.is_available():
-        raise ValueError(f'{device} was asked for, but there is no CUDA device')
+        raise InputError(f'{device} was asked for, but there is no CUDA device')
     wanted = {name: check for name, check in CHECKS.items() if not only or name in only}
     return run_checks(wanted, place, budget, tell)
 

@@ -1,6 +1,5 @@
 """Checkpoints of the release: every key is accounted for, the way back exact, the result runs."""
 
-import importlib.util
 import json
 import pickle
 import sys
@@ -23,6 +22,7 @@ from mmpose.registry import MODELS
 
 from tests.checkpoints.test_files import LAYOUTS, assert_same
 from tests.helpers import golden_arrays
+from tests.helpers.tools import load_tool
 from tests.helpers.toys import build_in_mmpose
 
 ROOT = Path(__file__).parents[2]
@@ -49,17 +49,10 @@ def weights():
     return states
 
 
-def load_tool(name='convert_checkpoint'):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
-
-
 @pytest.fixture
 def convert(monkeypatch, capsys):
     """Run the tool in this process: what it printed."""
-    tool = load_tool()
+    tool = load_tool('convert_checkpoint')
 
     def run(*arguments):
         monkeypatch.setattr(sys, 'argv', ['convert_checkpoint', *map(str, arguments)])
@@ -489,8 +482,7 @@ def test_the_test_tool_finds_the_same_people(converted):
     config.test_dataloader.update(num_workers=0)
     config.test_evaluator.ann_file = 'people.json'
     config.dump('config.py')
-    tool = load_tool('test')
-    runner.test(tool.make_parser().parse_args(['config.py', checkpoint, '--dump', 'found.pkl']))
+    runner.test(runner.TestOptions(config='config.py', checkpoint=checkpoint, dump='found.pkl'))
     found = pickle.loads(Path('found.pkl').read_bytes())[0]['pred_instances']
     (sample,) = api.predict(api.load('config.py', checkpoint, 'cpu'), ['7.png'])
     wanted = sample.pred_instances

@@ -21,8 +21,8 @@ from mmengine.config import Config
 from mmpose.registry import MODELS
 
 from tests.helpers import golden_arrays, naive_release
+from tests.helpers.tools import load_tool
 from tests.helpers.toys import build_in_mmpose, hrnet_config
-from tests.runner.test_runner import load_tool
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = Path(os.environ.get('PINET_TEST_DATA', '')) / 'samples'

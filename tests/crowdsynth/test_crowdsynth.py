@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pinet_mm.cli.make_crowdsynth import main
 from pinet_mm.crowdsynth import (
     LAYOUTS,
     POSES,
@@ -38,7 +39,6 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
 
 SMALL = CrowdSettings(size=(96, 96), persons=(2, 5), height=(0.5, 0.9))
 PLAIN = dict(photometric=False, occluders=False)
@@ -591,8 +591,6 @@ def test_the_preview_draws_on_every_second_picture():
 
 
 def test_the_tool_writes_what_its_options_say(tmp_path, capsys):
-    from make_crowdsynth import main
-
     main(
         [
             str(tmp_path),

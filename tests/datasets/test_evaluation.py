@@ -15,8 +15,8 @@ from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import METRICS, MODELS
 
+from tests.helpers.tools import load_tool
 from tests.helpers.toys import build_in_mmpose, hrnet_config
-from tests.runner.test_runner import load_tool
 
 ROOT = Path(__file__).parents[2]
 # CrowdSynth is evaluated as CrowdPose is, with COCO's keypoints.

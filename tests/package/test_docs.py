@@ -190,7 +190,7 @@ def test_a_target_is_read_whole():
 
 def test_options_that_the_readme_names_exist():
     tools = ''.join(path.read_text() for path in (ROOT / 'tools').glob('*.py'))
-    tools += ''.join(path.read_text() for path in (ROOT / 'pinet_mm' / 'runner').glob('*.py'))
+    tools += ''.join(path.read_text() for path in (ROOT / 'pinet_mm' / 'cli').glob('*.py'))
     others = {'--no-deps', '--shm-size', '--checkpoint'}  # pip's, docker's, mim's
     for option in set(re.findall(r'(?<![\w-])--[a-z][\w-]+', README)) - others:
         assert f"'{option}'" in tools, option

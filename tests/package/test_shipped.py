@@ -1,17 +1,19 @@
 """What the package says of the models that it ships: files, facts, lines, and the demo's sheet."""
 
-import importlib.util
 import json
 import logging
 import sys
 from pathlib import Path
 
 from pinet_mm import api, onnx_runner
+from pinet_mm.cli.infer import explain_nobody
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
 import cv2
 import numpy as np
 import pytest
+
+from tests.helpers.tools import load_tool
 
 ROOT = Path(__file__).parents[2]
 MODELS = json.loads((api.WEIGHTS / 'models.json').read_text())
@@ -22,13 +24,6 @@ PHOTOS_LINE = (
     'model: pinet_lite_photos (photographs; 17 COCO keypoints; research use, see LICENSE-weights)'
 )
 CROP = 'crop the image around people who are small in it, leave a margin around people who fill it'
-
-
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run_tool(name, monkeypatch, *arguments):
@@ -189,13 +184,12 @@ def test_infer_says_where_nobody_is_found(crowd, tmp_path, capsys, monkeypatch):
     ids=['no image', 'all found', 'some found', 'score 0', 'score below a percent'],
 )
 def test_the_line_on_nobody(scores, expected):
-    assert load_tool('infer').explain_nobody(scores, 0.1) == expected
+    assert explain_nobody(scores, 0.1) == expected
 
 
 def test_the_threshold_that_the_line_suggests_draws_the_best():
-    tool = load_tool('infer')
     for score in np.arange(0.01, 0.5, 0.0007).tolist():
-        words = tool.explain_nobody([score], 0.5).split()
+        words = explain_nobody([score], 0.5).split()
         assert score - 0.0101 < float(words[words.index('--pose-thr') + 1]) <= score
 
 

@@ -18,8 +18,8 @@ from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
 from studies.ablation import Budget, claims, metrics, report, study, testing, training, variants
+from tests.helpers.tools import load_tool
 from tests.helpers.toys import build_in_mmpose
-from tests.runner.test_runner import load_tool
 
 K = 3
 LAYOUT = PartLayout(

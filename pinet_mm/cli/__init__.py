@@ -1,0 +1,90 @@
+"""The command line: `pinet COMMAND`, and the tools of a checkout, which are the same commands.
+
+A module of this folder is a command: `make_parser` describes its options, `run` makes one call of
+the package with them and prints what came of it. A command is imported when it is asked for, so
+that `pinet doctor` runs where MMPose cannot be imported.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+import pinet_mm
+
+from ..errors import InputError, RunError
+
+# What a command answers with one sentence: mistakes in what it was given, and what the system
+# refuses (a file that is missing, a folder that cannot be written). All else is a bug.
+FOR_USERS = (InputError, RunError, OSError)
+INTERRUPTED = 128 + 2  # the exit status of what SIGINT ends
+
+# Command -> its module and what it does.
+COMMANDS = {
+    'train': ('.train', 'train a model'),
+    'test': ('.test', 'evaluate a model'),
+    'infer': ('.infer', 'find the poses in images and folders'),
+    'convert': ('.convert', 'bring a checkpoint of the official implementation here, or there'),
+    'export': ('.export', 'write a model as one ONNX file'),
+    'fuse': ('.fuse', 'fuse the poses of one or several models'),
+    'compare': ('.compare', 'draw the poses of two models side by side'),
+    'make-crowdsynth': ('.make_crowdsynth', 'draw a synthetic crowd dataset'),
+    'doctor': ('..doctor', 'say what is wrong with this environment'),
+}
+
+
+def command(
+    make_parser: Callable[[], argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], int | None],
+    expected: tuple[type[Exception], ...] = FOR_USERS,
+) -> Callable[..., int | None]:
+    """Make the `main` of a command.
+
+    Args:
+        make_parser: describes the command line.
+        run: does the work with what was parsed; may return an exit status.
+        expected: errors that become one sentence; all others keep their traceback.
+
+    Returns:
+        `main(words=None, prog=None)`: reads the words (those of the process), runs the command
+        under the name `prog` (that of the script), and returns what `run` returns.
+    """
+
+    def main(words: Sequence[str] | None = None, prog: str | None = None) -> int | None:
+        parser = make_parser()
+        parser.prog = prog or parser.prog
+        args = parser.parse_args(words)
+        try:
+            return run(args)
+        except expected as error:
+            sys.exit(f'error: {error}')
+        except KeyboardInterrupt:
+            print('interrupted', file=sys.stderr)
+            sys.exit(INTERRUPTED)
+
+    return main
+
+
+def main(words: Sequence[str] | None = None) -> int | None:
+    """Run the command that the first word names with the others.
+
+    Args:
+        words: of the command line, by default those of the process.
+
+    Returns:
+        The exit status of the command, None for 0.
+    """
+    words = sys.argv[1:] if words is None else words
+    lines = [f'  {name:<17}{what}' for name, (_, what) in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog='pinet',
+        usage='pinet COMMAND [options]',
+        description='PINet, pose-level inference for crowded images',
+        epilog='commands, each with its own --help:\n' + '\n'.join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=pinet_mm.__version__)
+    parser.add_argument('command', choices=COMMANDS, metavar='COMMAND', help='one of those below')
+    name = parser.parse_args(words[:1]).command
+    module, _ = COMMANDS[name]
+    return importlib.import_module(module, __package__).main(words[1:], f'pinet {name}')

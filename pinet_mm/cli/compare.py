@@ -1,0 +1,105 @@
+"""Draw the poses of two models side by side: pinet compare IMAGE... --model A --model B.
+
+Writes a drawing for every image, overview.jpg and comparison.json. People whom a model missed
+stand in dashed boxes: those of --annotations or, without them, those that only the other found.
+"""
+
+import argparse
+import re
+
+from mmengine.config import DictAction
+
+from .. import comparison
+from . import command
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reads the words of each `--model`, whose number and order argparse cannot tell."""
+
+    def parse_args(self, args=None, namespace=None) -> argparse.Namespace:
+        parsed = super().parse_args(args, namespace)
+        if len(parsed.models) != 2 or len(parsed.pose_thr) > 2:
+            self.error(
+                f'expected two --model and at most two --pose-thr; found {len(parsed.models)} '
+                f'and {len(parsed.pose_thr)}'
+            )
+        parsed.models = [self._to_spec(*words) for words in parsed.models]
+        return parsed
+
+    def _to_spec(self, config: str, *words: str) -> comparison.Spec:
+        named = bool(words) and not re.match(r'[\w.]+=', words[0])
+        checkpoint, settings = (words[0], words[1:]) if named else (None, words)
+        for word in settings:
+            if '=' not in word:
+                self.error(f'expected KEY=VALUE; found {word} (pictures come before --model)')
+        reader = argparse.ArgumentParser()
+        reader.add_argument('settings', nargs='*', action=DictAction)
+        return comparison.Spec(config, checkpoint, reader.parse_args(settings).settings or None)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = _Parser(description='Draw the poses of two models side by side')
+    parser.add_argument('inputs', nargs='+', metavar='IMAGE', help='an image or a folder')
+    parser.add_argument(
+        '--model',
+        nargs='+',
+        action='append',
+        required=True,
+        dest='models',
+        metavar=('CONFIG', 'CHECKPOINT KEY=VALUE'),
+        help="give it twice: a config of this project's or of MMPose's bottom-up "
+        'models, its weights (by default those that the package ships), '
+        'settings that replace those of the config',
+    )
+    parser.add_argument(
+        '--names',
+        nargs=2,
+        metavar=('A', 'B'),
+        help="what to call the models (their configs' names)",
+    )
+    parser.add_argument(
+        '--annotations',
+        metavar='FILE',
+        help='COCO-format JSON file with the people of the images',
+    )
+    parser.add_argument('--out', default='comparison', help='folder to write into (%(default)s)')
+    parser.add_argument(
+        '--hardest',
+        type=int,
+        metavar='N',
+        help='draw the N images of the highest crowd index alone',
+    )
+    parser.add_argument(
+        '--most-different',
+        type=int,
+        metavar='N',
+        help='draw the N images where the numbers of found people differ most '
+        '(with --hardest: of those)',
+    )
+    parser.add_argument(
+        '--pose-thr',
+        type=float,
+        nargs='+',
+        default=[0.1],
+        metavar='SCORE',
+        help='people with a lower score do not count; one for both models or '
+        'one for each (%(default)s)',
+    )
+    parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Compare, write, and say what was found."""
+    sides = comparison.load_sides(args.models, args.names, (args.pose_thr * 2)[:2], args.device)
+    report = comparison.compare(
+        sides, args.inputs, args.out, args.annotations, args.hardest, args.most_different
+    )
+    print(
+        f'\n{comparison.summary(report.document)}; drawings and {report.json.name} are in '
+        f'{report.json.parent}'
+    )
+
+
+main = command(make_parser, run)

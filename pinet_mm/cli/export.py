@@ -1,0 +1,76 @@
+"""Write a PINet as one ONNX file: pinet export CONFIG CHECKPOINT OUT.onnx.
+
+The file takes images of any number and size and gives the people's poses; docs/export.md says
+how to use it. It is then compared with PyTorch on drawn crowds of two other sizes and numbers.
+With --int8 it computes in 8 bits, and is compared with the file that does not; with --half-weights
+it stores float16 and computes in float32.
+"""
+
+import argparse
+from pathlib import Path
+
+from .. import api
+from ..export import check, graph, int8
+from . import command
+from .options import add_config_options
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(description='Write a PINet as one ONNX file')
+    parser.add_argument('config', help="a file, or the name of one of the project's configs")
+    parser.add_argument('checkpoint', help='path or URL of the weights')
+    parser.add_argument('out', type=Path, help='file to write')
+    parser.add_argument(
+        '--max-poses',
+        type=int,
+        help='rows for the people of an image (as many as there are proposals)',
+    )
+    parser.add_argument(
+        '--opset',
+        type=int,
+        default=18,
+        help=f'of ONNX, {graph.OPSETS[0]} to {graph.OPSETS[-1]} (%(default)s)',
+    )
+    parser.add_argument(
+        '--int8',
+        nargs='+',
+        metavar='INPUT',
+        help='compute in 8 bits; INPUT are images or folders with some dozens of '
+        'them, such as the model will see: they tell the range of its values',
+    )
+    parser.add_argument(
+        '--half-weights',
+        action='store_true',
+        help='store the weights in float16, half the size; all is computed in float32 as without',
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(192, 128),
+        metavar=('W', 'H'),
+        help='input to trace with, on which the file does not depend (192 128)',
+    )
+    add_config_options(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write and check the file, and print how well it agrees."""
+    graph.require_packages()
+    model = api.load(args.config, args.checkpoint, 'cpu', args.cfg_options)
+    options = dict(
+        max_poses=args.max_poses,
+        opset=args.opset,
+        size=tuple(args.size),
+        half_weights=args.half_weights,
+    )
+    if args.int8:
+        print(int8.export_int8(model, args.out, args.int8, **options))
+    else:
+        graph.export_onnx(model, args.out, **options)
+        print(check.check(args.out, model))
+
+
+main = command(make_parser, run)

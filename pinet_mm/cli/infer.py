@@ -1,0 +1,152 @@
+"""Find the poses in images and folders: pinet infer INPUT... --config C --checkpoint W.
+
+Without --config and --checkpoint, the model that the package ships is used. Says which model runs
+and what it knows; writes an overlay for every image and one predictions.json, which
+docs/predictions.md describes; says in how many images nobody scores --pose-thr. Files that cannot
+be read are named at the end, with exit status 1.
+"""
+
+import argparse
+import logging
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import api
+from ..errors import RunError
+from . import command
+from .options import add_config_options, add_speed_options
+
+# What an exported file has in it already.
+NOT_WITH_ONNX = (
+    'config',
+    'checkpoint',
+    'before_fusion',
+    'device',
+    'cfg_options',
+    'amp',
+    'compile',
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(description='Find the poses in images and folders')
+    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='an image or a folder')
+    parser.add_argument(
+        '--config', help=f"a file, or the name of one of the project's configs ({api.SHIPPED})"
+    )
+    parser.add_argument(
+        '--checkpoint', help='path or URL of the weights (those that the package ships for CONFIG)'
+    )
+    parser.add_argument(
+        '--onnx',
+        metavar='FILE',
+        help='run what tools/export_onnx.py wrote, image by image, in place '
+        'of CONFIG and CHECKPOINT',
+    )
+    parser.add_argument('--out', default='poses', help='folder to write into (%(default)s)')
+    parser.add_argument('--batch-size', type=int, default=8, help='images per pass (%(default)s)')
+    parser.add_argument(
+        '--pose-thr',
+        type=float,
+        default=0.1,
+        help='people with a lower score are not drawn (%(default)s)',
+    )
+    parser.add_argument(
+        '--before-fusion',
+        action='store_true',
+        help='show on the left the proposed poses before they are fused',
+    )
+    parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
+    add_speed_options(parser)
+    add_config_options(parser)
+    return parser
+
+
+def load_model(args: argparse.Namespace):
+    """Load the model that the options name.
+
+    Raises:
+        RunError: `--onnx` stands beside an option that an exported file cannot follow, or its file
+            cannot say how to resize an image.
+    """
+    if not args.onnx:
+        return api.load(
+            args.config or api.SHIPPED,
+            args.checkpoint,
+            args.device,
+            args.cfg_options,
+            args.amp,
+            args.compile,
+        )
+    for name in NOT_WITH_ONNX:
+        if getattr(args, name):
+            raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
+    model = api.load_onnx(args.onnx)
+    if not model.resize:
+        raise RunError(
+            f'{args.onnx} does not say how to resize images: its config does so otherwise'
+        )
+    return model
+
+
+def announce(args: argparse.Namespace) -> None:
+    """Print which model runs and what it knows; warn, to stderr, if it knows no photographs."""
+    weights = args.onnx or args.checkpoint or api.shipped_weights(args.config or api.SHIPPED)
+    line, warning = api.describe(weights)
+    print(line, flush=True)
+    if warning:
+        print(f'warning: {warning}', file=sys.stderr)
+
+
+def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
+    """Return a line on the images in which nobody is drawn, or nothing if there are none.
+
+    Args:
+        best_scores: of the best person of each image.
+        pose_thr: people with a lower score are not drawn.
+    """
+    missed = [score for score in best_scores if score < pose_thr]
+    if not missed:
+        return ''
+    advice = (
+        'crop the image around people who are small in it, leave a margin around people who fill it'
+    )
+    lower = math.floor(max(missed) * 100) / 100
+    if lower:
+        advice = f'--pose-thr {lower:g} draws some; or {advice}'
+    return (
+        f'nobody scores {pose_thr:g} or more in {len(missed)} of {len(best_scores)} images '
+        f'(best score there {max(missed):.3f}): {advice}\n'
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Predict, write, and say what came of it."""
+    logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # `announce` prints it
+    files = api.find_pictures(args.inputs, args.out)  # before the model takes its seconds
+    Path(args.out).mkdir(parents=True, exist_ok=True)
+    model = load_model(args)
+    announce(args)
+    report = api.infer(model, files, args.out, args.batch_size, args.pose_thr, args.before_fusion)
+    print(summary(report))
+    print(explain_nobody(report.best_scores, args.pose_thr), end='')
+    if report.unreadable:
+        count = len(report.unreadable)
+        what = '1 file is no picture' if count == 1 else f'{count} files are no pictures'
+        raise RunError(f'{what} that can be read: ' + ', '.join(report.unreadable))
+
+
+def summary(report: api.Report) -> str:
+    """Return a line on how many images took how long, and where the results are."""
+    rate = report.pictures / max(report.seconds, 1e-9)
+    images = '1 picture' if report.pictures == 1 else f'{report.pictures} pictures'
+    return (
+        f'{images} in {report.seconds:.1f} s ({rate:.1f} images/s); '
+        f'overlays and {report.json.name} are in {report.json.parent}'
+    )
+
+
+main = command(make_parser, run)

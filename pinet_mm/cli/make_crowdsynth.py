@@ -1,0 +1,105 @@
+"""Write a synthetic crowd dataset: images and COCO annotations.
+
+pinet make-crowdsynth data/crowdsynth --images 2000 --seed 0 --split train
+"""
+
+import argparse
+import json
+
+from ..crowdsynth import (
+    LAYOUTS,
+    POSES,
+    SPLITS,
+    VIEWS,
+    CrowdSettings,
+    write_dataset,
+    write_preview,
+)
+from ..errors import InputError
+from . import command
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    default = CrowdSettings()
+    parser = argparse.ArgumentParser(
+        description='Write a synthetic crowd dataset: images and COCO annotations'
+    )
+    add = parser.add_argument
+    add('out', help='folder to write images/SPLIT and annotations/SPLIT.json into')
+    add('--images', type=_count(1), default=100, help='number of images')
+    add('--seed', type=_count(0), default=0)
+    add('--split', choices=list(SPLITS), default='train')
+    add('--size', type=int, nargs=2, default=default.size, metavar=('W', 'H'))
+    add('--persons', type=int, nargs=2, default=default.persons, metavar=('LO', 'HI'))
+    add(
+        '--height',
+        type=float,
+        nargs=2,
+        default=default.height,
+        metavar=('LO', 'HI'),
+        help="upright height as a share of the image's",
+    )
+    add(
+        '--crowd-index',
+        type=float,
+        nargs=2,
+        default=default.crowd_index,
+        metavar=('LO', 'HI'),
+        help='range of crowd indices aimed at',
+    )
+    add('--poses', nargs='+', default=default.poses, choices=POSES)
+    add('--views', nargs='+', default=default.views, choices=VIEWS)
+    add('--keypoints', choices=list(LAYOUTS), default=default.keypoints)
+    add('--plain', action='store_true', help='no occluding objects, blur, noise, change of light')
+    add('--workers', type=_count(1), default=1)
+    add('--suffix', choices=['.jpg', '.png'], default='.jpg')
+    add('--preview', metavar='FILE', help='also write a contact sheet')
+    return parser
+
+
+def _count(least: int):
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f'must be at least {least}; found {text}')
+        return int(text)
+
+    return number
+
+
+def make_settings(args: argparse.Namespace) -> CrowdSettings:
+    """Bring the options together.
+
+    Raises:
+        InputError: a range is out of bounds or upside down, or a name stands twice.
+    """
+    try:
+        return CrowdSettings(
+            size=args.size,
+            persons=args.persons,
+            height=args.height,
+            poses=args.poses,
+            views=args.views,
+            crowd_index=args.crowd_index,
+            occluders=not args.plain,
+            photometric=not args.plain,
+            keypoints=args.keypoints,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the dataset, then print its statistics."""
+    settings = make_settings(args)
+    path, statistics = write_dataset(
+        args.out, settings, args.images, args.seed, args.split, args.workers, args.suffix
+    )
+    if args.preview:
+        write_preview(args.preview, settings, args.seed, args.split)
+    print(path)
+    for name, value in statistics.items():
+        print(f'  {name}: {json.dumps(value)}')
+
+
+main = command(make_parser, run)

@@ -1,0 +1,66 @@
+"""Options that several commands have."""
+
+import argparse
+
+from mmengine.config import DictAction
+
+
+def add_config_options(parser: argparse.ArgumentParser, more: str = '') -> None:
+    """Add `--cfg-options`, as MMPose's tools have it.
+
+    Args:
+        parser: parser of the command; changed in place.
+        more: what its help says beside that settings are replaced.
+    """
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help=f'settings that replace those of the config{more}',
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what training and evaluation have in common, named as in MMPose's tools.
+
+    Args:
+        parser: parser of the command; changed in place.
+    """
+    add = parser.add_argument
+    add('--work-dir', help='folder for logs, checkpoints and results (work_dirs/CONFIG)')
+    add_config_options(
+        parser,
+        ', such as train_dataloader.batch_size=8; write lists as KEY="[a,b]" or KEY=a,b, without '
+        'spaces',
+    )
+    add('--show-dir', help='folder for images with the predicted poses drawn over them')
+    add('--show', action='store_true', help='show these images in a window')
+    add('--interval', type=int, default=1, help='draw every n-th batch only (%(default)s)')
+    add('--wait-time', type=float, default=1, help='seconds a window stays open (%(default)s)')
+    add(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run (%(default)s)',
+    )
+    # torch.distributed.launch passes one spelling or the other, depending on the version of torch.
+    add('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_speed_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of inference that `acceleration` explains.
+
+    Args:
+        parser: parser of the command; changed in place.
+    """
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='most of it in half precision: bfloat16 on a CPU that has it, float16 on a GPU',
+    )
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='compile the model: minutes for every size of input, then faster',
+    )

@@ -1,0 +1,45 @@
+"""Train a model: pinet train CONFIG. The options are those of MMPose's own tool."""
+
+import argparse
+
+from ..errors import InputError, RunError
+from ..runner import TrainOptions, train
+from . import command
+from .options import add_run_options
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(description='Train a pose model')
+    parser.add_argument('config', help='config file')
+    add_run_options(parser)
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from this checkpoint; without a value, from the latest one in the work folder',
+    )
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision; bfloat16 on a CPU that has it, on a GPU as optim_wrapper.dtype says',
+    )
+    parser.add_argument(
+        '--no-validate', action='store_true', help='do not evaluate checkpoints during training'
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by the actual batch size over the one the config names',
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train as the options say."""
+    train(TrainOptions(**vars(args)))
+
+
+# A run of hours that the system ends keeps its traceback.
+main = command(make_parser, run, expected=(InputError, RunError))

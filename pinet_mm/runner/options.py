@@ -1,0 +1,74 @@
+"""What a run can be told beside its config, as `tools/train.py` and `tools/test.py` are."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What training and evaluation have in common.
+
+    Args:
+        config: path of the config file.
+        work_dir: folder for logs, checkpoints and results; by default the config's, or
+            `work_dirs/CONFIG`.
+        cfg_options: settings that replace those of the config, dotted key to value.
+        show_dir: folder for images with the predicted poses drawn over them.
+        show: show these images in a window.
+        interval: draw every n-th batch only.
+        wait_time: seconds that a window stays open.
+        launcher: what started the processes of a distributed run: none, pytorch, slurm or mpi.
+        local_rank: number of this process on its machine, unless LOCAL_RANK says so already.
+    """
+
+    config: str
+    work_dir: str | None = None
+    cfg_options: dict[str, Any] | None = None
+    show_dir: str | None = None
+    show: bool = False
+    interval: int = 1
+    wait_time: float = 1
+    launcher: str = 'none'
+    local_rank: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(RunOptions):
+    """What a training can be told.
+
+    Args:
+        resume: checkpoint to go on from; 'auto' takes the latest one of the work folder.
+        amp: mixed precision.
+        no_validate: do not evaluate checkpoints during training.
+        auto_scale_lr: scale the learning rate by the batch size over the one the config names.
+    """
+
+    resume: str | None = None
+    amp: bool = False
+    no_validate: bool = False
+    auto_scale_lr: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestOptions(RunOptions):
+    """What an evaluation can be told.
+
+    Args:
+        checkpoint: path or URL of the weights.
+        out: file for the metrics, .json, .yaml or .pkl.
+        dump: file for the predictions, .pkl.
+        json: file for the poses in COCO's result format, .json.
+        amp: most of it in half precision, see `acceleration.accelerate`.
+        compile: compile the model, see `acceleration.accelerate`.
+        badcase: collect the worst predictions; top-down configs with a bad-case hook only.
+    """
+
+    __test__ = False  # pytest collects classes of this name
+
+    checkpoint: str
+    out: str | None = None
+    dump: str | None = None
+    json: str | None = None
+    amp: bool = False
+    compile: bool = False
+    badcase: bool = False

@@ -1,0 +1,146 @@
+"""Train and evaluate: options become changes of a config, of which MMEngine's runner is built."""
+
+import copy
+import os
+import os.path as osp
+
+import mmengine
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from ..errors import RunError
+from . import settings, weights
+from .options import RunOptions, TestOptions, TrainOptions
+
+
+def train(options: TrainOptions) -> None:
+    """Train the model of a config.
+
+    Args:
+        options: the config, and what else `tools/train.py` can be told.
+
+    Raises:
+        RunError: a file, a setting or the pretrained weights are missing.
+    """
+    cfg = train_config(options)
+    settings.require_annotations(cfg, 'train_dataloader', 'val_dataloader')
+    runner = _build_runner(cfg, options.local_rank)
+    if runner.cfg.get('resume') and runner.cfg.get('load_from'):
+        weights.forget_pretrained(runner.model)  # the checkpoint brings all weights: resume offline
+    else:
+        weights.fetch_pretrained(runner.model)
+    runner.train()
+
+
+def test(options: TestOptions) -> dict:
+    """Evaluate the model of a config with the weights of a checkpoint.
+
+    Args:
+        options: config and checkpoint, and what else `tools/test.py` can be told.
+
+    Returns:
+        The metrics, name to value.
+
+    Raises:
+        RunError: a file or a setting is missing, or the checkpoint does not fit the model.
+    """
+    cfg = test_config(options)
+    settings.require_annotations(cfg, 'test_dataloader')
+    # Before a runner is built, which takes its seconds and prints pages.
+    weights.fetch(
+        options.checkpoint,
+        f'the checkpoint {options.checkpoint}',
+        'give a local copy' if weights.is_url(options.checkpoint) else 'is it whole?',
+    )
+    runner = _build_runner(cfg, options.local_rank)
+    runner.register_hook(weights.RequireAllWeightsHook(options.checkpoint))
+    metrics = runner.test()
+    if options.out and is_main_process():
+        mmengine.dump(metrics, options.out)
+    return metrics
+
+
+def _build_runner(cfg: Config, local_rank: int) -> Runner:
+    """Build the runner, which joins the other processes of a distributed run."""
+    if cfg.launcher != 'none':
+        os.environ.setdefault('LOCAL_RANK', str(local_rank))  # MMEngine looks only there
+    return Runner.from_cfg(cfg)
+
+
+def train_config(options: TrainOptions) -> Config:
+    """Read the config and bring the options of a training into it.
+
+    Args:
+        options: the config, and what else `tools/train.py` can be told.
+
+    Returns:
+        The config to build a runner from.
+
+    Raises:
+        RunError: a file is missing, or an option needs a setting that the config has not.
+    """
+    cfg = _shared_config(options)
+    if options.no_validate:
+        cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
+    if options.amp:
+        settings.enable_amp(cfg)
+    if options.auto_scale_lr:
+        settings.scale_learning_rate(cfg)
+    settings.enable_overlays(cfg, options, show=options.show)
+    weights.choose_start(cfg, options.resume)
+    settings.keep_place_in_epoch(cfg)
+    return cfg
+
+
+def test_config(options: TestOptions) -> Config:
+    """Read the config and bring the options of an evaluation into it.
+
+    Args:
+        options: config and checkpoint, and what else `tools/test.py` can be told.
+
+    Returns:
+        The config to build a runner from. It is named `test_CONFIG`, so that the copy that a
+        runner leaves in its work folder does not replace the one of the training.
+
+    Raises:
+        RunError: a file is missing, or an option needs a setting that the config has not.
+    """
+    cfg = _shared_config(options)
+    weights.require_checkpoint(options.checkpoint)
+    cfg.update(load_from=options.checkpoint, resume=False)
+    weights.drop_backbone_init(cfg)
+    settings.drop_weight_averaging(cfg)
+    settings.enable_overlays(cfg, options, show=options.show and not options.badcase)
+    if options.badcase:
+        settings.enable_badcase(cfg, options)
+    if options.dump:
+        settings.dump_predictions(cfg, options.dump)
+    if options.amp or options.compile:
+        settings.accelerate(cfg, options.amp, options.compile)
+    if options.json:
+        settings.write_poses(cfg, options.json)
+    settings.require_suffix('--out', options.out, ('.json', '.yaml', '.yml', '.pkl', '.pickle'))
+    name = f'test_{osp.basename(options.config)}'
+    return Config(cfg.to_dict(), cfg_text=cfg.text, filename=name)
+
+
+def _shared_config(options: RunOptions) -> Config:
+    """Read the config, merge `cfg_options`, and settle work folder and launcher.
+
+    `cfg_options` come first, so that the other options find the config in the shape in which its
+    author wrote it.
+    """
+    if not osp.isfile(options.config):
+        raise RunError(f'the config file {options.config} does not exist')
+    cfg = Config.fromfile(options.config)
+    if options.cfg_options:
+        # Merging takes `_delete_` out of what it is given.
+        cfg.merge_from_dict(copy.deepcopy(options.cfg_options))
+    settings.share_codec(cfg)
+    settings.allow_no_workers(cfg)
+    stem = osp.splitext(osp.basename(options.config))[0]
+    cfg.work_dir = options.work_dir or cfg.get('work_dir') or osp.join('work_dirs', stem)
+    cfg.launcher = options.launcher
+    settings.use_gloo_without_cuda(cfg)
+    return cfg

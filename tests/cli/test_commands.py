@@ -1,0 +1,200 @@
+"""`pinet` and the tools: which command runs, what becomes one sentence, and what stays a bug."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+
+import pinet_mm
+from pinet_mm import cli
+from pinet_mm.errors import InputError, RunError
+
+import pytest
+
+from tests.helpers.tools import ROOT, load_tool, run_tool
+from tests.helpers.toy_runs import Toy, parse, write_config
+
+# Tool of a checkout -> the command that it is.
+TOOLS = dict(
+    train='train',
+    test='test',
+    infer='infer',
+    convert_checkpoint='convert',
+    export_onnx='export',
+    fuse='fuse',
+    compare='compare',
+    make_crowdsynth='make-crowdsynth',
+)
+# What a command calls first, and words that bring it there.
+FIRST_CALLS = {
+    'train': ('runner.run', 'train_config', ('a.py',)),
+    'test': ('runner.run', 'test_config', ('a.py', 'a.pth')),
+    'infer': ('api', 'find_pictures', ('a.jpg',)),
+    'convert': ('cli.convert', 'convert', ('a.pth', 'b.pth')),
+    'export': ('api', 'load', ('a.py', 'a.pth', 'a.onnx')),
+    'fuse': ('inference.ensemble', 'fuse_files', ('a.json', '--out', 'b.json')),
+    'compare': ('comparison', 'load_sides', ('a.jpg', '--model', 'a.py', '--model', 'b.py')),
+    'make-crowdsynth': ('cli.make_crowdsynth', 'write_dataset', ('crowd',)),
+}
+
+
+def module_of(command):
+    return importlib.import_module(cli.COMMANDS[command][0], cli.__name__)
+
+
+@pytest.fixture(autouse=True)
+def clean_path(monkeypatch):
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+
+
+# --- one command by two names --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('tool, command', TOOLS.items())
+def test_a_tool_is_a_command(tool, command):
+    assert load_tool(tool).main is module_of(command).main
+
+
+def test_every_command_but_the_doctor_has_a_tool():
+    assert {*TOOLS.values(), 'doctor'} == set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize('command', cli.COMMANDS)
+def test_help_names_the_command(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, '--help'])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f'usage: pinet {command} ')
+
+
+def test_help_lists_the_commands(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(['--help'])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines[-len(cli.COMMANDS) :]] == list(cli.COMMANDS)
+
+
+def test_the_version_is_the_package_s(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(['--version'])
+    assert capsys.readouterr().out == f'{pinet_mm.__version__}\n'
+
+
+def test_unknown_commands_are_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['trian', 'a.py'])
+    assert ended.value.code == 2
+    assert "invalid choice: 'trian' (choose from" in capsys.readouterr().err
+
+
+def test_words_of_the_process_reach_the_command(monkeypatch, tmp_path, capsys):
+    words = ['make-crowdsynth', str(tmp_path), '--images', '1', '--size', '64', '64']
+    monkeypatch.setattr(sys, 'argv', ['pinet', *words])
+    assert cli.main() is None
+    assert capsys.readouterr().out.startswith(str(tmp_path / 'annotations' / 'train.json'))
+
+
+def test_the_doctor_runs_where_mmpose_cannot_be_imported():
+    done = subprocess.run(
+        [sys.executable, '-S', '-m', 'pinet_mm.cli', 'doctor'],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        env={**os.environ, 'PYTHONPATH': ''},
+    )
+    assert done.returncode == 1
+    assert 'of these have to be put right' in done.stdout, done.stderr
+
+
+# --- what is said of an error --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('command', FIRST_CALLS)
+def test_a_bug_keeps_its_traceback(command, monkeypatch, tmp_path):
+    module, name, words = FIRST_CALLS[command]
+
+    def fail(*_, **__):
+        raise ValueError('operands could not be broadcast together')
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.import_module(f'pinet_mm.{module}'), name, fail)
+    with pytest.raises(ValueError, match='^operands could not be broadcast together$'):
+        cli.main([command, *words])
+
+
+@pytest.mark.parametrize('command', FIRST_CALLS)
+@pytest.mark.parametrize('kind', [InputError, RunError])
+def test_a_mistake_of_the_user_s_is_one_sentence(command, kind, monkeypatch, tmp_path):
+    module, name, words = FIRST_CALLS[command]
+
+    def fail(*_, **__):
+        raise kind('sigma must be above 0; found -1')
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.import_module(f'pinet_mm.{module}'), name, fail)
+    with pytest.raises(SystemExit, match='^error: sigma must be above 0; found -1$'):
+        cli.main([command, *words])
+
+
+@pytest.mark.parametrize(
+    'words, message',
+    [
+        (('infer', 'gone.jpg'), 'gone.jpg does not exist'),
+        (('infer', '{here}', '--config', 'gone.py'), 'gone.py is no config file'),
+        (('infer', '{here}', '--cfg-options', 'model.test_cfg.part_trh=1'), 'unknown keys'),
+        (('infer', '{here}', '--cfg-options', 'codec.sigma=-1'), 'sigma must be above 0'),
+        (('infer', '{here}', '--batch-size', '0'), 'batch_size must be at least 1; found 0'),
+        (('infer', '{here}', '--out', '{here}/a.png/poses'), 'Not a directory'),
+        (('fuse', 'gone.json', '--out', 'b.json'), 'gone.json does not exist'),
+        (('fuse', '{here}/a.png', '--out', 'b.json'), 'a.png is no JSON'),
+        (('make-crowdsynth', 'crowd', '--size', '8', '8'), r'size must be two integers in \[32'),
+        (('make-crowdsynth', 'crowd', '--persons', '3', '2'), r'persons must be \(lowest, highest'),
+    ],
+)
+def test_what_a_user_can_get_wrong(words, message, monkeypatch, tmp_path):
+    here = tmp_path / 'inputs'
+    here.mkdir()
+    (here / 'a.png').write_bytes(b'\x89PNG')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=f'(?s)^error: .*{message}'):
+        cli.main([word.format(here=here) for word in words])
+
+
+def test_a_setting_that_no_codec_takes_ends_a_training_in_one_sentence(tmp_path, monkeypatch):
+    config = write_config(
+        tmp_path,
+        "optim_wrapper = dict(_delete_=True, type='CPUAmpOptimWrapper', dtype='float16',"
+        " optimizer=dict(type='SGD', lr=0.1))",
+    )
+    said = run_tool(monkeypatch, 'train', config, '--work-dir', tmp_path)
+    assert said == "error: dtype must be 'bfloat16' on a CPU, got 'float16'"
+
+
+def test_ctrl_c_ends_a_training_in_one_line(tmp_path, monkeypatch, capfd):
+    def interrupted(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Toy, 'forward', interrupted)
+    status = run_tool(monkeypatch, 'train', write_config(tmp_path), '--work-dir', tmp_path)
+    assert status == 130
+    assert capfd.readouterr().err.splitlines()[-1] == 'interrupted'
+
+
+@pytest.mark.parametrize(
+    'words, message', [(('--images', '0'), 'must be at least 1'), (('--seed', '-1'), 'at least 0')]
+)
+def test_numbers_that_cannot_be_are_refused_with_the_usage(words, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['make-crowdsynth', 'crowd', *words])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def test_options_of_a_run_have_the_defaults_of_the_command_line():
+    train, test = pinet_mm.runner.TrainOptions, pinet_mm.runner.TestOptions
+    assert parse('train', 'a.py') == train(config='a.py')
+    assert parse('test', 'a.py', 'a.pth') == test(config='a.py', checkpoint='a.pth')

@@ -1,0 +1,69 @@
+"""The command lines of training and evaluation are MMPose's."""
+
+import ast
+import importlib
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.tools import run_tool
+from tests.helpers.toy_runs import parse, write_config
+
+
+def make_parser(command):
+    return importlib.import_module(f'pinet_mm.cli.{command}').make_parser()
+
+
+def mmpose_options(tool):
+    """Read the names that MMPose's tool passes to add_argument."""
+    package = Path(importlib.util.find_spec('mmpose').origin).parent
+    tree = ast.parse((package / '.mim' / 'tools' / f'{tool}.py').read_text())
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == 'add_argument'
+    ]
+    return [arg.value for call in calls for arg in call.args]
+
+
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_options_are_those_of_mmpose(tool):
+    actions = make_parser(tool)._actions
+    ours = [name for action in actions for name in action.option_strings or [action.dest]]
+
+    assert len(mmpose_options(tool)) > 10
+    added = {'--json', '--amp', '--compile'} if tool == 'test' else set()
+    assert set(ours) - {'-h', '--help'} == set(mmpose_options(tool)) | added
+    assert not added & set(mmpose_options(tool))
+    positional = [name for name in ours if not name.startswith('-')]
+    assert positional == [name for name in mmpose_options(tool) if not name.startswith('-')]
+
+
+def test_help_does_not_look_like_mmcv_1():
+    # mim adds --gpus or --device to the command if the help of train.py has the word in it.
+    assert '--gpus' not in make_parser('train').format_help()
+
+
+def test_resume_takes_a_path_or_nothing():
+    assert parse('train', 'c.py').resume is None
+    assert parse('train', 'c.py', '--resume').resume == 'auto'
+    assert parse('train', 'c.py', '--resume', 'a.pth').resume == 'a.pth'
+
+
+def test_missing_config_is_named(monkeypatch):
+    expected = 'error: the config file no/such.py does not exist'
+    assert run_tool(monkeypatch, 'train', 'no/such.py') == expected
+    assert run_tool(monkeypatch, 'test', 'no/such.py', 'a.pth') == expected
+
+
+def test_missing_checkpoint_is_named(monkeypatch, tmp_path):
+    config = write_config(tmp_path)
+    expected = "error: the checkpoint 'no/such.pth' does not exist"
+    assert run_tool(monkeypatch, 'test', config, 'no/such.pth') == expected
+    assert run_tool(monkeypatch, 'train', config, '--resume', 'no/such.pth') == expected
+    assert (
+        run_tool(monkeypatch, 'train', config, '--cfg-options', 'load_from=no/such.pth') == expected
+    )
