@@ -124,7 +124,11 @@ def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Predict, write, and say what came of it."""
+    """Predict, write, and say what came of it.
+
+    Raises:
+        RunError: there are files among the inputs that cannot be read; all others are done by then.
+    """
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # `announce` prints it
     files = api.find_pictures(args.inputs, args.out)  # before the model takes its seconds
     Path(args.out).mkdir(parents=True, exist_ok=True)
