@@ -1,16 +1,16 @@
-"""COCO's keypoint annotations, found by the name of the picture."""
+"""COCO's keypoint annotations, found by the name of the image."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
+from ..datasets.matching import Persons
 from ..errors import InputError
-from .judging import Persons
 
 
 class Annotations:
-    """COCO's keypoint annotations, by the names of the picture files.
+    """COCO's keypoint annotations, by the names of the image files.
 
     Args:
         path: a COCO-format JSON file.
@@ -52,10 +52,10 @@ class Annotations:
                 self.entries[entry['image_id']].append({'area': 0.53 * width * height, **entry})
 
     def find(self, file: Path) -> int | None:
-        """Look up a picture's id by its file name; None: it is not annotated.
+        """Look up an image's id by its file name; None: it is not annotated.
 
         Raises:
-            ValueError: several annotated pictures have this name.
+            ValueError: several annotated images have this name.
         """
         found = self.by_name.get(file.name, [])
         if len(found) > 1:  # in several folders, then
@@ -66,13 +66,13 @@ class Annotations:
             ]
             if len(found) != 1:
                 raise InputError(
-                    f'{self.path} holds several pictures named {file.name}, and '
+                    f'{self.path} holds several images named {file.name}, and '
                     f'{file} is not clearly one of them'
                 )
         return found[0] if found else None
 
     def require_size(self, file: Path, size: tuple[int, int]) -> None:
-        """Check that an annotated picture has the (h, w) that its annotations are for.
+        """Check that an annotated image has the (h, w) that its annotations are for.
 
         Raises:
             ValueError: it has not.
@@ -85,7 +85,7 @@ class Annotations:
             )
 
     def persons(self, image_id: int) -> Persons:
-        """Read the persons of a picture."""
+        """Read the persons of an image."""
         entries = self.entries[image_id]
         keypoints = np.array([entry['keypoints'] for entry in entries], dtype=np.float64)
         keypoints = keypoints.reshape(-1, self.num_keypoints, 3)

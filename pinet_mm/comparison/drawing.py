@@ -1,4 +1,4 @@
-"""A picture with both models' poses, side by side."""
+"""An image with both models' poses, side by side."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from mmengine.structures import InstanceData
 
-from ..inference.drawing import draw_poses, mark_boxes, person_colour, side_by_side
+from ..inference.drawing import draw_poses, mark_boxes, person_color, side_by_side
 from .judging import Comparison, Persons, View
 
 PANE = (480, 640)  # px, what the long side of a drawing lies between
-EXTRA_COLOUR = (200, 200, 200)  # of poses that show none of the annotated persons; RGB
+EXTRA_COLOR = (200, 200, 200)  # of poses that show none of the annotated persons; RGB
 MISSED, BOTH_MISSED = ('missed', (214, 0, 24)), ('missed by both', (84, 84, 84))  # tags, RGB
 GAP = 6  # px
 
@@ -20,8 +20,8 @@ def draw(
 ) -> np.ndarray:
     """Draw both models' poses side by side; who is missed stands in a dashed box.
 
-    A person has one colour on both sides. The box's tag is red if only this model missed them.
-    Poses that show no annotated person are grey.
+    A person has one color on both sides. The box's tag is red if only this model missed them.
+    Poses that show no annotated person are gray.
 
     Args:
         picture: (H, W, 3) uint8 BGR.
@@ -41,21 +41,21 @@ def draw(
         fy=zoom,
         interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC,
     )
-    colours = np.array([person_colour(i) for i in range(len(comparison.boxes))] + [EXTRA_COLOUR])
+    colors = np.array([person_color(i) for i in range(len(comparison.boxes))] + [EXTRA_COLOR])
     both = np.intersect1d(*(view.missed for view in comparison.views))
     panes, titles = [], []
     for name, view in zip(names, comparison.views):
         poses = InstanceData(
             **dict(
                 view.poses.items(),
-                colours=colours[view.shown],
+                colors=colors[view.shown],
                 keypoints=view.poses.keypoints * zoom,
             )
         )
         pane = draw_poses(canvas, poses, dataset_meta, pose_thr=-np.inf, min_side=1)
         tags = [BOTH_MISSED if person in both else MISSED for person in view.missed]
         panes.append(
-            mark_boxes(pane, comparison.boxes[view.missed] * zoom, colours[view.missed], tags)
+            mark_boxes(pane, comparison.boxes[view.missed] * zoom, colors[view.missed], tags)
         )
         titles.append(f'{name}\n{_verdict(view, comparison.persons)}')
     return side_by_side(panes, titles, GAP)

@@ -1,6 +1,6 @@
 """Who is found and who is missed, by annotations or by what the other model found.
 
-All coordinates are in pixels of the picture. Shape shorthand: N poses, P persons, K keypoints.
+All coordinates are in pixels of the image. Shape shorthand: N poses, P persons, K keypoints.
 """
 
 from collections.abc import Sequence
@@ -10,31 +10,14 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData
 
+from ..datasets.matching import Persons, shown_persons
 from ..method.fusion import pairwise_oks
 
 OKS_THR = 0.5  # of a person and a pose that shows it
 
 
-class Persons(NamedTuple):
-    """A picture's annotated persons who have labelled keypoints.
-
-    Attributes:
-        keypoints: (P, K, 2).
-        labelled: (P, K) boolean.
-        areas: (P,) as annotated or, if they are not, 0.53 of the box.
-        boxes: (P, 4) x1, y1, x2, y2.
-        crowd_index: the picture's, if it is annotated.
-    """
-
-    keypoints: np.ndarray
-    labelled: np.ndarray
-    areas: np.ndarray
-    boxes: np.ndarray
-    crowd_index: float | None = None
-
-
 class View(NamedTuple):
-    """What one model did with a picture.
+    """What one model did with an image.
 
     Attributes:
         poses: `keypoints`, `keypoints_visible`, `bbox_scores`, the best first.
@@ -48,7 +31,7 @@ class View(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A picture in both models' views.
+    """An image in both models' views.
 
     Attributes:
         boxes: (P, 4) of the persons: the annotated ones or, without annotations, all that one
@@ -62,60 +45,19 @@ class Comparison(NamedTuple):
     persons: Persons | None = None
 
 
-def annotation_oks(keypoints: np.ndarray, persons: Persons, sigmas: np.ndarray) -> np.ndarray:
-    """Compute the OKS of poses (N, K, 2) with annotated persons as COCO's evaluation does: (N, P).
-
-    Only labelled keypoints count; the area is the person's.
-    """
-    terms = oks_terms(keypoints[:, None], persons.keypoints, persons.areas, sigmas)
-    return (terms * persons.labelled).sum(axis=-1) / persons.labelled.sum(-1)
-
-
-def oks_terms(
-    poses: np.ndarray, keypoints: np.ndarray, areas: np.ndarray, sigmas: Sequence[float]
-) -> np.ndarray:
-    """Compute the terms whose mean over a person's labelled keypoints is OKS: (..., K).
-
-    Args:
-        poses: (..., K, 2) what was found.
-        keypoints: (..., K, 2) what is annotated.
-        areas: (...) of the annotated persons, pixels².
-        sigmas: K OKS sigmas.
-    """
-    squared = np.square(poses - keypoints).sum(axis=-1)
-    # COCO's spacing: annotated areas may be 0.
-    return np.exp(
-        -squared / (2 * np.square(2 * np.asarray(sigmas)) * (areas[..., None] + np.spacing(1)))
-    )
-
-
-def match_greedily(oks: np.ndarray, oks_thr: float = OKS_THR) -> np.ndarray:
-    """Give every pose, from best to worst, the free person most like it, as COCO does.
-
-    Args:
-        oks: (N, P), poses from best to worst.
-        oks_thr: a pose shows a person if its OKS reaches this.
-
-    Returns:
-        (N,) index of the person, −1: none.
-    """
-    shown, oks = np.full(len(oks), -1), oks.copy()
-    for pose in range(len(oks) if oks.size else 0):
-        # Of equal ones COCO takes the last.
-        person = oks.shape[1] - 1 - int(oks[pose, ::-1].argmax())
-        if oks[pose, person] >= oks_thr:
-            shown[pose] = person
-            oks[:, person] = -1
-    return shown
-
-
 def judge_by_annotations(
     poses: Sequence[InstanceData], persons: Persons, sigmas: np.ndarray
 ) -> Comparison:
-    """Match both models' poses, each from best to worst, with annotated persons."""
+    """Match both models' poses with annotated persons as COCO's evaluation does.
+
+    Args:
+        poses: of each model, the best first; of more than 20, those after them show nobody.
+        persons: the image's.
+        sigmas: K OKS sigmas.
+    """
     views = []
     for each in poses:
-        shown = match_greedily(annotation_oks(each.keypoints, persons, sigmas))
+        shown = shown_persons(each.keypoints, each.bbox_scores, persons, sigmas)
         views.append(View(each, shown, np.setdiff1d(np.arange(len(persons.boxes)), shown)))
     return Comparison(persons.boxes, tuple(views), persons)
 
@@ -144,10 +86,10 @@ def judge_each_other(poses: Sequence[InstanceData], sigmas: np.ndarray) -> Compa
 def choose(
     comparisons: Sequence[Comparison], hardest: int | None = None, most_different: int | None = None
 ) -> list[int]:
-    """Choose pictures by their indices: all in their order, or the first of another order.
+    """Choose images by their indices: all in their order, or the first of another order.
 
     Args:
-        comparisons: of all pictures.
+        comparisons: of all images.
         hardest: so many of `hardest_first`.
         most_different: so many of `most_different_first`, with `hardest` of those.
     """
@@ -158,7 +100,7 @@ def choose(
 
 
 def hardest_first(comparisons: Sequence[Comparison]) -> list[int]:
-    """Order pictures by crowd index, the highest first, and equal ones by how many persons."""
+    """Order images by crowd index, the highest first, and equal ones by how many persons."""
 
     def key(i: int) -> tuple:
         persons = comparisons[i].persons
@@ -168,7 +110,7 @@ def hardest_first(comparisons: Sequence[Comparison]) -> list[int]:
 
 
 def most_different_first(comparisons: Sequence[Comparison]) -> list[int]:
-    """Order pictures by how far the models' numbers of found persons are apart.
+    """Order images by how far the models' numbers of found persons are apart.
 
     Of equal ones that with the higher crowd index, then that with more persons comes first.
     """

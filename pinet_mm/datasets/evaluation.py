@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmpose.registry import METRICS
 from xtcocotools.coco import COCO
-from xtcocotools.cocoeval import COCOeval
 
 from ..errors import InputError
+from .matching import match_poses
 from .pose_files import to_entries
 
 # Where they stand among COCOeval's numbers.
@@ -25,12 +24,12 @@ STATISTICS = dict(
 
 @METRICS.register_module()
 class CocoResults(BaseMetric):
-    """Write all poses of a test to one JSON file, to stand beside a metric.
+    """Write all poses of an evaluation to one JSON file, beside a metric.
 
-    The file is a list with an entry for every pose, in pixels of the original picture: `image_id`,
+    The file is a list with an entry for every pose, in pixels of the original image: `image_id`,
     `category_id` (1), `keypoints` ([x, y, keypoint score] × K in one row) and `score`, the mean
     of its keypoint scores, by which `CocoMetric` with `score_mode='keypoint'` ranks it as well.
-    Pictures without poses have no entry; without any pose the list is empty.
+    Images without poses have no entry; without any pose the list is empty.
 
     Args:
         path: the file; its folder is made if it is missing.
@@ -60,13 +59,13 @@ class CocoResults(BaseMetric):
         """Write the file; there is no number to report.
 
         Args:
-            results: the entries of every picture.
+            results: the entries of every image.
         """
-        entries = [entry for picture in results for entry in picture]
+        entries = [entry for image in results for entry in image]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps(entries))
         print_log(
-            f'{len(entries)} poses of {len(results)} pictures are in {self.path}', logger='current'
+            f'{len(entries)} poses of {len(results)} images are in {self.path}', logger='current'
         )
         return {}
 
@@ -86,50 +85,33 @@ def average_precision(
         results: file in COCO's result format, ranked by `score`.
         annotations: file of COCO annotations.
         sigmas: K OKS sigmas.
-        iou_type: 'keypoints', or 'keypoints_crowd' with AP of easy, medium and hard pictures too.
+        iou_type: 'keypoints', or 'keypoints_crowd' with AP of easy, medium and hard images too.
 
     Returns:
         `AP`, `AP50`, `AP75` and `AR`, with crowds also `AP(E)`, `AP(M)` and `AP(H)`.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: pictures are not annotated, or have no crowd index where one is needed.
+        ValueError: images are not annotated, or have no crowd index where one is needed.
     """
     for path in (results, annotations):
         if not Path(path).is_file():
             raise FileNotFoundError(f'the file {path} does not exist')
     entries = json.loads(Path(results).read_text())
+    truth = _read_annotations(annotations)
+    _check_images(entries, truth, results, annotations, iou_type)
+    use_area = all('area' in person for person in truth.anns.values())
+    evaluation = match_poses(truth, entries, sigmas, iou_type, use_area, every_area=True)
     with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
-        truth = _read_annotations(annotations)
-        _check_pictures(entries, truth, results, annotations, iou_type)
-        use_area = all('area' in person for person in truth.anns.values())
-        evaluation = COCOeval(
-            truth, load_poses(truth, entries), iou_type, np.array(sigmas), use_area
-        )
-        evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     return {name: float(evaluation.stats[i]) for name, i in STATISTICS[iou_type].items()}
 
 
-def load_poses(truth: COCO, entries: Sequence[dict]) -> COCO:
-    """Load poses in COCO's result format, of which there may be none.
-
-    Args:
-        truth: annotations of their pictures.
-        entries: the poses; they are changed.
-    """
-    if entries:
-        return truth.loadRes(entries)
-    nobody = COCO()
-    nobody.dataset = dict(truth.dataset, annotations=[])
-    nobody.createIndex()
-    return nobody
-
-
 def _read_annotations(path: str | Path) -> COCO:
     try:
-        truth = COCO(str(path))
+        with contextlib.redirect_stdout(io.StringIO()):
+            truth = COCO(str(path))
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise InputError(f'{path} holds no COCO annotations: {error!r}') from error
     missing = {'images', 'annotations', 'categories'} - set(truth.dataset)
@@ -138,7 +120,7 @@ def _read_annotations(path: str | Path) -> COCO:
     return truth
 
 
-def _check_pictures(
+def _check_images(
     entries: Sequence[dict],
     truth: COCO,
     results: str | Path,
@@ -148,13 +130,13 @@ def _check_pictures(
     unknown = {entry['image_id'] for entry in entries} - set(truth.getImgIds())
     if unknown:
         raise InputError(
-            f'{len(unknown)} pictures of {results} are not in {annotations}, such as '
+            f'{len(unknown)} images of {results} are not in {annotations}, such as '
             f'image_id {min(unknown, key=str)!r}'
         )
     if iou_type == 'keypoints_crowd' and not all(
-        'crowdIndex' in picture for picture in truth.imgs.values()
+        'crowdIndex' in image for image in truth.imgs.values()
     ):
         raise InputError(
-            f'pictures of {annotations} have no crowdIndex, which keypoints_crowd '
+            f'images of {annotations} have no crowdIndex, which keypoints_crowd '
             "needs: take 'keypoints'"
         )

@@ -15,10 +15,10 @@ from ..errors import InputError
 
 
 class Poses(NamedTuple):
-    """The poses of a picture.
+    """The poses of an image.
 
     Attributes:
-        keypoints: (N, K, 2) pixels of the picture.
+        keypoints: (N, K, 2) pixels of the image.
         keypoint_scores: (N, K).
     """
 
@@ -59,13 +59,13 @@ def read_poses(path: str | Path) -> dict[Any, Poses]:
         raise InputError(
             f"{path} must hold a list, COCO's result format; found a {type(entries).__name__}"
         )
-    pictures = defaultdict(list)
+    images = defaultdict(list)
     for i, entry in enumerate(entries):
-        pictures[_key(entry, 'image_id', path, i)].append(_pose(entry, path, i))
-    sizes = {len(pose) for poses in pictures.values() for pose in poses}
+        images[_key(entry, 'image_id', path, i)].append(_pose(entry, path, i))
+    sizes = {len(pose) for poses in images.values() for pose in poses}
     if len(sizes) > 1:
         raise InputError(f'{path}: poses have {sorted(sizes)} keypoints; expected one number')
-    stacked = {image_id: np.stack(poses) for image_id, poses in pictures.items()}
+    stacked = {image_id: np.stack(poses) for image_id, poses in images.items()}
     return {image_id: Poses(poses[..., :2], poses[..., 2]) for image_id, poses in stacked.items()}
 
 
@@ -101,11 +101,11 @@ def _pose(entry: Any, path: str | Path, i: int) -> np.ndarray:
 
 
 def to_entries(image_id: Any, keypoints: np.ndarray, keypoint_scores: np.ndarray) -> list[dict]:
-    """Write the poses of a picture as entries of COCO's result format.
+    """Return the poses of an image as entries of COCO's result format.
 
     Args:
-        image_id: of the picture.
-        keypoints: (N, K, 2) pixels of the picture.
+        image_id: of the image.
+        keypoints: (N, K, 2) pixels of the image.
         keypoint_scores: (N, K).
     """
     rows = np.concatenate((keypoints, keypoint_scores[..., None]), axis=-1, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Pictures of predictions for people to look at: MMPose draws, one colour a person."""
+"""Predictions drawn onto images, by MMPose, in one color per person; and sheets of images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
 # Far apart in hue and light enough to stand out from a photograph; RGB.
-PERSON_COLOURS = (
+PERSON_COLORS = (
     (255, 92, 74),
     (64, 200, 255),
     (255, 214, 64),
@@ -24,19 +24,19 @@ PERSON_COLOURS = (
 )
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-TITLE_HEIGHT = 28  # px a line
+TITLE_HEIGHT = 28  # px per line
 
 
-def person_colour(index: int) -> tuple:
-    """Take a person's colour, RGB, from those that come round after the last."""
-    return PERSON_COLOURS[index % len(PERSON_COLOURS)]
+def person_color(index: int) -> tuple:
+    """Return a person's color, RGB; after the last, the first follows."""
+    return PERSON_COLORS[index % len(PERSON_COLORS)]
 
 
 @VISUALIZERS.register_module()
 class CrowdVisualizer(PoseLocalVisualizer):
-    """MMPose's visualizer for crowds: a colour a person, and no persons of low score.
+    """MMPose's visualizer for crowds: one color per person, and no persons of low score.
 
-    PINet returns every pose it found, as the evaluation wants it; most of them score next to 0.
+    PINet returns every pose that it found, as evaluation needs them; most of them score next to 0.
 
     Args:
         name: MMEngine finds visualizers by it.
@@ -65,9 +65,9 @@ class CrowdVisualizer(PoseLocalVisualizer):
         people = self._shown(instances)
         # The best person, usually the first, is drawn last and so on top.
         for i in reversed(range(len(people))):
-            colour = [people.colours[i] if 'colours' in people else person_colour(i)]
-            self.kpt_color = colour * people.keypoints.shape[1]
-            self.link_color = colour * len(self.skeleton)
+            color = [people.colors[i] if 'colors' in people else person_color(i)]
+            self.kpt_color = color * people.keypoints.shape[1]
+            self.link_color = color * len(self.skeleton)
             image = super()._draw_instances_kpts(image, people[i : i + 1], *args, **kwargs)
         self.set_image(image)
         return image
@@ -85,17 +85,17 @@ def draw_poses(
     keypoint_thr: float = 0.05,
     min_side: int = 480,
 ) -> np.ndarray:
-    """Draw the skeletons of all persons of a picture, each in its own colour.
+    """Draw the skeletons of all persons of an image, each in its own color.
 
     Args:
-        picture: (H, W, 3) uint8 BGR; small pictures are enlarged so that limbs can be told apart.
+        picture: (H, W, 3) uint8 BGR; small images are enlarged so that limbs can be told apart.
         instances: `pred_instances` or, for annotations, anything with `keypoints` (N, K, 2) in
-            picture pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) and `colours`
+            image pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) and `colors`
             (N, 3), RGB, are optional.
         dataset_meta: MMPose metainfo, for the skeleton.
         pose_thr: persons with a lower score are not drawn.
         keypoint_thr: keypoints with a lower score are not drawn.
-        min_side: pictures whose long side is shorter are enlarged to it.
+        min_side: images whose long side is shorter are enlarged to it.
 
     Returns:
         (H', W', 3) uint8 BGR.
@@ -116,17 +116,17 @@ def draw_poses(
 
 
 def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Put two drawings (H, W, 3) of a picture, before and after fusion, beside each other."""
+    """Put two drawings (H, W, 3) of an image, before and after fusion, beside each other."""
     return side_by_side((before, after), ('proposed poses', 'after fusion'))
 
 
 def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str], gap: int = 0) -> np.ndarray:
-    """Put pictures (H, W, 3) of one height beside each other, each under its title.
+    """Put images (H, W, 3) of one height beside each other, each under its title.
 
     Args:
         pictures: uint8 BGR.
-        titles: of as many lines each; a line that is too long for its picture gets smaller.
-        gap: black px between two pictures.
+        titles: of as many lines each; a line that is too long for its image gets smaller.
+        gap: black px between two images.
     """
     lines = [title.split('\n') for title in titles]
     zoom = max(1.0, min(picture.shape[1] for picture in pictures) / 480)
@@ -155,32 +155,32 @@ def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str], gap: int
 def mark_boxes(
     picture: np.ndarray,
     boxes: np.ndarray,
-    colours: Sequence[tuple],
+    colors: Sequence[tuple],
     tags: Sequence[tuple[str, tuple]],
 ) -> np.ndarray:
     """Draw dashed boxes, each with a tag in a corner that no other tag covers, if it has one.
 
     Args:
         picture: (H, W, 3) uint8 BGR; stays as it is.
-        boxes: (N, 4) x1, y1, x2, y2 in picture pixels; what lies outside is drawn on the edge.
-        colours: N boxes' RGB.
+        boxes: (N, 4) x1, y1, x2, y2 in image pixels; what lies outside is drawn on the edge.
+        colors: N boxes' RGB.
         tags: N texts, each with the RGB to write it on in white.
     """
     drawn, taken = picture.copy(), []
     far = np.array(picture.shape[1::-1]) - 3
     corners = np.clip(np.reshape(boxes, (-1, 2, 2)).round().astype(int), 2, np.maximum(far, 2))
-    for (low, high), colour in zip(corners.tolist(), colours):
-        _draw_dashed(drawn, low, high, tuple(map(int, colour[::-1])))
-    for (low, high), (text, colour) in zip(corners, tags):
+    for (low, high), color in zip(corners.tolist(), colors):
+        _draw_dashed(drawn, low, high, tuple(map(int, color[::-1])))
+    for (low, high), (text, color) in zip(corners, tags):
         size = np.array(cv2.getTextSize(text, FONT, 0.5, 1)[0]) + 8
         x1, y1, x2, y2 = _free_corner(low, high, size, taken)
         taken.append((x1, y1, x2, y2))
-        cv2.rectangle(drawn, (x1, y1), (x2, y2), tuple(map(int, colour[::-1])), -1)
+        cv2.rectangle(drawn, (x1, y1), (x2, y2), tuple(map(int, color[::-1])), -1)
         cv2.putText(drawn, text, (x1 + 4, y2 - 4), FONT, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     return drawn
 
 
-def _draw_dashed(picture: np.ndarray, low: Sequence[int], high: Sequence[int], colour: tuple):
+def _draw_dashed(picture: np.ndarray, low: Sequence[int], high: Sequence[int], color: tuple):
     (x1, y1), (x2, y2) = low, high
     for start, end in (
         ((x1, y1), (x2, y1)),
@@ -188,12 +188,12 @@ def _draw_dashed(picture: np.ndarray, low: Sequence[int], high: Sequence[int], c
         ((x2, y2), (x1, y2)),
         ((x1, y2), (x1, y1)),
     ):
-        # Black below, so that the dashes stand out from any picture.
+        # Black below, so that the dashes stand out from any image.
         cv2.line(picture, start, end, (0, 0, 0), 4)
         count = max(int(np.hypot(end[0] - start[0], end[1] - start[1]) / 8), 1)
         points = np.linspace(start, end, count + 1).round().astype(int).tolist()
         for i in range(0, count, 2):
-            cv2.line(picture, points[i], points[i + 1], colour, 2)
+            cv2.line(picture, points[i], points[i + 1], color, 2)
 
 
 def _free_corner(low: np.ndarray, high: np.ndarray, size: np.ndarray, taken: list) -> tuple:
@@ -217,7 +217,7 @@ def _free_corner(low: np.ndarray, high: np.ndarray, size: np.ndarray, taken: lis
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
-    """Arrange pictures (H, W, 3) row by row, none wider or higher than `cell`."""
+    """Arrange images (H, W, 3) row by row, none wider or higher than `cell`."""
     cells, columns = [], min(columns, len(pictures))
     for picture in pictures:
         h, w = picture.shape[:2]

@@ -7,7 +7,7 @@ pixels (`_img`). Shape shorthand: N annotated persons, P poses, K keypoints.
 
 from collections.abc import Mapping, Sequence
 
-from pinet_mm.comparison.judging import oks_terms
+from pinet_mm.datasets.matching import person_oks
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -58,11 +58,10 @@ def reached_oks(
     reached = np.zeros((len(persons.ids), len(LEAST_OKS)), bool)
     for picture, poses_img in poses_of.items():
         mine = np.flatnonzero(persons.pictures == picture)
-        labelled = persons.visibility[mine, None] > 0
-        terms = oks_terms(
-            np.stack(poses_img), persons.keypoints_img[mine, None], areas[mine, None], sigmas
-        )  # (N, P, K)
-        oks = (terms * labelled).sum(-1) / labelled.sum(-1)
+        labeled = persons.visibility[mine] > 0
+        oks = person_oks(
+            np.stack(poses_img), persons.keypoints_img[mine], labeled, areas[mine], sigmas
+        ).T  # (N, P)
         for i, least in enumerate(LEAST_OKS):
             gain = np.where(oks >= least, 1 + oks / 100, 0)
             matched = linear_sum_assignment(gain, maximize=True)

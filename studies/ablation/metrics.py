@@ -10,8 +10,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pinet_mm.comparison.judging import oks_terms
-from pinet_mm.datasets.evaluation import load_poses
+from pinet_mm.datasets.matching import match_poses, oks_terms
 from pinet_mm.method.layouts import PartLayout
 from pinet_mm.method.targets import part_centres
 
@@ -123,8 +122,10 @@ def measure(
     """
     picture_ids = sorted(annotations.getImgIds())
     fold_of = {picture: i % folds for i, picture in enumerate(picture_ids)}
-    matches = _match(annotations, entries, sigmas, use_area=True)
-    by_boxes = _match(annotations, entries, sigmas, use_area=False)
+    matches, by_boxes = (
+        match_poses(annotations, entries, sigmas, 'keypoints_crowd', use_area)
+        for use_area in (True, False)
+    )
     crowding = {image['id']: image['crowdIndex'] for image in annotations.dataset['images']}
     found, keypoints_found = _found(matches, entries, persons, np.asarray(sigmas), annotations)
 
@@ -143,17 +144,6 @@ def measure(
         name: dict(all=value, folds=[scores[name] for scores in per_fold])
         for name, value in on(picture_ids).items()
     }
-
-
-def _match(
-    annotations: COCO, entries: list[dict], sigmas: Sequence[float], use_area: bool
-) -> COCOeval:
-    with contextlib.redirect_stdout(io.StringIO()):
-        poses = load_poses(annotations, copy.deepcopy(entries))
-        matches = COCOeval(annotations, poses, 'keypoints_crowd', np.asarray(sigmas), use_area)
-        matches.params.areaRng, matches.params.areaRngLbl = matches.params.areaRng[:1], ['all']
-        matches.evaluate()
-    return matches
 
 
 def _average(matches: COCOeval, pictures: Sequence[int]) -> dict[str, float]:

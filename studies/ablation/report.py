@@ -8,6 +8,7 @@ from pinet_mm.errors import RunError
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..tables import to_markdown
 from .by_stage import LEAST_OKS, STAGES
 from .claims import judge
 from .study import read
@@ -207,8 +208,7 @@ def _verdict(wanted: float | None, holds: bool) -> tuple[str, str]:
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f'| {" | ".join(row)} |' for row in (heads, ['---'] * len(heads), *rows)]
-    return '\n'.join([title, '', *lines, ''])
+    return f'{title}\n\n{to_markdown(heads, rows)}\n'
 
 
 def _spread(values: Sequence[float]) -> str:

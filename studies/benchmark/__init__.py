@@ -5,7 +5,7 @@ from .encode import bench_encode
 from .gpu import bench_gpu
 from .images import bench_images
 from .plot import plot_scaling
-from .report import Table, describe_machine, section, to_markdown, write_report
+from .report import Table, describe_machine, section, to_text, write_report
 from .scaling import bench_scaling
 from .training import bench_training
 
@@ -20,6 +20,6 @@ __all__ = [
     'describe_machine',
     'plot_scaling',
     'section',
-    'to_markdown',
+    'to_text',
     'write_report',
 ]

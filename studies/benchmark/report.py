@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import torch
 
+from ..tables import to_markdown
+
 SCHEMA = 'pinet_mm.benchmark/1'
 PACKAGES = (
     'torch',
@@ -41,19 +43,14 @@ class Table(NamedTuple):
     rows: Sequence[Mapping[str, object]]
 
 
-def to_markdown(rows: Sequence[Mapping[str, object]]) -> str:
-    """Format rows that share their keys as a table, numbers with three digits.
+def to_text(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows that share their keys as a table in Markdown, numbers with three digits.
 
     Args:
         rows: at least one; the keys of the first are the header.
     """
     header = list(rows[0])
-    lines = [
-        header,
-        ['---'] * len(header),
-        *([_format(row[key]) for key in header] for row in rows),
-    ]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    return to_markdown(header, ([_format(row[key]) for key in header] for row in rows))
 
 
 def _format(value: object) -> str:
@@ -66,7 +63,7 @@ def _format(value: object) -> str:
 
 def section(table: Table) -> str:
     """Format a table with its title and note."""
-    return f'## {table.title}\n\n{table.note}\n\n{to_markdown(table.rows)}\n'
+    return f'## {table.title}\n\n{table.note}\n\n{to_text(table.rows)}\n'
 
 
 def describe_machine(device: str) -> dict[str, object]:

@@ -8,6 +8,7 @@ from pinet_mm.errors import InputError
 
 import torch
 
+from ..tables import to_markdown
 from . import graphs, models, others, training, values
 from .running import FAILED, LEFT_OUT, OK, Check, Place, run_checks
 
@@ -88,14 +89,11 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(list(rows), indent=1) + '\n')
     header = ('check', 'what', 'verdict', 'value', 'limit', 'unit')
-    cells = [header, ('---',) * len(header)] + [
-        tuple(_cell(row[key]) for key in header) for row in rows
-    ]
-    text = '\n'.join(f'| {" | ".join(row)} |' for row in cells)
+    text = to_markdown(header, ([_cell(row[key]) for key in header] for row in rows))
     path.with_suffix('.md').write_text(text + '\n')
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ''
-    return f'{value:.2g}' if isinstance(value, float) else str(value).replace('|', '/')
+    return f'{value:.2g}' if isinstance(value, float) else str(value)

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-from pinet_mm import comparison
-from pinet_mm.comparison import Annotations, Side, Spec, draw, judging, names_of
-from pinet_mm.comparison.drawing import EXTRA_COLOUR
-from pinet_mm.inference.drawing import PERSON_COLOURS
+from pinet_mm import api, comparison
+from pinet_mm.comparison import Annotations, Spec, draw, judging, names_of, sides
+from pinet_mm.comparison.drawing import EXTRA_COLOR
+from pinet_mm.datasets.matching import Persons
+from pinet_mm.inference.drawing import PERSON_COLORS
 
 import cv2
 import numpy as np
@@ -47,7 +48,7 @@ def poses(*middles, scores=None):
 def persons(*middles, crowd_index=None):
     keypoints = np.array(middles, dtype=np.float64).reshape(-1, 1, 2) + SHAPE
     boxes = np.concatenate((keypoints.min(axis=1), keypoints.max(axis=1)), axis=-1)
-    return judging.Persons(
+    return Persons(
         keypoints,
         np.ones(keypoints.shape[:2], bool),
         np.full(len(keypoints), 3600.0),
@@ -126,42 +127,11 @@ def test_persons_are_found_as_cocos_evaluation_finds_them(seed, tmp_path):
     assert view.missed.tolist() == [i for i, number in enumerate(ids) if matches[number] < 0]
 
 
-def test_oks_with_a_person_by_hand():
-    people = persons((100, 100))._replace(
-        labelled=np.array([[True, True, False, False, False]]), areas=np.array([50.0])
-    )
-    moved = poses((100, 100)).keypoints
-    moved[0, 1] += 3, 4
-    moved[0, 2:] += 1000  # not labelled
-    # exp(−d² / (2 (2σ)² S)) with d = 5, σ = 0.05, S = 50 is exp(−25); the head is exact.
-    np.testing.assert_allclose(
-        judging.annotation_oks(moved, people, SIGMAS), [[(1 + np.exp(-25)) / 2]], rtol=1e-12
-    )
-
-
-def test_a_person_without_an_area_is_only_what_is_exact():
-    terms = judging.oks_terms(
-        np.array([[[3.0, 4.0], [5.0, 6.0]]]),
-        np.array([[[3.0, 4.0], [5.0, 6.5]]]),
-        np.zeros(1),
-        [0.05, 0.1],
-    )
-    assert terms.tolist() == [[1, 0]]
-
-
-@pytest.mark.parametrize(
-    'oks, wanted',
-    [
-        ([[0.9, 0.8], [0.8, 0.6]], [0, 1]),  # the second takes what is left
-        ([[0.9, 0.6], [0.8, 0.4]], [0, -1]),  # a pose serves one person, a person one pose
-        ([[0.5, 0.4]], [0]),
-        ([[0.7, 0.7]], [1]),  # of equal ones the last
-        ([[0.3, 0.49]], [-1]),
-    ],
-)
-def test_matching_by_hand(oks, wanted):
-    assert judging.match_greedily(np.array(oks)).tolist() == wanted
-    assert judging.match_greedily(np.zeros((2, 0))).tolist() == [-1, -1]
+def test_of_more_than_twenty_poses_the_best_twenty_can_find_somebody():
+    middles = [(100 * i, 100) for i in range(25)]
+    result = judging.judge_by_annotations([poses(*middles), poses()], persons(*middles), SIGMAS)
+    assert result.views[0].missed.tolist() == [20, 21, 22, 23, 24]
+    assert len(result.views[0].poses) == 25 and result.views[0].shown[20:].tolist() == [-1] * 5
 
 
 def test_nobody_on_either_side():
@@ -260,7 +230,7 @@ def test_annotated_persons_are_read(tmp_path):
     truth = Annotations(write_annotations(tmp_path / 'a.json', entries), 5)
     people = truth.persons(truth.find(Path('elsewhere/a.png')))
     np.testing.assert_array_equal(people.keypoints, [body, body])
-    np.testing.assert_array_equal(people.labelled, [[True, True, False, True, True]] * 2)
+    np.testing.assert_array_equal(people.labeled, [[True, True, False, True, True]] * 2)
     np.testing.assert_allclose(people.areas, [0.53 * 60 * 60, 9])
     np.testing.assert_array_equal(people.boxes, [[34, 34, 94, 94]] * 2)
     assert people.crowd_index == 0.5
@@ -273,7 +243,7 @@ def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
     images = [dict(id=1, file_name='x/a.png'), dict(id=2, file_name='y/a.png')]
     truth = Annotations(write_annotations(tmp_path / 'a.json', [], images), 5)
     assert truth.find(tmp_path / 'y' / 'a.png') == 2
-    with pytest.raises(ValueError, match=r'a.json holds several pictures named a.png, and .*z/a'):
+    with pytest.raises(ValueError, match=r'a.json holds several images named a.png, and .*z/a'):
         truth.find(tmp_path / 'z' / 'a.png')
 
 
@@ -300,7 +270,7 @@ def test_wrong_annotations_are_refused(tmp_path):
 
 
 def near(picture, x, y):
-    """The BGR colours within 2 px of (x, y)."""
+    """The BGR colors within 2 px of (x, y)."""
     return {tuple(pixel) for pixel in picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).tolist()}
 
 
@@ -308,26 +278,26 @@ def count(picture, bgr):
     return int((picture == bgr).all(axis=-1).sum())
 
 
-def sides_of(drawn, width=480):
+def panes_of(drawn, width=480):
     """The panes without their two lines of title."""
     return drawn[-width:, :width], drawn[-width:, -width:]
 
 
-def test_a_person_has_one_colour_and_the_missed_stand_in_boxes():
+def test_a_person_has_one_color_and_the_missed_stand_in_boxes():
     people = persons((60, 120), (180, 120), (120, 180))
     result = judging.judge_by_annotations(
         [poses((180, 120), (60, 60)), poses((60, 120), (180, 120))], people, SIGMAS
     )
     drawn = draw(np.full((240, 240, 3), 128, np.uint8), result, 'AB', META)
     assert drawn.shape == (480 + 56, 2 * 480 + 6, 3)
-    left, right = sides_of(drawn)
-    bgr = [colour[::-1] for colour in PERSON_COLOURS]
+    left, right = panes_of(drawn)
+    bgr = [color[::-1] for color in PERSON_COLORS]
     # Coordinates are doubled: the head of the second person, found by both models.
     assert bgr[1] in near(left, 360, 180) and bgr[1] in near(right, 360, 180)
     # The first person is missed on the left, where a grey pose shows nobody, …
     assert bgr[0] in near(right, 120, 180) and bgr[0] not in near(left, 120, 180)
-    assert EXTRA_COLOUR[::-1] in near(left, 120, 60)
-    assert EXTRA_COLOUR[::-1] not in near(right, 120, 60)
+    assert EXTRA_COLOR[::-1] in near(left, 120, 60)
+    assert EXTRA_COLOR[::-1] not in near(right, 120, 60)
     # … and stands there in a box from 30 to 90, 90 to 150; the third is missed by both.
     for x in (60, 180):
         assert bgr[0] in {tuple(pixel) for pixel in left[200:300, x].tolist()}
@@ -407,7 +377,7 @@ def test_default_names_differ(first, second, wanted):
 def test_models_must_have_the_same_keypoints_and_different_names(monkeypatch):
     metas = {'a': META, 'b': dict(META, keypoint_id2name={0: 'nose', 1: 'tail'})}
     monkeypatch.setattr(
-        comparison, 'load', lambda config, *_: SimpleNamespace(dataset_meta=metas[config])
+        sides, 'load', lambda config, *_: SimpleNamespace(dataset_meta=metas[config])
     )
     with pytest.raises(
         ValueError,
@@ -441,10 +411,8 @@ def folder(tmp_path_factory):
     toys.awaken(model, torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)))
     torch.save(dict(state_dict=model.state_dict(), meta={}), path / 'weights.pth')
     # The persons of a.png are those whom the model finds there; b.png has nobody annotated.
-    (side,) = [
-        Side('model', comparison.load(path / 'config.py', path / 'weights.pth', 'cpu'), None)
-    ]
-    (sample,) = comparison.predict(side.model, [path / 'inputs' / 'a.png'])
+    loaded = api.load(path / 'config.py', path / 'weights.pth', 'cpu')
+    (sample,) = api.predict(loaded, [path / 'inputs' / 'a.png'])
     entries = [
         entry(i, pose, np.full(17, 2))
         for i, pose in enumerate(comparison.counted_poses(sample, 0.1).keypoints, 1)
@@ -511,10 +479,21 @@ def test_compare_counts_draws_and_writes(folder, monkeypatch, capsys):
     assert drawn.shape == (536, 966, 3)
     poses = totals['models'][names[0]]['poses']
     assert capsys.readouterr().out.rstrip().splitlines()[-1] == (
-        f'2 pictures, {persons} persons: config found {persons} with {poses} poses; '
-        f'config part_thr=1000.0 found 0 with 0 poses; 1 pictures without annotations left out; '
+        f'2 images, {persons} persons: config found {persons} with {poses} poses; '
+        f'config part_thr=1000.0 found 0 with 0 poses; 1 images without annotations left out; '
         f'drawings and comparison.json are in {folder / "out"}'
     )
+
+
+def test_drawings_that_cannot_be_written_are_said_and_not_named(folder, monkeypatch):
+    out = folder / 'full'
+    for name in ('a.jpg', 'overview.jpg'):
+        (out / name).mkdir(parents=True)  # no file can have this name
+    message = '^error: 2 images could not be written into .*full: a.jpg, overview.jpg .*comparison.'
+    with pytest.raises(SystemExit, match=message):
+        run_compare(monkeypatch, folder / 'inputs', *models(folder), '--out', out)
+    document = json.loads((out / 'comparison.json').read_text())
+    assert [each['drawing'] for each in document['pictures']] == [None, 'b.jpg', 'c.jpg']
 
 
 def test_compare_without_annotations(folder, monkeypatch, capsys):
@@ -539,7 +518,7 @@ def test_compare_without_annotations(folder, monkeypatch, capsys):
         assert picture['models']['A']['missed'] == 0 == picture['models']['B']['poses']
         assert picture['models']['A']['found'] is None
     assert [picture['drawing'] for picture in document['pictures']] == ['a.jpg', 'b.jpg', 'c.jpg']
-    assert 'pictures: A has' in capsys.readouterr().out
+    assert 'images: A has' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -566,7 +545,7 @@ def test_compare_says_in_one_line_why_not(folder, monkeypatch, more, message):
 def test_pictures_without_annotations_or_outside_are_refused(folder, monkeypatch):
     with pytest.raises(
         SystemExit,
-        match=r'error: .*truth.json has none of the 1 pictures, such as '
+        match=r'error: .*truth.json has none of the 1 images, such as '
         r'c.png',
     ):
         run_compare(

@@ -1,7 +1,7 @@
-"""Overlays: who is drawn, where, and in which colour."""
+"""Overlays: who is drawn, where, and in which color."""
 
 from pinet_mm.inference.drawing import (
-    PERSON_COLOURS,
+    PERSON_COLORS,
     CrowdVisualizer,
     before_and_after,
     contact_sheet,
@@ -33,20 +33,20 @@ def people(*middles, scores=None):
     )
 
 
-def colours_near(picture, point):
-    """The BGR colours within 2 px of (x, y)."""
+def colors_near(picture, point):
+    """The BGR colors within 2 px of (x, y)."""
     x, y = point
     return {tuple(pixel) for pixel in picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).tolist()}
 
 
-def test_every_person_has_a_colour_and_limbs_between_the_keypoints():
+def test_every_person_has_a_color_and_limbs_between_the_keypoints():
     picture = np.zeros((480, 480, 3), np.uint8)
     drawn = draw_poses(picture, people((100, 100), (300, 300)), META)
     assert not picture.any(), 'the input picture must stay as it is'
-    for middle, colour in zip((100, 300), PERSON_COLOURS):
-        assert colour[::-1] in colours_near(drawn, (middle, middle - 30))  # the head
+    for middle, color in zip((100, 300), PERSON_COLORS):
+        assert color[::-1] in colors_near(drawn, (middle, middle - 30))  # the head
         # Half-way from the head to the left hand, where there is no keypoint.
-        assert colour[::-1] in colours_near(drawn, (middle - 15, middle - 15))
+        assert color[::-1] in colors_near(drawn, (middle - 15, middle - 15))
     assert not drawn[380:, :200].any()
 
 
@@ -61,7 +61,7 @@ def test_persons_and_keypoints_below_their_thresholds_are_left_out():
 def test_small_pictures_are_enlarged_together_with_their_persons():
     drawn = draw_poses(np.zeros((120, 240, 3), np.uint8), people((120, 60)), META, min_side=480)
     assert drawn.shape == (240, 480, 3)
-    assert PERSON_COLOURS[0][::-1] in colours_near(drawn, (240, 60))
+    assert PERSON_COLORS[0][::-1] in colors_near(drawn, (240, 60))
 
 
 def test_nobody_leaves_the_picture_as_it_is():
@@ -105,11 +105,11 @@ def test_before_and_after_stand_side_by_side_under_their_names():
     assert not np.array_equal(pair[:28, :300], pair[:28, 300:])
 
 
-def test_persons_can_bring_their_colours():
+def test_persons_can_bring_their_colors():
     found = people((100, 100), (300, 300), scores=[0.05, 0.9])
-    found.colours = np.array([[1, 2, 3], [10, 20, 30]])
+    found.colors = np.array([[1, 2, 3], [10, 20, 30]])
     drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
-    assert (30, 20, 10) in colours_near(drawn, (300, 270))
+    assert (30, 20, 10) in colors_near(drawn, (300, 270))
     assert not drawn[:200, :200].any()
 
 

@@ -289,7 +289,7 @@ def sigmas_of(metainfo):
 def test_ap_of_pictures_that_do_not_fit(tmp_path):
     write_annotations(tmp_path / 'a.json', [[person(5)]], 5)
     write(tmp_path / 'found.json', [entry(9, 0, [0.5] * 5)])
-    with pytest.raises(ValueError, match=r'1 pictures of .*found.json are not in .*a.json, .* 9'):
+    with pytest.raises(ValueError, match=r'1 images of .*found.json are not in .*a.json, .* 9'):
         average_precision(tmp_path / 'found.json', tmp_path / 'a.json', SIGMAS)
     write(tmp_path / 'found.json', [])
     with pytest.raises(ValueError, match="have no crowdIndex, .* take 'keypoints'"):

@@ -27,7 +27,7 @@ from studies.benchmark import (
     scenes,
     stages,
     timing,
-    to_markdown,
+    to_text,
     training,
 )
 from studies.benchmark.report import Table, section, write_report
@@ -107,8 +107,8 @@ def test_one_thread_is_timed_by_the_processor(monkeypatch):
 
 def test_table_by_hand():
     rows = [dict(persons=2, ms=1.23456), dict(persons=30, ms=321.7), dict(persons=None, ms=0.5)]
-    assert to_markdown(rows) == (
-        '| persons | ms |\n| --- | --- |\n| 2 | 1.23 |\n| 30 | 322 |\n| – | 0.500 |'
+    assert to_text(rows) == (
+        '| persons | ms |\n|-----------|-------|\n| 2 | 1.23 |\n| 30 | 322 |\n| – | 0.500 |'
     )
 
 
@@ -121,7 +121,7 @@ def test_a_report_by_hand(tmp_path):
         '# Benchmark\n\n- date: 2026-01-02\n- versions: torch 9, numpy 8\n\n'
         + '\n'.join([section(table)] * 2)
     )
-    assert section(table) == '## Title\n\nNote.\n\n| a | b |\n| --- | --- |\n| 1 | – |\n'
+    assert section(table) == '## Title\n\nNote.\n\n| a | b |\n|-----|-----|\n| 1 | – |\n'
     rows = dict(part='decode', title='Title', note='Note.', rows=[dict(a=1, b=None)])
     assert json.loads(data.read_text()) == dict(
         schema='pinet_mm.benchmark/1', machine=machine, tables=[rows, rows]
@@ -574,7 +574,7 @@ def test_the_tool_prints_and_writes(tmp_path, monkeypatch, capsys):
     run_tool(monkeypatch, 'encode', '--persons', 1, '--repeats', 1, '--out', tmp_path)
     (table,) = json.loads((tmp_path / 'benchmark.json').read_text())['tables']
     assert [row['persons'] for row in table['rows']] == [1]
-    assert to_markdown(table['rows']) in capsys.readouterr().out
+    assert to_text(table['rows']) in capsys.readouterr().out
     assert not (tmp_path / 'scaling.png').exists()
 
 

@@ -1,0 +1,152 @@
+"""Two models run on the same images: drawings, an overview and a JSON document."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from mmengine.structures import InstanceData
+from tqdm import tqdm
+
+from ..atomic import write_whole
+from ..errors import InputError
+from ..inference.overlays import OverlayFolder, overlay_names
+from ..inference.prediction import predict
+from ..inference.sources import find_pictures
+from .annotations import Annotations
+from .document import to_document, to_record
+from .drawing import draw
+from .judging import Comparison, choose, judge_by_annotations, judge_each_other
+from .sides import Side, counted_poses
+
+
+class Report(NamedTuple):
+    """What `compare` did: its JSON, as a file and as a dictionary."""
+
+    json: Path
+    document: dict
+
+
+def compare(
+    sides: Sequence[Side],
+    inputs: Iterable[str | Path],
+    out_dir: str | Path,
+    annotations: str | Path | None = None,
+    hardest: int | None = None,
+    most_different: int | None = None,
+) -> Report:
+    """Write a drawing for every image, `overview.jpg` and `comparison.json`.
+
+    Images in `out_dir` are no input.
+
+    Args:
+        sides: what `load_sides` returns.
+        inputs: images and folders.
+        out_dir: made if it is missing.
+        annotations: a COCO-format JSON file; images that it lacks are left out, by name.
+        hardest: draw only so many images, see `judging.hardest_first`; all are counted.
+        most_different: the same by `judging.most_different_first`; with both, so many of the
+            hardest ones.
+
+    Returns:
+        A `Report`; the JSON holds each image's counts and their sums.
+
+    Raises:
+        FileNotFoundError: an input or the annotation file is missing, or all images lie in
+            `out_dir`.
+        OSError: drawings could not be written; the JSON is, and names only the others.
+        ValueError: no image is annotated or can be read, one is not of its annotated size, or
+            `hardest` or `most_different` is below 1 or has no annotations to go by.
+    """
+    _check_numbers(hardest, most_different, annotations)
+    out_dir, meta = Path(out_dir), sides[0].model.dataset_meta
+    files, unreadable = _part_readable(find_pictures(inputs, out_dir))
+    truth = annotations and Annotations(annotations, len(meta['sigmas']))
+    files, left_out = _part_annotated(files, truth)
+    compared = _compare_all(sides, files, truth)
+    chosen = choose(compared, hardest, most_different)
+    drawings = OverlayFolder(out_dir, columns=2, cell=960, gap=12)
+    names = [side.name for side in sides]
+    drawn = _draw_all(drawings, {files[i]: compared[i] for i in chosen}, names, meta)
+    records = [to_record(names, file, each, drawn.get(file)) for file, each in zip(files, compared)]
+    document = to_document(sides, annotations, records, left_out, unreadable)
+    target = out_dir / 'comparison.json'
+    write_whole(target, json.dumps(document, indent=1))
+    drawings.require_all(target)
+    return Report(target, document)
+
+
+def _check_numbers(
+    hardest: int | None, most_different: int | None, annotations: str | Path | None
+) -> None:
+    given = [number for number in (hardest, most_different) if number is not None]
+    if given and (annotations is None or min(given) < 1):
+        raise InputError(
+            'the number of drawings must be at least 1 and needs annotations to find '
+            f'the images by; found {min(given)} and '
+            f'{annotations or "no annotations"}'
+        )
+
+
+def _part_readable(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    # Images and other files; only their headers are read.
+    readable = {file: cv2.haveImageReader(str(file)) for file in files}
+    if not any(readable.values()):
+        raise InputError(f'{files[0]} is no image that can be read')
+    return (
+        [file for file in files if readable[file]],
+        [file for file in files if not readable[file]],
+    )
+
+
+def _part_annotated(
+    files: Sequence[Path], truth: Annotations | None
+) -> tuple[list[Path], list[Path]]:
+    # Images with annotations, all without a file of them, and the others.
+    left_out = [file for file in files if truth and truth.find(file) is None]
+    annotated = [file for file in files if file not in left_out]
+    if not annotated:
+        raise InputError(
+            f'{truth.path} has none of the {len(left_out)} images, such as {left_out[0].name}'
+        )
+    return annotated, left_out
+
+
+def _compare_all(
+    sides: Sequence[Side], files: Sequence[Path], truth: Annotations | None
+) -> list[Comparison]:
+    sigmas = np.asarray(sides[0].model.dataset_meta['sigmas'], dtype=np.float64)
+    with tqdm(total=len(sides) * len(files), unit=' images') as progress:
+        found = [_poses_of(side, files, truth, progress) for side in sides]
+    if truth is None:
+        return [judge_each_other(poses, sigmas) for poses in zip(*found)]
+    return [
+        judge_by_annotations(poses, truth.persons(truth.find(file)), sigmas)
+        for file, *poses in zip(files, *found)
+    ]
+
+
+def _poses_of(
+    side: Side, files: Sequence[Path], truth: Annotations | None, progress: tqdm
+) -> list[InstanceData]:
+    found = []
+    for file, sample in zip(files, predict(side.model, files)):
+        if truth:
+            truth.require_size(file, sample.metainfo['ori_shape'])
+        found.append(counted_poses(sample, side.pose_thr))
+        progress.update()
+    return found
+
+
+def _draw_all(
+    drawings: OverlayFolder, chosen: dict[Path, Comparison], names: Sequence[str], meta: dict
+) -> dict[Path, str | None]:
+    # The names of the drawings; None of those that could not be written.
+    written = {}
+    for (file, comparison), name in zip(chosen.items(), overlay_names(chosen)):
+        drawn = draw(cv2.imread(str(file)), comparison, names, meta)
+        written[file] = drawings.write(name, drawn)
+    drawings.write_overview()
+    return written

@@ -1,0 +1,105 @@
+"""What a comparison found, as a JSON document and as one line."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .judging import OKS_THR, Comparison
+from .sides import Side
+
+SCHEMA = 'pinet_mm.comparison/1'
+
+
+def to_record(
+    names: Sequence[str], file: Path, comparison: Comparison, drawing: str | None
+) -> dict:
+    """Count who was found in an image.
+
+    Args:
+        names: the models'.
+        file: of the image.
+        comparison: what the models did with it.
+        drawing: name of its drawing, None without.
+    """
+    persons = comparison.persons
+    total = None if persons is None else len(persons.boxes)
+    models = {
+        name: dict(
+            poses=len(view.poses),
+            missed=len(view.missed),
+            found=None if total is None else total - len(view.missed),
+        )
+        for name, view in zip(names, comparison.views)
+    }
+    return dict(
+        file=str(file),
+        drawing=drawing,
+        persons=total,
+        crowd_index=None if persons is None else persons.crowd_index,
+        models=models,
+    )
+
+
+def to_document(
+    sides: Sequence[Side],
+    annotations: str | Path | None,
+    records: Sequence[dict],
+    left_out: Iterable[Path],
+    unreadable: Iterable[Path],
+) -> dict:
+    """Put the records of all images and their sums into one document.
+
+    Args:
+        sides: the models.
+        annotations: the file, None without.
+        records: see `to_record`.
+        left_out: images without annotations.
+        unreadable: files that are no images.
+    """
+    return dict(
+        schema=SCHEMA,
+        annotations=annotations and str(annotations),
+        oks_thr=OKS_THR,
+        models=[
+            dict(name=side.name, pose_thr=side.pose_thr, **side.spec._asdict()) for side in sides
+        ],
+        totals=_totals([side.name for side in sides], records),
+        pictures=records,
+        left_out=list(map(str, left_out)),
+        unreadable=list(map(str, unreadable)),
+    )
+
+
+def _totals(names: Sequence[str], records: Sequence[dict]) -> dict:
+    models = {
+        name: {
+            key: _total(record['models'][name][key] for record in records)
+            for key in ('poses', 'missed', 'found')
+        }
+        for name in names
+    }
+    persons = _total(record['persons'] for record in records)
+    return dict(pictures=len(records), persons=persons, models=models)
+
+
+def _total(values: Iterable[int | None]) -> int | None:
+    values = list(values)
+    return None if None in values else sum(values)
+
+
+def summary(document: dict) -> str:
+    """Say in a line what a comparison found."""
+    totals = document['totals']
+    count, models = f'{totals["pictures"]} images', totals['models'].items()
+    if totals['persons'] is None:
+        parts = [
+            f"{name} has {each['poses']} poses and misses {each['missed']} of the other's"
+            for name, each in models
+        ]
+    else:
+        count += f', {totals["persons"]} persons'
+        parts = [
+            f'{name} found {each["found"]} with {each["poses"]} poses' for name, each in models
+        ]
+    left_out = len(document['left_out'])
+    without = f'; {left_out} images without annotations left out' if left_out else ''
+    return f'{count}: {"; ".join(parts)}{without}'

@@ -1,0 +1,108 @@
+"""The two models of a comparison: their names, how they are loaded, which poses count."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators import BottomupPoseEstimator
+from mmpose.structures import PoseDataSample
+
+from ..api import load
+from ..errors import InputError
+
+
+class Spec(NamedTuple):
+    """What `api.load` takes to load a model."""
+
+    config: str
+    checkpoint: str | None = None
+    cfg_options: dict | None = None
+
+
+class Side(NamedTuple):
+    """One of the two models; poses of a score below `pose_thr` do not count."""
+
+    name: str
+    model: BottomupPoseEstimator
+    spec: Spec
+    pose_thr: float = 0.1
+
+
+def names_of(specs: Sequence[Spec]) -> list[str]:
+    """Name models after their configs and, where these are the same, after what differs."""
+    names = [Path(spec.config).stem for spec in specs]
+    for more in (_checkpoint_names(specs), map(_option_names, specs)):
+        if len(set(names)) == 1:
+            names = [f'{name} {text}'.strip() for name, text in zip(names, more)]
+    if len(set(names)) == 1:
+        names = [f'{name} ({i})' for i, name in enumerate(names, 1)]
+    return names
+
+
+def _checkpoint_names(specs: Sequence[Spec]) -> list[str]:
+    # Nothing for equal ones; else their stems or, if these are equal, whole paths.
+    paths = [Path(spec.checkpoint or 'shipped') for spec in specs]
+    if len(set(paths)) == 1:
+        return [''] * len(paths)
+    stems = [path.stem for path in paths]
+    return stems if len(set(stems)) > 1 else list(map(str, paths))
+
+
+def _option_names(spec: Spec) -> str:
+    options = (spec.cfg_options or {}).items()
+    return ' '.join(f'{key.split(".")[-1]}={value}' for key, value in options)
+
+
+def load_sides(
+    specs: Sequence[Spec],
+    names: Sequence[str] | None = None,
+    pose_thrs: Sequence[float] = (0.1, 0.1),
+    device: str | None = None,
+) -> list[Side]:
+    """Load the two models that are compared.
+
+    Args:
+        specs: of the two.
+        names: different ones; by default see `names_of`.
+        pose_thrs: of each model.
+        device: by default the first GPU, or the CPU.
+
+    Raises:
+        ValueError: the names are the same, or the models' keypoints differ.
+    """
+    names = list(names or names_of(specs))
+    if len(set(names)) < len(names):
+        raise InputError(f'the names of the two models must differ; both are {names[0]}')
+    models = [load(spec.config, spec.checkpoint, device, spec.cfg_options) for spec in specs]
+    known = [_keypoint_names(model) for model in models]
+    if known[0] != known[1]:
+        said = (f'{name} has {len(each)} ({", ".join(each)})' for name, each in zip(names, known))
+        raise InputError(f'the models must have the same keypoints; {", ".join(said)}')
+    return [Side(*each) for each in zip(names, models, specs, pose_thrs)]
+
+
+def _keypoint_names(model: BottomupPoseEstimator) -> list[str]:
+    names = model.dataset_meta['keypoint_id2name']
+    return [names[i] for i in range(len(names))]
+
+
+def counted_poses(sample: PoseDataSample, pose_thr: float) -> InstanceData:
+    """Take the poses of a score that counts, the best first.
+
+    Models that score no persons, such as MMPose's CID, are scored as its evaluation does it: by
+    the mean keypoint score.
+
+    Args:
+        sample: what `predict` yields.
+        pose_thr: the least score that counts.
+    """
+    people = sample.pred_instances
+    scores = np.asarray(people.get('bbox_scores', people.keypoint_scores.mean(axis=-1)))
+    order = [i for i in np.argsort(-scores, kind='stable') if scores[i] >= pose_thr]
+    return InstanceData(
+        keypoints=people.keypoints[order].astype(np.float64),
+        keypoints_visible=people.keypoint_scores[order],
+        bbox_scores=scores[order],
+    )
