@@ -1,0 +1,20 @@
+"""One reader and one check for COCO-style annotation files.
+
+`check_file` reads a file once, tells all that is wrong with it, and mends what its author plainly
+meant. What would lose data is refused. `kinds.KINDS` lists every fault that it knows.
+"""
+
+from .file import AnnotationError, Checked, check_data, check_file
+from .findings import Finding, Findings, Level
+from .kinds import KINDS
+
+__all__ = [
+    'KINDS',
+    'AnnotationError',
+    'Checked',
+    'Finding',
+    'Findings',
+    'Level',
+    'check_data',
+    'check_file',
+]

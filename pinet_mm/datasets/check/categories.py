@@ -1,0 +1,112 @@
+"""Which category of a file holds persons, and in which order it names their keypoints."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from .findings import Findings, Said
+
+PERSON = 1  # the id that COCO's persons have, and MMPose's metric expects
+
+
+def choose_category(data: dict, wanted: str | int | None, findings: Findings) -> dict | None:
+    """Choose the category whose keypoints count.
+
+    Args:
+        data: the content of a file.
+        wanted: name or id of the category; None takes the one that has keypoints.
+        findings: told if there is none, or a choice.
+
+    Returns:
+        The record of the category; None if it has to be named, or the file has none.
+    """
+    categories = [each for each in data['categories'] if isinstance(each, dict)]
+    if wanted is not None:
+        named = [each for each in categories if wanted in (each.get('name'), each.get('id'))]
+        named = named or [each for each in categories if str(each.get('id')) == str(wanted)]
+        if not named:
+            findings.add('category-unknown', None, _names(categories))
+            return None
+        return named[0]
+    described = [each for each in categories if each.get('keypoints')]
+    candidates = described or _used_with_keypoints(data, categories) or categories
+    if len(candidates) > 1:
+        findings.add('categories-ambiguous', None, _names(candidates))
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _used_with_keypoints(data: dict, categories: Sequence[dict]) -> list[dict]:
+    used = {
+        each.get('category_id')
+        for each in data['annotations']
+        if isinstance(each, dict) and each.get('keypoints')
+    }
+    return [each for each in categories if each.get('id') in used]
+
+
+def _names(categories: Sequence[dict]) -> Said:
+    return Said(', '.join(f'{each.get("name")!r} (id {each.get("id")!r})' for each in categories))
+
+
+def keep_category(data: dict, category: dict, findings: Findings) -> None:
+    """Leave out other objects than persons, in place, and give the persons' category the id 1.
+
+    Args:
+        data: the content of a file.
+        category: the persons' category.
+        findings: told what was left out or renumbered.
+    """
+    known = {each.get('id') for each in data['categories'] if isinstance(each, dict)}
+    wanted, kept = category.get('id'), []
+    others = Counter()
+    for annotation in data['annotations']:
+        found = annotation.get('category_id')
+        if found is None and len(known) == 1:
+            findings.add('category-missing', annotation.get('id'))
+        elif found not in known:
+            findings.add('category-undescribed', annotation.get('id'), found)
+            continue
+        elif found != wanted:
+            others[found] += 1
+            findings.add('other-category', annotation.get('id'), found)
+            continue
+        annotation['category_id'] = PERSON
+        kept.append(annotation)
+    if wanted != PERSON:
+        findings.add('category-id', None, wanted)
+        category['id'] = PERSON
+    data['annotations'], data['categories'] = kept, [category]
+
+
+def order_keypoints(category: dict, names: Sequence[str], findings: Findings) -> list[int] | None:
+    """Compare the names of a category's keypoints with those of the metainfo.
+
+    Args:
+        category: the persons' category; its names are put into the metainfo's order.
+        names: K names in the metainfo's order.
+        findings: told of other names, other orders and other counts.
+
+    Returns:
+        For each keypoint of the metainfo its place in the file; None if the places are the same.
+    """
+    listed = category.get('keypoints')
+    if not listed:
+        return None
+    if len(listed) != len(names):
+        findings.add('keypoint-count', None, Said(', '.join(map(str, listed))))
+        return None
+    found, wanted = [_plain(name) for name in listed], [_plain(name) for name in names]
+    if found == wanted:
+        return None
+    if sorted(found) != sorted(wanted) or len(set(found)) < len(found):
+        findings.add('keypoint-names', None, Said(', '.join(map(str, listed))))
+        return None
+    findings.add('keypoint-order', None, Said(', '.join(map(str, listed))))
+    category['keypoints'] = [listed[found.index(name)] for name in wanted]
+    category.pop('skeleton', None)  # it counts places of the old order
+    return [found.index(name) for name in wanted]
+
+
+def _plain(name: object) -> str:
+    """Return a name as it is compared: 'Left Shoulder' and 'left_shoulder' are one."""
+    return re.sub(r'[^a-z0-9]+', '_', str(name).lower()).strip('_')

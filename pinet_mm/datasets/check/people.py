@@ -1,0 +1,166 @@
+"""Keypoints, boxes and areas of persons, checked for a whole file at once.
+
+Shape shorthand: N annotations, K keypoints. Coordinates are pixels of the image.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .findings import Findings, Said
+
+FAR_OUTSIDE = 0.1  # of the image's side: how far a label may leave it without a word
+AREA_OF_BOX = 0.53  # MMPose's estimate of a person's area where none is annotated
+
+
+def check_keypoints(
+    annotations: list[dict], num_keypoints: int, order: Sequence[int] | None, findings: Findings
+) -> np.ndarray:
+    """Check keypoints and visibility, and mend them in place.
+
+    Args:
+        annotations: the N records.
+        num_keypoints: K.
+        order: for each keypoint its place in the file; None keeps the file's order.
+        findings: told of every fault.
+
+    Returns:
+        (N, K, 3): x, y and visibility 0, 1 or 2; a keypoint without a label is 0, 0, 0.
+    """
+    rows = [_row(each, num_keypoints, findings) for each in annotations]
+    raw = np.array(rows, dtype=np.float64).reshape(len(rows), num_keypoints, 3)
+    labeled = raw[..., 2] > 0
+    bad = ~np.isfinite(raw).all(axis=-1)
+    _tell(annotations, bad & labeled, 'keypoints-not-finite', raw, findings)
+    _tell(annotations, bad & ~labeled, 'keypoints-unlabeled', raw, findings)
+    odd = ~bad & ~np.isin(raw[..., 2], (0, 1, 2))
+    _tell(annotations, odd, 'visibility', raw[..., 2], findings)
+    points = np.where((labeled & ~bad)[..., None], raw, 0)
+    points[..., 2] = np.where(np.isin(points[..., 2], (0, 1)), points[..., 2], 2)
+    if order is not None:
+        points = points[:, order]
+    changed = (bad | odd).any(axis=1) | (order is not None)
+    missing = np.array([not each.get('keypoints') for each in annotations], dtype=bool)
+    for i in np.flatnonzero(changed | missing):
+        annotations[i]['keypoints'] = points[i].ravel().tolist()
+    return points
+
+
+def _row(annotation: dict, num_keypoints: int, findings: Findings) -> list:
+    given, nothing = annotation.get('keypoints'), [0.0] * (3 * num_keypoints)
+    if not given:
+        if not annotation.get('iscrowd'):
+            findings.add('keypoints-missing', annotation['id'])
+        return nothing
+    if not isinstance(given, list) or len(given) != 3 * num_keypoints:
+        count = Said(f'{len(given)} numbers') if isinstance(given, list) else given
+        findings.add('keypoints-length', annotation['id'], count)
+        return nothing
+    if set(map(type, given)) <= {int, float}:
+        return given
+    values = [np.nan if each is None else each for each in given]
+    if not all(isinstance(each, (int, float)) for each in values):
+        findings.add('keypoints-type', annotation['id'], given)
+        return nothing
+    # `null` as visibility is no label.
+    return [0 if i % 3 == 2 and each != each else each for i, each in enumerate(values)]
+
+
+def _tell(
+    annotations: list[dict], faulty: np.ndarray, kind: str, values: np.ndarray, findings: Findings
+) -> None:
+    # `faulty` (N, K); of each person the first faulty keypoint is shown.
+    for i in np.flatnonzero(faulty.any(axis=1)):
+        k = int(faulty[i].argmax())
+        shown = Said(f'{values[i, k].tolist()} of keypoint {k}')
+        findings.add(kind, annotations[i]['id'], shown)
+
+
+def check_places(
+    annotations: list[dict], points: np.ndarray, sizes: np.ndarray, findings: Findings
+) -> None:
+    """Tell of labeled keypoints outside their images, and of wrong counts, which are mended.
+
+    Args:
+        annotations: the N records.
+        points: (N, K, 3) as `check_keypoints` returns them.
+        sizes: (N, 2), w and h of their images.
+        findings: told of every fault.
+    """
+    labeled = points[..., 2] > 0
+    beyond = np.maximum(-points[..., :2], points[..., :2] - sizes[:, None])
+    outside = (beyond > FAR_OUTSIDE * sizes[:, None]).any(axis=-1) & labeled
+    _tell(annotations, outside, 'keypoints-outside', points, findings)
+    counts = labeled.sum(axis=1).tolist()
+    for annotation, count in zip(annotations, counts):
+        if annotation.get('num_keypoints') != count:
+            findings.add('num-keypoints', annotation['id'], annotation.get('num_keypoints'))
+            annotation['num_keypoints'] = count
+
+
+def check_boxes(
+    annotations: list[dict], points: np.ndarray, sizes: np.ndarray, findings: Findings
+) -> list[dict]:
+    """Check boxes and areas and mend them in place.
+
+    Args:
+        annotations: the N records.
+        points: (N, K, 3) as `check_keypoints` returns them.
+        sizes: (N, 2), w and h of their images.
+        findings: told of every fault.
+
+    Returns:
+        The annotations that have a box, a region or a labeled keypoint.
+    """
+    kept, beyond = [], 0
+    for annotation, person, size in zip(annotations, points, sizes):
+        box = _box(annotation, findings)
+        if box is None:
+            box = _box_around(annotation, person)
+        if box is None:
+            findings.add('nothing-there', annotation['id'])
+            continue
+        annotation['bbox'] = box
+        beyond += box[0] + box[2] > size[0] + 1 or box[1] + box[3] > size[1] + 1
+        _check_area(annotation, box, findings)
+        kept.append(annotation)
+    if len(kept) >= 4 and beyond > len(kept) / 2:
+        findings.add('box-corners', None, Said(f'{beyond} of {len(kept)} boxes beyond their image'))
+    return kept
+
+
+def _box(annotation: dict, findings: Findings) -> list | None:
+    """Return a valid box (x, y, w, h); None, and a finding, if there is none."""
+    box = annotation.get('bbox')
+    if not box:
+        findings.add('box-missing', annotation['id'], Said('none') if box is None else box)
+        return None
+    numbers = isinstance(box, list) and len(box) == 4
+    if not numbers or not all(each is None or isinstance(each, (int, float)) for each in box):
+        findings.add('box-type', annotation['id'], box)
+        return None
+    if None in box or not np.isfinite(box).all() or min(box[2:]) <= 0:
+        findings.add('box-empty', annotation['id'], box)
+        return None
+    return box
+
+
+def _box_around(annotation: dict, person: np.ndarray) -> list | None:
+    """Return the box (x, y, w, h) around labeled keypoints or else the region; None without."""
+    points = person[person[:, 2] > 0, :2]
+    region = annotation.get('segmentation')
+    if not len(points) and isinstance(region, list) and region:
+        points = np.reshape([number for part in region for number in part], (-1, 2))
+    if not len(points):
+        return None
+    low, high = points.min(axis=0), points.max(axis=0)
+    return [*low.tolist(), *np.maximum(high - low, 1).tolist()]
+
+
+def _check_area(annotation: dict, box: list, findings: Findings) -> None:
+    area = annotation.get('area')
+    if isinstance(area, (str, list, dict, bool)):
+        findings.add('area-type', annotation['id'], area)
+    elif area is None or not area > 0 or area == np.inf:
+        findings.add('area', annotation['id'], Said('none') if area is None else area)
+        annotation['area'] = AREA_OF_BOX * box[2] * box[3]

@@ -1,0 +1,75 @@
+"""Segmentations: polygons and run-length codes, as exporters write them."""
+
+import math
+from collections.abc import Sequence
+
+from .findings import Findings
+from .listing import is_integer
+
+
+def check_region(annotation: dict, size: tuple[int, int], findings: Findings) -> None:
+    """Check the segmentation of an annotation; mend it in place.
+
+    Args:
+        annotation: one record.
+        size: (w, h) of its image.
+        findings: told of every fault.
+    """
+    region, record_id = annotation.get('segmentation'), annotation['id']
+    if region is None or region == []:
+        annotation.pop('segmentation', None)
+    elif isinstance(region, dict):
+        _check_run_lengths(region, size, record_id, findings)
+    elif isinstance(region, list):
+        annotation['segmentation'] = _polygons(region, record_id, findings)
+    else:
+        findings.add('region-type', record_id, region)
+
+
+def _check_run_lengths(
+    region: dict, size: tuple[int, int], record_id: int, findings: Findings
+) -> None:
+    counts, sides = region.get('counts'), region.get('size')
+    integers = isinstance(counts, list) and all(map(is_integer, counts))
+    if not (integers or isinstance(counts, str)) or not isinstance(sides, list):
+        findings.add('region-type', record_id, {key: type(each) for key, each in region.items()})
+    elif sides != [size[1], size[0]] or (integers and sum(counts) != size[0] * size[1]):
+        findings.add('region-size', record_id, sides)
+
+
+def _polygons(region: list, record_id: int, findings: Findings) -> list:
+    parts = [each for each in region if each is not None]
+    if parts and _are_numbers(parts):
+        findings.add('region-form', record_id, region)
+        parts = [parts]
+    elif len(parts) > 2 and all(map(_is_point, parts)):
+        findings.add('region-form', record_id, region)
+        parts = [[number for point in parts for number in point]]
+    kept = []
+    for part in parts:
+        points = _flat(part)
+        if points is None:
+            findings.add('region-type', record_id, part)
+        elif len(points) >= 6:
+            kept.append(points)
+    if len(kept) < len(parts) or None in region:
+        findings.add('region-empty', record_id, region)
+    return kept
+
+
+def _flat(part: object) -> Sequence | None:
+    """Return the numbers x1, y1, x2, y2 ... of a polygon; None if it is none."""
+    if not isinstance(part, list):
+        return None
+    if part and isinstance(part[0], list) and all(map(_is_point, part)):
+        part = [number for point in part for number in point]
+    return part if len(part) % 2 == 0 and _are_numbers(part) else None
+
+
+def _are_numbers(values: Sequence) -> bool:
+    # Types and sum are fast; this runs for every polygon of a file.
+    return set(map(type, values)) <= {int, float} and math.isfinite(sum(values))
+
+
+def _is_point(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2
