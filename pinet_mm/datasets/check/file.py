@@ -178,6 +178,8 @@ def _check_persons(
         _check_crowd_flag(annotation, findings)
         check_region(annotation, tuple(size), findings)
     points = check_keypoints(annotations, num_keypoints, order, findings)
+    if findings.of(Level.REFUSED):
+        return  # what follows from a refused record is no fault of its own
     check_places(annotations, points, sizes, findings)
     data['annotations'] = check_boxes(annotations, points, sizes, findings)
 

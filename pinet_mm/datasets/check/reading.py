@@ -6,10 +6,11 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from ...errors import InputError
 from .findings import Findings
 
 
-class AnnotationError(ValueError):
+class AnnotationError(InputError):
     """An annotation file cannot be used; the message names file, record, field and cure."""
 
 
