@@ -64,7 +64,7 @@ def check(path: str | Path, model: PINet) -> str:
         RunError: the two disagree, see `check_agreement`.
     """
     check_file(path)
-    found = check_agreement(path, model, draw_batches(model.head.decoder.input_size))
+    found = check_agreement(path, model, draw_batches(model.head.codec.input_size))
     lines = [f'{path}: {Path(path).stat().st_size / 1e6:.1f} MB, passes onnx.checker']
     for each in found:
         lines.append(

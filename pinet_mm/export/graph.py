@@ -1,145 +1,29 @@
-"""PINet as one graph, from pixels to fused poses, and as an ONNX file; `export_check` compares.
+"""PINet as an ONNX file: the exported module traced for any size, translated, described.
 
-Shape shorthand: N pictures, V views (2 with flip test, else 1), K keypoints, M parts, T proposals
-a picture, P rows for its persons, H×W input pixels. `_in` are input pixels, (x, y) last; sizes are
-(w, h).
+Sizes are (w, h).
 """
 
 import json
 import sys
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from unittest import mock
 
 import mmpose.models.utils.ops
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
 
 from ..errors import RunError
-from ..method.fusion import FusedPoses
-from ..method.proposals import KERNELS, Centres, ProposalSampler, find_peaks
-from ..method.views import mirror_inputs
-from ..models.decoding import PoseDecoder
 from ..models.estimator import PINet
 from ..onnx_runner import SCHEMA
 from .half import store_half
+from .module import MULTIPLE, ExportablePINet, FeaturesToo
 
-MULTIPLE = 32  # HRNet halves five times
 OPSETS = range(18, 24)  # what torch 2.13 translates to
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 OUTPUTS = ('keypoints', 'keypoint_scores', 'scores', 'count')
-
-
-# --- the module that is exported -----------------------------------------------------------------
-
-
-def pool_any_size(part_maps: Tensor) -> Tensor:
-    """Do what `proposals.pool_maps` does in a graph that must choose the window by itself."""
-    sides = torch.scalar_tensor(part_maps.shape[-2] + part_maps.shape[-1], device=part_maps.device)
-    pooled = part_maps
-    for above, kernel in KERNELS:
-        larger = F.max_pool2d(part_maps, kernel, stride=1, padding=kernel // 2)
-        pooled = torch.where(sides > 2 * above, larger, pooled)
-    return pooled
-
-
-class AnySizeSampler(ProposalSampler):
-    """Find peaks of maps whose size is not known yet."""
-
-    def propose(self, part_maps: Tensor, max_per_part: int, part_thr: float) -> Centres:
-        """Find the peaks of predicted part maps, see `find_peaks`."""
-        return find_peaks(part_maps, max_per_part, part_thr, pool_any_size)
-
-
-class ExportablePINet(nn.Module):
-    """A PINet from pixels to poses in tensors of fixed shapes; it shares the model's weights.
-
-    OKS, which no common scale changes, is computed in input pixels rather than in those of the
-    picture.
-
-    Args:
-        model: with one scale factor in its `test_cfg`.
-        max_poses: P; by default T, so that nobody is left out.
-
-    Raises:
-        RunError: the model tests at several scales, or a number is not what a graph can have.
-    """
-
-    def __init__(self, model: PINet, max_poses: int | None = None):
-        super().__init__()
-        settings = model.head.check_settings(model.test_cfg)
-        smallest = (MULTIPLE // model.head.decoder.stride) ** 2
-        if settings.scale_factors != (1.0,):
-            raise RunError(
-                'the multi-scale test cannot be exported: set model.test_cfg.scale_factors=[1]'
-            )
-        if settings.max_per_part > smallest:
-            raise RunError(
-                f'max_per_part must be at most {smallest}, the pixels of the smallest '
-                f'map, to be exported; found {settings.max_per_part}'
-            )
-        self.num_proposals = settings.max_per_part * model.head.layout.num_parts
-        self.max_poses = self.num_proposals if max_poses is None else max_poses
-        if self.max_poses < 1:
-            raise RunError(f'max_poses must be at least 1; found {max_poses}')
-        self.model, self.settings, head = model, settings, model.head
-        self.decoder = PoseDecoder(
-            head.decoder,
-            head.mirror,
-            AnySizeSampler(),
-            head.offset_branch,
-            head.refinement,
-            head.fusion,
-            settings,
-        )
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Find the persons of N pictures.
-
-        Args:
-            images: (N, 3, H, W) float32, RGB, 0 to 255; H and W multiples of 32.
-
-        Returns:
-            `keypoints` (N, P, K, 2) input pixels, `keypoint_scores` (N, P, K), `scores` (N, P)
-            best first, and `count` (N,) int64 persons; 0 in the rows beyond them.
-        """
-        views = self._normalise(images)
-        if self.settings.flip_test:
-            views = torch.cat((views, mirror_inputs(views, self.decoder.stride)))
-        maps = self.model.head.test_maps(self.model.extract_feat(views))
-        image_per_map = images.new_full((images.shape[0], 2), self.decoder.stride)
-        return self._pad(self.decoder([maps], image_per_map))
-
-    def _normalise(self, images: Tensor) -> Tensor:
-        preprocessor = self.model.data_preprocessor
-        if not preprocessor._channel_conversion:  # a network of BGR pictures, as they are read
-            images = images.flip(1)
-        if not preprocessor._enable_normalize:
-            return images
-        return (images - preprocessor.mean) / preprocessor.std
-
-    def _pad(self, fused: FusedPoses) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        scores = fused.scores.masked_fill(~fused.kept, -torch.inf)
-        scores, order = scores.topk(min(self.max_poses, self.num_proposals))
-        found, index = scores > -torch.inf, order[..., None]
-        keypoint_scores = fused.keypoint_scores
-        if self.decoder.rules.clamp_scores:
-            keypoint_scores = keypoint_scores.clamp(0, 1)
-        k = fused.keypoints.shape[2]
-        keypoints = fused.keypoints.gather(1, index[..., None].expand(-1, -1, k, 2))
-        keypoint_scores = keypoint_scores.gather(1, index.expand(-1, -1, k))
-        more = max(self.max_poses - self.num_proposals, 0)
-        return (
-            F.pad(torch.where(found[..., None, None], keypoints, 0), (0, 0, 0, 0, 0, more)),
-            F.pad(torch.where(found[..., None], keypoint_scores, 0), (0, 0, 0, more)),
-            F.pad(torch.where(found, scores, 0), (0, more)),
-            found.sum(dim=1),
-        )
-
-
-# --- writing -------------------------------------------------------------------------------------
+FEATURES = 'features'  # what the head takes is called so in the graph
 
 
 def require_packages() -> None:
@@ -165,10 +49,10 @@ def _installed(name: str) -> bool:
 
 
 @contextmanager
-def sizes_of_the_graph():
-    """Let MMPose's necks resize to sizes that are not known yet.
+def sizes_of_the_graph() -> Iterator[None]:
+    """Make MMPose's necks resize to sizes that are not known yet, within the block.
 
-    MMPose's `resize` turns sizes into Python numbers, which fixes the size of the traced picture
+    MMPose's `resize` turns sizes into Python numbers, which fixes the size of the traced image
     in the graph.
     """
     original = mmpose.models.utils.ops.resize
@@ -183,10 +67,13 @@ def sizes_of_the_graph():
         for name, module in list(sys.modules.items())
         if name.startswith('mmpose.') and vars(module).get('resize') is original
     ]
-    with ExitStack() as stack:
+    try:
         for module in users:
-            stack.enter_context(mock.patch.object(module, 'resize', resize))
+            module.resize = resize
         yield
+    finally:
+        for module in users:
+            module.resize = original
 
 
 def export_program(
@@ -196,7 +83,7 @@ def export_program(
 
     Args:
         module: in evaluation mode.
-        size: of the pictures to trace with; the program does not depend on it.
+        size: of the images to trace with; the program does not depend on it.
 
     Raises:
         RunError: a side of `size` is no multiple of 32, or the model works at one size only.
@@ -240,7 +127,7 @@ def export_onnx(
         max_poses: see `ExportablePINet`.
         opset: of the file.
         size: see `export_program`.
-        half_weights: see `storage.store_half`.
+        half_weights: see `half.store_half`.
 
     Returns:
         The module that was exported.
@@ -252,29 +139,37 @@ def export_onnx(
     if opset not in OPSETS:
         raise RunError(f'the opset must be between {OPSETS[0]} and {OPSETS[-1]}; found {opset}')
     module = ExportablePINet(model, max_poses).eval()
-    program = torch.onnx.export(
-        export_program(module, size),
-        dynamo=True,
-        opset_version=opset,
-        input_names=['images'],
-        output_names=OUTPUTS,
-        verbose=False,
-        optimize=False,
-        custom_translation_table={torch.ops.aten.sort.stable: _sort_stable},
-    )
+    program = _translate(export_program(FeaturesToo(model, max_poses).eval(), size), opset)
     if half_weights:
         store_half(program.model.graph)
     program.optimize()
-    for name, axes in (
-        ('images', {0: 'batch', 2: 'height', 3: 'width'}),
-        *((name, {0: 'batch'}) for name in OUTPUTS),
-    ):
-        _name_axes(program.model.graph, name, axes)
-    _forget_sources(program.model.graph)
+    _finish(program.model.graph)
     program.model.metadata_props.update(describe(model))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     program.save(str(path), external_data=False)
     return module
+
+
+def _translate(program: torch.export.ExportedProgram, opset: int) -> torch.onnx.ONNXProgram:
+    return torch.onnx.export(
+        program,
+        dynamo=True,
+        opset_version=opset,
+        input_names=['images'],
+        output_names=(*OUTPUTS, FEATURES),
+        verbose=False,
+        optimize=False,
+        custom_translation_table={torch.ops.aten.sort.stable: _sort_stable},
+    )
+
+
+def _finish(graph) -> None:
+    # The features were an output so that their name outlives optimization; it stays in the graph.
+    graph.outputs.pop()
+    _name_axes(graph, 'images', {0: 'batch', 2: 'height', 3: 'width'})
+    for name in OUTPUTS:
+        _name_axes(graph, name, {0: 'batch'})
+    _forget_sources(graph)
 
 
 def _forget_sources(graph) -> None:
@@ -308,7 +203,7 @@ def describe(model: PINet) -> dict[str, str]:
 
 
 def _resize(model: PINet) -> dict:
-    # The arguments of `onnx_runner.fit`; empty if pictures are resized in another way.
+    # The arguments of `onnx_runner.fit`; empty if images are resized in another way.
     defaults = dict(
         BottomupResize=dict(size_factor=32, resize_mode='fit'),
         WholeCentreResize=dict(size_factor=64, resize_mode='expand'),

@@ -13,10 +13,8 @@ from ..inference.sources import find_pictures, read_picture
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
 from .check import check, check_quantised
-from .graph import export_onnx
+from .graph import FEATURES, export_onnx
 
-# Where features become maps. Peaks and offsets need more digits than 8 bits have.
-HEAD_WEIGHT = '.score_branch.weight'
 MOST_PICTURES = 64  # a choice: each costs a pass of the float32 file
 
 
@@ -86,9 +84,10 @@ def quantize_onnx(source: str | Path, path: str | Path, pictures: Sequence[np.nd
 
 
 def before_head(graph) -> list[str]:
-    """List the nodes that the head's features are computed by: backbone and neck.
+    """List the nodes that compute the head's features: backbone and neck.
 
-    A norm that could not be joined to its convolution is left out: it stays in float32.
+    What the head computes of them needs more digits than 8 bits have. A norm that could not be
+    fused with its convolution is left out: it stays in float32.
 
     Args:
         graph: of an exported PINet.
@@ -97,17 +96,12 @@ def before_head(graph) -> list[str]:
         RunError: it has no such head.
     """
     makers = {name: node for node in graph.node for name in node.output}
-    left = [
-        node.input[0]
-        for node in graph.node
-        if node.op_type == 'Conv' and node.input[1].endswith(HEAD_WEIGHT)
-    ]
-    if not left:
+    if FEATURES not in makers:
         raise RunError(
-            f'the graph has no convolution with a weight *{HEAD_WEIGHT}: was it written '
-            'by tools/export_onnx.py?'
+            f'the graph has no value called {FEATURES!r}, which the head takes: was it written by '
+            'tools/export_onnx.py of this version?'
         )
-    found = {}
+    left, found = [FEATURES], {}
     while left:
         node = makers.get(left.pop())
         if node is not None and node.output[0] not in found:

@@ -14,22 +14,31 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ..errors import InputError
-from .estimator import PINet, PoseFinder
+from .estimator import PINet
 from .norms import fuse_norms
-from .test_cfg import TestSettings
 
 SMALL = 64  # px of the image by which the order of a network's layers is found
 
 
 def half_precision(device: str | torch.device) -> torch.dtype | None:
-    """Choose the half precision of a device: bfloat16 on a CPU, float16 elsewhere.
+    """Return the half precision of a device: the one that `torch.autocast` takes there.
 
-    None on a CPU for which oneDNN has no bfloat16, such as one with AVX2 and nothing wider: it
-    would imitate every product, many times slower than float32.
+    That is float16 on CUDA, MPS and XPU, and bfloat16 on CPUs and HPUs. It is None on a CPU for
+    which oneDNN has no bfloat16, such as one with AVX2 and nothing wider: it would imitate every
+    product, many times slower than float32.
+
+    Args:
+        device: or its name.
+
+    Raises:
+        InputError: `torch.autocast` does not know such a device.
     """
-    if torch.device(device).type != 'cpu':
-        return torch.float16
-    return torch.bfloat16 if cpu_has_bfloat16() else None
+    kind = torch.device(device).type
+    if not torch.amp.is_autocast_available(kind):
+        raise InputError(f'half precision needs a device that torch.autocast knows; found {device}')
+    if kind == 'cpu':
+        return torch.bfloat16 if cpu_has_bfloat16() else None
+    return torch.get_autocast_dtype(kind)
 
 
 def cpu_has_bfloat16() -> bool:
@@ -78,7 +87,7 @@ def accelerate(model: PINet, amp: bool | torch.dtype = False, compile: bool = Fa
         _use_half_precision(model, half)
     if compile:
         print_log('the first batch of every input size is compiled, which takes minutes', 'current')
-        model.pose_finder = _compiled_finders(model)
+        model.compiled = True
     return model
 
 
@@ -99,23 +108,12 @@ def _use_half_precision(model: PINet, half: torch.dtype | None) -> None:
 def _compute_small(model: PINet) -> Sequence[torch.Tensor]:
     # Any size does, but for networks that know one only.
     like = next(model.backbone.parameters())
-    for w, h in ((SMALL, SMALL), model.head.decoder.input_size):
+    for w, h in ((SMALL, SMALL), model.head.codec.input_size):
         try:
             return model.extract_feat(torch.zeros(1, 3, h, w, device=like.device, dtype=like.dtype))
         except (AssertionError, RuntimeError, ValueError) as error:
             reason = error
     raise reason
-
-
-def _compiled_finders(model: PINet):
-    finders: dict[TestSettings, PoseFinder] = {}
-
-    def pose_finder(settings: TestSettings) -> PoseFinder:
-        if settings not in finders:
-            finders[settings] = torch.compile(PoseFinder(model, settings), dynamic=False)
-        return finders[settings]
-
-    return pose_finder
 
 
 @HOOKS.register_module()

@@ -1,21 +1,26 @@
-"""PINet: backbone, neck and head as an MMPose estimator; it arranges the views of every picture."""
+"""PINet: backbone, neck and head as an MMPose estimator, from images to poses.
 
-from collections.abc import Sequence
+Shape shorthand: B images, K keypoints, M parts, H×W map. `_in` are network-input pixels.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
 
 import torch
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 from mmpose.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..method.fusion import FusedPoses
 from ..method.views import mirror_inputs, scale_inputs
+from .decoding import decode
 from .shapes import check_fit
 from .test_cfg import TestSettings
 
 
 @MODELS.register_module()
 class PINet(BottomupPoseEstimator):
-    """Find every person's pose in pictures of any number and size.
+    """Find every person's pose in any number of images of any size.
 
     Takes the arguments of `BottomupPoseEstimator`; see `TestSettings` for what `test_cfg` holds.
 
@@ -26,9 +31,11 @@ class PINet(BottomupPoseEstimator):
     Attributes:
         input_dtype: of the weights of backbone and neck, where that is not float32, see
             `acceleration.accelerate`.
+        compiled: whether `predict` compiles `find_poses`, see `acceleration.accelerate`.
     """
 
     input_dtype: torch.dtype | None = None
+    compiled: bool = False
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -37,83 +44,86 @@ class PINet(BottomupPoseEstimator):
             self.backbone,
             self.neck if self.with_neck else None,
             self.head.score_branch.in_channels,
-            self.head.decoder.stride,
-            self.head.decoder.input_size,
+            self.head.codec.stride,
+            self.head.codec.input_size,
         )
 
     def predict(self, inputs: Tensor, data_samples: Sequence) -> Sequence:
-        """Predict the poses of every picture of a batch.
+        """Predict the poses of every image of a batch.
 
-        Pictures are grouped by their own input size, one pass a group and scale: the padding that
+        Images are grouped by their own input size, one pass per group and scale: the padding that
         made them one batch is cut away, since it would change what the network sees.
 
         Args:
-            inputs: (B, 3, H_in, W_in) normalised pictures, padded to the right and at the bottom.
+            inputs: (B, 3, H_in, W_in) normalized images, padded to the right and at the bottom.
             data_samples: B samples with `input_size`, `input_center`, `input_scale` as metainfo.
 
         Returns:
-            The same samples with `pred_instances` in pixels of the original pictures (and
-            `pred_fields` with `output_heatmaps`), see `PINetHead.predict`.
+            The same samples with `pred_instances` in pixels of the original images (and
+            `pred_fields` with `output_heatmaps`), see `PINetHead.pack`.
         """
-        finder = self.pose_finder(self.head.check_settings(self.test_cfg))
+        settings = self.head.check_settings(self.test_cfg)
+        find = compiled_find_poses() if self.compiled else find_poses
         for (w, h), members in _group_by_size(data_samples).items():
             group = [data_samples[i] for i in members]
-            pictures = inputs[members, :, :h, :w]
-            preds = self.head.pack(*finder(pictures, self.head.image_per_map(group, pictures)))
-            instances, maps = preds if isinstance(preds, tuple) else (preds, None)
-            self.add_pred_to_datasample(instances, maps, group)
+            images = inputs[members, :, :h, :w]
+            found = find(self, images, self.head.image_per_map(group, images.device), settings)
+            self.add_pred_to_datasample(*self.head.pack(*found), group)
         return data_samples
 
-    def pose_finder(self, settings: TestSettings) -> 'PoseFinder':
-        """Join the model's modules to what a test computes; it owns no parameters itself."""
-        return PoseFinder(self, settings)
-
-    def _extract_views(self, views: Tensor, flip_test: bool) -> Sequence[Tensor]:
+    def extract_views(self, images: Tensor, flip_test: bool) -> Sequence[Tensor]:
+        """Run backbone and neck on images (B, 3, H_in, W_in) and, behind them, mirrored ones."""
         if flip_test:
-            views = torch.cat((views, mirror_inputs(views, self.head.decoder.stride)))
-        return self.extract_feat(channels_last_on_cpu(views))
+            images = torch.cat((images, mirror_inputs(images, self.head.codec.stride)))
+        return self.extract_feat(channels_last_on_cpu(images))
 
     def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
-        """Run backbone and neck on normalised pictures (B, 3, H_in, W_in)."""
+        """Run backbone and neck on normalized images (B, 3, H_in, W_in)."""
         return super().extract_feat(inputs.to(self.input_dtype or inputs.dtype))
 
     def forward(self, inputs: Tensor, data_samples: Sequence, mode: str = 'tensor'):
-        """Do what a runner asks for: 'loss', 'predict' or 'tensor'; see MMPose's class."""
+        """Compute what a runner asks for: 'loss', 'predict' or 'tensor'; see MMPose's class."""
         return super().forward(channels_last_on_cpu(inputs), data_samples, mode)
 
 
 def channels_last_on_cpu(inputs: Tensor) -> Tensor:
-    """Lay pictures out as convolutions and refinement are faster with; layers pass it on."""
+    """Lay images out as convolutions and refinement are faster with; layers pass it on."""
     if inputs.device.type != 'cpu':
         return inputs
     return inputs.contiguous(memory_format=torch.channels_last)
 
 
-class PoseFinder(nn.Module):
-    """The part of a test that is tensors from end to end: one graph, if it is compiled.
+def find_poses(
+    model: PINet, images: Tensor, image_per_map: Tensor, settings: TestSettings
+) -> tuple[FusedPoses, Tensor | None]:
+    """Find the poses of B images of one size: tensors from end to end, one graph if compiled.
 
     Args:
-        model: whose weights it shares.
-        settings: of the test.
+        model: in evaluation mode.
+        images: (B, 3, H_in, W_in), normalized.
+        image_per_map: (B, 2), see `decoding.decode`.
+        settings: of the inference.
+
+    Returns:
+        The poses, see `decoding.decode`; and, with `output_heatmaps`, the heatmaps (B, K+M, H, W)
+        of factor 1, averaged over the views, otherwise None.
     """
+    feats = (
+        model.extract_views(scale_inputs(images, factor), settings.flip_test)
+        for factor in settings.scale_factors
+    )
+    maps = [model.head.test_maps(each) for each in feats]
+    fused, heatmaps = decode(model.head, maps, image_per_map, settings)
+    return fused, heatmaps if settings.output_heatmaps else None
 
-    def __init__(self, model: PINet, settings: TestSettings):
-        super().__init__()
-        self.model, self.settings = model, settings
-        self.decoder = model.head.pose_decoder(settings)
 
-    def forward(self, pictures: Tensor, image_per_map: Tensor) -> tuple[FusedPoses, Tensor | None]:
-        """Find the poses of B pictures of one size, see `PINetHead.find_poses`.
+@functools.cache
+def compiled_find_poses() -> Callable[..., tuple[FusedPoses, Tensor | None]]:
+    """Return `find_poses`, compiled for every model, size and number of images it is called with.
 
-        Args:
-            pictures: (B, 3, H_in, W_in), normalised.
-            image_per_map: (B, 2), see `PoseDecoder`.
-        """
-        feats = [
-            self.model._extract_views(scale_inputs(pictures, factor), self.settings.flip_test)
-            for factor in self.settings.scale_factors
-        ]
-        return self.model.head.find_poses(feats, image_per_map, self.decoder)
+    The model is an argument: a copy of a model runs its own weights.
+    """
+    return torch.compile(find_poses, dynamic=False)
 
 
 def _group_by_size(data_samples: Sequence) -> dict[tuple[int, int], list[int]]:

@@ -20,7 +20,7 @@ from ..method.layouts import PartLayout
 from ..method.proposals import ProposalSampler, read_offsets
 from ..method.refinement import PoseRefinement
 from ..method.views import ViewMirror
-from .decoding import PoseDecoder, RawMaps
+from .decoding import RawMaps, decode
 from .losses import Targets, gather_targets, in_omega
 from .test_cfg import TestSettings
 
@@ -66,8 +66,8 @@ class PINetHead(BaseHead):
         init_cfg: Mapping | None = None,
     ):
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.001, bias=0))
-        self.decoder = KEYPOINT_CODECS.build(decoder)
-        layout, rules = self.layout, self.decoder.rules
+        self.codec = KEYPOINT_CODECS.build(decoder)
+        layout, rules = self.layout, self.codec.rules
         self.score_branch = nn.Conv2d(in_channels, layout.num_keypoints, 1)
         self.part_branch = nn.Conv2d(in_channels, layout.num_parts, 1)
         self.offset_branch = nn.Conv2d(in_channels, layout.num_offset_channels, 1)
@@ -98,7 +98,7 @@ class PINetHead(BaseHead):
     @property
     def layout(self) -> PartLayout:
         """The dataset's keypoints and parts, as the codec knows them."""
-        return self.decoder.layout
+        return self.codec.layout
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Predict maps from the last feature map (B, C, H, W).
@@ -111,8 +111,6 @@ class PINetHead(BaseHead):
 
     def _heatmaps(self, features: Tensor) -> Tensor:
         branches = self.score_branch, self.part_branch
-        if torch.compiler.is_exporting():  # quantisation finds the features by a convolution's name
-            return torch.cat([branch(features) for branch in branches], dim=1)
         # One product reads the features once, and leaves map after map in memory, as peaks and
         # scores read them, even where the channels of the features come last.
         weight = torch.cat([branch.weight for branch in branches]).flatten(1)
@@ -161,7 +159,7 @@ class PINetHead(BaseHead):
     def refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
         """Compute the loss of refined proposals, see `map_losses`."""
         # Proposals are inputs here: the offsets they come from learn by their own loss alone.
-        rank = getattr(targets.offsets, self.decoder.rules.sampling_targets)()
+        rank = getattr(targets.offsets, self.codec.rules.sampling_targets)()
         centres = self.sampler.sample(targets.heatmaps[:, self.layout.num_keypoints :], rank)
         predicted = read_offsets(offsets.detach(), centres.xy_hm, self.layout.num_parts)
         poses_hm = centres.xy_hm[:, :, None] - predicted
@@ -189,102 +187,74 @@ class PINetHead(BaseHead):
     def predict(
         self, feats: Sequence[Tensor], batch_data_samples: Sequence, test_cfg: Mapping | None = None
     ):
-        """Predict the persons of B pictures of one size.
+        """Predict the people of B images of one size.
 
         Args:
             feats: feature maps, of which the last (V·B, C, H, W) is used; with `flip_test` the
-                second half belongs to the mirrored inputs of `flip.mirror_inputs`. With several
+                second half belongs to the mirrored inputs of `views.mirror_inputs`. With several
                 `scale_factors` one such sequence for each, factor 1 first.
             batch_data_samples: B samples with `input_size` and `input_scale` as metainfo.
             test_cfg: see `TestSettings`.
 
         Returns:
-            B `InstanceData` (see `_to_instances`); with `output_heatmaps` also B `PixelData`.
+            B `InstanceData`; with `output_heatmaps` also B `PixelData`, see `pack`.
 
         Raises:
             ValueError: the settings are wrong, see `check_settings`, or there are not as many
                 `feats` as scale factors.
         """
         settings = self.check_settings(test_cfg or {})
-        decoder = self.pose_decoder(settings)
-        scales = _by_scale(feats, settings.scale_factors)
-        fused, heatmaps = self.find_poses(
-            scales, self.image_per_map(batch_data_samples, scales[0][-1]), decoder
-        )
+        maps = [self.test_maps(each) for each in _by_scale(feats, settings.scale_factors)]
+        image_per_map = self.image_per_map(batch_data_samples, maps[0].features.device)
+        fused, heatmaps = decode(self, maps, image_per_map, settings)
+        if not settings.output_heatmaps:
+            return self.pack(fused)[0]
         return self.pack(fused, heatmaps)
 
-    def find_poses(
-        self, scales: Sequence[Sequence[Tensor]], image_per_map: Tensor, decoder: PoseDecoder
-    ) -> tuple[FusedPoses, Tensor | None]:
-        """Do the part of `predict` that is computed on tensors alone.
+    def test_maps(self, feats: Sequence[Tensor]) -> RawMaps:
+        """Compute the maps that inference needs, which are none of offsets.
 
         Args:
-            scales: features at every scale factor, see `predict`.
-            image_per_map: (B, 2), see `PoseDecoder`.
-            decoder: of the settings, see `pose_decoder`.
-
-        Returns:
-            The poses and, with `output_heatmaps`, the maps (B, K+M, H, W) of factor 1, averaged
-            over the views.
+            feats: feature maps, of which the last (V·B, C, H, W) is used.
         """
-        maps = [self.test_maps(feats) for feats in scales]
-        wanted = decoder.settings.output_heatmaps
-        with torch.autocast(image_per_map.device.type, enabled=False):
-            return (
-                decoder(maps, image_per_map),
-                decoder.average_views(maps[0].heatmaps) if wanted else None,
-            )
-
-    def test_maps(self, feats: Sequence[Tensor]) -> RawMaps:
-        """Compute of the last feature map (V·B, C, H, W) what a test needs: no maps of offsets."""
         with full_precision(feats[-1]) as features:
             return RawMaps(features, self._heatmaps(features))
 
-    def pack(self, fused: FusedPoses, heatmaps: Tensor | None = None):
-        """Pack poses, and heatmaps if they are wanted, as `predict` returns them."""
-        instances = self._to_instances(fused)
-        if heatmaps is None:
-            return instances
-        return instances, [PixelData(heatmaps=maps) for maps in heatmaps]
-
-    def pose_decoder(self, settings: TestSettings) -> PoseDecoder:
-        """Join the head's modules to what makes poses of maps; it owns no parameters itself."""
-        return PoseDecoder(
-            self.decoder,
-            self.mirror,
-            self.sampler,
-            self.offset_branch,
-            self.refinement,
-            self.fusion,
-            settings,
-        )
-
-    def image_per_map(self, batch_data_samples: Sequence, like: Tensor) -> Tensor:
-        """Compute original-picture pixels per map pixel (B, 2): OKS areas are in those."""
+    def image_per_map(self, batch_data_samples: Sequence, device: torch.device) -> Tensor:
+        """Compute original-image pixels per map pixel (B, 2): OKS areas are in those."""
         ratio = [
             np.divide(sample.metainfo['input_scale'], sample.metainfo['input_size'])
             for sample in batch_data_samples
         ]
-        return (
-            torch.tensor(np.stack(ratio), dtype=torch.float32, device=like.device)
-            * self.decoder.stride
-        )
+        return torch.tensor(np.stack(ratio), dtype=torch.float32, device=device) * self.codec.stride
+
+    def pack(
+        self, fused: FusedPoses, heatmaps: Tensor | None = None
+    ) -> tuple[list[InstanceData], list[PixelData] | None]:
+        """Pack what `decode` returns as MMPose expects it.
+
+        Args:
+            fused: of B images.
+            heatmaps: (B, K+M, H, W), if they are wanted.
+
+        Returns:
+            For each image numpy arrays, in network-input pixels, of its N people: `keypoints`
+            (N, K, 2), `keypoint_scores` (N, K; clamped to [0, 1] in the paper's convention),
+            `bboxes` (N, 4; x1, y1, x2, y2 around the keypoints), `bbox_scores` (N,) the score of
+            the fused pose, and `keypoint_parts` (N, K) the index of the part whose proposal won;
+            and the heatmaps of each image, or None.
+        """
+        fields = None if heatmaps is None else [PixelData(heatmaps=maps) for maps in heatmaps]
+        return self._to_instances(fused), fields
 
     def _to_instances(self, fused: FusedPoses) -> list[InstanceData]:
-        """Pack fused poses as MMPose expects them: numpy arrays in network-input pixels.
-
-        Each picture's N persons get `keypoints` (N, K, 2), `keypoint_scores` (N, K; clamped to
-        [0, 1] in the paper's convention), `bboxes` (N, 4; x1, y1, x2, y2 around the keypoints),
-        `bbox_scores` (N,) the score of the fused pose, and `keypoint_parts` (N, K) the index of
-        the part whose proposal won.
-        """
         proposals_per_part = fused.scores.shape[-1] // self.layout.num_parts
         instances = []
         for keypoints, keypoint_scores, scores, kept, sources in zip(
             *(values.numpy(force=True) for values in fused)
         ):
             keypoints, keypoint_scores = keypoints[kept], keypoint_scores[kept]
-            if self.decoder.rules.clamp_scores:
+            if self.codec.rules.clamp_scores:
                 keypoint_scores = keypoint_scores.clip(0, 1)
             instances.append(
                 InstanceData(

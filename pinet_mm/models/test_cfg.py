@@ -14,7 +14,7 @@ class TestSettings:
     Attributes:
         flip_test: average the picture with its mirror image.
         scale_factors: look for people at these multiples of the input's size, 1 among them; see
-            `PoseDecoder` for what becomes of them.
+            `decoding.decode` for what becomes of them.
         part_thr: part-centre scores at or below it propose nothing.
         max_per_part: proposals a part, picture and scale.
         oks_thr: poses whose OKS is above it are one person.

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 from pinet_mm.configs import config_path
 from pinet_mm.errors import RunError
+from pinet_mm.models.decoding import decode
 from pinet_mm.models.head import PINetHead
 
 import torch
 from mmengine.config import Config
+from mmengine.structures import InstanceData
 
 from . import peers
 from .loops import DecodingLoops
@@ -89,9 +91,11 @@ class Scene:
         """Let every head find the persons: {what starts from what: function of no arguments}."""
         head, settings, samples = self.head, self.settings, [self.sample]
         image_per_map = self.maps.heatmaps.new_full((1, 2), 4)
-        decoders = [
-            head.pose_decoder(replace(settings, use_refinement=use)) for use in (False, True)
-        ]
+
+        def from_maps(use_refinement: bool) -> list[InstanceData]:
+            own = replace(settings, use_refinement=use_refinement)
+            return head.pack(decode(head, [self.maps], image_per_map, own)[0])[0]
+
         plain, mirrored = self.maps.features.chunk(2)
         channels, k = plain.shape[1], head.layout.num_keypoints
         cid = peers.build_head(peers.cid_head(channels, k, self.size), self.device)
@@ -99,12 +103,10 @@ class Scene:
         scores = torch.rand(self.persons, 1, device=self.device)
         person_maps = torch.rand(self.persons, k, *plain.shape[2:], device=self.device)
         found = {
-            OWN['maps']: lambda: head._to_instances(decoders[0]([self.maps], image_per_map)),
+            OWN['maps']: lambda: from_maps(False),
             'DEKR, from maps': lambda: dekr.predict(dekr_maps, samples, peers.dekr_settings(True)),
             "CID, from every person's maps": lambda: cid.decode((person_maps, scores)),
-            'PINet with refinement, from maps': lambda: head._to_instances(
-                decoders[1]([self.maps], image_per_map)
-            ),
+            'PINet with refinement, from maps': lambda: from_maps(True),
             OWN['features']: lambda: head.predict(
                 [self.maps.features], samples, dict(flip_test=True)
             ),

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from pinet_mm.configs import config_path
 from pinet_mm.models.acceleration import accelerate
-from pinet_mm.models.estimator import PINet, PoseFinder
+from pinet_mm.models.decoding import decode
+from pinet_mm.models.estimator import PINet, compiled_find_poses, find_poses
 from pinet_mm.runner.settings import share_codec
 
 import torch
@@ -129,7 +130,7 @@ class Inputs(NamedTuple):
 
     Attributes:
         images: (B, 3, H_in, W_in).
-        per_map: (B, 2), see `PoseDecoder`.
+        per_map: (B, 2), see `decoding.decode`.
     """
 
     images: Tensor
@@ -144,7 +145,7 @@ def make_inputs(model: PINet, batch: int) -> Inputs:
         batch: B.
     """
     device = next(model.parameters()).device
-    w, h = model.head.decoder.input_size
+    w, h = model.head.codec.input_size
     return Inputs(
         torch.randn(batch, 3, h, w, device=device), torch.full((batch, 2), 4.0, device=device)
     )
@@ -153,19 +154,20 @@ def make_inputs(model: PINet, batch: int) -> Inputs:
 def finder_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
     """Make the function that is timed: from normalized images to fused poses on the device."""
     settings = model.head.check_settings(dict(model.test_cfg, flip_test=case.network.flip))
-    finder = PoseFinder(model, settings)
-    if case.way == 'CUDA graph':
-        finder = GraphedFinder(finder, *inputs)
-    elif case.way == 'compiled':
-        finder = torch.compile(finder, dynamic=False)
-    return lambda: finder(*inputs)
+    find = compiled_find_poses() if case.way == 'compiled' else find_poses
+
+    def finder(images: Tensor, per_map: Tensor) -> object:
+        return find(model, images, per_map, settings)
+
+    run = GraphedFinder(finder, *inputs) if case.way == 'CUDA graph' else finder
+    return lambda: run(*inputs)
 
 
 def backbone_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
     """Make a function that runs backbone and neck alone, all views."""
 
     def extract(images: Tensor, _: Tensor) -> object:
-        return model._extract_views(images, case.network.flip)
+        return model.extract_views(images, case.network.flip)
 
     run = GraphedFinder(extract, *inputs) if case.way == 'CUDA graph' else extract
     return lambda: run(*inputs)
@@ -174,9 +176,8 @@ def backbone_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object
 def decoding_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
     """Make a function of what follows backbone and neck."""
     settings = model.head.check_settings(dict(model.test_cfg, flip_test=case.network.flip))
-    feats = model._extract_views(inputs.images, case.network.flip)
-    decoder = model.head.pose_decoder(settings)
-    return lambda: model.head.find_poses([feats], inputs.per_map, decoder)
+    feats = model.extract_views(inputs.images, case.network.flip)
+    return lambda: decode(model.head, [model.head.test_maps(feats)], inputs.per_map, settings)
 
 
 def kernel_times(
@@ -271,7 +272,7 @@ class Trainer:
         for part in (self.model.backbone, self.model.neck):
             part.to(memory_format=layout)
         self.wrapper = build_optim_wrapper(self.model, _optimizer(case.precision, device))
-        samples = make_samples(self.model.head.decoder, 4, persons)
+        samples = make_samples(self.model.head.codec, 4, persons)
         self.samples = [samples[i % 4].to(device) for i in range(case.batch)]
         self.images = make_inputs(self.model, case.batch).images
 

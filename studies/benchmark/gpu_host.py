@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from pinet_mm.method.fusion import FusedPoses
+from pinet_mm.models.decoding import decode
 from pinet_mm.models.estimator import PINet
 
 import numpy as np
@@ -26,27 +27,24 @@ def crowd_poses(model: PINet, batch: int, persons: int) -> FusedPoses:
         batch: images.
         persons: in each; those of the noise, with scores up to 0.05, are dropped.
     """
-    decoder = model.head.decoder
+    codec = model.head.codec
     codec = codec_of_size(
         dict(
-            type=type(decoder).__name__,
-            input_size=decoder.input_size,
-            heatmap_size=decoder.heatmap_size,
-            layout=decoder.layout,
-            convention=decoder.convention,
+            type=type(codec).__name__,
+            input_size=codec.input_size,
+            heatmap_size=codec.heatmap_size,
+            layout=codec.layout,
+            convention=codec.convention,
         ),
-        decoder.input_size,
+        codec.input_size,
     )
     maps = crowd_maps(codec, persons, batch, 1)
     settings = model.head.check_settings(
         dict(model.test_cfg, flip_test=False, use_refinement=False)
     )
     with torch.no_grad():
-        fused = (
-            copy.deepcopy(model.head)
-            .cpu()
-            .pose_decoder(settings)([maps], torch.full((batch, 2), 4.0))
-        )
+        head = copy.deepcopy(model.head).cpu()
+        fused, _ = decode(head, [maps], torch.full((batch, 2), 4.0), settings)
     return fused._replace(kept=fused.kept & (fused.scores > 0.05))
 
 
@@ -54,7 +52,7 @@ def pack_and_add(
     model: PINet, fused: FusedPoses, samples: list[PoseDataSample]
 ) -> list[InstanceData]:
     """Do what `PINet.predict` does on the host after the tensor part."""
-    instances = model.head.pack(fused)
+    instances, _ = model.head.pack(fused)
     model.add_pred_to_datasample(instances, None, samples)
     return instances
 
@@ -67,8 +65,8 @@ def host_rows(model: PINet, case: Case, device: str) -> Iterator[dict[str, objec
         case: gives the batch.
         device: where the model is.
     """
-    batch, size = case.batch, model.head.decoder.input_size
-    samples = _without_targets(make_samples(model.head.decoder, batch, 1))
+    batch, size = case.batch, model.head.codec.input_size
+    samples = _without_targets(make_samples(model.head.codec, batch, 1))
     for persons in PERSONS:
         fused = crowd_poses(model, batch, persons)
         kept = int(fused.kept.sum()) / batch

@@ -3,23 +3,24 @@
 Shape shorthand: B images.
 """
 
+from collections.abc import Callable
+
 from pinet_mm.method.fusion import FusedPoses
-from pinet_mm.models.estimator import PoseFinder
 
 import torch
 from torch import Tensor
 
 
 class GraphedFinder:
-    """Replay a `PoseFinder` on images of one size and number; results are overwritten.
+    """Replay a function on images of one size and number; results are overwritten.
 
     Args:
-        finder: on a CUDA device, in evaluation mode.
+        finder: `estimator.find_poses` of a model on a CUDA device and its settings.
         images: (B, 3, H_in, W_in), normalized.
-        image_per_map: (B, 2), see `PoseDecoder`.
+        image_per_map: (B, 2), see `decoding.decode`.
     """
 
-    def __init__(self, finder: PoseFinder, images: Tensor, image_per_map: Tensor):
+    def __init__(self, finder: Callable, images: Tensor, image_per_map: Tensor):
         self.inputs = images.clone(), image_per_map.clone()
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())

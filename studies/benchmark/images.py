@@ -152,7 +152,7 @@ def bench_images(
         persons: that every picture is drawn with, and that CID finds.
     """
     model, batches = load_model(config, checkpoint, device), sorted(set(batches))
-    size = model.head.decoder.input_size
+    size = model.head.codec.input_size
     drawn = draw_pictures(min(batches[-1], 8), size, persons)
     pictures = [drawn[i % len(drawn)] for i in range(batches[-1])]
     functions = _functions(model, modes(device, compiled), batches, pictures, persons)
@@ -220,7 +220,7 @@ def _onnx_functions(
 def _backbone(model: PINet) -> Callable[[], None]:
     settings = model.head.check_settings(model.test_cfg)
     inputs = torch.randn(
-        1, 3, *model.head.decoder.input_size[::-1], device=next(model.parameters()).device
+        1, 3, *model.head.codec.input_size[::-1], device=next(model.parameters()).device
     )
 
     @torch.no_grad()

@@ -36,7 +36,7 @@ class DecodingLoops:
     ):
         self.naive, self.layout, self.settings = naive, head.layout, settings
         self.features, self.maps, self.offsets = (each.cpu().contiguous().numpy() for each in maps)
-        self.image_per_map, self.stride = np.asarray(image_per_map), head.decoder.stride
+        self.image_per_map, self.stride = np.asarray(image_per_map), head.codec.stride
         self.weights = {
             name: value.detach().cpu().numpy()
             for name, value in head.refinement.state_dict().items()

@@ -132,7 +132,7 @@ def cid_like(model: PINet, persons: int) -> BottomupPoseEstimator:
         model: gives backbone, neck, preprocessing, flip test and test pipeline.
         persons: that it finds in every picture.
     """
-    codec = model.head.decoder
+    codec = model.head.codec
     peer = BottomupPoseEstimator(
         backbone=copy.deepcopy(model.cfg.model.backbone),
         neck=copy.deepcopy(model.cfg.model.neck),

@@ -110,7 +110,7 @@ def bench_scaling(
     sizes = list(sizes)
     if any(size % 64 for size in sizes):
         raise InputError(f'sizes must be multiples of 64; found {sizes}')
-    side = _model(config, checkpoint, device).head.decoder.input_size[0]
+    side = _model(config, checkpoint, device).head.codec.input_size[0]
     base, tables = Case(config, checkpoint, device, size=side), []
     with peak_memory(device) as peak:
         for axis, values in dict(persons=persons, size=sizes, batch=batches).items():

@@ -6,7 +6,15 @@ Shape shorthand: B pictures, V views, K keypoints.
 from collections.abc import Mapping, Sequence
 
 from pinet_mm.method.proposals import sample_pixels
-from pinet_mm.models.decoding import Proposals, RawMaps
+from pinet_mm.models.decoding import (
+    Proposals,
+    RawMaps,
+    average_poses,
+    average_views,
+    centres_of_views,
+    fuse,
+    offsets_of_views,
+)
 from pinet_mm.models.estimator import PINet
 from pinet_mm.models.head import PINetHead
 from pinet_mm.models.test_cfg import TestSettings
@@ -32,14 +40,15 @@ class DecodingStages:
         head: in evaluation mode.
         settings: of the test.
         maps: of one scale.
-        image_per_map: (B, 2), see `PoseDecoder`.
+        image_per_map: (B, 2), see `decoding.decode`.
     """
 
     def __init__(
         self, head: PINetHead, settings: TestSettings, maps: RawMaps, image_per_map: Tensor
     ):
         self.head, self.settings, self.maps = head, settings, maps
-        self.decoder, self.image_per_map = head.pose_decoder(settings), image_per_map
+        self.image_per_map, self.mirror = image_per_map, head.mirror if settings.flip_test else None
+        self.graph_network = None if settings.use_refinement is False else head.refinement
         self.num_keypoints, self.num_parts = head.layout.num_keypoints, head.layout.num_parts
 
     def chain(self) -> Chain:
@@ -48,11 +57,11 @@ class DecodingStages:
 
     def average(self) -> None:
         """Average the score maps of both views."""
-        self.heatmaps = self.decoder.average_views(self.maps.heatmaps)
+        self.heatmaps = average_views(self.maps.heatmaps, self.mirror)
 
     def peaks(self) -> None:
         """Find the peaks of the part maps."""
-        self.centres = self.decoder.sampler.propose(
+        self.centres = self.head.sampler.propose(
             self.heatmaps[:, self.num_keypoints :],
             self.settings.max_per_part,
             self.settings.part_thr,
@@ -60,23 +69,25 @@ class DecodingStages:
 
     def gather(self) -> None:
         """Read the poses that every view proposes at the peaks."""
-        self.centres_hm = self.decoder.centres_of_views(self.centres.xy_hm, self.heatmaps.shape[-1])
-        self.poses_hm = self.centres_hm[:, :, None] - self.decoder.read_offsets(
-            self.maps, self.centres_hm
+        self.centres_hm = centres_of_views(
+            self.centres.xy_hm, self.heatmaps.shape[-1], self.settings.flip_test
+        )
+        self.poses_hm = self.centres_hm[:, :, None] - offsets_of_views(
+            self.head, self.maps, self.centres_hm, self.mirror
         )
 
     def sampling(self) -> None:
         """Read the features at keypoints and part centres."""
-        if self.decoder.refinement is not None:
-            self.nodes = self.decoder.refinement.sample_features(
+        if self.graph_network is not None:
+            self.nodes = self.graph_network.sample_features(
                 self.maps.features, self.poses_hm
             ).flatten(0, 1)
             self.centre = sample_pixels(self.maps.features, self.centres_hm).flatten(0, 1)
 
     def refinement(self) -> None:
         """Run the graph network, matrix products mostly."""
-        if self.decoder.refinement is not None:
-            refining = self.decoder.refinement.refine_nodes(self.nodes, self.centre)
+        if self.graph_network is not None:
+            refining = self.graph_network.refine_nodes(self.nodes, self.centre)
             valid = self.centres.valid.repeat(len(self.poses_hm) // len(self.centres.valid), 1)
             self.poses_hm = self.poses_hm - torch.where(
                 valid[..., None, None], refining.view_as(self.poses_hm), 0
@@ -84,28 +95,27 @@ class DecodingStages:
 
     def scoring(self) -> None:
         """Average the poses of the views and score their keypoints."""
-        if self.settings.flip_test:
-            plain, mirrored = self.poses_hm.chunk(2)
-            back = self.decoder.mirror.poses(mirrored, self.heatmaps.shape[-1])
-            self.poses_hm = (plain + back) / 2
-        self.keypoint_scores = self.decoder.rules.score_keypoints(
+        self.poses_hm = average_poses(self.poses_hm, self.heatmaps.shape[-1], self.mirror)
+        self.keypoint_scores = self.head.codec.rules.score_keypoints(
             self.heatmaps[:, : self.num_keypoints],
             self.poses_hm,
             self.centres.scores,
-            self.decoder.stride,
+            self.head.codec.stride,
         )
 
     def fusion(self) -> None:
         """Compare all poses, match and fuse them."""
-        self.fused = self.decoder.fuse(
+        self.fused = fuse(
+            self.head,
             Proposals(self.poses_hm, self.centres.scores, self.centres.valid),
             self.keypoint_scores,
             self.image_per_map,
+            self.settings,
         )
 
     def packing(self) -> list[InstanceData]:
         """Copy the persons to numpy arrays."""
-        return self.head._to_instances(self.fused)
+        return self.head.pack(self.fused)[0]
 
 
 class TestStages(DecodingStages):
@@ -149,15 +159,15 @@ class TestStages(DecodingStages):
 
     def backbone(self) -> None:
         """Extract the features of all views."""
-        self.feats = self.model._extract_views(self.inputs, self.settings.flip_test)
+        self.feats = self.model.extract_views(self.inputs, self.settings.flip_test)
 
     def branches(self) -> None:
         """Run the head's convolutions, and take the crowd's maps in place of theirs."""
         own = self.head.test_maps(self.feats)
         self.maps = self.maps._replace(features=own.features)
-        self.image_per_map = self.head.image_per_map(self.samples, own.heatmaps)
+        self.image_per_map = self.head.image_per_map(self.samples, own.heatmaps.device)
 
     def gather(self) -> None:
         """Compute the offsets of the peaks, and take the crowd's in place of them."""
         super().gather()
-        self.decoder.read_offsets(self.maps._replace(offsets=None), self.centres_hm)
+        offsets_of_views(self.head, self.maps._replace(offsets=None), self.centres_hm, self.mirror)

@@ -1,18 +1,18 @@
 """Checks of the tensor part as one graph: torch.compile, CUDA graphs, and no wait for the host.
 
-The tensor part is `PoseFinder`, from normalized images to fused poses. Compiled and recorded ones
-must find the eager one's persons, keypoints within 0.05 px: they may take other kernels.
+The tensor part is `estimator.find_poses`, from normalized images to fused poses. Compiled and
+recorded it must find whom it finds eagerly, keypoints within 0.05 px: it may take other kernels.
 """
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pinet_mm.method.fusion import FusedPoses
 from pinet_mm.models.acceleration import accelerate
-from pinet_mm.models.estimator import PoseFinder
+from pinet_mm.models.estimator import PINet, compiled_find_poses, find_poses
 
 import torch
 
@@ -28,6 +28,11 @@ PACKAGE = Path(__file__).parents[1]
 def _need_cuda(place: Place) -> None:
     if place.device.type != 'cuda':
         raise LeftOut(f'{place.device} is no CUDA device')
+
+
+def _finder(model: PINet, **options) -> Callable:
+    settings = settings_of(model, **options)
+    return lambda images, per_map: find_poses(model, images, per_map, settings)
 
 
 def _sure(fused: FusedPoses) -> FusedPoses:
@@ -49,7 +54,7 @@ def check_graphs(place: Place) -> Iterator[Finding]:
     for name, amp in (('fp32', False), ('fp16', torch.float16), ('bf16', torch.bfloat16)):
         model = accelerate(copy.deepcopy(shipped.model).to(place.device), amp)
         for options in (dict(), dict(scale_factors=(1, 0.5), use_agreement=True)):
-            finder = PoseFinder(model, settings_of(model, **options))
+            finder = _finder(model, **options)
             with torch.no_grad():
                 graph = GraphedFinder(finder, images.flip(0), per_map)
                 found, wanted = (_sure(run(images, per_map)[0]) for run in (graph, finder))
@@ -71,11 +76,11 @@ def check_compile(place: Place) -> Iterator[Finding]:
     images = shipped.images.to(place.device)
     per_map = torch.full((len(images), 2), 4.0, device=place.device)
     eager = copy.deepcopy(shipped.model).to(place.device)
-    compiled = accelerate(copy.deepcopy(eager), compile=True)
+    settings = settings_of(eager)
     with torch.no_grad():
         found, wanted = (
-            _sure(model.pose_finder(settings_of(model))(images, per_map)[0])
-            for model in (compiled, eager)
+            _sure(find(eager, images, per_map, settings)[0])
+            for find in (compiled_find_poses(), find_poses)
         )
     yield from compare_fused('torch.compile, fp32', found, wanted, images.shape[-1], LIMIT)
 
@@ -116,12 +121,12 @@ def check_syncs(place: Place) -> Iterator[Finding]:
         'OKS-NMS, heatmaps': dict(use_fusion=False, output_heatmaps=True),
     }
     for name, options in cases.items():
-        yield _count(name, shipped, PoseFinder(model, settings_of(model, **options)), place)
+        yield _count(name, shipped, _finder(model, **options), place)
     half = accelerate(copy.deepcopy(model), torch.bfloat16)
-    yield _count('bf16', shipped, PoseFinder(half, settings_of(half)), place)
+    yield _count('bf16', shipped, _finder(half), place)
 
 
-def _count(name: str, shipped: Shipped, finder: PoseFinder, place: Place) -> Finding:
+def _count(name: str, shipped: Shipped, finder: Callable, place: Place) -> Finding:
     images = shipped.images.to(place.device)
     per_map = torch.full((len(images), 2), 4.0, device=place.device)
     with torch.no_grad():

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from pinet_mm import api
 from pinet_mm.method.fusion import FusedPoses
 from pinet_mm.models.acceleration import accelerate
-from pinet_mm.models.estimator import PINet, PoseFinder
+from pinet_mm.models.decoding import decode
+from pinet_mm.models.estimator import PINet, find_poses
 from pinet_mm.models.test_cfg import TestSettings
 
 import numpy as np
@@ -66,7 +67,7 @@ def load_shipped(path: Path | None = None, count: int = 8, largest: int = 256) -
     """
     path = path or sorted(api.WEIGHTS.glob('*.pth'))[0]
     model = api.load(f'{path.stem}.py', path, 'cpu').eval()
-    size = tuple(min(side, largest) for side in model.head.decoder.input_size)
+    size = tuple(min(side, largest) for side in model.head.codec.input_size)
     drawn = draw_pictures(count, size, 4)
     inputs = [torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))) for image in drawn]
     data = model.data_preprocessor(dict(inputs=inputs, data_samples=[]))
@@ -92,9 +93,9 @@ def find(model: PINet, images: Tensor, **options) -> FusedPoses:
         **options: see `TestSettings`.
     """
     device = next(model.parameters()).device
+    per_map = torch.full((len(images), 2), 4.0, device=device)
     with torch.no_grad():
-        finder = PoseFinder(model, settings_of(model, **options))
-        return finder(images.to(device), torch.full((len(images), 2), 4.0, device=device))[0]
+        return find_poses(model, images.to(device), per_map, settings_of(model, **options))[0]
 
 
 def check_models(place: Place) -> Iterator[Finding]:
@@ -193,11 +194,8 @@ def _decode(
 ) -> FusedPoses:
     head = copy.deepcopy(model.head).to(device)
     images = len(features) // (1 + settings.flip_test)
-    return head.find_poses(
-        [[features.to(device)]],
-        torch.full((images, 2), 4.0, device=device),
-        head.pose_decoder(settings),
-    )[0]
+    maps = head.test_maps([features.to(device)])
+    return decode(head, [maps], torch.full((images, 2), 4.0, device=device), settings)[0]
 
 
 def check_batches(place: Place) -> Iterator[Finding]:

@@ -158,4 +158,4 @@ def persons_of(keypoints: torch.Tensor, kept: torch.Tensor) -> list[np.ndarray]:
 
 def size_of(head: PINetHead) -> tuple[int, int]:
     """Return the input size (w, h) that a head's codec was made for."""
-    return tuple(head.decoder.input_size)
+    return tuple(head.codec.input_size)

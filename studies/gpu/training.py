@@ -32,7 +32,7 @@ def training_data(model: PINet, images: int = 4) -> dict[str, list]:
         model: whose codec makes the targets.
         images: in the batch.
     """
-    codec = model.head.decoder
+    codec = model.head.codec
     generator = torch.Generator().manual_seed(0)
     inputs = [
         torch.randint(0, 256, (3, *codec.input_size[::-1]), dtype=torch.uint8, generator=generator)

@@ -17,7 +17,7 @@ from pinet_mm.method import fusion, proposals
 from pinet_mm.method import views as scaling
 from pinet_mm.method.views import ViewMirror
 from pinet_mm.models import losses
-from pinet_mm.models.decoding import RawMaps
+from pinet_mm.models.decoding import RawMaps, decode
 from pinet_mm.models.head import PINetHead
 
 import torch
@@ -139,17 +139,17 @@ def _compare_decoding(
             _decode(head, scales, settings, device)
             for device in (torch.device('cpu'), place.device)
         )
-    yield from compare_fused(name, found, wanted, head.decoder.input_size[0], POSE_LIMIT)
+    yield from compare_fused(name, found, wanted, head.codec.input_size[0], POSE_LIMIT)
 
 
 def _decode(head: PINetHead, scales: list, settings, device: torch.device) -> fusion.FusedPoses:
-    decoder = copy.deepcopy(head).to(device).pose_decoder(settings)
+    head = copy.deepcopy(head).to(device)
     moved = [
         RawMaps(*(values if values is None else values.to(device) for values in maps))
         for maps in scales
     ]
     images = moved[0].heatmaps.shape[0] // (1 + settings.flip_test)
-    return decoder(moved, torch.full((images, 2), 4.0, device=device))
+    return decode(head, moved, torch.full((images, 2), 4.0, device=device), settings)[0]
 
 
 def compare_fused(

@@ -345,7 +345,7 @@ def test_training_targets(folder, dataset):
 def test_training_samples(folder, dataset, prefix):
     arrays = load(folder, 'network', dataset)
     model = release_model(folder, dataset)
-    codec, layout = model.head.decoder, model.head.layout
+    codec, layout = model.head.codec, model.head.layout
     samples = training_samples(arrays, codec)
     nobody = PoseDataSample()
     nobody.gt_fields = PixelData(

@@ -187,7 +187,7 @@ REFINEMENT = dict(type='PoseRefinement', num_layers=1)
 @pytest.mark.parametrize('convention', CONVENTIONS)
 def test_codec_and_head_follow_the_switch(convention):
     head, rules = make_head(convention, refinement=REFINEMENT), CONVENTIONS[convention]
-    assert head.decoder.rules is rules
+    assert head.codec.rules is rules
     assert head.refinement.sample_features is rules.sample_features
     assert head.sampler.training_rule is rules.training_centres
     assert (
@@ -220,7 +220,7 @@ def test_the_codec_decodes_what_it_encodes(convention):
 
 def test_losses_under_release_train_every_parameter():
     head = make_head('release', refinement=REFINEMENT)
-    samples = [make_sample(head.decoder, people(count, 5)) for count in (3, 0)]
+    samples = [make_sample(head.codec, people(count, 5)) for count in (3, 0)]
     losses = head.loss([torch.randn(2, 12, 32, 32)], samples)
     sum(losses.values()).backward()
     assert all(torch.isfinite(p.grad).all() for p in head.parameters())

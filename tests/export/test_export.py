@@ -16,6 +16,7 @@ from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.errors import RunError
 from pinet_mm.export import check as export_check
 from pinet_mm.export import graph as export
+from pinet_mm.export import module as exportable
 from pinet_mm.export.half import store_half
 from pinet_mm.method.fusion import fuse_poses
 from pinet_mm.method.proposals import pool_maps
@@ -341,7 +342,7 @@ def test_the_window_of_peaks_follows_the_size_of_the_maps():
     maps = [torch.rand(1, 2, *size) for size in sizes]
     sides = {2: torch.export.Dim('h', max=512), 3: torch.export.Dim('w', max=512)}
     outputs = run_as_onnx(
-        export.pool_any_size, (torch.rand(1, 2, 40, 50),), [(each,) for each in maps], (sides,)
+        exportable.pool_any_size, (torch.rand(1, 2, 40, 50),), [(each,) for each in maps], (sides,)
     )
     for each, (found,) in zip(maps, outputs):
         np.testing.assert_array_equal(found, pool_maps(each))
@@ -375,7 +376,7 @@ def test_the_best_persons_fill_the_rows(model, rows):
     n = min(rows, len(wanted[0]))
     assert 2 < len(wanted[0]) < 15
     image = torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32))
-    *found, count = export.ExportablePINet(model, rows)(image[None])
+    *found, count = exportable.ExportablePINet(model, rows)(image[None])
     assert count.tolist() == [n] and [len(each[0]) for each in found] == [rows] * 3
     for values, expected in zip(found, wanted):
         np.testing.assert_allclose(values[0, :n], expected[:n], atol=1e-3)
@@ -388,7 +389,7 @@ def test_networks_of_bgr_pictures_take_rgb_too(model, monkeypatch):
     (picture,) = crowd((128, 128))
     wanted = people(next(api.predict(model, [picture])))
     image = torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32))
-    keypoints, _, _, count = export.ExportablePINet(model)(image[None])
+    keypoints, _, _, count = exportable.ExportablePINet(model)(image[None])
     np.testing.assert_allclose(keypoints[0, : count[0]], wanted[0], atol=1e-3)
 
 
@@ -396,7 +397,7 @@ def test_layers_that_fix_the_size_are_noticed(model, monkeypatch):
     # As MMPose's own resize does, and behind a convolution torch says nothing.
     monkeypatch.setattr(export, 'sizes_of_the_graph', contextlib.nullcontext)
     with pytest.raises(RunError, match='model works at 160×96 only, for one of its layers takes'):
-        export.export_program(export.ExportablePINet(model).eval(), (160, 96))
+        export.export_program(exportable.ExportablePINet(model).eval(), (160, 96))
 
 
 # --- the runner ----------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_every_gradient_equals_that_of_the_written_out_step(dataset, monkeypatch
     monkeypatch.setattr(head, 'full_precision', as_they_are)
     arrays = load(FOLDERS['compact'], 'network', dataset)
     model = release_model(FOLDERS['compact'], dataset).double().train()
-    samples = training_samples(arrays, model.head.decoder)
+    samples = training_samples(arrays, model.head.codec)
     targets = {
         name: torch.stack([getattr(sample.gt_fields, name) for sample in samples]).double()
         for name in samples[0].gt_fields.keys()

@@ -4,8 +4,8 @@ import copy
 import warnings
 
 from pinet_mm import api
-from pinet_mm.errors import RunError
-from pinet_mm.models import acceleration
+from pinet_mm.errors import InputError, RunError
+from pinet_mm.models import acceleration, estimator
 from pinet_mm.models.acceleration import AccelerateHook, accelerate, half_precision
 from pinet_mm.runner import settings
 
@@ -21,8 +21,8 @@ from tests.models.test_estimator import awake_model, find, noise, prepared
 
 def compiled_by(model, monkeypatch, **options):
     """Accelerate a model with other options of `torch.compile` than its own."""
-    compile = torch.compile
-    monkeypatch.setattr(torch, 'compile', lambda module, **_: compile(module, **options))
+    compiled = torch.compile(estimator.find_poses, **options)
+    monkeypatch.setattr(estimator, 'compiled_find_poses', lambda: compiled)
     return accelerate(model, compile=True)
 
 
@@ -38,6 +38,17 @@ def forget_compiled_code():
 def test_half_precision_of_devices(bfloat16):
     assert half_precision(torch.device('cpu')) is torch.bfloat16
     assert half_precision(torch.device('cuda:1')) is torch.float16
+    assert half_precision('mps') is half_precision('xpu') is torch.float16
+    assert half_precision('hpu') is torch.bfloat16
+
+
+@pytest.mark.parametrize('device', ['meta', 'vulkan'])
+def test_devices_without_half_precision_are_named(device):
+    with pytest.raises(
+        InputError,
+        match=f'half precision needs a device that torch.autocast knows; found {device}',
+    ):
+        half_precision(device)
 
 
 def test_a_cpu_without_bfloat16_computes_in_float32(without_bfloat16):
@@ -171,6 +182,21 @@ def test_a_compiled_model_keeps_to_its_settings(monkeypatch):
     assert len(few) <= 3 < len(many)
 
 
+def test_a_copy_of_a_compiled_model_runs_its_own_weights(monkeypatch):
+    eager, pictures = awake_model(test_cfg=dict(max_per_part=4)), [noise((64, 64), 1)]
+    compiled = compiled_by(copy.deepcopy(eager), monkeypatch, backend='eager')
+    (before,) = find(compiled, pictures)
+    other = copy.deepcopy(compiled)
+    for model in (other, eager):
+        model.head.score_branch.weight.data.mul_(0.5)
+        model.head.score_branch.bias.data.mul_(0.5)
+    for model, expected in ((compiled, before), (other, find(eager, pictures)[0])):
+        (found,) = find(model, pictures)
+        assert len(found) == len(expected) >= 1
+        np.testing.assert_allclose(found.keypoint_scores, expected.keypoint_scores, atol=1e-5)
+    assert not np.allclose(before.keypoint_scores, found.keypoint_scores, atol=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('amp', [False, True])
 def test_compiled_is_eager(amp, bfloat16):
@@ -203,9 +229,9 @@ def test_the_hook_accelerates_before_a_test(bfloat16):
     hook.before_val(FakeRunner(model))
     assert model.input_dtype is None
     hook.before_test(FakeRunner(model))
-    assert model.input_dtype is torch.bfloat16 and 'pose_finder' not in vars(model)
+    assert model.input_dtype is torch.bfloat16 and not model.compiled
     AccelerateHook(compile=True).before_test(FakeRunner(model))
-    assert 'pose_finder' in vars(model)
+    assert model.compiled
 
 
 def test_options_become_the_hook():

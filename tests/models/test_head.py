@@ -27,7 +27,7 @@ BETA = 1 / 9
 
 def make_batch(head, counts=(3, 2), seed=0, **options):
     """Samples with `counts` persons, and features that fit them."""
-    codec, k = head.decoder, head.layout.num_keypoints
+    codec, k = head.codec, head.layout.num_keypoints
     samples = [
         make_sample(codec, people(n, k, codec.input_size, seed + i), **options)
         for i, n in enumerate(counts)
@@ -46,7 +46,7 @@ def make_batch(head, counts=(3, 2), seed=0, **options):
 def ideal_head(layout='three', counts=(4,), **options):
     """A head that answers with the targets of some people, their samples and keypoints."""
     head = build_head(layout, **options)
-    codec = head.decoder
+    codec = head.codec
     keypoints = [
         people(n, head.layout.num_keypoints, codec.input_size, i) for i, n in enumerate(counts)
     ]
@@ -55,7 +55,7 @@ def ideal_head(layout='three', counts=(4,), **options):
 
 
 def features_for(head, pictures=1):
-    w, h = head.decoder.heatmap_size
+    w, h = head.codec.heatmap_size
     return [torch.zeros(pictures, head.score_branch.in_channels, h, w)]
 
 
@@ -501,13 +501,10 @@ def test_output_heatmaps():
 
 def mirrored_maps(head, samples, keypoints):
     """Targets of the same people in the mirrored input, moved left by 3 px."""
-    w = head.decoder.input_size[0]
+    w = head.codec.input_size[0]
     flips = list(head.layout.flip_indices)
     return target_maps(
-        [
-            make_sample(head.decoder, (points * [-1, 1] + [w - 4, 0])[:, flips])
-            for points in keypoints
-        ]
+        [make_sample(head.codec, (points * [-1, 1] + [w - 4, 0])[:, flips]) for points in keypoints]
     )
 
 

@@ -1,0 +1,134 @@
+"""What is exported: a PINet as one module, from pixels to people, of any number and size of images.
+
+Shape shorthand: N images, V views (2 with flip test, else 1), C channels, K keypoints, T proposals
+per image, P rows for its people, H×W input pixels. `_in` are input pixels, (x, y) last.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import RunError
+from ..method.fusion import FusedPoses
+from ..method.proposals import KERNELS, Centres, find_peaks
+from ..models.decoding import decode
+from ..models.estimator import PINet
+from ..models.test_cfg import TestSettings
+
+MULTIPLE = 32  # HRNet halves five times
+
+
+class ExportablePINet(nn.Module):
+    """A PINet from pixels to people in tensors of fixed shapes; it shares the model's weights.
+
+    OKS, which no common scale changes, is computed in input pixels rather than in those of the
+    original image.
+
+    Args:
+        model: with one scale factor in its `test_cfg`.
+        max_poses: P; by default T, so that nobody is left out.
+
+    Raises:
+        RunError: the model infers at several scales, or a number is not what a graph can have.
+    """
+
+    def __init__(self, model: PINet, max_poses: int | None = None):
+        super().__init__()
+        self.model, self.settings = model, _exportable_settings(model)
+        self.num_proposals = self.settings.max_per_part * model.head.layout.num_parts
+        self.max_poses = self.num_proposals if max_poses is None else max_poses
+        if self.max_poses < 1:
+            raise RunError(f'max_poses must be at least 1; found {max_poses}')
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Find the people of N images.
+
+        Args:
+            images: (N, 3, H, W) float32, RGB, 0 to 255; H and W multiples of 32.
+
+        Returns:
+            `keypoints` (N, P, K, 2) input pixels, `keypoint_scores` (N, P, K), `scores` (N, P)
+            best first, and `count` (N,) int64 people; 0 in the rows beyond them.
+        """
+        return self.find(self.extract(images))
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Compute the head's features (V·N, C, h, w) of images, see `forward`."""
+        return self.model.extract_views(self._normalize(images), self.settings.flip_test)[-1]
+
+    def find(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Find the people of features, see `forward`."""
+        head = self.model.head
+        count = features.shape[0] // (1 + self.settings.flip_test)
+        image_per_map = features.new_full((count, 2), head.codec.stride)
+        maps = [head.test_maps([features])]
+        fused, _ = decode(head, maps, image_per_map, self.settings, propose_any_size)
+        return self._pad(fused)
+
+    def _normalize(self, images: Tensor) -> Tensor:
+        preprocessor = self.model.data_preprocessor
+        if not preprocessor._channel_conversion:  # a network of BGR images, as they are read
+            images = images.flip(1)
+        if not preprocessor._enable_normalize:
+            return images
+        return (images - preprocessor.mean) / preprocessor.std
+
+    def _pad(self, fused: FusedPoses) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        scores = fused.scores.masked_fill(~fused.kept, -torch.inf)
+        scores, order = scores.topk(min(self.max_poses, self.num_proposals))
+        found, index = scores > -torch.inf, order[..., None]
+        keypoint_scores = fused.keypoint_scores
+        if self.model.head.codec.rules.clamp_scores:
+            keypoint_scores = keypoint_scores.clamp(0, 1)
+        k = fused.keypoints.shape[2]
+        keypoints = fused.keypoints.gather(1, index[..., None].expand(-1, -1, k, 2))
+        keypoint_scores = keypoint_scores.gather(1, index.expand(-1, -1, k))
+        more = max(self.max_poses - self.num_proposals, 0)
+        return (
+            F.pad(torch.where(found[..., None, None], keypoints, 0), (0, 0, 0, 0, 0, more)),
+            F.pad(torch.where(found[..., None], keypoint_scores, 0), (0, 0, 0, more)),
+            F.pad(torch.where(found, scores, 0), (0, more)),
+            found.sum(dim=1),
+        )
+
+
+class FeaturesToo(ExportablePINet):
+    """An `ExportablePINet` that gives the head's features as a fifth output.
+
+    They mark in a graph where backbone and neck end.
+    """
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Find the people of N images, see `ExportablePINet.forward`."""
+        features = self.extract(images)
+        return *self.find(features), features
+
+
+def _exportable_settings(model: PINet) -> TestSettings:
+    settings = model.head.check_settings(model.test_cfg)
+    smallest = (MULTIPLE // model.head.codec.stride) ** 2
+    if settings.scale_factors != (1.0,):
+        raise RunError(
+            'the multi-scale test cannot be exported: set model.test_cfg.scale_factors=[1]'
+        )
+    if settings.max_per_part > smallest:
+        raise RunError(
+            f'max_per_part must be at most {smallest}, the pixels of the smallest '
+            f'map, to be exported; found {settings.max_per_part}'
+        )
+    return settings
+
+
+def propose_any_size(part_maps: Tensor, max_per_part: int, part_thr: float) -> Centres:
+    """Find the peaks of maps whose size is not known yet, see `proposals.find_peaks`."""
+    return find_peaks(part_maps, max_per_part, part_thr, pool_any_size)
+
+
+def pool_any_size(part_maps: Tensor) -> Tensor:
+    """Do what `proposals.pool_maps` does in a graph that must choose the window by itself."""
+    sides = torch.scalar_tensor(part_maps.shape[-2] + part_maps.shape[-1], device=part_maps.device)
+    pooled = part_maps
+    for above, kernel in KERNELS:
+        larger = F.max_pool2d(part_maps, kernel, stride=1, padding=kernel // 2)
+        pooled = torch.where(sides > 2 * above, larger, pooled)
+    return pooled
