@@ -225,7 +225,7 @@ def _backbone(model: PINet) -> Callable[[], None]:
 
     @torch.no_grad()
     def extract() -> None:
-        model._extract_views(inputs, settings.flip_test)
+        model.extract_views(inputs, settings.flip_test)
 
     return extract
 

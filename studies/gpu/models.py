@@ -163,7 +163,7 @@ def check_half_features(place: Place) -> Iterator[Finding]:
     shipped = load_shipped(count=2 if place.small else 16)
     settings = settings_of(shipped.model)
     with torch.no_grad(), exact_products():
-        features = shipped.model._extract_views(shipped.images, settings.flip_test)[-1]
+        features = shipped.model.extract_views(shipped.images, settings.flip_test)[-1]
         for dtype in (torch.float32, torch.float16, torch.bfloat16):
             found, wanted = (
                 _decode(shipped.model, features.to(dtype), settings, device)
