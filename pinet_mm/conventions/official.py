@@ -1,9 +1,9 @@
-"""What the authors' release computes where it differs from the supplement.
+"""What the authors' official implementation computes where it differs from the supplement.
 
-Each function stands beside one of `targets` or `proposals` with the same arguments and results;
-`conventions` says which of the two is used. Coordinates are map pixels (`_hm`, pixel centres at
-integers, (x, y) last), areas input pixels² (`_in`). Shape shorthand: N persons, K keypoints, M
-parts, P pixels, B pictures, C channels, H×W map, T proposals a picture.
+Each function replaces one of `method.targets` or `method.proposals`; `table` says which of the two
+is used. Coordinates are map pixels (`_hm`, pixel centers at integers, (x, y) last), areas input
+pixels² (`_in`). Shape shorthand: N people, K keypoints, M parts, P pixels, B images, C channels,
+H×W map, T proposals per image.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..method.proposals import Centres, map_size, sample_grid, sample_pixels
-from ..method.targets import ClaimedPixels, OffsetTargets, pixel_offsets
+from ..method.proposals import Centres, draw_pixels, map_size, sample_grid, sample_pixels
+from ..method.targets import OffsetTargets, pixel_offsets
 
 
 def square_offsets(
@@ -23,34 +23,35 @@ def square_offsets(
     areas_in: np.ndarray,
     map_size: tuple[int, int],
     radius: float,
-) -> OffsetTargets:
-    """Compute offsets, weights 1/√S and areas of the pixels in [c - r, c + r) around a centre c.
+) -> OffsetTargets[np.ndarray]:
+    """Compute offset targets at the pixels in [c - r, c + r), in x and y, around a center c.
 
-    c is the centre truncated towards 0, so a centre in (-1, 0) counts as pixel 0. Persons who
-    claim one pixel settle it keypoint by keypoint, see `_overwritten`, in the order of their
-    annotations: first the first claim of every pixel is written, then the second of all that have
-    one, and so on.
+    c is the center truncated toward 0, so a center in (-1, 0) counts as pixel 0. Where people
+    claim the same pixel, they write in the order of their annotations, each keypoint by keypoint
+    as `_overwritten` allows: the first claim of every pixel, then the second of all that have one,
+    and so on.
 
     Args:
         centres_hm: (N, M, 2).
-        drawn: (N, M) boolean; other centres claim nothing.
+        drawn: (N, M) boolean; other centers claim nothing.
         keypoints_hm: (N, K, 2).
-        present: (N, K) boolean: labelled and inside the map; others get weight 0.
+        present: (N, K) boolean: labeled and inside the map; others get weight 0.
         areas_in: (N,) positive, float64.
         map_size: (w, h).
         radius: r, whole map pixels, half the side of the square.
 
     Returns:
-        All claimed pixels; areas are of the last who wrote, 0 where nobody did.
+        All claimed pixels; the area is that of the last person who wrote there, 0 where nobody
+        did.
     """
     cells, person = _claims(centres_hm, drawn, map_size, int(radius))
     order = np.argsort(cells, kind='stable')
     cells, person = cells[order], person[order]
     first = np.flatnonzero(np.diff(cells, prepend=-1))
-    part, y, x = np.unravel_index(cells[first], (drawn.shape[1], *map_size[::-1]))
-    pixels = ClaimedPixels(part, y, x, person[first])
-    targets = pixel_offsets(pixels, keypoints_hm, present, areas_in)
-    # A pixel where nobody wrote anything stays free.
+    places = np.unravel_index(cells[first], (drawn.shape[1], *map_size[::-1]))
+    pixels = np.stack(places, axis=-1)
+    targets = pixel_offsets(pixels, person[first], keypoints_hm, present, areas_in)
+    # A pixel stays free if whoever claims it writes no keypoint there.
     targets.areas[~present[person[first]].any(axis=-1)] = 0
     claims = np.diff(first, append=len(cells))
     for turn in range(1, claims.max(initial=0)):
@@ -60,14 +61,14 @@ def square_offsets(
 
 
 def _contest(
-    targets: OffsetTargets,
+    targets: OffsetTargets[np.ndarray],
     pixel: np.ndarray,
     person: np.ndarray,
     keypoints_hm: np.ndarray,
     present: np.ndarray,
     areas_in: np.ndarray,
 ) -> None:
-    # Let each pixel's next person overwrite what it may.
+    # Let the next person at each pixel overwrite what the rule allows.
     (pixels, offsets, weights, memory), area = targets, areas_in[person, None]
     stored = (offsets[pixel] != 0).any(axis=-1)
     write = _overwritten(stored, present[person], memory[pixel, None], area)
@@ -78,7 +79,7 @@ def _contest(
 
 
 def _claims(centres_hm: np.ndarray, drawn: np.ndarray, map_size: tuple[int, int], r: int):
-    # Every pixel of every square, in the order of persons: flat (part, y, x), and the person.
+    # Every pixel of every square, person by person: flat index (part, y, x), and the person.
     w, h = map_size
     corners = np.trunc(centres_hm).astype(np.int64) - r
     person, part = np.nonzero(
@@ -94,15 +95,15 @@ def _claims(centres_hm: np.ndarray, drawn: np.ndarray, map_size: tuple[int, int]
 def _overwritten(
     stored: np.ndarray, present: np.ndarray, memory: np.ndarray, area_in: np.ndarray
 ) -> np.ndarray:
-    """Tell which keypoints a person writes at a pixel.
+    """Return which keypoints a person writes at a pixel: (P, K) boolean.
 
-    The rule of one keypoint: what is stored stays if it is not exactly (0, 0) and the memory, the
-    float32 area of whoever last wrote any keypoint of this part here, is below the person's
-    float64 area. The person's first write changes the memory that its later keypoints meet.
+    The rule for one keypoint: the stored offset stays if it is not exactly (0, 0) and the area
+    memory, the float32 area of whoever last wrote any keypoint of this part here, is below the
+    person's float64 area. The person's first write sets the memory that its later keypoints meet.
 
     Args:
         stored: (P, K) boolean, an offset other than (0, 0) is stored.
-        present: (P, K) boolean, of the person who claims the pixel.
+        present: (P, K) boolean, the keypoints of the person who claims the pixel.
         memory: (P, 1) float32 area memory before this person.
         area_in: (P, 1) float64, the person's area.
     """
@@ -113,24 +114,25 @@ def _overwritten(
     return np.where(began, present & ~(stored & smaller_after), first)
 
 
-def training_centres(part_heatmaps: Tensor, offset_weights: Tensor, max_per_part: int) -> Centres:
-    """Take the pixels with the largest P*/√S, of every part as many as all pictures have.
+def training_centres(
+    part_heatmaps: Tensor, targets: OffsetTargets[Tensor], max_per_part: int
+) -> Centres:
+    """Return the pixels with the largest P*/√S, for each part as many as every image has.
 
-    A part for which some picture has none gets `max_per_part` pixels in every picture, whatever
-    they hold.
+    A part that some image lacks gets `max_per_part` pixels in every image, targets or not.
 
     Args:
-        part_heatmaps: (B, M, H, W) target part-centre maps P*.
-        offset_weights: (B, M·c, H, W) 1/√S where offsets have a target; of a part's c channels
-            the largest counts.
-        max_per_part: the most pixels of a part that are taken.
+        part_heatmaps: (B, M, H, W) target part-center maps P*.
+        targets: offset targets of the batch; the largest weight of a pixel's keypoints counts.
+        max_per_part: the most pixels per part and image.
     """
-    b, m, h, w = part_heatmaps.shape
+    b, _, h, w = part_heatmaps.shape
+    weights = draw_pixels(targets.pixels, targets.weights.amax(dim=1), part_heatmaps.shape)
     heat = part_heatmaps.flatten(2)
-    rank = heat * offset_weights.view(b, m, -1, h * w).amax(dim=2)
+    rank = heat * weights.flatten(2)
     most = min(max_per_part, h * w)
     counts = [min(count or most, most) for count in (rank > 0).sum(-1).amin(0).tolist()]
-    # Which of equal pixels topk takes depends on how many it is asked for.
+    # One topk per part: which of equal pixels it takes depends on how many it is asked for.
     picks = [rank[:, part].topk(count).indices for part, count in enumerate(counts)]
     index = torch.stack([F.pad(pick, (0, most - pick.shape[1])) for pick in picks], dim=1)
     valid = torch.arange(most, device=rank.device) < rank.new_tensor(counts)[:, None]
@@ -144,10 +146,10 @@ def training_centres(part_heatmaps: Tensor, offset_weights: Tensor, max_per_part
 
 
 def sample_stretched(maps: Tensor, points_hm: Tensor) -> Tensor:
-    """Read maps (B, C, H, W) at (B, ..., 2) map pixels, up to half a pixel aside: (B, ..., C).
+    """Read maps (B, C, H, W) at (B, ..., 2) map pixels, off by up to half a pixel: (B, ..., C).
 
-    The points are scaled as for grid_sample's aligned corners, the maps read without: x means
-    the pixel x·W/(W-1) - 1/2, right only in the middle. Outside counts as 0.
+    Points are scaled for grid_sample with aligned corners, but read without: x becomes the pixel
+    x·W/(W-1) - 1/2, which is right only in the middle of the map. Pixels outside count as 0.
     """
     size = map_size(maps, points_hm.dtype)
     grid = points_hm / ((size - 1) / 2) - 1
@@ -157,17 +159,17 @@ def sample_stretched(maps: Tensor, points_hm: Tensor) -> Tensor:
 def score_keypoints(
     score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor, stride: int
 ) -> Tensor:
-    """Score every keypoint as r · H_k[P_k], H_k being read as from a map enlarged to the input.
+    """Score every keypoint as r · H_k[P_k], with H_k read as if enlarged to the input's size.
 
-    On the enlarged map the integer part of a coordinate, truncated towards 0, and the next pixel
+    On the enlarged map the integer part of a coordinate, truncated toward 0, and the next pixel
     must exist. In map pixels, with q = 1 / stride: a keypoint scores for -q < x < W - q; above
     W-1 it reads the last pixel, below 0 it extrapolates from the first two.
 
     Args:
         score_maps: (B, K, H, W) the keypoint score maps H.
         poses_hm: (B, T, K, 2).
-        pose_scores: (B, T) the part-centre score r of each pose.
-        stride: input pixels a map pixel.
+        pose_scores: (B, T) the part-center score r of each pose.
+        stride: input pixels per map pixel.
 
     Returns:
         (B, T, K).
@@ -176,7 +178,7 @@ def score_keypoints(
     size = map_size(score_maps, poses_hm.dtype)
     scores = ((poses_hm > -1 / stride) & (poses_hm < size - 1 / stride)).all(dim=-1)
     points = torch.minimum(poses_hm, size - 1).transpose(1, 2).reshape(b * k, -1, 2)
-    # The first of the two pixels on each axis, also for points that the line above rules out.
+    # The first of the two pixels along each axis, also for points that score nothing.
     low = torch.minimum(points.floor().clamp(min=0), (size - 2).clamp(min=0)).long()
     high = torch.minimum(low + 1, size.long() - 1)
     maps = score_maps.reshape(b * k, 1, h, w)

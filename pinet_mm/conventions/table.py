@@ -1,7 +1,7 @@
-"""The two conventions: what the supplement says, and what the authors' release computes.
+"""The two conventions: what the supplement says, and what the official implementation computes.
 
-The codec holds the one that a config names; whatever differs is read from there. Everything
-that this table does not hold is alike in both.
+The codec holds the convention that a config names, and whatever differs is read there. What this
+table does not list is the same in both.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from torch import Tensor
 
 from ..method import proposals, targets
-from . import official as release
+from . import official
 
 
 @dataclass(frozen=True)
@@ -21,29 +21,43 @@ class Convention:
     Attributes:
         spread: a Gaussian is exp(-d² / (spread · σ²)).
         area_floor: smaller person areas S (input pixels²) count as this, to keep 1/√S finite.
-        offset_targets: computes offsets, weights and areas, called as `targets.disc_offsets`.
-        sampling_targets: the method of `losses.OffsetRows` that draws the target maps which
-            `training_centres` takes beside P*.
-        training_centres: chooses what trains the refinement.
+        offset_targets: computes the offset targets of an image, called as `targets.disc_offsets`.
+        training_centres: chooses what trains the refinement, called as
+            `proposals.training_centres`.
         sample_features: reads features at keypoints, called as `proposals.sample_bilinear`.
-        score_keypoints: scores keypoints, called as `proposals.score_keypoints` with the stride.
-        order_by_keypoints: fusion takes poses by `fusion.order_by_keypoints`, else by the score
-            of the part centre.
+        enlarge_scores: score maps are read as if enlarged to the input's size, by
+            `official.score_keypoints`, else by `proposals.score_keypoints`.
+        order_by_keypoints: fusion orders poses by `fusion.order_by_keypoints`, else by the score
+            of the part center.
         clamp_scores: keypoint scores are clamped to [0, 1] at the very end.
     """
 
     spread: float
     area_floor: float
     offset_targets: Callable
-    sampling_targets: str
     training_centres: Callable
     sample_features: Callable
-    score_keypoints: Callable
+    enlarge_scores: bool
     order_by_keypoints: bool
     clamp_scores: bool
 
+    def score_keypoints(
+        self, score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor, stride: int
+    ) -> Tensor:
+        """Score every keypoint: (B, T, K).
+
+        Args:
+            score_maps: (B, K, H, W).
+            poses_hm: (B, T, K, 2).
+            pose_scores: (B, T) the part-center score of each pose.
+            stride: input pixels per map pixel.
+        """
+        if self.enlarge_scores:
+            return official.score_keypoints(score_maps, poses_hm, pose_scores, stride)
+        return proposals.score_keypoints(score_maps, poses_hm, pose_scores)
+
     def pose_scores(self, centre_scores: Tensor) -> Tensor | None:
-        """Choose what orders the poses in `fuse_poses`: None is by keypoints."""
+        """Return what orders the poses in `fuse_poses`; None stands for the keypoints' scores."""
         return None if self.order_by_keypoints else centre_scores
 
 
@@ -51,10 +65,9 @@ PAPER = Convention(
     spread=1,
     area_floor=1,
     offset_targets=targets.disc_offsets,
-    sampling_targets='area_maps',
     training_centres=proposals.training_centres,
     sample_features=proposals.sample_bilinear,
-    score_keypoints=proposals.score_keypoints,
+    enlarge_scores=False,
     order_by_keypoints=False,
     clamp_scores=True,
 )
@@ -62,11 +75,10 @@ PAPER = Convention(
 RELEASE = Convention(
     spread=2,
     area_floor=1e-6,
-    offset_targets=release.square_offsets,
-    sampling_targets='weight_maps',
-    training_centres=release.training_centres,
-    sample_features=release.sample_stretched,
-    score_keypoints=release.score_keypoints,
+    offset_targets=official.square_offsets,
+    training_centres=official.training_centres,
+    sample_features=official.sample_stretched,
+    enlarge_scores=True,
     order_by_keypoints=True,
     clamp_scores=False,
 )

@@ -1,12 +1,12 @@
-"""Pose proposals: peaks of the part-centre maps, the pose that each proposes, and its score.
+"""Pose proposals: peaks of the part-center maps, the pose that each proposes, and its score.
 
 A part map's pixel p proposes the pose p - O(p). All coordinates are map pixels (`_hm`, (x, y)
-last, pixel centres at integers). Shape shorthand: B pictures, M parts, K keypoints, C channels,
-H×W map, T = M·t proposals a picture, ordered by part. Everything goes through as one batch; what
-a picture lacks of t proposals a part is filled up and marked invalid.
+last, pixel centers at integers). Shape shorthand: B images, M parts, K keypoints, C channels, H×W
+map, T = M·t proposals per image, ordered by part. Images go through as one batch: where a part of
+an image has fewer than t proposals, others marked invalid pad the batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -15,15 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .targets import OffsetTargets
 
 
 class Centres(NamedTuple):
-    """T part-centre pixels for each of B pictures, ordered by part, then by score.
+    """T part-center pixels for each of B images, ordered by part, then by score.
 
     Attributes:
         xy_hm: (B, T, 2) integer map pixels.
-        scores: (B, T) value of the part map there, 0 where the filling is no peak or target.
-        valid: (B, T) boolean; the rest only fills up the batch.
+        scores: (B, T) value of the part map there; 0 where padding is no peak or target.
+        valid: (B, T) boolean; the others are padding.
     """
 
     xy_hm: Tensor
@@ -31,21 +32,25 @@ class Centres(NamedTuple):
     valid: Tensor
 
 
-# Maps whose mean side (H + W) / 2 is above the first number pool with the second, the last that
-# holds counting.
+# (mean map side (H + W) / 2 above, NMS kernel); the last match applies.
 KERNELS = ((0, 3), (200, 5), (300, 7))
 
 
 def pool_kernel(h: int, w: int) -> int:
-    """Side of the window in which a peak must be the maximum: 3, larger on large maps."""
+    """Return the side of the window in which a peak must be the maximum: 3, larger on large maps.
+
+    Args:
+        h: map height.
+        w: map width.
+    """
     return max(kernel for above, kernel in KERNELS if (h + w) / 2 > above)
 
 
 def pool_maps(part_maps: Tensor) -> Tensor:
-    """Take the maximum of the window around every pixel: (B, M, H, W)."""
+    """Return the maximum in the window around every pixel: (B, M, H, W)."""
     (h, w), side = part_maps.shape[-2:], pool_kernel(*part_maps.shape[-2:])
     padded = F.pad(part_maps, (side // 2,) * 4, value=-torch.inf)
-    # Along rows, then columns: a sixth or less of the time that F.max_pool2d takes on a CPU.
+    # Along rows, then columns: on a CPU at least six times as fast as F.max_pool2d.
     rows = reduce(torch.maximum, (padded[..., i : i + w] for i in range(side)))
     return reduce(torch.maximum, (rows[..., i : i + h, :] for i in range(side)))
 
@@ -56,32 +61,51 @@ def find_peaks(
     part_thr: float,
     pool: Callable[[Tensor], Tensor] = pool_maps,
 ) -> Centres:
-    """Take the best local maxima of every part map (test-time sampling of the supplement).
+    """Return the best local maxima of every part map, the supplement's sampling in inference.
 
     Args:
-        part_maps: (B, M, H, W) predicted part-centre maps.
-        max_per_part: how many peaks a part may have.
+        part_maps: (B, M, H, W) predicted part-center maps.
+        max_per_part: the most peaks per part.
         part_thr: only peaks with a score above it are valid.
-        pool: finds the maxima that peaks must equal, called as `pool_maps`.
+        pool: computes the maxima that peaks must equal, called as `pool_maps`.
 
     Returns:
-        T = M·min(max_per_part, H·W) centres.
+        T = M·min(max_per_part, H·W) centers.
     """
-    # 0 is out of reach as well, and which of equal peaks topk takes depends on what is no peak.
+    # 0 rules a pixel out as well as -inf does; which of equal peaks topk takes depends on it.
     nothing = 0 if part_thr >= 0 else -torch.inf
     peaks = torch.where(part_maps == pool(part_maps), part_maps, nothing)
     return _best_pixels(peaks, max_per_part, part_thr)
 
 
-def training_centres(part_heatmaps: Tensor, areas: Tensor, max_per_part: int) -> Centres:
-    """Take the pixels with an offset target and the largest P* (training sampling).
+def draw_pixels(
+    pixels: Tensor, values: Tensor, map_shape: Sequence[int], elsewhere: float = 0
+) -> Tensor:
+    """Return maps that hold one value at each of P pixels, and `elsewhere` at all others.
 
     Args:
-        part_heatmaps: (B, M, H, W) target part-centre maps P*.
-        areas: (B, M, H, W) the weight map S of Eq. 3; non-zero where offsets have a target.
-        max_per_part: how many pixels of a part are taken, 40 in the paper.
+        pixels: (P, 4) image, part, y, x.
+        values: (P,).
+        map_shape: (B, M, H, W) of the result.
+        elsewhere: value of the other pixels.
     """
-    rank = torch.where(areas > 0, part_heatmaps, -torch.inf)
+    maps = values.new_full(map_shape, elsewhere)
+    maps[pixels.unbind(1)] = values
+    return maps
+
+
+def training_centres(
+    part_heatmaps: Tensor, targets: OffsetTargets[Tensor], max_per_part: int
+) -> Centres:
+    """Return the pixels with non-zero S (Eq. 3) and the largest P*, the sampling in training.
+
+    Args:
+        part_heatmaps: (B, M, H, W) target part-center maps P*.
+        targets: offset targets of the batch.
+        max_per_part: the most pixels per part and image, 40 in the paper.
+    """
+    owned = draw_pixels(targets.pixels, targets.areas > 0, part_heatmaps.shape)
+    rank = torch.where(owned, part_heatmaps, -torch.inf)
     return _best_pixels(rank, max_per_part, -torch.inf)
 
 
@@ -91,7 +115,7 @@ def _best_pixels(rank: Tensor, count: int, threshold: float) -> Centres:
     index = index.reshape(b, -1)
     y = torch.div(index, w, rounding_mode='floor')
     scores = scores.reshape(b, -1)
-    # 0 rather than -inf for the filling, so that what is computed from it stays finite.
+    # 0 rather than -inf for padding, so that what is computed from it stays finite.
     return Centres(
         torch.stack((index - y * w, y), dim=-1),
         scores.masked_fill(scores == -torch.inf, 0),
@@ -102,14 +126,14 @@ def _best_pixels(rank: Tensor, count: int, threshold: float) -> Centres:
 def read_offsets(
     offsets: Tensor, centres_hm: Tensor, num_parts: int, part_order: Tensor | None = None
 ) -> Tensor:
-    """Read the offsets of every centre's own part: (B, T, K, 2) map pixels.
+    """Read the offsets at every center from the maps of its own part: (B, T, K, 2) map pixels.
 
     Args:
         offsets: (B, M·2K, H, W); channel order part, keypoint, then x, y.
         centres_hm: (B, T, 2) integer pixels, T = M·t, ordered by part.
         num_parts: M.
-        part_order: (M,) or (B, M) the part whose channels the centres of each part read; by
-            default its own.
+        part_order: (M,) or (B, M) the part from whose maps the centers of each part read; by
+            default their own.
     """
     (b, channels), t, device = offsets.shape[:2], centres_hm.shape[1], offsets.device
     if part_order is None:
@@ -118,21 +142,21 @@ def read_offsets(
     part = part_order[..., None].expand(*part_order.shape, t // num_parts).flatten(-2)
     channel = part[..., None] * per_part + torch.arange(per_part, device=device)
     x, y = centres_hm[..., None].unbind(dim=2)
-    # By index rather than by flat index: maps whose channels come last in memory stay in place.
-    picture = torch.arange(b, device=device)[:, None, None]
-    return offsets[picture, channel, y, x].view(b, t, per_part // 2, 2)
+    # Not by one flat index, for which channels-last maps would have to be copied.
+    image = torch.arange(b, device=device)[:, None, None]
+    return offsets[image, channel, y, x].view(b, t, per_part // 2, 2)
 
 
 def project_offsets(
     features: Tensor, weight: Tensor, bias: Tensor, num_parts: int, part_order: Tensor | None = None
 ) -> Tensor:
-    """Compute what `read_offsets` would read of the offset branch's maps: (B, T, K, 2).
+    """Compute what `read_offsets` would read from the offset branch's maps: (B, T, K, 2).
 
-    A 1×1 convolution at some pixels is a matrix product: whole maps of offsets, most of what the
-    branches compute, need not be made.
+    A 1×1 convolution at a few pixels is a matrix product. This saves the whole offset maps, most
+    of what the branches compute.
 
     Args:
-        features: (B, T, C) at the centres, T = M·t, ordered by part.
+        features: (B, T, C) at the centers, T = M·t, ordered by part.
         weight: (M·2K, C, 1, 1) of the branch.
         bias: (M·2K,) of the branch.
         num_parts: M.
@@ -151,16 +175,16 @@ def project_offsets(
 def sample_pixels(maps: Tensor, centres_hm: Tensor) -> Tensor:
     """Read maps (B, C, H, W) at integer pixels (B, T, 2), all inside the map: (B, T, C)."""
     (b, c, h, w), (x, y) = maps.shape, centres_hm.unbind(dim=-1)
-    picture, pixels = torch.arange(b, device=maps.device)[:, None], maps.permute(0, 2, 3, 1)
+    image, pixels = torch.arange(b, device=maps.device)[:, None], maps.permute(0, 2, 3, 1)
     if torch.compiler.is_exporting() or not pixels.is_contiguous():
-        return pixels[picture, y, x]
-    # Whole pixels by one index, in two thirds of the time.
-    index = (picture * h + y).mul_(w).add_(x)
+        return pixels[image, y, x]
+    # Whole pixels by one flat index take two thirds of the time.
+    index = (image * h + y).mul_(w).add_(x)
     return pixels.flatten(0, 2).index_select(0, index.flatten()).view(*x.shape, c)
 
 
 def map_size(maps: Tensor, dtype: torch.dtype) -> Tensor:
-    """Put the size (W, H) of maps into a tensor; a graph does not take it for a constant."""
+    """Return the size (W, H) of maps as a tensor, which an exported graph keeps dynamic."""
     return torch.stack(
         [
             torch.full((), side, dtype=dtype, device=maps.device)
@@ -169,7 +193,7 @@ def map_size(maps: Tensor, dtype: torch.dtype) -> Tensor:
     )
 
 
-# (x, y) of the pixels around a point, from the one at its upper left.
+# (x, y) of the four pixels around a point, relative to the upper left one.
 _CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
 
 
@@ -179,8 +203,8 @@ def sample_bilinear(maps: Tensor, points_hm: Tensor) -> Tensor:
     Pixels outside the map count as 0, so that a point within one pixel of the border blends into
     it. Gradients reach the maps and the points.
 
-    Where the channels of the maps come last in memory, on a CPU and without gradients, whole
-    pixels are read: at C = 480 a hundred times as fast.
+    Channels-last maps are read by whole pixels on a CPU and without gradients: at C = 480 a
+    hundred times as fast.
     """
     if _can_read_rows(maps, points_hm):
         return _sample_rows(maps, points_hm)
@@ -192,11 +216,11 @@ def sample_bilinear(maps: Tensor, points_hm: Tensor) -> Tensor:
 def sample_grid(maps: Tensor, grid: Tensor) -> Tensor:
     """Read maps (B, C, H, W) as `F.grid_sample` does without aligned corners: (B, ..., C).
 
-    Takes the same short cut as `sample_bilinear`.
+    It takes the same shortcut as `sample_bilinear`.
 
     Args:
         maps: (B, C, H, W).
-        grid: (B, ..., 2); -1 and 1 are the outer edges of the outermost pixels.
+        grid: (B, ..., 2) x, y; -1 and 1 are the outer edges of the outermost pixels.
     """
     if _can_read_rows(maps, grid):
         return _sample_rows(maps, ((grid + 1) * map_size(maps, grid.dtype) - 1) / 2)
@@ -220,11 +244,11 @@ def _can_read_rows(maps: Tensor, points: Tensor) -> bool:
 
 def _sample_rows(maps: Tensor, points_hm: Tensor) -> Tensor:
     (b, c, h, w), points = maps.shape, points_hm.flatten(1, -2)
-    # The four pixels around a point are a dimension more, so that each step takes all at once.
+    # The four pixels around a point are one more dimension, so that each step takes all at once.
     x, y = (points.floor()[..., None, :] + points.new_tensor(_CORNERS)).unbind(dim=-1)
     weights = (1 - (points[..., :1] - x).abs_()).mul_(1 - (points[..., 1:] - y).abs_())
     row, column = y.long().clamp_(0, h - 1), x.long().clamp_(0, w - 1)
-    weights.mul_((row == y) & (column == x))  # not those outside the map
+    weights.mul_((row == y) & (column == x))  # 0 for pixels outside the map
     first = torch.arange(b, device=maps.device)[:, None, None] * (h * w)
     index = row.mul_(w).add_(column).add_(first).flatten(0, 1)
     values = F.embedding_bag(
@@ -236,20 +260,17 @@ def _sample_rows(maps: Tensor, points_hm: Tensor) -> Tensor:
     return values.view(*points_hm.shape[:-1], c)
 
 
-def score_keypoints(
-    score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor, stride: int | None = None
-) -> Tensor:
+def score_keypoints(score_maps: Tensor, poses_hm: Tensor, pose_scores: Tensor) -> Tensor:
     """Score every keypoint as r · H_k[P_k] (Algorithm 1): (B, T, K).
 
     Args:
         score_maps: (B, K, H, W) the keypoint score maps H.
         poses_hm: (B, T, K, 2); keypoints outside [0, W-1] × [0, H-1] score 0.
-        pose_scores: (B, T) the part-centre score r of each pose.
-        stride: not used; the release's rule needs it.
+        pose_scores: (B, T) the part-center score r of each pose.
     """
     last = map_size(score_maps, poses_hm.dtype) - 1
     inside = ((poses_hm >= 0) & (poses_hm <= last)).all(dim=-1)
-    # Every keypoint reads its own channel: channels become the batch.
+    # Every keypoint reads its own channel, so channels become the batch.
     points = poses_hm.transpose(1, 2).flatten(0, 1)
     values = sample_bilinear(score_maps.flatten(0, 1)[:, None], points)
     values = values.view(*score_maps.shape[:2], -1).transpose(1, 2)
@@ -257,27 +278,27 @@ def score_keypoints(
 
 
 class ProposalSampler(nn.Module):
-    """Choose the pixels whose poses go on: by the targets in training, by the peaks in testing.
+    """Choose the pixels that propose poses: by the targets in training, by peaks in inference.
 
     Args:
-        max_train_per_part: pixels a part and picture that train the refinement.
-        training_rule: chooses them, called as `training_centres`; the head hands over that of
-            its convention.
+        max_train_per_part: pixels per part and image that train the refinement.
+        training_rule: chooses them, called as `training_centres`; the head passes the one of its
+            convention.
     """
 
     def __init__(
         self,
         max_train_per_part: int = 40,
-        training_rule: Callable[[Tensor, Tensor, int], Centres] = training_centres,
+        training_rule: Callable[[Tensor, OffsetTargets[Tensor], int], Centres] = training_centres,
     ):
         super().__init__()
         if max_train_per_part < 1:
             raise InputError(f'max_train_per_part must be at least 1; found {max_train_per_part}')
         self.max_train_per_part, self.training_rule = max_train_per_part, training_rule
 
-    def sample(self, part_heatmaps: Tensor, areas: Tensor) -> Centres:
-        """Sample training centres by the training rule, see `training_centres`."""
-        return self.training_rule(part_heatmaps, areas, self.max_train_per_part)
+    def sample(self, part_heatmaps: Tensor, targets: OffsetTargets[Tensor]) -> Centres:
+        """Choose what trains the refinement by the training rule, see `training_centres`."""
+        return self.training_rule(part_heatmaps, targets, self.max_train_per_part)
 
     def propose(self, part_maps: Tensor, max_per_part: int, part_thr: float) -> Centres:
         """Find the peaks of predicted part maps, see `find_peaks`."""

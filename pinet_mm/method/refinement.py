@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .proposals import sample_bilinear, sample_pixels
 
 
-def normalised_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]) -> Tensor:
+def normalized_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]) -> Tensor:
     """Build D^-1/2 (A + I) D^-1/2 of the undirected skeleton: (K, K)."""
     adjacency = torch.eye(num_keypoints)
     if len(skeleton):
@@ -104,7 +104,7 @@ class PoseRefinement(nn.Module):
     ):
         super().__init__()
         self.sample_features = sample_features
-        self.adjacency = nn.Parameter(normalised_adjacency(num_keypoints, skeleton))
+        self.adjacency = nn.Parameter(normalized_adjacency(num_keypoints, skeleton))
         self.stem = GraphConv(in_channels)
         self.blocks = nn.ModuleList(GraphResidualBlock(in_channels) for _ in range(num_layers))
         self.predictor = nn.Sequential(

@@ -1,13 +1,13 @@
-"""Training targets: part centres, heatmaps (Eq. 1), offset maps (Eq. 2), person areas (Eq. 3).
+"""Training targets: part centers, heatmaps (Eq. 1), offset maps (Eq. 2), person areas (Eq. 3).
 
 Equation numbers are those of PINet's supplement. All coordinates are map pixels (`_hm`: network
-input divided by the stride, pixel centres at integers, (x, y) last); areas are input pixels²
-(`_in`). Shape shorthand: N persons, K keypoints, M parts, H×W map. Whole maps of a crowd are 13 MB,
-and fresh memory costs more than what is computed: callers hand over zeroed maps to draw on, and
-intermediate arrays stay small.
+input divided by the stride, pixel centers at integers, (x, y) last); areas are input pixels²
+(`_in`). Shape shorthand: N people, K keypoints, M parts, H×W map, P pixels with an offset target.
+The maps of one image take 13 MB, and fresh memory costs more time than the arithmetic: callers pass
+zeroed maps to draw on, and intermediate arrays stay small.
 """
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,54 +15,50 @@ import numpy as np
 _LEAST = np.float32(2e-19)
 _PIECE = 256  # windows that are drawn at once: half a megabyte of indices, which a cache holds
 
-
-class ClaimedPixels(NamedTuple):
-    """The P pixels that carry an offset target, one row each: Ω before unlabelled keypoints."""
-
-    part: np.ndarray
-    y: np.ndarray
-    x: np.ndarray
-    person: np.ndarray
+Array = TypeVar('Array')
 
 
-class OffsetTargets(NamedTuple):
-    """What P pixels of one picture shall say about the person whose part centre they stand for.
+class OffsetTargets(NamedTuple, Generic[Array]):
+    """What the offset maps should say at P pixels, each of them about one person.
+
+    The codec makes numpy arrays for one image; `models.losses` gathers tensors for a batch.
 
     Attributes:
-        pixels: (P, 3) int64: part, y, x, sorted so.
+        pixels: (P, 3) int64: part, y, x, sorted so. Of a batch (P, 4): image, part, y, x.
         offsets: (P, K, 2) float32 map pixels, pixel - keypoint.
-        weights: (P, K) float32, 1/√S where the offset has a target, else 0.
+        weights: (P, K) float32, 1/√S where the offset has a target, which makes it part of Ω,
+            else 0.
         areas: (P,) float32 input pixels², the person's area S.
     """
 
-    pixels: np.ndarray
-    offsets: np.ndarray
-    weights: np.ndarray
-    areas: np.ndarray
+    pixels: Array
+    offsets: Array
+    weights: Array
+    areas: Array
 
 
 def part_centres(
-    keypoints_hm: np.ndarray, labelled: np.ndarray, membership: np.ndarray
+    keypoints_hm: np.ndarray, labeled: np.ndarray, membership: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Average the labelled keypoints of every part of every person.
+    """Average the labeled keypoints of every part of every person.
 
     Args:
         keypoints_hm: (N, K, 2).
-        labelled: (N, K) boolean, v > 0; keypoints outside the map count.
+        labeled: (N, K) boolean, v > 0; keypoints outside the map count.
         membership: (M, K) boolean, `PartLayout.membership`.
 
     Returns:
-        The centres (N, M, 2) in map pixels and whether each is defined, (N, M) boolean; a part
-        without labelled keypoints has no centre and reads (0, 0).
+        The centers (N, M, 2) in map pixels and whether each is defined, (N, M) boolean; a part
+        without labeled keypoints has no center and reads (0, 0).
     """
-    used = (labelled[:, None] & membership).astype(np.float64)
+    used = (labeled[:, None] & membership).astype(np.float64)
     count = used.sum(axis=-1)
     centres_hm = np.einsum('nmk,nkc->nmc', used, keypoints_hm) / np.maximum(count, 1)[..., None]
     return centres_hm, count > 0
 
 
 def inside_map(points_hm: np.ndarray, map_size: tuple[int, int]) -> np.ndarray:
-    """Tell which points (..., 2) lie in [0, W) × [0, H) of a map of size (w, h): (...) boolean."""
+    """Return whether points (..., 2) lie in [0, W) × [0, H), for map_size (w, h): (...) boolean."""
     x, y = points_hm[..., 0], points_hm[..., 1]
     return np.asarray((x >= 0) & (x < map_size[0]) & (y >= 0) & (y < map_size[1]))
 
@@ -70,17 +66,18 @@ def inside_map(points_hm: np.ndarray, map_size: tuple[int, int]) -> np.ndarray:
 def draw_gaussians(
     heatmaps: np.ndarray, points_hm: np.ndarray, drawn: np.ndarray, sigma: float, spread: float = 1
 ) -> None:
-    """Draw Eq. 1, exp(-d² / σ²), for every point; where persons overlap the larger value stays.
+    """Draw Eq. 1, exp(-d² / σ²), for every point; where people overlap, the larger value stays.
 
-    A Gaussian is written in the square window floor(x - 3σ - 1) to ceil(x + 3σ + 2), the end
-    excluded, alike in y. There it is above 0, also where float32 has no number as small.
+    A Gaussian is drawn in the square window from floor(x - 3σ - 1) to ceil(x + 3σ + 2), the end
+    excluded, and likewise in y. In the window it is above 0 even where float32 would round it to
+    0, so that `weigh_heatmaps` finds the window.
 
     Args:
-        heatmaps: (J, H, W) float32, J = channels, in one piece of memory; drawn upon.
+        heatmaps: (J, H, W) float32, J = channels, C-contiguous; drawn on.
         points_hm: (N, J, 2).
         drawn: (N, J) boolean; other points leave no trace.
         sigma: σ, map pixels.
-        spread: what σ² is multiplied by in the Gaussian, 1 in the paper; the window stays.
+        spread: factor of σ² in the Gaussian, 1 in the paper; the window does not depend on it.
 
     Raises:
         ValueError: `heatmaps` are not C-contiguous.
@@ -96,17 +93,16 @@ def draw_gaussians(
         now = slice(start, start + _PIECE)
         cells = first[now, None, None] + window
         values = gauss_y[now, :, None] * gauss_x[now, None]
-        # Windows overlap, which `at` minds; it is fast for flat indices alone.
+        # `at` handles windows that overlap; it is fast only for flat indices.
         np.maximum.at(pixels, cells.reshape(-1), values.reshape(-1))
 
 
 def _flat_view(name: str, maps: np.ndarray) -> np.ndarray:
-    # Of maps in several pieces of memory, `reshape` would make a copy, which takes what is written
-    # with it when it goes.
+    # Of maps that are not contiguous, `reshape` makes a copy: what is written there is lost.
     if not maps.flags.c_contiguous:
         raise ValueError(
-            f'{name} must be C-contiguous to be drawn upon; found strides {maps.strides} of the '
-            f'shape {maps.shape}'
+            f'{name} must be C-contiguous to be drawn on; found strides {maps.strides} and shape '
+            f'{maps.shape}'
         )
     return maps.reshape(-1)
 
@@ -114,12 +110,12 @@ def _flat_view(name: str, maps: np.ndarray) -> np.ndarray:
 def _window(
     centre: np.ndarray, size: int, sigma: float, spread: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    # One axis of D windows: the first pixel of each and its Gaussian factors (D, window), 0 where
-    # the window, moved inside the map, holds more than it should.
+    # Along one axis, for D windows: the first pixel of each and its Gaussian factors (D, window).
+    # Windows are moved into the map; factors of pixels that a window only gained by that are 0.
     first, end = np.floor(centre - 3 * sigma - 1), np.ceil(centre + 3 * sigma + 2)
     width = min(int(np.ceil(6 * sigma + 3)) + 1, size)
     start = np.clip(first, 0, size - width)
-    # Distances are a few pixels, for which float32 is enough: 3e-7 in the Gaussian.
+    # Distances are a few pixels, so float32 is enough: the Gaussian is off by at most 3e-7.
     middle, low, high = (
         (each - start).astype(np.float32)[:, None] for each in (centre, first, end)
     )
@@ -133,9 +129,9 @@ def weigh_heatmaps(weights: np.ndarray, heatmaps: np.ndarray, background_weight:
     """Write the loss weight of heatmaps: 1 in the window of a Gaussian, else `background_weight`.
 
     Args:
-        weights: float32, written upon.
+        weights: float32, overwritten.
         heatmaps: the same shape, as `draw_gaussians` leaves them.
-        background_weight: loss weight away from all points.
+        background_weight: loss weight outside all windows.
     """
     background = np.float32(background_weight)
     np.greater(heatmaps, 0, out=weights)
@@ -149,23 +145,23 @@ def claim_pixels(
     areas_in: np.ndarray,
     map_size: tuple[int, int],
     radius: float,
-) -> ClaimedPixels:
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the pixels of N_k, ||(i, j) - p_k||² <= r (Eq. 2), and the one person that owns each.
 
-    Where two persons claim a pixel of a part, the smaller takes it; of equal areas the first.
+    Where two people claim a pixel of a part, the smaller one takes it; of equal ones the first.
 
     Args:
         centres_hm: (N, M, 2).
-        drawn: (N, M) boolean; other centres claim nothing.
+        drawn: (N, M) boolean; other centers claim nothing.
         areas_in: (N,) input pixels².
         map_size: (w, h).
         radius: r, a squared distance in map pixels.
 
     Returns:
-        P pixels, sorted by part, y, x.
+        The pixels (P, 3): part, y, x, sorted so; and the person of each, (P,).
     """
     (w, h), num_parts = map_size, centres_hm.shape[1]
-    # The pixel's last claim stays, so the smallest, earliest person must come last.
+    # The last claim of a pixel stays, so the smallest and of equal ones the first person goes last.
     order = np.lexsort((np.arange(len(areas_in)), areas_in))[::-1]
     rank, part = np.nonzero(drawn[order])
     person = order[rank]
@@ -182,42 +178,41 @@ def claim_pixels(
         person[claim]
     )
     cells = np.flatnonzero(owner >= 0)
-    part, y, x = np.unravel_index(cells, owner.shape)
-    return ClaimedPixels(part, y, x, owner.reshape(-1)[cells])
+    pixels = np.stack(np.unravel_index(cells, owner.shape), axis=-1)
+    return pixels, owner.reshape(-1)[cells]
 
 
 def pixel_offsets(
-    pixels: ClaimedPixels, keypoints_hm: np.ndarray, present: np.ndarray, areas_in: np.ndarray
-) -> OffsetTargets:
+    pixels: np.ndarray,
+    person: np.ndarray,
+    keypoints_hm: np.ndarray,
+    present: np.ndarray,
+    areas_in: np.ndarray,
+) -> OffsetTargets[np.ndarray]:
     """Compute the offsets (Eq. 2, pixel - keypoint), their weights 1/√S and the areas S (Eq. 3).
 
     Args:
-        pixels: P pixels with their persons.
+        pixels: (P, 3) part, y, x.
+        person: (P,) the person that owns each pixel.
         keypoints_hm: (N, K, 2).
-        present: (N, K) boolean: labelled and inside the map; others get weight 0.
+        present: (N, K) boolean: labeled and inside the map; others get weight 0.
         areas_in: (N,) positive, input pixels².
     """
-    part, y, x, person = pixels
-    offsets = (np.stack((x, y), axis=-1)[:, None] - keypoints_hm[person]).astype(np.float32)
+    offsets = (pixels[:, None, :0:-1] - keypoints_hm[person]).astype(np.float32)
     offsets[~present[person]] = 0
     weights = (present / np.sqrt(areas_in)[:, None]).astype(np.float32)
-    return OffsetTargets(
-        np.stack((part, y, x), axis=-1),
-        offsets,
-        weights[person],
-        areas_in[person].astype(np.float32),
-    )
+    return OffsetTargets(pixels, offsets, weights[person], areas_in[person].astype(np.float32))
 
 
 def write_offsets(
-    targets: OffsetTargets, offsets: np.ndarray, weights: np.ndarray, areas: np.ndarray
+    targets: OffsetTargets[np.ndarray], offsets: np.ndarray, weights: np.ndarray, areas: np.ndarray
 ) -> None:
-    """Write the targets of P pixels into zeroed maps.
+    """Write the targets of one image into zeroed maps.
 
     Args:
-        targets: what stands where.
-        offsets: (M·2K, H, W) float32; channel order part, keypoint, then x, y.
-        weights: alike; x and y have the same.
+        targets: of P pixels.
+        offsets: (M·2K, H, W) float32, C-contiguous; channel order part, keypoint, then x, y.
+        weights: the same shape; x and y get the same weight.
         areas: (M, H, W) float32.
 
     Raises:
@@ -226,7 +221,7 @@ def write_offsets(
     flat_offsets, flat_weights = _flat_view('offsets', offsets), _flat_view('weights', weights)
     (m, h, w), (part, y, x) = areas.shape, targets.pixels.T
     areas[part, y, x] = targets.areas
-    # Channel after channel and pixels in order, about as memory lies.
+    # Channel by channel and pixels in order, which is close to the order in memory.
     k = len(offsets) // (2 * m)
     channel = np.arange(2 * k)[:, None]
     cells = (2 * k * part + channel) * (h * w) + (y * w + x)
@@ -242,18 +237,18 @@ def disc_offsets(
     areas_in: np.ndarray,
     map_size: tuple[int, int],
     radius: float,
-) -> OffsetTargets:
-    """Claim pixels and compute their offsets: `claim_pixels`, then `pixel_offsets`.
+) -> OffsetTargets[np.ndarray]:
+    """Compute the offset targets of one image: `claim_pixels`, then `pixel_offsets`.
 
     Args:
         centres_hm: (N, M, 2).
-        drawn: (N, M) boolean; other centres claim nothing, nor do those outside the map.
+        drawn: (N, M) boolean; other centers claim nothing, nor do those outside the map.
         keypoints_hm: (N, K, 2).
-        present: (N, K) boolean: labelled and inside the map; others get weight 0.
+        present: (N, K) boolean: labeled and inside the map; others get weight 0.
         areas_in: (N,) positive, input pixels².
         map_size: (w, h).
         radius: r, a squared distance in map pixels.
     """
     drawn = drawn & inside_map(centres_hm, map_size)
-    pixels = claim_pixels(centres_hm, drawn, areas_in, map_size, radius)
-    return pixel_offsets(pixels, keypoints_hm, present, areas_in)
+    pixels, person = claim_pixels(centres_hm, drawn, areas_in, map_size, radius)
+    return pixel_offsets(pixels, person, keypoints_hm, present, areas_in)

@@ -1,7 +1,7 @@
-"""PINetCodec: from annotated persons to the arrays that the network learns, and back.
+"""PINetCodec: from annotated people to the arrays that the network learns, and back.
 
-`_in` are network-input pixels, `_hm` map pixels (= input / stride, pixel centres at integers);
-sizes are (w, h), arrays (H, W). Shape shorthand: N persons, K keypoints, M parts, H×W map.
+`_in` are network-input pixels, `_hm` map pixels (= input / stride, pixel centers at integers);
+sizes are (w, h), arrays (H, W). Shape shorthand: N people, K keypoints, M parts, H×W map.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,10 @@ from ..method.targets import (
     weigh_heatmaps,
     write_offsets,
 )
+from .test_cfg import TestSettings
 
-_CLAIMED = tuple(f'claimed_{name}' for name in OffsetTargets._fields)
+# What `encode` calls the fields of `OffsetTargets` beside the maps.
+OFFSET_KEYS = tuple(f'target_{name}' for name in OffsetTargets._fields)
 
 
 def build_layout(layout: PartLayout | Mapping) -> PartLayout:
@@ -58,7 +60,7 @@ def build_layout(layout: PartLayout | Mapping) -> PartLayout:
 
 @KEYPOINT_CODECS.register_module()
 class PINetCodec(BaseKeypointCodec):
-    """Encode persons as heatmaps, offset maps and area maps; decode such maps to persons.
+    """Encode people as heatmaps, offset maps and area maps; decode such maps to people.
 
     Args:
         input_size: (w, h) of the network input in training.
@@ -67,12 +69,12 @@ class PINetCodec(BaseKeypointCodec):
         sigma: σ of Eq. 1 in map pixels.
         radius: r of Eq. 2, a squared distance in map pixels; under `'release'` half the side of
             a square.
-        background_weight: heatmap loss weight away from all persons.
-        min_area: persons with a smaller area (input pixels²) get no part centres.
-        convention: `'paper'`, or `'release'` to compute what the authors' release does. `rules`
-            holds what it says; the head and its modules read it there.
-        sparse_offsets: encode the pixels that have offset targets in place of whole maps, a
-            hundredth of the memory; `PINetHead` learns the same from either.
+        background_weight: heatmap loss weight away from all people.
+        min_area: people with a smaller area (input pixels²) get no part centers.
+        convention: `'paper'`, or `'release'` to compute what the official implementation does.
+            The head and its modules read what that means from `rules`.
+        sparse_offsets: store offset targets only at the pixels that have any, in a hundredth of
+            the memory of whole maps; `PINetHead` learns the same from either.
 
     Raises:
         ValueError: a size, number or name that a config can get wrong.
@@ -87,7 +89,7 @@ class PINetCodec(BaseKeypointCodec):
         offset_weights='offset_weights',
         areas='areas',
     )
-    label_mapping_table = {name: name for name in _CLAIMED}
+    label_mapping_table = {name: name for name in OFFSET_KEYS}
 
     def __init__(
         self,
@@ -131,36 +133,37 @@ class PINetCodec(BaseKeypointCodec):
         labeled_keypoints: np.ndarray | None = None,
         keypoints_visible_weights: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
-        """Encode the persons of one picture.
+        """Encode the people of one image.
 
         Args:
             keypoints: (N, K, 2) input pixels.
-            keypoints_visible: (N, K), above 0 where labelled; by default all are.
+            keypoints_visible: (N, K), above 0 where labeled; by default all are.
             area: (N,) person areas in input pixels².
-            labeled_keypoints: (K,) boolean, the keypoints that the source of the image labels.
-                The heatmap weights of the others are 0, and of parts that consist of such alone;
-                what `keypoints_visible` says of the others does not count.
-            keypoints_visible_weights: (N, K), what MMPose's `KeypointConverter` leaves; without
-                `labeled_keypoints`, those above 0 for any person are labeled. By default all are.
+            labeled_keypoints: (K,) boolean, the keypoints that the image's source labels at all.
+                The others get heatmap weight 0, whatever `keypoints_visible` says of them, and so
+                do parts that consist of them alone.
+            keypoints_visible_weights: (N, K), as MMPose's `KeypointConverter` writes them; without
+                `labeled_keypoints`, the source labels those above 0 for any person. By default
+                it labels all.
 
         Returns:
-            float32 arrays: `heatmaps` (K+M, H, W), keypoints first, and `heatmap_weights` alike;
-            `offsets` (M·2K, H, W; part, keypoint, then x, y) in map pixels and `offset_weights`
-            (1/√S on Ω) alike; `areas` (M, H, W), the map S.
+            float32 arrays: `heatmaps` (K+M, H, W), keypoints first, and their `heatmap_weights`;
+            `offsets` (M·2K, H, W; part, keypoint, then x, y) in map pixels and their
+            `offset_weights` (1/√S on Ω); `areas` (M, H, W), the map S.
 
-            With `sparse_offsets` the last three are replaced by those of the P pixels that have
-            a person: `claimed_pixels` (P, 3; part, y, x; int64), `claimed_offsets` (P, K, 2),
-            `claimed_weights` (P, K) and `claimed_areas` (P,).
+            With `sparse_offsets`, the fields of `OffsetTargets` replace the last three:
+            `target_pixels` (P, 3; part, y, x; int64), `target_offsets` (P, K, 2),
+            `target_weights` (P, K) and `target_areas` (P,).
 
         Raises:
             ValueError: the number of keypoints, also of labeled ones, is not the layout's, or areas
                 are missing.
         """
-        keypoints_hm, labelled, area = self._check(keypoints, keypoints_visible, area)
+        keypoints_hm, labeled, area = self._check(keypoints, keypoints_visible, area)
         declared = self._declared(labeled_keypoints, keypoints_visible_weights)
-        labelled = labelled & declared
-        centres_hm, defined = part_centres(keypoints_hm, labelled, self.layout.membership)
-        present = labelled & inside_map(keypoints_hm, self.heatmap_size)
+        labeled = labeled & declared
+        centres_hm, defined = part_centres(keypoints_hm, labeled, self.layout.membership)
+        present = labeled & inside_map(keypoints_hm, self.heatmap_size)
         drawn = defined & (area >= self.min_area)[:, None]
         maps = self._zeroed_maps(whole=not self.sparse_offsets)
         draw_gaussians(
@@ -177,15 +180,17 @@ class PINetCodec(BaseKeypointCodec):
             centres_hm, drawn, keypoints_hm, present, area, self.heatmap_size, self.radius
         )
         if self.sparse_offsets:
-            return dict(maps, **dict(zip(_CLAIMED, targets)))
+            return dict(maps, **dict(zip(OFFSET_KEYS, targets)))
         write_offsets(targets, maps['offsets'], maps['offset_weights'], maps['areas'])
         return maps
 
     def decode(self, encoded: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Read the persons from maps as `encode` makes them, without network or refinement.
+        """Decode the people of maps as `encode` makes them, without network or refinement.
+
+        The settings are the defaults of a `test_cfg`.
 
         Args:
-            encoded: what `encode` returns of one picture.
+            encoded: what `encode` returns for one image.
 
         Returns:
             Keypoints (N, K, 2) in input pixels and their scores (N, K), best pose first.
@@ -194,7 +199,7 @@ class PINetCodec(BaseKeypointCodec):
         if 'offsets' not in maps:
             maps = self._zeroed_maps(whole=True)
             write_offsets(
-                OffsetTargets(*(encoded[name] for name in _CLAIMED)),
+                OffsetTargets(*(encoded[name] for name in OFFSET_KEYS)),
                 maps['offsets'],
                 maps['offset_weights'],
                 maps['areas'],
@@ -205,7 +210,8 @@ class PINetCodec(BaseKeypointCodec):
         score_maps, part_maps = heatmaps.split(
             (self.layout.num_keypoints, self.layout.num_parts), dim=1
         )
-        centres = find_peaks(part_maps, max_per_part=30, part_thr=0.01)
+        settings = TestSettings()
+        centres = find_peaks(part_maps, settings.max_per_part, settings.part_thr)
         poses_hm = centres.xy_hm[:, :, None] - read_offsets(
             offsets, centres.xy_hm, self.layout.num_parts
         )
@@ -215,6 +221,7 @@ class PINetCodec(BaseKeypointCodec):
             torch.tensor(self.layout.sigmas),
             self.rules.pose_scores(centres.scores),
             centres.valid,
+            settings.oks_thr,
         )
         return (
             fused.keypoints[fused.kept].numpy() * self.stride,
@@ -222,7 +229,7 @@ class PINetCodec(BaseKeypointCodec):
         )
 
     def _zeroed_maps(self, whole: bool) -> dict[str, np.ndarray]:
-        # One piece of memory: the system hands out a large one at less than half the price.
+        # One array for all: allocating it takes less than half the time of one per map.
         layout = self.layout
         score = layout.num_keypoints + layout.num_parts
         channels = dict(heatmaps=score, heatmap_weights=score)
@@ -237,7 +244,7 @@ class PINetCodec(BaseKeypointCodec):
         return dict(zip(channels, np.split(maps, ends[:-1])))
 
     def _check(self, keypoints, keypoints_visible, area):
-        # Map coordinates in double precision, labels as booleans, areas that can be divided by.
+        # Map coordinates in double precision, labels as booleans, areas above 0.
         if keypoints.shape[1:] != (self.layout.num_keypoints, 2):
             raise InputError(
                 f'keypoints must have the shape (N, {self.layout.num_keypoints}, 2) '
@@ -245,16 +252,16 @@ class PINetCodec(BaseKeypointCodec):
             )
         if area is None or len(area) != len(keypoints):
             raise InputError(
-                f'area must hold one number for each of the {len(keypoints)} persons;'
+                f'area must hold one number for each of the {len(keypoints)} people;'
                 f' found {area if area is None else len(area)}'
             )
-        labelled = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
+        labeled = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
         # Annotated areas may be 0.
         area = np.maximum(np.asarray(area, dtype=np.float64), self.rules.area_floor)
-        return keypoints.astype(np.float64) / self.stride, labelled > 0, area
+        return keypoints.astype(np.float64) / self.stride, labeled > 0, area
 
     def _declared(self, labeled_keypoints, keypoints_visible_weights):
-        # (K,) boolean: which keypoints the source of the image labels.
+        # (K,) boolean: which keypoints the image's source labels at all.
         k = self.layout.num_keypoints
         declared = np.ones(k, dtype=bool)
         if labeled_keypoints is not None:

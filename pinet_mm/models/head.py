@@ -17,19 +17,19 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..method.fusion import FusedPoses, PoseFusion
 from ..method.layouts import PartLayout
-from ..method.proposals import ProposalSampler, read_offsets
+from ..method.proposals import ProposalSampler
 from ..method.refinement import PoseRefinement
 from ..method.views import ViewMirror
 from .decoding import RawMaps, decode
-from .losses import Targets, gather_targets, in_omega
+from .losses import gather_targets, heatmap_loss, offset_loss, refinement_loss
 from .test_cfg import TestSettings
 
 for _module in (PoseRefinement, ProposalSampler, PoseFusion):
     MODELS.register_module(module=_module)
 
 
-def _offset_loss() -> dict:
-    # MMPose's loss is the paper's: smooth L1 with β = 1/9 × weight, summed over Ω, / |Ω|.
+def _smooth_l1() -> dict:
+    # The paper's loss: smooth L1 with β = 1/9 × weight, summed over Ω, divided by |Ω|.
     return dict(
         type='SoftWeightSmoothL1Loss',
         use_target_weight=True,
@@ -92,8 +92,8 @@ class PINetHead(BaseHead):
         self.heatmap_loss = MODELS.build(
             heatmap_loss or dict(type='KeypointMSELoss', use_target_weight=True)
         )
-        self.offset_loss = MODELS.build(offset_loss or _offset_loss())
-        self.refine_loss = MODELS.build(refine_loss or _offset_loss())
+        self.offset_loss = MODELS.build(offset_loss or _smooth_l1())
+        self.refine_loss = MODELS.build(refine_loss or _smooth_l1())
 
     @property
     def layout(self) -> PartLayout:
@@ -132,41 +132,17 @@ class PINetHead(BaseHead):
             train_cfg: not used; MMPose passes it.
         """
         with full_precision(feats[-1]) as features:
-            targets = gather_targets(batch_data_samples, self.layout.num_parts)
-            losses, offsets = self.map_losses(features, targets)
+            targets = gather_targets(batch_data_samples)
+            heatmaps, offsets = self([features])
+            losses = dict(
+                loss_heatmap=heatmap_loss(heatmaps, targets, self.heatmap_loss),
+                loss_offset=offset_loss(offsets, targets, self.offset_loss),
+            )
             if self.refinement is not None:
-                losses['loss_refine'] = self.refinement_loss(features, offsets, targets)
+                losses['loss_refine'] = refinement_loss(
+                    features, offsets, targets, self.sampler, self.refinement, self.refine_loss
+                )
         return losses
-
-    def map_losses(self, features: Tensor, targets: Targets) -> tuple[dict[str, Tensor], Tensor]:
-        """Compute the losses of heatmaps and offsets, and the offsets (B, M·2K, H, W).
-
-        Args:
-            features: (B, C, H, W) in full precision.
-            targets: of the batch.
-        """
-        heatmaps, offsets = self([features])
-        wanted = targets.offsets
-        return dict(
-            loss_heatmap=self.heatmap_loss(
-                heatmaps, targets.heatmaps, targets.heatmap_weights, targets.heatmap_mask
-            ),
-            loss_offset=self.offset_loss(
-                *in_omega(wanted.read(offsets), wanted.offsets, wanted.weights)
-            ),
-        ), offsets
-
-    def refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
-        """Compute the loss of refined proposals, see `map_losses`."""
-        # Proposals are inputs here: the offsets they come from learn by their own loss alone.
-        rank = getattr(targets.offsets, self.codec.rules.sampling_targets)()
-        centres = self.sampler.sample(targets.heatmaps[:, self.layout.num_keypoints :], rank)
-        predicted = read_offsets(offsets.detach(), centres.xy_hm, self.layout.num_parts)
-        poses_hm = centres.xy_hm[:, :, None] - predicted
-        refined = predicted + self.refinement(features, poses_hm, centres.xy_hm, centres.valid)
-        wanted, weights = targets.offsets.at_centres(centres.xy_hm)
-        weights = weights * centres.valid[:, :, None, None]
-        return self.refine_loss(*in_omega(refined, wanted, weights))
 
     def check_settings(self, test_cfg: Mapping) -> TestSettings:
         """Check a `test_cfg` for this head, see `TestSettings`.

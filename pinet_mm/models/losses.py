@@ -1,135 +1,184 @@
-"""What the losses compare: the targets of a batch, and the entries of offset maps that have one.
+"""The losses of `PINetHead`, and the targets of a batch that they compare its maps with.
 
-Offset targets come as whole maps or, with `PINetCodec(sparse_offsets=True)`, as the few pixels
-that have any; both become `OffsetRows`, so that the losses are the same. Shape shorthand: B
-pictures, K keypoints, M parts, H×W map, P pixels with a target in all pictures, T centres a
-picture.
+A sample holds its offset targets as whole maps or, with `PINetCodec(sparse_offsets=True)`, as the
+few pixels that have any; `gather_targets` makes `OffsetTargets` of both, so the losses are the
+same. A criterion is MMPose's loss module of a config. Shape shorthand: B images, K keypoints, M
+parts, C channels, H×W map, P pixels with an offset target in all images, T proposals per image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-class OffsetRows(NamedTuple):
-    """Offset targets of a batch, one row for each of P pixels.
-
-    Attributes:
-        pixels: (P, 4) int64: picture, part, y, x.
-        offsets: (P, K, 2) map pixels, pixel - keypoint.
-        weights: (P, K, 2), 1/√S on Ω, else 0.
-        areas: (P,) input pixels², S of Eq. 3.
-        map_shape: (B, M, H, W).
-    """
-
-    pixels: Tensor
-    offsets: Tensor
-    weights: Tensor
-    areas: Tensor
-    map_shape: tuple[int, int, int, int]
-
-    def read(self, offset_maps: Tensor) -> Tensor:
-        """Read offset maps (B, M·2K, H, W) at the pixels: (P, K, 2)."""
-        picture, part, y, x = self.pixels.unbind(1)
-        maps = offset_maps.unflatten(1, (self.map_shape[1], -1, 2))
-        return maps[picture, part, :, :, y, x]
-
-    def area_maps(self) -> Tensor:
-        """Draw the areas as maps (B, M, H, W)."""
-        return self._draw(self.areas)
-
-    def weight_maps(self) -> Tensor:
-        """Draw the largest weight of every pixel's keypoints as maps (B, M, H, W)."""
-        return self._draw(self.weights.amax(dim=(1, 2)))
-
-    def at_centres(self, centres_hm: Tensor) -> tuple[Tensor, Tensor]:
-        """Look up offsets and weights at integer pixels, both (B, T, K, 2), 0 where there are none.
-
-        Args:
-            centres_hm: (B, T, 2), T = M·t, ordered by part.
-        """
-        b, m, _, w = self.map_shape
-        nothing = len(self.pixels)
-        rows = self._draw(torch.arange(nothing, device=self.pixels.device), elsewhere=nothing)
-        index = (centres_hm[..., 1] * w + centres_hm[..., 0]).view(b, m, -1)
-        row = rows.flatten(2).gather(2, index).flatten(1)
-        return tuple(
-            torch.cat((values, values.new_zeros(1, *values.shape[1:])))[row]
-            for values in (self.offsets, self.weights)
-        )
-
-    def _draw(self, values: Tensor, elsewhere: float = 0) -> Tensor:
-        maps = values.new_full(self.map_shape, elsewhere)
-        maps[self.pixels.unbind(1)] = values
-        return maps
+from ..method.proposals import ProposalSampler, draw_pixels, read_offsets
+from ..method.refinement import PoseRefinement
+from ..method.targets import OffsetTargets
+from .codec import OFFSET_KEYS
 
 
 class Targets(NamedTuple):
-    """A batch of what `PINetCodec.encode` makes, and the mask of valid pixels.
+    """What `PINetCodec.encode` makes of the images of a batch, and the mask of valid pixels.
 
     Attributes:
         heatmaps: (B, K+M, H, W), keypoints first.
-        heatmap_weights: alike.
+        heatmap_weights: (B, K+M, H, W).
         heatmap_mask: (B, 1, H, W).
-        offsets: of all pictures.
+        offsets: of all images, with `pixels` (P, 4) image, part, y, x.
     """
 
     heatmaps: Tensor
     heatmap_weights: Tensor
     heatmap_mask: Tensor
-    offsets: OffsetRows
+    offsets: OffsetTargets[Tensor]
+
+    @property
+    def part_heatmaps(self) -> Tensor:
+        """The part-center maps P*: (B, M, H, W)."""
+        return self.heatmaps[:, self.offsets.offsets.shape[1] :]
 
 
-def gather_targets(batch_data_samples: Sequence, num_parts: int) -> Targets:
+def gather_targets(batch_data_samples: Sequence) -> Targets:
     """Collect the targets of B samples.
 
     Args:
-        batch_data_samples: maps in `gt_fields`; in place of its `offsets`, `offset_weights` and
-            `areas`, rows in `gt_instance_labels`.
-        num_parts: M.
+        batch_data_samples: with maps in `gt_fields`, and offset targets either there or as rows
+            in `gt_instance_labels`.
     """
     fields = [sample.gt_fields for sample in batch_data_samples]
-    heatmaps, heatmap_weights, mask = (
+    if 'offsets' in fields[0]:
+        maps = [_stack(fields, name) for name in ('offsets', 'offset_weights', 'areas')]
+        offsets = targets_of_maps(*maps)
+    else:
+        offsets = _join_targets([sample.gt_instance_labels for sample in batch_data_samples])
+    heatmaps, weights, mask = (
         _stack(fields, name) for name in ('heatmaps', 'heatmap_weights', 'heatmap_mask')
     )
-    if 'offsets' in fields[0]:
-        offsets = rows_of_maps(
-            *(_stack(fields, name) for name in ('offsets', 'offset_weights', 'areas'))
-        )
-    else:
-        offsets = _join_rows(
-            [sample.gt_instance_labels for sample in batch_data_samples],
-            (len(fields), num_parts, *heatmaps.shape[-2:]),
-        )
-    return Targets(heatmaps, heatmap_weights, mask, offsets)
+    return Targets(heatmaps, weights, mask, offsets)
 
 
 def _stack(fields: Sequence, name: str) -> Tensor:
     return torch.stack([getattr(field, name) for field in fields])
 
 
-def rows_of_maps(offsets: Tensor, weights: Tensor, areas: Tensor) -> OffsetRows:
-    """Pick the pixels with a target from offset and weight maps (B, M·2K, H, W) and area maps."""
-    weighted = (weights.unflatten(1, (areas.shape[1], -1)) > 0).any(dim=2)
+def targets_of_maps(offsets: Tensor, weights: Tensor, areas: Tensor) -> OffsetTargets[Tensor]:
+    """Pick the offset targets of a batch out of whole maps.
+
+    Args:
+        offsets: (B, M·2K, H, W); channel order part, keypoint, then x, y.
+        weights: (B, M·2K, H, W), the same for x and y.
+        areas: (B, M, H, W).
+    """
+    num_parts = areas.shape[1]
+    weighted = (weights.unflatten(1, (num_parts, -1)) > 0).any(dim=2)
     pixels = (weighted | (areas > 0)).nonzero()
-    rows = OffsetRows(pixels, offsets, weights, areas[pixels.unbind(1)], tuple(areas.shape))
-    return rows._replace(offsets=rows.read(offsets), weights=rows.read(weights))
-
-
-def _join_rows(labels: Sequence, map_shape: tuple[int, int, int, int]) -> OffsetRows:
-    pixels, offsets, weights, areas = (
-        [getattr(label, f'claimed_{name}') for label in labels]
-        for name in ('pixels', 'offsets', 'weights', 'areas')
+    return OffsetTargets(
+        pixels,
+        _read_pixels(offsets, pixels, num_parts),
+        _read_pixels(weights, pixels, num_parts)[..., 0],
+        areas[pixels.unbind(1)],
     )
-    numbered = [F.pad(rows, (1, 0), value=i) for i, rows in enumerate(pixels)]
-    weights = torch.cat(weights)[..., None].expand(-1, -1, 2)
-    return OffsetRows(torch.cat(numbered), torch.cat(offsets), weights, torch.cat(areas), map_shape)
 
 
-def in_omega(predicted: Tensor, wanted: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-    """Keep the entries with a target, those of a weight above 0, of three tensors of one shape."""
+def _join_targets(labels: Sequence) -> OffsetTargets[Tensor]:
+    images = [OffsetTargets(*(getattr(label, key) for key in OFFSET_KEYS)) for label in labels]
+    numbered = [
+        targets._replace(pixels=F.pad(targets.pixels, (1, 0), value=image))
+        for image, targets in enumerate(images)
+    ]
+    return OffsetTargets(*map(torch.cat, zip(*numbered)))
+
+
+def heatmap_loss(heatmaps: Tensor, targets: Targets, criterion: Callable) -> Tensor:
+    """Compute the loss of score and part-center maps.
+
+    Args:
+        heatmaps: (B, K+M, H, W) predicted.
+        targets: of the batch.
+        criterion: called as MMPose's `KeypointMSELoss`.
+    """
+    return criterion(heatmaps, targets.heatmaps, targets.heatmap_weights, targets.heatmap_mask)
+
+
+def offset_loss(offset_maps: Tensor, targets: Targets, criterion: Callable) -> Tensor:
+    """Compute the loss of offset maps over Ω.
+
+    Args:
+        offset_maps: (B, M·2K, H, W) predicted.
+        targets: of the batch.
+        criterion: called as MMPose's `SoftWeightSmoothL1Loss`.
+    """
+    wanted = targets.offsets
+    predicted = _read_pixels(offset_maps, wanted.pixels, targets.part_heatmaps.shape[1])
+    return criterion(*in_omega(predicted, wanted.offsets, wanted.weights))
+
+
+def refinement_loss(
+    features: Tensor,
+    offset_maps: Tensor,
+    targets: Targets,
+    sampler: ProposalSampler,
+    refinement: PoseRefinement,
+    criterion: Callable,
+) -> Tensor:
+    """Compute the loss of refined proposals over Ω.
+
+    Args:
+        features: (B, C, H, W).
+        offset_maps: (B, M·2K, H, W) predicted; they get no gradient from this loss.
+        targets: of the batch.
+        sampler: chooses the pixels that propose.
+        refinement: moves their poses.
+        criterion: called as MMPose's `SoftWeightSmoothL1Loss`.
+    """
+    part_heatmaps = targets.part_heatmaps
+    centres = sampler.sample(part_heatmaps, targets.offsets)
+    # Proposals are inputs here: the offsets they come from learn by `offset_loss` alone.
+    predicted = read_offsets(offset_maps.detach(), centres.xy_hm, part_heatmaps.shape[1])
+    poses_hm = centres.xy_hm[:, :, None] - predicted
+    refined = predicted + refinement(features, poses_hm, centres.xy_hm, centres.valid)
+    wanted, weights = targets_at(targets.offsets, centres.xy_hm, part_heatmaps.shape)
+    return criterion(*in_omega(refined, wanted, weights * centres.valid[..., None]))
+
+
+def targets_at(
+    targets: OffsetTargets[Tensor], centres_hm: Tensor, map_shape: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Look up offsets (B, T, K, 2) and weights (B, T, K) at pixels, 0 where there are none.
+
+    Args:
+        targets: of the batch.
+        centres_hm: (B, T, 2) integer pixels, T = M·t, ordered by part.
+        map_shape: (B, M, H, W).
+    """
+    nothing = len(targets.pixels)  # the row that stands for no target
+    numbers = torch.arange(nothing, device=targets.pixels.device)
+    rows = draw_pixels(targets.pixels, numbers, map_shape, elsewhere=nothing)
+    pixel = centres_hm[..., 1] * map_shape[3] + centres_hm[..., 0]
+    row = rows.flatten(2).gather(2, pixel.unflatten(1, (map_shape[1], -1))).flatten(1)
+    offsets, weights = (
+        torch.cat((values, values.new_zeros(1, *values.shape[1:])))[row]
+        for values in (targets.offsets, targets.weights)
+    )
+    return offsets, weights
+
+
+def in_omega(predicted: Tensor, wanted: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the entries of Ω, whose weight is above 0, and their weights, all (entries,).
+
+    Args:
+        predicted: (..., K, 2).
+        wanted: (..., K, 2).
+        weights: (..., K), for x and y.
+    """
+    weights = weights[..., None].expand_as(wanted)
     omega = weights > 0
     return predicted[omega], wanted[omega], weights[omega]
+
+
+def _read_pixels(offset_maps: Tensor, pixels: Tensor, num_parts: int) -> Tensor:
+    # Offset maps (B, M·2K, H, W) at pixels (P, 4): (P, K, 2).
+    image, part, y, x = pixels.unbind(1)
+    return offset_maps.unflatten(1, (num_parts, -1, 2))[image, part, :, :, y, x]

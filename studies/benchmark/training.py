@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pinet_mm.configs import config_path
 from pinet_mm.models.estimator import channels_last_on_cpu
 from pinet_mm.models.head import full_precision
-from pinet_mm.models.losses import gather_targets
+from pinet_mm.models.losses import gather_targets, heatmap_loss, offset_loss, refinement_loss
 from pinet_mm.runner import settings
 
 from mmengine.config import Config
@@ -79,15 +79,25 @@ class TrainingStages:
     def losses(self) -> None:
         """Gather the targets, run the head's convolutions, compute their losses."""
         with full_precision(self.feats[-1]) as self.features:
-            self.targets = gather_targets(self.samples, self.head.layout.num_parts)
-            self.found, self.offsets = self.head.map_losses(self.features, self.targets)
+            self.targets = gather_targets(self.samples)
+            heatmaps, self.offsets = self.head([self.features])
+            self.found = dict(
+                loss_heatmap=heatmap_loss(heatmaps, self.targets, self.head.heatmap_loss),
+                loss_offset=offset_loss(self.offsets, self.targets, self.head.offset_loss),
+            )
 
     def refinement(self) -> None:
         """Sample proposals, refine them, compute the loss."""
-        if self.head.refinement is not None:
+        head = self.head
+        if head.refinement is not None:
             with full_precision(self.features) as features:
-                self.found['loss_refine'] = self.head.refinement_loss(
-                    features, self.offsets, self.targets
+                self.found['loss_refine'] = refinement_loss(
+                    features,
+                    self.offsets,
+                    self.targets,
+                    head.sampler,
+                    head.refinement,
+                    head.refine_loss,
                 )
 
     def backward(self) -> None:

@@ -15,6 +15,7 @@ from pinet_mm.conventions import official as release
 from pinet_mm.method import agreement as rescoring
 from pinet_mm.method import fusion, proposals
 from pinet_mm.method import views as scaling
+from pinet_mm.method.targets import OffsetTargets
 from pinet_mm.method.views import ViewMirror
 from pinet_mm.models import losses
 from pinet_mm.models.decoding import RawMaps, decode
@@ -220,6 +221,13 @@ def _parts(given: _Inputs) -> Tensor:
     return given.maps[:, :3].contiguous()
 
 
+def _targets(given: _Inputs) -> OffsetTargets:
+    # Weight and area 1 at some pixels; nobody reads the offsets.
+    pixels = (given.maps[:, 3:6] > 0.9).nonzero()
+    ones = torch.ones(len(pixels), device=pixels.device)
+    return OffsetTargets(pixels, ones[:, None, None], ones[:, None], ones)
+
+
 def _fused(given: _Inputs) -> fusion.FusedPoses:
     return fusion.fuse_poses(given.poses, given.scores, given.sigmas, None, given.valid)
 
@@ -228,11 +236,11 @@ def _fused(given: _Inputs) -> fusion.FusedPoses:
 _FUNCTIONS: dict[str, tuple[Callable[[_Inputs], object], float]] = {
     'find_peaks': (lambda g: proposals.find_peaks(_parts(g), 30, 0.5), 0),
     'training_centres': (
-        lambda g: proposals.training_centres(_parts(g), (g.maps[:, 3:6] > 0.9).float(), 40),
+        lambda g: proposals.training_centres(_parts(g), _targets(g), 40),
         0,
     ),
     'release.training_centres': (
-        lambda g: release.training_centres(_parts(g), (g.maps[:, 3:6] > 0.9).float(), 40),
+        lambda g: release.training_centres(_parts(g), _targets(g), 40),
         0,
     ),
     'read_offsets': (lambda g: proposals.read_offsets(g.offsets, g.centres, 3), 0),
@@ -312,5 +320,7 @@ def _compare_rows(place: Place) -> Iterator[Finding]:
     for sparse in (False, True):
         samples = make_samples(build_codec('paper', sizes, sparse), 2, 3)
         moved = [sample.to(place.device) for sample in samples]
-        areas.append(losses.gather_targets(moved, 3).offsets.area_maps())
+        targets = losses.gather_targets(moved)
+        rows, shape = targets.offsets, targets.part_heatmaps.shape
+        areas.append(proposals.draw_pixels(rows.pixels, rows.areas, shape))
     yield Finding('sparse targets as maps', apart(*areas), 0)

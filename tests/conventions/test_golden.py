@@ -12,9 +12,10 @@ from pinet_mm.checkpoints.names import ours_to_release, release_to_ours
 from pinet_mm.conventions.transforms import WholeCentreResize
 from pinet_mm.method import proposals
 from pinet_mm.method.fusion import fuse_poses, match_poses, order_by_keypoints, pairwise_oks
-from pinet_mm.method.refinement import normalised_adjacency
+from pinet_mm.method.refinement import normalized_adjacency
 from pinet_mm.method.views import mirror_inputs, mirror_points
 from pinet_mm.models.acceleration import accelerate
+from pinet_mm.models.losses import targets_of_maps
 
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def test_key_table(folder, dataset):
 def test_initial_adjacency(folder, dataset):
     arrays = load(folder, 'network', dataset)
     layout = KEYPOINT_CODECS.build(make_codec(dataset, (128, 128))).layout
-    found = normalised_adjacency(layout.num_keypoints, layout.skeleton)
+    found = normalized_adjacency(layout.num_keypoints, layout.skeleton)
     close(found, arrays['adj_init'], 'adj_init', 1e-7)
 
 
@@ -352,10 +353,12 @@ def test_training_samples(folder, dataset, prefix):
         **codec.encode(np.zeros((0, layout.num_keypoints, 2)), area=np.zeros(0))
     ).to_tensor()
     samples = dict(train=samples, propB=[samples[0], nobody], propC=samples[:1])[prefix]
-    heatmaps, weights = stacked(samples, 'heatmaps'), stacked(samples, 'offset_weights')
-    heatmaps = heatmaps[:, layout.num_keypoints :]
-    rank = heatmaps * weights.unflatten(1, (3, -1)).amax(dim=2)
-    centres = model.head.sampler.sample(heatmaps, weights)
+    targets = targets_of_maps(
+        *(stacked(samples, name) for name in ('offsets', 'offset_weights', 'areas'))
+    )
+    heatmaps = stacked(samples, 'heatmaps')[:, layout.num_keypoints :]
+    rank = heatmaps * stacked(samples, 'offset_weights').unflatten(1, (3, -1)).amax(dim=2)
+    centres = model.head.sampler.sample(heatmaps, targets)
     for part in range(3):
         wanted = arrays[f'{prefix}_gt_inds{part}']
         for i in range(len(samples)):

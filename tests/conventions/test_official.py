@@ -10,7 +10,7 @@ from pinet_mm.conventions.official import (
 )
 from pinet_mm.conventions.table import CONVENTIONS
 from pinet_mm.method.fusion import fuse_poses
-from pinet_mm.method.targets import write_offsets
+from pinet_mm.method.targets import OffsetTargets, write_offsets
 
 import numpy as np
 import pytest
@@ -148,12 +148,18 @@ def test_sampled_features_lie_half_a_pixel_aside():
 
 
 def test_samples_favour_small_persons_and_stop_at_the_poorest_picture():
-    heat, weights = torch.zeros(2, 2, 3, 4), torch.zeros(2, 8, 3, 4)
+    heat, weights = torch.zeros(2, 2, 3, 4), torch.zeros(2, 2, 4, 3, 4)
     heat[:, :, 0] = torch.tensor([0.9, 0.8, 0.7, 0.6])
-    weights[:, :4, 0] = torch.tensor([0.1, 0.5, 0.2, 0])
-    weights[0, 1, 0, 2] = 1  # the largest weight of a pixel's keypoints counts
-    weights[1, :, 0, 2] = 0
-    centres = training_centres(heat, weights, max_per_part=5)
+    weights[:, 0, :, 0] = torch.tensor([0.1, 0.5, 0.2, 0])
+    weights[0, 0, 1, 0, 2] = 1  # the largest weight of a pixel's keypoints counts
+    weights[1, 0, :, 0, 2] = 0
+    # In some other order than the maps', which must not matter.
+    pixels = (weights > 0).any(dim=2).nonzero().flip(0)
+    image, part, y, x = pixels.unbind(1)
+    targets = OffsetTargets(
+        pixels, torch.zeros(len(x), 4, 2), weights[image, part, :, y, x], torch.ones(len(x))
+    )
+    centres = training_centres(heat, targets, max_per_part=5)
     valid = centres.valid.unflatten(1, (2, 5))
     assert valid.sum(-1).tolist() == [[2, 5], [2, 5]]  # part 1 has none: all of them
     assert centres.xy_hm[0, :2].tolist() == [[2, 0], [1, 0]]

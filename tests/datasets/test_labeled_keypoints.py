@@ -444,7 +444,7 @@ def test_images_of_nobody_train_as_background_if_no_keypoint_is_required(tmp_pat
     )
     assert labeled_by_image(dataset) == dict.fromkeys((2, 3), ['head', 'left_foot'])
     sample = dataset[0]['data_samples']
-    assert len(sample.gt_instance_labels.claimed_pixels) == 0
+    assert len(sample.gt_instance_labels.target_pixels) == 0
     assert not sample.gt_fields.heatmaps.any() and sample.gt_fields.heatmap_mask.all()
     # Flipped: the right foot is what is labeled; head and feet are the parts 5 and 7.
     on = sample.gt_fields.heatmap_weights.numpy()

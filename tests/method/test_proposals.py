@@ -13,6 +13,7 @@ from pinet_mm.method.proposals import (
     score_keypoints,
     training_centres,
 )
+from pinet_mm.method.targets import OffsetTargets
 from pinet_mm.models.codec import PINetCodec
 
 import numpy as np
@@ -24,6 +25,13 @@ from studies import naive
 
 def random_maps(seed, *shape):
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def targets_in(areas):
+    """Offset targets of a batch at the pixels of area maps (B, M, H, W) that are not 0."""
+    pixels = areas.nonzero()
+    areas = areas[pixels.unbind(1)]
+    return OffsetTargets(pixels, torch.zeros(len(areas), 5, 2), torch.ones(len(areas), 5), areas)
 
 
 def rows(centres, picture, part, num_parts):
@@ -127,7 +135,7 @@ def test_a_map_without_peaks_proposes_nothing():
 def test_the_filling_of_a_batch_stays_finite():
     maps = torch.full((1, 2, 8, 8), 0.2)
     maps[0, :, 3, 3] = 1
-    peaks, trained = find_peaks(maps, 64, 0.5), training_centres(maps, (maps == 1).float(), 64)
+    peaks, trained = find_peaks(maps, 64, 0.5), training_centres(maps, targets_in(maps == 1), 64)
     for centres, filling in ((peaks, {0, np.float32(0.2)}), (trained, {0})):
         assert centres.valid.sum() == 2
         assert set(centres.scores[~centres.valid].tolist()) == filling
@@ -137,11 +145,11 @@ def test_the_filling_of_a_batch_stays_finite():
 
 def test_a_batch_gives_what_its_pictures_give():
     maps, areas = random_maps(9, 3, 3, 12, 10), random_maps(10, 3, 3, 12, 10).round()
-    together, trained = find_peaks(maps, 12, 0.6), training_centres(maps, areas, 12)
+    together, trained = find_peaks(maps, 12, 0.6), training_centres(maps, targets_in(areas), 12)
     for i in range(3):
         alone = find_peaks(maps[i : i + 1], 12, 0.6)
         assert all(map(torch.equal, picture(together, i), alone))
-        alone = training_centres(maps[i : i + 1], areas[i : i + 1], 12)
+        alone = training_centres(maps[i : i + 1], targets_in(areas[i : i + 1]), 12)
         assert all(map(torch.equal, picture(trained, i), alone))
 
 
@@ -154,7 +162,7 @@ def test_training_centres_are_the_naive_loops(seed, max_per_part):
     maps = random_maps(seed, 2, 3, 9, 13)
     areas = 500 * (random_maps(seed + 10, 2, 3, 9, 13) > 0.7) * random_maps(seed + 20, 2, 3, 9, 13)
     areas[0, 1] = 0
-    centres = training_centres(maps, areas, max_per_part)
+    centres = training_centres(maps, targets_in(areas), max_per_part)
     for b, m in np.ndindex(2, 3):
         expected = naive.sample_targets(maps[b, m].numpy(), areas[b, m].numpy(), max_per_part)
         assert rows(centres, b, m, 3) == approx(expected)
@@ -164,7 +172,8 @@ def test_training_centres_are_the_naive_loops(seed, max_per_part):
 def test_training_centres_of_encoded_persons(scene, toy_layout):
     encoded = PINetCodec((104, 84), (26, 21), toy_layout).encode(*scene)
     maps, areas = encoded['heatmaps'][5:], encoded['areas']
-    centres = training_centres(torch.from_numpy(maps)[None], torch.from_numpy(areas)[None], 10)
+    targets = targets_in(torch.from_numpy(areas)[None])
+    centres = training_centres(torch.from_numpy(maps)[None], targets, 10)
     for m in range(3):
         expected = naive.sample_targets(maps[m], areas[m], 10)
         found = rows(centres, 0, m, 3)
@@ -175,11 +184,11 @@ def test_training_centres_of_encoded_persons(scene, toy_layout):
 
 
 def test_sampler_is_the_two_functions():
-    maps, areas = random_maps(1, 2, 3, 12, 10), random_maps(2, 2, 3, 12, 10).round()
+    maps, targets = random_maps(1, 2, 3, 12, 10), targets_in(random_maps(2, 2, 3, 12, 10).round())
     sampler = ProposalSampler(max_train_per_part=7)
-    assert all(map(torch.equal, sampler.sample(maps, areas), training_centres(maps, areas, 7)))
+    assert all(map(torch.equal, sampler.sample(maps, targets), training_centres(maps, targets, 7)))
     assert all(map(torch.equal, sampler.propose(maps, 5, 0.7), find_peaks(maps, 5, 0.7)))
-    assert ProposalSampler().sample(maps, areas).scores.shape == (2, 3 * 40)
+    assert ProposalSampler().sample(maps, targets).scores.shape == (2, 3 * 40)
 
 
 @pytest.mark.parametrize('count', [0, -3])

@@ -6,7 +6,7 @@ from pinet_mm.method.refinement import (
     GraphConv,
     GraphResidualBlock,
     PoseRefinement,
-    normalised_adjacency,
+    normalized_adjacency,
 )
 
 import numpy as np
@@ -95,19 +95,19 @@ def test_adjacency_by_hand():
     # Degrees with self loops: 2, 3, 2, 1.
     six = 1 / math.sqrt(6)
     expected = [[1 / 2, six, 0, 0], [six, 1 / 3, six, 0], [0, six, 1 / 2, 0], [0, 0, 0, 1]]
-    found = normalised_adjacency(4, [(0, 1), (2, 1)])
+    found = normalized_adjacency(4, [(0, 1), (2, 1)])
     np.testing.assert_allclose(found, expected, atol=1e-7)
 
 
 def test_adjacency_ignores_direction_and_repetition():
-    once = normalised_adjacency(4, [(0, 1), (1, 2)])
-    assert torch.equal(once, normalised_adjacency(4, [(1, 0), (2, 1), (1, 2), (0, 1)]))
-    assert torch.equal(normalised_adjacency(3, []), torch.eye(3))
+    once = normalized_adjacency(4, [(0, 1), (1, 2)])
+    assert torch.equal(once, normalized_adjacency(4, [(1, 0), (2, 1), (1, 2), (0, 1)]))
+    assert torch.equal(normalized_adjacency(3, []), torch.eye(3))
 
 
 def test_network_starts_from_the_skeleton_and_can_learn_it():
     net = PoseRefinement(C, K, EDGES)
-    assert torch.equal(net.adjacency, normalised_adjacency(K, EDGES))
+    assert torch.equal(net.adjacency, normalized_adjacency(K, EDGES))
     assert net.adjacency.requires_grad
     assert len(net.blocks) == 3
 

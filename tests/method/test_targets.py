@@ -32,8 +32,8 @@ def gaussian_heatmaps(points, drawn, map_size, sigma, background):
     return heatmaps, weights
 
 
-def offset_maps(pixels, keypoints, present, areas, shape):
-    targets = pixel_offsets(pixels, keypoints, present, areas)
+def offset_maps(claimed, keypoints, present, areas, shape):
+    targets = pixel_offsets(*claimed, keypoints, present, areas)
     assert [array.dtype for array in targets] == [np.int64] + [np.float32] * 3
     offsets, weights = np.zeros((2, shape[0] * 2 * keypoints.shape[1], *shape[1:]), np.float32)
     area_maps = np.zeros(shape, np.float32)
@@ -62,9 +62,10 @@ def naive_owners(centres, drawn, areas, map_size, radius):
     return owner
 
 
-def owners(pixels, map_size, num_parts):
+def owners(claimed, map_size, num_parts):
+    pixels, person = claimed
     owner = np.full((num_parts, *map_size[::-1]), -1)
-    owner[pixels.part, pixels.y, pixels.x] = pixels.person
+    owner[tuple(pixels.T)] = person
     return owner
 
 
@@ -130,7 +131,7 @@ def test_maps_in_pieces_are_refused():
     with pytest.raises(
         ValueError,
         match=r'heatmaps must be C-contiguous .* found strides '
-        r'\(192, 4, 24\) of the shape \(2, 6, 8\)',
+        r'\(192, 4, 24\) and shape \(2, 6, 8\)',
     ):
         draw_gaussians(heatmaps, np.zeros((1, 2, 2)), np.ones((1, 2), bool), 2.0)
 
@@ -212,8 +213,9 @@ def test_neighbourhood_of_a_whole_pixel(radius, shape):
 
 def test_neighbourhood_between_pixels():
     # ||.||² <= 2 around (2.5, 2.5): the inner 2×2 at 0.5; the next ones are at 2.5.
-    pixels = claim([[[2.5, 2.5]]], [1])
-    assert sorted(zip(pixels.x.tolist(), pixels.y.tolist())) == [(2, 2), (2, 3), (3, 2), (3, 3)]
+    pixels, person = claim([[[2.5, 2.5]]], [1])
+    assert pixels.tolist() == [[0, 2, 2], [0, 2, 3], [0, 3, 2], [0, 3, 3]]
+    assert person.tolist() == [0] * 4
 
 
 @pytest.mark.parametrize('seed', range(6))
@@ -225,12 +227,12 @@ def test_pixels_belong_to_the_smaller_then_the_first(seed, radius):
         centres = np.round(centres)
     areas, drawn = rng.choice([100.0, 200.0, 300.0], 8), rng.random((8, 2)) < 0.8
     size = (12, 11)
-    pixels = claim(centres, areas, radius, drawn, size)
+    claimed = claim(centres, areas, radius, drawn, size)
     np.testing.assert_array_equal(
-        owners(pixels, size, 2), naive_owners(centres, drawn, areas, size, radius)
+        owners(claimed, size, 2), naive_owners(centres, drawn, areas, size, radius)
     )
-    rows = list(zip(pixels.part, pixels.y, pixels.x))
-    assert rows == sorted(set(rows))
+    rows = claimed[0].tolist()
+    assert rows == sorted(map(list, set(map(tuple, rows))))
 
 
 def test_the_smaller_person_wins_whatever_the_order():
@@ -252,10 +254,10 @@ def test_of_equal_areas_the_first_person_wins():
 
 
 def test_offsets_by_hand():
-    pixels = claim([[[3.0, 2.0]]], [16], map_size=(8, 6))
+    claimed = claim([[[3.0, 2.0]]], [16], map_size=(8, 6))
     keypoints = np.array([[[3.0, 2.0], [5.5, 0.25], [40.0, 2.0]]])
     present = np.array([[True, True, False]])
-    offsets, weights, areas = offset_maps(pixels, keypoints, present, np.array([16.0]), (1, 6, 8))
+    offsets, weights, areas = offset_maps(claimed, keypoints, present, np.array([16.0]), (1, 6, 8))
     assert offsets.shape == weights.shape == (6, 6, 8) and areas.shape == (1, 6, 8)
     assert offsets.dtype == weights.dtype == areas.dtype == np.float32
     # At the centre pixel keypoint 0 has a target of exactly 0, which counts.
@@ -273,8 +275,8 @@ def test_offsets_are_the_naive_loops(seed):
     rng = np.random.default_rng(seed)
     centres, keypoints = rng.uniform(-1, 20, (5, 2, 2)), random_points(rng, 5, 3)
     present, areas = rng.random((5, 3)) < 0.6, rng.uniform(1, 900, 5)
-    pixels, shape = claim(centres, areas), (2, *MAP_SIZE[::-1])
-    offsets, weights, area_maps = offset_maps(pixels, keypoints, present, areas, shape)
+    claimed, shape = claim(centres, areas), (2, *MAP_SIZE[::-1])
+    offsets, weights, area_maps = offset_maps(claimed, keypoints, present, areas, shape)
     owner = naive_owners(centres, np.ones((5, 2)), areas, MAP_SIZE, 2.0)
     expected = np.zeros((3, 2, 3, 2, *shape[1:]))
     for m, y, x in np.argwhere(owner >= 0):
@@ -295,12 +297,12 @@ def test_maps_that_would_lose_their_offsets_are_refused(name):
     # Channels last in memory: a flat index reaches a copy of them only.
     maps = dict.fromkeys(('offsets', 'weights'), np.zeros((4, 6, 8), np.float32))
     maps[name] = np.zeros((6, 8, 4), np.float32).transpose(2, 0, 1)
-    pixels = claim([[[3.0, 2.0]]], [16], map_size=(8, 6))
+    claimed = claim([[[3.0, 2.0]]], [16], map_size=(8, 6))
     targets = pixel_offsets(
-        pixels, np.array([[[5.0, 4.0], [1.0, 1.0]]]), np.ones((1, 2), bool), np.array([16.0])
+        *claimed, np.array([[[5.0, 4.0], [1.0, 1.0]]]), np.ones((1, 2), bool), np.array([16.0])
     )
     areas = np.zeros((1, 6, 8), np.float32)
-    message = rf'^{name} must be C-contiguous .* strides \(4, 128, 16\) of the shape \(4, 6, 8\)$'
+    message = rf'^{name} must be C-contiguous .* strides \(4, 128, 16\) and shape \(4, 6, 8\)$'
     with pytest.raises(ValueError, match=message):
         write_offsets(targets, maps['offsets'], maps['weights'], areas)
     assert not areas.any()

@@ -179,7 +179,7 @@ def test_sparse_offsets_are_the_naive_loops_pixel_by_pixel(scene, toy_layout):
     encoded, maps = codec.encode(*scene), naive_encode(codec, scene)
     for name in ('heatmaps', 'heatmap_weights'):
         np.testing.assert_allclose(encoded.pop(name), maps[name], atol=1e-6)
-    pixels = encoded['claimed_pixels']
+    pixels = encoded['target_pixels']
     wanted = np.argwhere(maps['areas'] > 0)  # sorted by part, y, x
     assert pixels.dtype == np.int64
     np.testing.assert_array_equal(pixels, wanted.reshape(-1, 3))
@@ -189,9 +189,9 @@ def test_sparse_offsets_are_the_naive_loops_pixel_by_pixel(scene, toy_layout):
         for name in ('offsets', 'offset_weights')
     )
     for name, values in dict(
-        claimed_offsets=offsets,
-        claimed_weights=weights[..., 0],
-        claimed_areas=maps['areas'][part, y, x],
+        target_offsets=offsets,
+        target_weights=weights[..., 0],
+        target_areas=maps['areas'][part, y, x],
     ).items():
         assert encoded[name].dtype == np.float32 and encoded[name].shape == values.shape
         np.testing.assert_allclose(encoded[name], values, rtol=1e-6, atol=1e-6, err_msg=name)
@@ -354,6 +354,6 @@ def test_wrong_number_of_keypoints(toy_layout, shape):
 
 @pytest.mark.parametrize('area, found', [(None, 'None'), (np.ones(3), '3'), (np.ones(0), '0')])
 def test_missing_areas(toy_layout, area, found):
-    message = f'area must hold one number for each of the 2 persons; found {found}'
+    message = f'area must hold one number for each of the 2 people; found {found}'
     with pytest.raises(ValueError, match=message):
         make_codec(toy_layout).encode(np.zeros((2, 5, 2)), np.ones((2, 5)), area)

@@ -1,7 +1,15 @@
-"""Targets of a batch: whole maps and sparse rows teach the same, and rows are read in place."""
+"""Targets of a batch: whole maps and single pixels teach the same, and are read in place."""
 
 from pinet_mm.conventions.table import CONVENTIONS
-from pinet_mm.models.losses import OffsetRows, gather_targets, in_omega, rows_of_maps
+from pinet_mm.method.proposals import draw_pixels
+from pinet_mm.method.targets import OffsetTargets
+from pinet_mm.models.losses import (
+    gather_targets,
+    in_omega,
+    offset_loss,
+    targets_at,
+    targets_of_maps,
+)
 
 import numpy as np
 import pytest
@@ -100,12 +108,14 @@ def test_sparse_offsets_survive_packing_and_collating():
     samples = pseudo_collate(items)['data_samples']
     labels = [sample.gt_instance_labels for sample in samples]
     assert [len(label) > 0 for label in labels] == [True, False, True]
-    rows = gather_targets(samples, num_parts=3).offsets
-    assert rows.pixels.shape == (sum(map(len, labels)), 4) and rows.map_shape == (3, 3, 32, 32)
+    targets = gather_targets(samples)
+    assert torch.equal(targets.part_heatmaps, targets.heatmaps[:, 5:])
+    pixels = targets.offsets.pixels
+    assert pixels.shape == (sum(map(len, labels)), 4)
     maps = build_codec().encode(*crowd(3, 0))
-    for picture, part, y, x in rows.pixels[: len(labels[0])].tolist():
-        assert picture == 0 and maps['areas'][part, y, x] > 0
-    assert set(rows.pixels[len(labels[0]) :, 0].tolist()) == {2}
+    for image, part, y, x in pixels[: len(labels[0])].tolist():
+        assert image == 0 and maps['areas'][part, y, x] > 0
+    assert set(pixels[len(labels[0]) :, 0].tolist()) == {2}
     assert head_learns(samples)
 
 
@@ -113,7 +123,7 @@ def head_learns(samples):
     return make_head('paper').loss([torch.zeros(3, 12, 32, 32)], samples)['loss_offset'] > 0
 
 
-# --- rows ----------------------------------------------------------------------------------------
+# --- pixels --------------------------------------------------------------------------------------
 
 
 def naive_maps(seed, parts=((0,), (1, 2), (3, 4))):
@@ -121,68 +131,85 @@ def naive_maps(seed, parts=((0,), (1, 2), (3, 4))):
     return [torch.from_numpy(maps[name]) for name in ('offsets', 'offset_weights', 'areas')]
 
 
-def test_rows_of_maps_are_the_claimed_pixels():
+def test_targets_of_maps_are_those_of_their_pixels():
     offsets, weights, areas = (torch.stack(maps) for maps in zip(naive_maps(0), naive_maps(1)))
-    rows = rows_of_maps(offsets, weights, areas)
-    assert rows.pixels.tolist() == (areas > 0).nonzero().tolist()
-    for i, (picture, part, y, x) in enumerate(rows.pixels.tolist()):
-        at = picture, slice(10 * part, 10 * part + 10), y, x
-        assert rows.offsets[i].flatten().tolist() == offsets[at].tolist()
-        assert rows.weights[i].flatten().tolist() == weights[at].tolist()
-        assert rows.areas[i] == areas[picture, part, y, x]
+    targets = targets_of_maps(offsets, weights, areas)
+    assert targets.pixels.tolist() == (areas > 0).nonzero().tolist()
+    for i, (image, part, y, x) in enumerate(targets.pixels.tolist()):
+        at = image, slice(10 * part, 10 * part + 10), y, x
+        assert targets.offsets[i].flatten().tolist() == offsets[at].tolist()
+        assert targets.weights[i].repeat_interleave(2).tolist() == weights[at].tolist()
+        assert targets.areas[i] == areas[image, part, y, x]
 
 
-def test_maps_drawn_from_rows():
+def test_targets_draw_the_maps_that_they_come_from():
     offsets, weights, areas = (maps[None] for maps in naive_maps(2))
-    rows = rows_of_maps(offsets, weights, areas)
-    assert torch.equal(rows.area_maps(), areas)
-    assert torch.equal(rows.weight_maps(), weights.view(1, 3, 10, 32, 32).amax(dim=2))
+    targets = targets_of_maps(offsets, weights, areas)
+    assert torch.equal(draw_pixels(targets.pixels, targets.areas, areas.shape), areas)
+    drawn = draw_pixels(targets.pixels, targets.weights[:, 3], areas.shape, elsewhere=7)
+    wanted = weights.view(1, 3, 5, 2, 32, 32)[:, :, 3, 0]
+    assert torch.equal(drawn, torch.where(areas > 0, wanted, 7))
 
 
 def test_targets_at_centres():
     offsets, weights, areas = (torch.stack(maps) for maps in zip(naive_maps(3), naive_maps(4)))
-    rows = rows_of_maps(offsets, weights, areas)
-    claimed = [(areas[:, m] > 0).nonzero() for m in range(3)]
-    # Two claimed pixels of a picture and part, and a corner where nobody is.
+    targets = targets_of_maps(offsets, weights, areas)
+    owned = [(areas[:, m] > 0).nonzero() for m in range(3)]
+    # Two pixels of a person per image and part, and a corner where nobody is.
     centres = torch.tensor(
         [
             [
                 [x, y]
                 for m in range(3)
                 for x, y in (
-                    *[p[1:].flip(0).tolist() for p in claimed[m] if p[0] == b][:2],
+                    *[p[1:].flip(0).tolist() for p in owned[m] if p[0] == b][:2],
                     (31, 0),
                 )
             ]
             for b in range(2)
         ]
     )
-    found = rows.at_centres(centres)
+    found_offsets, found_weights = targets_at(targets, centres, areas.shape)
     for b, t in np.ndindex(2, 9):
         (x, y), part = centres[b, t].tolist(), t // 3
-        for values, maps in zip(found, (offsets, weights)):
-            wanted = maps[b, 10 * part : 10 * part + 10, y, x]
-            assert values[b, t].flatten().tolist() == wanted.tolist()
-    assert (found[1].amax(dim=(2, 3)) > 0).view(2, 3, 3).tolist() == [[[True, True, False]] * 3] * 2
+        at = b, slice(10 * part, 10 * part + 10), y, x
+        assert found_offsets[b, t].flatten().tolist() == offsets[at].tolist()
+        assert found_weights[b, t].repeat_interleave(2).tolist() == weights[at].tolist()
+    somebody = (found_weights.amax(dim=2) > 0).view(2, 3, 3)
+    assert somebody.tolist() == [[[True, True, False]] * 3] * 2
 
 
 def test_targets_at_centres_of_nobody():
-    rows = OffsetRows(
+    targets = OffsetTargets(
         torch.zeros(0, 4, dtype=torch.long),
         torch.zeros(0, 5, 2),
-        torch.zeros(0, 5, 2),
+        torch.zeros(0, 5),
         torch.zeros(0),
-        (2, 3, 8, 8),
     )
-    offsets, weights = rows.at_centres(torch.ones(2, 6, 2, dtype=torch.long))
-    assert offsets.shape == weights.shape == (2, 6, 5, 2)
+    offsets, weights = targets_at(targets, torch.ones(2, 6, 2, dtype=torch.long), (2, 3, 8, 8))
+    assert offsets.shape == (2, 6, 5, 2) and weights.shape == (2, 6, 5)
     assert not offsets.any() and not weights.any()
 
 
 def test_entries_without_weight_are_left_out():
     predicted, wanted = torch.tensor([[1.0, 2], [3, 4]]), torch.tensor([[5.0, 6], [7, 8]])
-    kept = in_omega(predicted, wanted, torch.tensor([[0.5, 0], [0, 2]]))
-    assert [values.tolist() for values in kept] == [[1, 4], [5, 8], [0.5, 2]]
+    kept = in_omega(predicted, wanted, torch.tensor([0, 0.5]))
+    assert [values.tolist() for values in kept] == [[3, 4], [7, 8], [0.5, 0.5]]
+
+
+def test_the_offset_loss_hands_over_omega():
+    samples = [make_sample(build_codec(), *crowd(4, seed)) for seed in (5, 6)]
+    offsets, weights, areas = (
+        torch.stack([getattr(sample.gt_fields, name) for sample in samples])
+        for name in ('offsets', 'offset_weights', 'areas')
+    )
+    numbers = torch.arange(offsets.numel(), dtype=torch.float64).view_as(offsets)
+    found = offset_loss(numbers, gather_targets(samples), lambda *entries: torch.stack(entries))
+    omega = weights > 0
+    assert 100 < omega.sum() < (areas > 0).sum() * 10
+    order = found[0].argsort()
+    for row, wanted in zip(found[:, order], (numbers, offsets, weights)):
+        assert row.tolist() == wanted[omega].tolist()
 
 
 def test_samples_of_people_hold_whole_maps_by_default():

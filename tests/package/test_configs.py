@@ -417,10 +417,10 @@ def test_training_data_builds(leaf, tmp_path):
     fields, labels = item['data_samples'].gt_fields, item['data_samples'].gt_instance_labels
     assert fields.heatmaps.shape == fields.heatmap_weights.shape == (k + m, h, w)
     assert fields.heatmap_mask.shape == (1, h, w) and 'offsets' not in fields
-    assert labels.claimed_offsets.shape == (len(labels), k, 2)
-    assert labels.claimed_weights.shape == (len(labels), k)
-    assert labels.claimed_pixels[:, 0].unique().tolist() == list(range(m))
-    assert (labels.claimed_areas > 0).all()
+    assert labels.target_offsets.shape == (len(labels), k, 2)
+    assert labels.target_weights.shape == (len(labels), k)
+    assert labels.target_pixels[:, 0].unique().tolist() == list(range(m))
+    assert (labels.target_areas > 0).all()
 
 
 @every_leaf
