@@ -7,6 +7,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 SHIPPED = ('configs', 'tools', 'model-index.yml', 'requirements.txt')
+# Bytecode, and the tools that run studies/, which a wheel has not.
+LEFT_OUT = ('__pycache__', 'ablation.py', 'benchmark.py', 'gpu_check.py')
 
 
 class BuildWithMim(build_py):
@@ -23,8 +25,7 @@ class BuildWithMim(build_py):
         shutil.rmtree(target, ignore_errors=True)
         for name in SHIPPED:
             if Path(name).is_dir():
-                ignore = shutil.ignore_patterns('__pycache__')
-                shutil.copytree(name, target / name, ignore=ignore)
+                shutil.copytree(name, target / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
             else:
                 shutil.copy(name, target / name)
 

@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
     'pinet_mm',
     'configs',
+    'docs',
+    'studies',
+    'tests',
     'tools',
     'setup.py',
     'setup.cfg',
@@ -31,6 +34,7 @@ SOURCES = (
     'requirements.txt',
     'model-index.yml',
 )
+INFO = f'pinet_mm-{pinet_mm.__version__}.dist-info/'  # of the wheel
 EXPORTED = 'pinet_mm/weights/some_model.onnx'  # in the copy alone
 SHIPPED = ('configs', 'tools', 'model-index.yml', 'requirements.txt')
 PIP = (sys.executable, '-m', 'pip', '--disable-pip-version-check')
@@ -108,12 +112,32 @@ def test_wheel_holds_every_module(contents):
     assert {name: contents.get(name) for name in modules} == modules
 
 
+def runs_studies(file):
+    """Whether a tool imports studies/, which only a checkout has."""
+    return file.suffix == '.py' and bool(
+        re.search(r'^\s*(from|import) studies\b', file.read_text(), re.M)
+    )
+
+
+def test_wheel_holds_no_studies_and_no_tool_that_runs_them(contents):
+    tools = {file.name for file in (ROOT / 'tools').glob('*.py') if runs_studies(file)}
+    assert tools == {'ablation.py', 'benchmark.py', 'gpu_check.py'}
+    assert [name for name in contents if 'studies' in name or Path(name).name in tools] == []
+
+
+def test_wheel_declares_the_command(contents):
+    parser = configparser.ConfigParser()
+    parser.read_string(contents[f'{INFO}entry_points.txt'].decode())
+    assert dict(parser['console_scripts']) == dict(pinet='pinet_mm.cli:main')
+
+
 @pytest.mark.parametrize('shipped', SHIPPED)
 def test_wheel_holds_what_mim_looks_for(contents, shipped):
     prefix = 'pinet_mm/.mim/'
     expected = {
         prefix + str(file.relative_to(ROOT)): file.read_bytes()
         for file in list_files(ROOT / shipped)
+        if not runs_studies(file)
     }
     found = {name: data for name, data in contents.items() if name.startswith(prefix + shipped)}
     assert expected and found == expected
@@ -122,7 +146,7 @@ def test_wheel_holds_what_mim_looks_for(contents, shipped):
 def test_wheel_holds_exported_models_and_the_terms_of_the_weights(contents):
     terms = (ROOT / 'pinet_mm' / 'weights' / 'LICENSE-weights').read_bytes()
     assert contents[EXPORTED] == b'a graph'
-    licenses = f'pinet_mm-{pinet_mm.__version__}.dist-info/licenses/'
+    licenses = f'{INFO}licenses/'
     # Beside the weights, and where installers and package indexes look for licenses.
     assert contents['pinet_mm/weights/LICENSE-weights'] == terms
     assert contents[f'{licenses}pinet_mm/weights/LICENSE-weights'] == terms
@@ -133,36 +157,70 @@ def test_wheel_holds_exported_models_and_the_terms_of_the_weights(contents):
     ]
 
 
-def test_source_archive_holds_the_weights_and_their_terms(copy):
+@pytest.fixture(scope='session')
+def archived(copy):
+    """Build the source archive and list what it holds."""
     code = 'import setuptools.build_meta as meta; print(meta.build_sdist("sdist"))'
     done = subprocess.run(
         [sys.executable, '-c', code], cwd=copy, check=True, text=True, capture_output=True
     )
     with tarfile.open(copy / 'sdist' / done.stdout.split()[-1]) as archive:
-        held = {name.partition('/')[2] for name in archive.getnames()}
+        return {name.partition('/')[2] for name in archive.getnames()}
+
+
+def test_source_archive_holds_the_weights_and_their_terms(archived):
     weights = {str(file.relative_to(ROOT)) for file in list_files(ROOT / 'pinet_mm' / 'weights')}
-    assert {EXPORTED, 'LICENSE', 'pinet_mm/weights/models.json', *weights} <= held
+    assert {EXPORTED, 'LICENSE', 'pinet_mm/weights/models.json', *weights} <= archived
+
+
+@pytest.mark.parametrize('folder', ['configs', 'docs', 'studies', 'tests', 'tools'])
+def test_source_archive_holds_what_its_tests_need(archived, folder):
+    files = {str(file.relative_to(ROOT)) for file in list_files(ROOT / folder)}
+    assert files and files <= archived
 
 
 def test_wheel_holds_nothing_else(contents):
-    info = f'pinet_mm-{pinet_mm.__version__}.dist-info/'
-    assert {name for name in contents if not name.startswith(('pinet_mm/', info))} == set()
-    assert f'{info}licenses/LICENSE' in contents
+    assert {name for name in contents if not name.startswith(('pinet_mm/', INFO))} == set()
+    assert f'{INFO}licenses/LICENSE' in contents
     assert [name for name in contents if '__pycache__' in name] == []
 
 
-def test_installed_wheel_serves_mim_and_mmengine(wheel, tmp_path):
+@pytest.fixture(scope='module')
+def site(wheel, tmp_path_factory):
+    """Install the wheel into a folder of its own."""
+    site = tmp_path_factory.mktemp('installed') / 'site'
     subprocess.run(
-        [*PIP, 'install', '--quiet', '--no-deps', '--target', tmp_path / 'site', wheel],
+        [*PIP, 'install', '--quiet', '--no-deps', '--target', site, wheel],
         check=True,
         capture_output=True,
     )
+    return site
+
+
+@pytest.mark.parametrize('script', ['bin/pinet', 'pinet_mm/.mim/tools/train.py'])
+def test_installed_commands_run_the_installed_package(site, script):
+    words = ['infer'] if script == 'bin/pinet' else []
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-v', site / script, *words, '--help'],
+        cwd=site.parent,
+        text=True,
+        capture_output=True,
+        env={**os.environ, 'PYTHONPATH': str(site)},
+    )
+    name = 'pinet infer' if words else 'train.py'
+    assert done.stdout.startswith(f'usage: {name} [-h]'), done.stderr
+    (file,) = re.findall(r"^# code object from '(.*pinet_mm/cli/__init__.py)'", done.stderr, re.M)
+    assert Path(file) == site / 'pinet_mm' / 'cli' / '__init__.py'
+
+
+def test_installed_wheel_serves_mim_and_mmengine(site, tmp_path):
     (tmp_path / 'leaf.py').write_text("_base_ = 'pinet_mm::pinet_hrnet_crowdpose.py'\n")
     script = (
         'import sys\n'
         'from mim.commands.search import get_model_info\n'
         'from mmengine.config import Config\n'
-        "sys.path.insert(0, 'site/pinet_mm/environment')  # spares this test the import of MMPose\n"
+        # This spares the test the import of MMPose.
+        f"sys.path.insert(0, '{site}/pinet_mm/environment')\n"
         'import compat\n'
         'compat.announce_package_to_mmengine()\n'
         "print(get_model_info('pinet_mm').index.tolist())\n"
@@ -173,7 +231,7 @@ def test_installed_wheel_serves_mim_and_mmengine(wheel, tmp_path):
         cwd=tmp_path,
         text=True,
         capture_output=True,
-        env={**os.environ, 'PYTHONPATH': 'site'},
+        env={**os.environ, 'PYTHONPATH': str(site)},
     )
     assert done.stdout.splitlines() == [
         "['pinet_hrnet_crowdpose', 'pinet_hrnet_ochuman', 'pinet_hrnet_coco', "
