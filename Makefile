@@ -55,7 +55,7 @@ print_ap = $(RUN) -c "import json; m = json.load(open('$(1)/metrics.json')); pri
 # A worker holds about a gigabyte; a file's tests stay together, for they share models and wheels.
 WORKERS := $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: help setup demo demo-train test bench lint types wheel clean
+.PHONY: help setup demo demo-train test bench lint types docs wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,12 +95,16 @@ lint: $(READY)  ## check style and format, and compile every file
 types: $(READY)  ## check the type annotations
 	$(RUN) -m mypy
 
+# The variable hides a notice that concerns another version of MkDocs.
+docs: $(READY)  ## build the documentation site; open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+
 wheel: $(READY)  ## build dist/pinet_mm-*.whl, which mim understands
 	rm -rf build
 	$(RUN) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:  ## remove what was built, but keep .venv
-	rm -rf build dist pinet_mm.egg-info __pycache__ .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site pinet_mm.egg-info __pycache__ .mypy_cache .pytest_cache .ruff_cache
 	find pinet_mm studies configs tools tests -name __pycache__ -exec rm -rf {} +
 
 $(READY): requirements.txt setup.cfg third_party/chumpy/pyproject.toml

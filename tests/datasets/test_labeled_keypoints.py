@@ -682,10 +682,10 @@ def test_such_a_batch_trains(merged):
     assert all(torch.isfinite(loss) for loss in losses.values())
 
 
-def test_the_example_of_the_readme(tmp_path, monkeypatch):
+def test_the_example_of_the_docs(tmp_path, monkeypatch):
     root = Path(__file__).parents[2]
     (code,) = re.findall(
-        r'```python\n(# merged.*?)```', (root / 'README.md').read_text(), flags=re.S
+        r'```python\n(# merged.*?)```', (root / 'docs/custom_dataset.md').read_text(), flags=re.S
     )
     base = root / 'configs' / 'pinet_hrnet_coco.py'
     (tmp_path / 'config.py').write_text(f'_base_ = [{str(base)!r}]\n{code}')
