@@ -191,7 +191,7 @@ def test_the_example_of_any_backbone_builds(tmp_path):
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(config.model)  # checks channels and strides
     assert model.backbone.strides == (4, 8, 16, 32)
-    assert model.head.decoder.stride == 4
+    assert model.head.codec.stride == 4
 
 
 # --- docs/conventions.md, docs/method.md ---------------------------------------------------------
