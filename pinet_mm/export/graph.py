@@ -69,11 +69,11 @@ def sizes_of_the_graph() -> Iterator[None]:
     ]
     try:
         for module in users:
-            module.resize = resize
+            vars(module).update(resize=resize)
         yield
     finally:
         for module in users:
-            module.resize = original
+            vars(module).update(resize=original)
 
 
 def export_program(

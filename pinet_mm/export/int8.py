@@ -12,62 +12,62 @@ from ..errors import RunError
 from ..inference.sources import find_pictures, read_picture
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
-from .check import check, check_quantised
+from .check import check, check_quantized
 from .graph import FEATURES, export_onnx
 
-MOST_PICTURES = 64  # a choice: each costs a pass of the float32 file
+MOST_IMAGES = 64  # a choice: each costs a pass of the float32 file
 
 
 def export_int8(model: PINet, path: str | Path, inputs: Iterable[str | Path], **options) -> str:
-    """Write a model as an 8-bit ONNX file, check it, and say in a few lines how it fares.
+    """Write a model as an 8-bit ONNX file, check it, and report in a few lines how it fares.
 
     Args:
         model: what `api.load` returns, on the CPU.
         path: of the file.
-        inputs: pictures and folders, see `quantize_onnx`; of more than 64 pictures, 64 are taken,
+        inputs: images and folders, see `quantize_onnx`; of more than 64 images, 64 are taken,
             evenly spread.
         **options: of `export_onnx`.
 
     Raises:
-        FileNotFoundError: there is no such picture.
+        FileNotFoundError: there is no such image.
         RunError: see `export_onnx` and `check`; or weights are to be stored in float16 as well.
-        ValueError: a file is no picture, or the config resizes pictures in an unknown way.
+        ValueError: a file is no image, or the config resizes images in an unknown way.
     """
     if options.get('half_weights'):
         raise RunError('weights are stored in 8 bits or in float16, not in both')
     files = find_pictures(inputs)
-    count = min(len(files), MOST_PICTURES)
-    pictures = [read_picture(files[i * len(files) // count]) for i in range(count)]
+    count = min(len(files), MOST_IMAGES)
+    images = [read_picture(files[i * len(files) // count]) for i in range(count)]
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / 'float32'
         export_onnx(model, whole, **options)
-        report = check(whole, model).replace(str(whole), 'before quantisation', 1)
-        quantize_onnx(whole, path, pictures)
-        return f'{report}\n{check_quantised(path, whole, pictures)}'
+        report = check(whole, model, 'before quantization')
+        quantize_onnx(whole, path, images)
+        return f'{report}\n{check_quantized(path, whole, images)}'
 
 
-def quantize_onnx(source: str | Path, path: str | Path, pictures: Sequence[np.ndarray]) -> None:
+def quantize_onnx(source: str | Path, path: str | Path, images: Sequence[np.ndarray]) -> None:
     """Write an 8-bit copy of what `export_onnx` wrote; it is run in the same way.
 
-    Weights are quantised by output channel, activations by tensor, over the range that they
-    have on the pictures (static quantisation of ONNX Runtime). Weights take 7 of the 8 bits: the
+    Weights are quantized by output channel, activations by tensor, over the range that they
+    have on the images (static quantisation of ONNX Runtime). Weights take 7 of the 8 bits: the
     sums of two products with 8 overflow in the 16 bits that a CPU without VNNI has for them.
 
     Args:
         source: the file.
         path: of the copy.
-        pictures: (h, w, 3) uint8, BGR, such as the model will see; a few dozen.
+        images: (h, w, 3) uint8, BGR, such as the model will see; a few dozen.
 
     Raises:
-        RunError: there are no pictures, or the graph has no head of PINet.
+        RunError: there are no images, or the graph has no head of PINet.
         ValueError: the file was not written by `export_onnx`, or does not say how to resize.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_static
 
-    if not len(pictures):
-        raise RunError('quantisation needs pictures; found none')
-    activations = _Activations(OnnxPoses(source), pictures)
+    if not len(images):
+        raise RunError('quantization needs images; found none')
+    activations = _Activations(OnnxPoses(source), images)
     nodes = before_head(onnx.load(source).graph)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with _without_advice():
@@ -113,10 +113,8 @@ def before_head(graph) -> list[str]:
 class _Activations:
     # ONNX Runtime calls `get_next` for inputs until there is none.
 
-    def __init__(self, runner: OnnxPoses, pictures: Sequence[np.ndarray]):
-        self.inputs: Iterator[dict] = (
-            {'images': runner.to_input(picture)[1]} for picture in pictures
-        )
+    def __init__(self, runner: OnnxPoses, images: Sequence[np.ndarray]):
+        self.inputs: Iterator[dict] = ({'images': runner.to_input(image)[1]} for image in images)
 
     def get_next(self) -> dict | None:
         return next(self.inputs, None)
@@ -124,7 +122,7 @@ class _Activations:
 
 @contextmanager
 def _without_advice():
-    # ONNX Runtime advises a preparation by its own tool, which was tried: it joins no norm more
+    # ONNX Runtime advises a preparation by its own tool, which was tried: it fuses no norm more
     # and costs a dependency.
     def is_none(record: logging.LogRecord) -> bool:
         return 'pre-processing before quantization' not in record.getMessage()

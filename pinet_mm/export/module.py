@@ -18,19 +18,8 @@ from ..models.test_cfg import TestSettings
 MULTIPLE = 32  # HRNet halves five times
 
 
-class ExportablePINet(nn.Module):
-    """A PINet from pixels to people in tensors of fixed shapes; it shares the model's weights.
-
-    OKS, which no common scale changes, is computed in input pixels rather than in those of the
-    original image.
-
-    Args:
-        model: with one scale factor in its `test_cfg`.
-        max_poses: P; by default T, so that nobody is left out.
-
-    Raises:
-        RunError: the model infers at several scales, or a number is not what a graph can have.
-    """
+class _Steps(nn.Module):
+    # From images to features, and on to people.
 
     def __init__(self, model: PINet, max_poses: int | None = None):
         super().__init__()
@@ -40,24 +29,12 @@ class ExportablePINet(nn.Module):
         if self.max_poses < 1:
             raise RunError(f'max_poses must be at least 1; found {max_poses}')
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Find the people of N images.
-
-        Args:
-            images: (N, 3, H, W) float32, RGB, 0 to 255; H and W multiples of 32.
-
-        Returns:
-            `keypoints` (N, P, K, 2) input pixels, `keypoint_scores` (N, P, K), `scores` (N, P)
-            best first, and `count` (N,) int64 people; 0 in the rows beyond them.
-        """
-        return self.find(self.extract(images))
-
     def extract(self, images: Tensor) -> Tensor:
-        """Compute the head's features (V·N, C, h, w) of images, see `forward`."""
+        """Compute the head's features (V·N, C, h, w) of images, see `ExportablePINet.forward`."""
         return self.model.extract_views(self._normalize(images), self.settings.flip_test)[-1]
 
     def find(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Find the people of features, see `forward`."""
+        """Find the people of features, see `ExportablePINet.forward`."""
         head = self.model.head
         count = features.shape[0] // (1 + self.settings.flip_test)
         image_per_map = features.new_full((count, 2), head.codec.stride)
@@ -92,7 +69,34 @@ class ExportablePINet(nn.Module):
         )
 
 
-class FeaturesToo(ExportablePINet):
+class ExportablePINet(_Steps):
+    """A PINet from pixels to people in tensors of fixed shapes; it shares the model's weights.
+
+    OKS, which no common scale changes, is computed in input pixels rather than in those of the
+    original image.
+
+    Args:
+        model: with one scale factor in its `test_cfg`.
+        max_poses: P; by default T, so that nobody is left out.
+
+    Raises:
+        RunError: the model infers at several scales, or a number is not what a graph can have.
+    """
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Find the people of N images.
+
+        Args:
+            images: (N, 3, H, W) float32, RGB, 0 to 255; H and W multiples of 32.
+
+        Returns:
+            `keypoints` (N, P, K, 2) input pixels, `keypoint_scores` (N, P, K), `scores` (N, P)
+            best first, and `count` (N,) int64 people; 0 in the rows beyond them.
+        """
+        return self.find(self.extract(images))
+
+
+class FeaturesToo(_Steps):
     """An `ExportablePINet` that gives the head's features as a fifth output.
 
     They mark in a graph where backbone and neck end.

@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 from pinet_mm import api, onnx_runner
+from pinet_mm import export as package
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.errors import RunError
 from pinet_mm.export import check as export_check
@@ -26,6 +27,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmpose.models.necks import fmap_proc_neck
 from mmpose.registry import MODELS
 
 from tests.helpers import toys
@@ -165,7 +167,7 @@ def test_the_tool_tells_how_its_file_agrees(exported):
     assert first.endswith(' MB, passes onnx.checker')
     found = [
         re.fullmatch(
-            r'(.*): the (\d+) persons that PyTorch finds, keypoints within (.*) px, '
+            r'(.*): the (\d+) people that PyTorch finds, keypoints within (.*) px, '
             'scores within (.*)',
             line,
         ).groups()
@@ -198,12 +200,43 @@ def test_the_check_tells_agreement_from_disagreement(exported, model):
     batches = export_check.draw_batches((128, 64))
     assert [batch.shape for batch in batches] == [(1, 128, 128, 3), (3, 64, 256, 3)]
     found = export_check.check_agreement(folder / 'pinet.onnx', own, batches)
-    assert [each.pictures for each in found] == [1, 3] and found[1].size == (256, 64)
-    assert sum(each.persons for each in found) >= 5
+    assert [each.images for each in found] == [1, 3] and found[1].size == (256, 64)
+    assert sum(each.people for each in found) >= 5
     assert max(each.pixels for each in found) < 1e-2
     other = toys.build_model('coco', test_cfg=dict(own.test_cfg))
-    with pytest.raises(RunError, match=r'pinet.onnx does not find what PyTorch finds: Agreement\('):
+    with pytest.raises(RunError, match=r'pinet.onnx must find what PyTorch finds, .* Agreement\('):
         export_check.check_agreement(folder / 'pinet.onnx', other, batches)
+
+
+class Runner:
+    """In place of ONNX Runtime: what PyTorch finds, and the scores of one output changed."""
+
+    def __init__(self, model, output, by):
+        self.session, self.module = self, exportable.ExportablePINet(model)
+        self.output, self.by = output, by
+
+    @torch.no_grad()
+    def run(self, names, inputs):
+        found = [each.numpy() for each in self.module(torch.from_numpy(inputs['images']))]
+        found[names.index(self.output)] += np.float32(self.by)
+        return found
+
+
+@pytest.mark.parametrize('output', ['keypoint_scores', 'scores'])
+@pytest.mark.parametrize('by', [0, 1e-4, 0.01, -1, np.nan])
+def test_scores_must_agree_as_keypoints_do(model, monkeypatch, output, by):
+    monkeypatch.setattr(export_check, 'OnnxPoses', lambda path: Runner(model, output, by))
+    batches = export_check.draw_batches((128, 64))
+    if by in (0, 1e-4):
+        for found in export_check.check_agreement('pinet.onnx', model, batches):
+            assert found.scores == pytest.approx(by, abs=1e-5) and found.pixels < 1e-3
+        return
+    with pytest.raises(
+        RunError,
+        match='pinet.onnx must find what PyTorch finds, keypoints within 0.01 px and scores '
+        r'within 0.001; found Agreement\(images=1, .*, scores=',
+    ):
+        export_check.check_agreement('pinet.onnx', model, batches)
 
 
 def test_of_nearly_the_same_persons_the_distance_is_told(model):
@@ -253,9 +286,9 @@ def test_weights_in_half_size_give_the_same_persons(light):
     found = export_check.check_agreement(
         folder / 'half.onnx', model, export_check.draw_batches((128, 64))
     )
-    assert sum(each.persons for each in found) >= 5
+    assert sum(each.people for each in found) >= 5
     assert max(each.pixels for each in found) < 1e-3 and max(each.scores for each in found) < 1e-5
-    assert 'half.onnx' in said and 'that PyTorch finds' in said
+    assert 'half.onnx' in said and 'people that PyTorch finds' in said
 
 
 def test_large_weights_are_of_float16_and_all_is_computed_in_float32(light):
@@ -381,6 +414,21 @@ def test_the_best_persons_fill_the_rows(model, rows):
     for values, expected in zip(found, wanted):
         np.testing.assert_allclose(values[0, :n], expected[:n], atol=1e-3)
         assert not values[0, n:].any()
+
+
+@torch.no_grad()
+def test_what_writes_files_is_imported_from_the_package():
+    assert package.export_onnx is export.export_onnx
+    assert package.export_program is export.export_program
+    assert package.ExportablePINet is exportable.ExportablePINet
+
+
+def test_mmposes_resize_is_back_after_the_export():
+    original = fmap_proc_neck.resize
+    with pytest.raises(KeyError), export.sizes_of_the_graph():
+        assert fmap_proc_neck.resize is not original
+        raise KeyError
+    assert fmap_proc_neck.resize is original
 
 
 @torch.no_grad()
@@ -571,7 +619,7 @@ def test_the_shipped_network_finds_the_same_people(tmp_path):
     found = export_check.check_agreement(
         tmp_path / 'pinet.onnx', model, export_check.draw_batches((128, 128))
     )
-    assert sum(each.persons for each in found) >= 5
+    assert sum(each.people for each in found) >= 5
     runner = api.load_onnx(tmp_path / 'pinet.onnx')
     clear = 0
     for picture in crowd((128, 128), (300, 200)):
