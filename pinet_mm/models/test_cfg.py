@@ -1,4 +1,4 @@
-"""What a `test_cfg` may hold, checked."""
+"""The settings of inference, `test_cfg` in MMPose's configs, checked."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,22 +6,27 @@ from dataclasses import dataclass, fields, replace
 
 from ..errors import InputError
 
+NUMBERS: dict[str, tuple[type, ...]] = dict(
+    part_thr=(float, int), oks_thr=(float, int), max_per_part=(int,)
+)
+FLAGS = ('flip_test', 'use_refinement', 'use_fusion', 'use_agreement', 'output_heatmaps')
+
 
 @dataclass(frozen=True)
 class TestSettings:
-    """What a `test_cfg` may hold.
+    """Settings of inference, which MMPose calls `test_cfg`.
 
     Attributes:
-        flip_test: average the picture with its mirror image.
+        flip_test: average the image with its mirror image.
         scale_factors: look for people at these multiples of the input's size, 1 among them; see
-            `decoding.decode` for what becomes of them.
+            `decoding.decode` for how they are combined.
         part_thr: part-centre scores at or below it propose nothing.
-        max_per_part: proposals a part, picture and scale.
+        max_per_part: proposals per part, image and scale.
         oks_thr: poses whose OKS is above it are one person.
         use_refinement: apply the refinement; by default if the head has one.
         use_fusion: fuse the poses of a person; otherwise the best one stays (OKS-NMS).
-        use_agreement: multiply scores by how far the parts agree, see `rescoring`. All of them
-            come out lower: of a person whom one of three parts found, 4 % are left.
+        use_agreement: multiply scores by how far the parts agree, see `method.agreement`. Scores
+            shrink: × 1/27 for a person found by one part of three.
         output_heatmaps: also return the keypoint and part maps, as `pred_fields`; those of factor
             1.
     """
@@ -40,7 +45,7 @@ class TestSettings:
 
     @classmethod
     def from_cfg(cls, test_cfg: Mapping) -> 'TestSettings':
-        """Check a `test_cfg`; of the scale factors, 1 comes first.
+        """Return a checked `test_cfg`; of the scale factors, 1 comes first.
 
         Raises:
             ValueError: a key is unknown, or a value has the wrong type or range.
@@ -50,21 +55,14 @@ class TestSettings:
         if unknown:
             raise InputError(f'test_cfg has the unknown keys {unknown}; known are {known}')
         settings = cls(**test_cfg)
-        for name, kind in dict(
-            part_thr=(float, int), oks_thr=(float, int), max_per_part=int
-        ).items():
-            if not isinstance(getattr(settings, name), kind):
-                raise InputError(f'{name} must be a number; found {getattr(settings, name)!r}')
-        for name in (
-            'flip_test',
-            'use_refinement',
-            'use_fusion',
-            'use_agreement',
-            'output_heatmaps',
-        ):
-            unset = name == 'use_refinement' and settings.use_refinement is None
-            if not unset and getattr(settings, name) not in (True, False):
-                raise InputError(f'{name} must be True or False; found {getattr(settings, name)!r}')
+        for name, kinds in NUMBERS.items():
+            value = getattr(settings, name)
+            if not _is_number(value, kinds):
+                raise InputError(f'{name} must be a number; found {value!r}')
+        for name in FLAGS:
+            value, unset = getattr(settings, name), (None,) if name == 'use_refinement' else ()
+            if value not in (True, False, *unset):
+                raise InputError(f'{name} must be True or False; found {value!r}')
         if settings.max_per_part < 1:
             raise InputError(f'max_per_part must be at least 1; found {settings.max_per_part}')
         if not 0 <= settings.oks_thr <= 1:
@@ -72,9 +70,14 @@ class TestSettings:
         return replace(settings, scale_factors=_scale_factors(settings.scale_factors))
 
 
+def _is_number(value: object, kinds: tuple[type, ...] = (float, int)) -> bool:
+    # bool is a kind of int; NaN compares with nothing.
+    return isinstance(value, kinds) and not isinstance(value, bool) and value == value
+
+
 def _scale_factors(factors: Sequence[float]) -> tuple[float, ...]:
     usable = isinstance(factors, (list, tuple)) and all(
-        isinstance(factor, (float, int)) and 0 < factor < math.inf for factor in factors
+        _is_number(factor) and 0 < factor < math.inf for factor in factors
     )
     if not usable or 1 not in factors or len(set(factors)) < len(factors):
         raise InputError(

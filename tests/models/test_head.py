@@ -578,28 +578,6 @@ def test_unknown_setting_lists_the_known_ones():
         decode(head, samples, part_treshold=0.1)
 
 
-@pytest.mark.parametrize(
-    'wrong, message',
-    [
-        (dict(max_per_part=0), 'max_per_part must be at least 1; found 0'),
-        (dict(use_agreement='no'), "use_agreement must be True or False; found 'no'"),
-        (dict(use_fusion=None), 'use_fusion must be True or False; found None'),
-        (dict(max_per_part=2.5), 'max_per_part must be a number; found 2.5'),
-        (dict(part_thr='0.1'), "part_thr must be a number; found '0.1'"),
-        (dict(oks_thr=7), 'oks_thr must be between 0 and 1; found 7'),
-    ],
-)
-def test_wrong_values_of_settings_are_refused(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        TestSettings.from_cfg(wrong)
-
-
-def test_defaults_are_the_methods():
-    settings = TestSettings.from_cfg({})
-    assert (settings.part_thr, settings.max_per_part, settings.oks_thr) == (0.01, 30, 0.7)
-    assert settings.use_fusion and not settings.flip_test
-
-
 def test_refinement_that_was_not_built_cannot_be_used():
     head, samples, (keypoints,) = ideal_head(layers=0)
     with pytest.raises(ValueError, match='use_refinement=True.*refinement=None'):
