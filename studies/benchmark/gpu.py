@@ -189,12 +189,8 @@ class GPUBenchmark:
             model = prepare(self._model(network), case)
             run = decoding_of(model, case, make_inputs(model, case.batch))
             for row in kernel_times(run, self.device):
-                yield {
-                    'network': network.name,
-                    'precision': case.precision,
-                    'batch': case.batch,
-                    **row,
-                }
+                place = dict(network=network.name, precision=case.precision, batch=case.batch)
+                yield {**place, **row}
 
     def _train(self, case: Case) -> Iterator[dict[str, object]]:
         # Once both layouts; the other precisions take the one that convolutions in half like.

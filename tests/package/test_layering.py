@@ -1,11 +1,13 @@
-"""The package's form, read by ast: which way imports point, sizes, defaults."""
+"""The form of package and studies, read by ast: which way imports point, sizes, defaults."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / 'pinet_mm'
+STUDIES = PACKAGE.parent / 'studies'
 # A folder, or a module beside the folders, may import only from those before it. The standard
 # library, crowdsynth and studies have rules of their own.
 ORDER = (
@@ -40,14 +42,22 @@ PURE = (
 )
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
+OF_STUDIES = sorted(STUDIES.rglob('*.py'))
+
 every_module = pytest.mark.parametrize(
     'path', MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]
+)
+every_file = pytest.mark.parametrize(
+    'path',
+    [*MODULES, *OF_STUDIES],
+    ids=[str(path.relative_to(PACKAGE.parent)) for path in (*MODULES, *OF_STUDIES)],
 )
 
 
 def imported(path):
     """Full names of all modules that a file imports, wherever it does so."""
-    package = ('pinet_mm', *path.relative_to(PACKAGE).parts[:-1])
+    root = STUDIES if path.is_relative_to(STUDIES) else PACKAGE
+    package = (root.name, *path.relative_to(root).parts[:-1])
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -55,8 +65,20 @@ def imported(path):
             base = '.'.join(package[: len(package) + 1 - node.level]) if node.level else ''
             module = '.'.join(filter(None, (base, node.module)))
             # `from . import name` and `from pinet_mm import name` name modules.
-            whole = module in ('pinet_mm', 'pinet_mm.crowdsynth')
-            yield from (f'{module}.{alias.name}' if whole else module for alias in node.names)
+            yield from (
+                f'{module}.{alias.name}' if is_module(f'{module}.{alias.name}') else module
+                for alias in node.names
+            )
+
+
+def is_module(name):
+    """Tell whether a full name is that of a module of the package or of studies."""
+    root, *parts = name.split('.')
+    folder = dict(pinet_mm=PACKAGE, studies=STUDIES).get(root)
+    if folder is None or not parts:
+        return False
+    path = folder.joinpath(*parts)
+    return path.with_suffix('.py').is_file() or (path / '__init__.py').is_file()
 
 
 def top(path):
@@ -87,6 +109,31 @@ def test_imports_point_one_way(path):
 
 
 @every_module
+def test_the_package_needs_neither_studies_nor_tests(path):
+    assert not {name.split('.')[0] for name in imported(path)} & {'studies', 'tests', 'tools'}
+
+
+def module_name(path):
+    root = STUDIES if path.is_relative_to(STUDIES) else PACKAGE
+    parts = path.relative_to(root.parent).with_suffix('').parts
+    return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+
+
+def circles(paths):
+    """Find modules that import each other in a circle, wherever they do so; none is empty."""
+    graph = {module_name(path): {*imported(path)} - {module_name(path)} for path in paths}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles([*MODULES, *OF_STUDIES]) == []
+
+
+@every_module
 def test_pure_modules_need_no_openmmlab(path):
     module = path.relative_to(PACKAGE).with_suffix('').as_posix()
     if top(path) in PURE or module in PURE:
@@ -107,13 +154,13 @@ def body_length(node):
     return body[-1].end_lineno - body[0].lineno + 1 if body else 0
 
 
-@every_module
+@every_file
 def test_files_and_functions_are_short(path):
     assert len(path.read_text().splitlines()) <= 350
     assert [f.name for f in functions(path) if body_length(f) > 50] == []
 
 
-@every_module
+@every_file
 def test_no_mutable_defaults(path):
     def mutable(node):
         return isinstance(node, (ast.Dict, ast.List, ast.Set, ast.ListComp, ast.DictComp)) or (
@@ -127,7 +174,7 @@ def test_no_mutable_defaults(path):
     ] == []
 
 
-@every_module
+@every_file
 def test_no_machine_paths(path):
     here = PACKAGE.parent
     assert not [
@@ -137,13 +184,24 @@ def test_no_machine_paths(path):
     ]
 
 
-def test_the_checks_can_fail(tmp_path, monkeypatch):
-    monkeypatch.setattr('tests.package.test_layering.PACKAGE', tmp_path)
-    path = tmp_path / 'method.py'
-    path.write_text(
+@pytest.fixture
+def other_package(tmp_path, monkeypatch):
+    """Write a package that breaks the rules, in the place of the real one."""
+    folder = tmp_path / 'pinet_mm'
+    folder.mkdir()
+    monkeypatch.setattr('tests.package.test_layering.PACKAGE', folder)
+    (folder / 'method.py').write_text(
         'from . import head\nfrom .codec import x\nimport mmengine.config\n'
         'def f(a=[]):\n    from pinet_mm import runner\n' + '    x = 1\n' * 50
     )
+    (folder / 'head.py').write_text('from .codec import x\nimport studies.naive\n')
+    (folder / 'codec.py').write_text('from pinet_mm import PINet\n')
+    (folder / 'runner.py').write_text('def f():\n    from .method import f\n')
+    return folder
+
+
+def test_the_checks_can_fail(other_package):
+    path = other_package / 'method.py'
     assert set(imported(path)) == {
         'pinet_mm.head',
         'pinet_mm.codec',
@@ -151,10 +209,21 @@ def test_the_checks_can_fail(tmp_path, monkeypatch):
         'pinet_mm.runner',
     }
     assert own_imports(path) == {'head', 'codec', 'runner'}
-    with pytest.raises(AssertionError):
-        test_imports_point_one_way(path)
-    with pytest.raises(AssertionError):
-        test_pure_modules_need_no_openmmlab(path)
-    with pytest.raises(AssertionError):
-        test_no_mutable_defaults(path)
+    for check in (
+        test_imports_point_one_way,
+        test_pure_modules_need_no_openmmlab,
+        test_no_mutable_defaults,
+        test_files_and_functions_are_short,
+    ):
+        with pytest.raises(AssertionError):
+            check(path)
     assert body_length(functions(path)[0]) == 51
+    with pytest.raises(AssertionError):
+        test_the_package_needs_neither_studies_nor_tests(other_package / 'head.py')
+
+
+def test_a_circle_is_found(other_package):
+    files = sorted(other_package.glob('*.py'))
+    assert set(circles(files)) == {'pinet_mm.method', 'pinet_mm.runner'}
+    (other_package / 'runner.py').write_text('')
+    assert circles(files) == []

@@ -1,6 +1,7 @@
 """The checks and the benchmark of a GPU: their logic on the CPU; on CUDA, if there is any, all."""
 
 import copy
+import itertools
 import json
 import runpy
 import sys
@@ -105,8 +106,21 @@ def second_call(function, change):
     return call
 
 
-def rows_of(check):
-    return running.run_checks(dict(check=check), CPU, 60)
+def rows_of(check, count=None):
+    """Run a check on the CPU, or its first findings alone."""
+
+    def first(place):
+        return itertools.islice(check(place), count)
+
+    return running.run_checks(dict(check=first), CPU, 600)
+
+
+@pytest.fixture
+def small_training(monkeypatch):
+    """Let the checks of training take a narrow network of the same parts."""
+    monkeypatch.setattr(
+        training, 'load_model', lambda config, device: build_model(size=(64, 64)).to(device)
+    )
 
 
 def test_functions_agree_on_one_device_and_a_planted_error_shows(monkeypatch):
@@ -139,7 +153,7 @@ def test_losses_agree_and_planted_errors_show(monkeypatch):
 
     assert set(verdicts(rows_of(values.check_losses))) == {'ok'}
     monkeypatch.setattr(values, '_learn', second_call(values._learn, corrupt))
-    rows = rows_of(values.check_losses)[:3]
+    rows = rows_of(values.check_losses, 3)
     assert verdicts(rows) == ['FAILED'] * 3
     assert rows[1]['unit'] == 'score_branch.weight' and 'worst features' in rows[2]['unit']
 
@@ -154,11 +168,11 @@ def test_models_agree_and_a_planted_error_shows(monkeypatch):
         return fused._replace(kept=kept)
 
     monkeypatch.setattr(models, 'find', second_call(models.find, lose))
-    rows = rows_of(models.check_models)
+    rows = rows_of(models.check_models, 1)
     assert rows[0]['what'].endswith('fp32: persons missing') and rows[0]['verdict'] == 'FAILED'
 
 
-def test_training_checks_pass_and_a_parameter_without_gradient_shows(monkeypatch):
+def test_training_checks_pass_and_a_parameter_without_gradient_shows(small_training, monkeypatch):
     rows = rows_of(training.check_amp)
     assert set(verdicts(rows)) == {'ok'}
 
@@ -179,7 +193,7 @@ def test_training_checks_pass_and_a_parameter_without_gradient_shows(monkeypatch
     assert rows[0].verdict() == 'FAILED' and rows[0].unit == 'loss'
 
 
-def test_one_process_of_a_distributed_training():
+def test_one_process_of_a_distributed_training(small_training):
     rows = rows_of(training.check_distributed)
     assert set(verdicts(rows)) == {'ok', 'seen'}
     assert not torch.distributed.is_initialized()
@@ -218,7 +232,8 @@ def test_graphs_are_compared_with_eager_persons(monkeypatch):
             return type(fused)(*(each.flip(0) for each in fused)), maps
 
     monkeypatch.setattr(graphs, '_need_cuda', lambda place: None)
-    monkeypatch.setattr(graphs, 'load_shipped', lambda count: models.load_shipped(count=2))
+    shipped = models.load_shipped(count=2)
+    monkeypatch.setattr(graphs, 'load_shipped', lambda count: shipped)
     for kind, expected in ((Eager, 'ok'), (Stale, 'FAILED')):
         monkeypatch.setattr(graphs, 'GraphedFinder', kind)
         finding = next(graphs.check_graphs(CPU))
@@ -286,8 +301,25 @@ GONE = speed.LIGHT._replace(name='gone', config='pinet_gone.py')
 
 @pytest.fixture(scope='module')
 def tables():
-    found = speed.bench_gpu(60, 'cpu', (GONE, TINY), (1,))
+    # A narrow network: a CPU without bfloat16 imitates it, ten times as slow as float32.
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (speed, gpu_cases):
+            patch.setattr(
+                module, 'build_model', lambda network, device: build_model(size=(network.side,) * 2)
+            )
+        found = speed.bench_gpu(600, 'cpu', (GONE, TINY), (1,))
     return {table.title: table.rows for table in found}
+
+
+def test_the_benchmark_builds_a_config_at_its_size():
+    model = gpu_cases.build_model(TINY, 'cpu')
+    assert tuple(model.head.decoder.input_size) == (64, 64)
+    inputs = gpu_cases.make_inputs(model, 1)
+    assert inputs.images.shape == (1, 3, 64, 64)
+    found = gpu_cases.finder_of(model, gpu_cases.Case(TINY, 'fp32', 1), inputs)
+    with torch.no_grad():
+        fused, _ = found()
+    assert fused.keypoints.shape[-2:] == (model.head.decoder.layout.num_keypoints, 2)
 
 
 def test_the_benchmark_measures_every_precision(tables):
