@@ -16,11 +16,10 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own package first
 
 from pinet_mm.cli import command
-from pinet_mm.errors import RunError
 
 import torch
 
-from studies import benchmark
+from studies.benchmark.parts import SMALL, WIDE, Options, run
 
 PARTS = dict(
     encode="targets of a picture: the codec, the plain loops of the tests, MMPose's SPR codec",
@@ -30,13 +29,6 @@ PARTS = dict(
     training='stages and memory of a step of training of CONFIG, with and without --amp',
     gpu="a GPU's images/s by batch and precision, training, the host's part; no part of all",
 )
-
-EVERYWHERE = [part for part in PARTS if part != 'gpu']
-
-SMALL = 'pinet_hrnet-slim_crowdsynth.py'
-# Without CONFIG, the network of the paper's tables is measured too: a batch takes seconds on a CPU.
-WIDE = 'pinet_hrnet_coco.py'
-WIDE_DEFAULTS = dict(cpu=dict(batches=[1], repeats=3), cuda=dict(batches=[1, 8, 16]))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -89,77 +81,21 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--compile',
+        dest='compiled',
         action='store_true',
         help='images: also compiled networks and ONNX files, which takes minutes',
     )
     return parser
 
 
-def measure(part: str, args: argparse.Namespace) -> list:
-    """Run one part: its tables."""
-    config = args.config or SMALL
-    wanted = {
-        'encode': dict(persons=args.persons, repeats=args.repeats),
-        'decode': dict(config=args.config, repeats=args.repeats, device=args.device),
-        'images': dict(
-            config=config,
-            checkpoint=args.checkpoint,
-            batches=args.batches,
-            repeats=args.repeats,
-            device=args.device,
-            compiled=args.compile,
-        ),
-        'scaling': dict(
-            config=config,
-            checkpoint=args.checkpoint,
-            persons=args.persons,
-            sizes=args.sizes,
-            batches=args.batches,
-            repeats=args.repeats,
-            device=args.device,
-        ),
-        'training': dict(
-            config=config, batches=args.batches, repeats=args.repeats, device=args.device
-        ),
-        'gpu': dict(
-            budget=args.budget,
-            device=args.device,
-            batches=args.batches,
-            tell=partial(print, flush=True),
-        ),
-    }[part]
-    if args.checkpoint and args.part != 'all' and 'checkpoint' not in wanted:
-        raise RunError(
-            f'{part} takes no CHECKPOINT, for its time does not depend on weights; '
-            f'found {args.checkpoint}'
-        )
-    given = {name: value for name, value in wanted.items() if value is not None}
-    tables = getattr(benchmark, f'bench_{part}')(**given)
-    if part == 'images' and not args.config:
-        defaults = WIDE_DEFAULTS[torch.device(args.device).type]
-        tables += benchmark.bench_images(**{**defaults, **given, 'config': WIDE})
-    return tables
-
-
-def run(args: argparse.Namespace) -> None:
+def bench(args: argparse.Namespace) -> None:
     """Measure, print, and write if a folder is named."""
-    out = args.out or (Path('work_dirs/benchmark') if args.part == 'all' else None)
-    machine, tables = benchmark.describe_machine(args.device), []
-    for part in EVERYWHERE if args.part == 'all' else [args.part]:
-        tables += measure(part, args)
-        for table in tables:
-            if table.part == part:
-                print(benchmark.section(table), flush=True)
-    if out:
-        files = benchmark.write_report(out, machine, tables)
-        curves = [table for table in tables if table.part == 'scaling']
-        if curves:
-            files.append(out / 'scaling.png')
-            benchmark.plot_scaling(curves, files[-1])
-        print('Wrote ' + ', '.join(map(str, files)))
+    tell = partial(print, flush=True)
+    named = {name: value for name, value in vars(args).items() if name not in ('part', 'out')}
+    run(args.part, Options(tell=tell, **named), args.out, tell)
 
 
-main = command(make_parser, run)
+main = command(make_parser, bench)
 
 if __name__ == '__main__':
     main()

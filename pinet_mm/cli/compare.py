@@ -6,6 +6,8 @@ stand in dashed boxes: those of --annotations or, without them, those that only 
 
 import argparse
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from mmengine.config import DictAction
 
@@ -16,7 +18,7 @@ from . import command
 class _Parser(argparse.ArgumentParser):
     """Reads the words of each `--model`, whose number and order argparse cannot tell."""
 
-    def parse_args(self, args=None, namespace=None) -> argparse.Namespace:
+    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         parsed = super().parse_args(args, namespace)
         if len(parsed.models) != 2 or len(parsed.pose_thr) > 2:
             self.error(

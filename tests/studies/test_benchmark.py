@@ -586,13 +586,12 @@ def test_the_tool_runs_all_parts(tmp_path, monkeypatch, capsys):
             given[part] = options
             return tables
 
-        monkeypatch.setattr(benchmark, f'bench_{part}', bench)
+        monkeypatch.setattr(f'studies.benchmark.{part}.bench_{part}', bench)
 
     for part in ('encode', 'decode'):
         pretend(part, [Table(part, f'Of {part}', '', [dict(a=1)])])
     monkeypatch.setattr(
-        benchmark,
-        'bench_images',
+        'studies.benchmark.images.bench_images',
         lambda config, **options: [Table('images', f'Of {config} {options}', '', [dict(a=1)])],
     )
     pretend('scaling', [made_up('persons', [1, 100])])
