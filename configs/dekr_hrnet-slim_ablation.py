@@ -2,8 +2,7 @@
 # poses again. It needs the full mmcv, whose deformable convolutions its head is made of.
 _base_ = ['./cid_hrnet-slim_ablation.py']
 
-codec = dict(
-    _delete_=True,
+dekr = dict(
     type='SPR',
     input_size=(128, 128),
     heatmap_size=(32, 32),
@@ -12,8 +11,11 @@ codec = dict(
     generate_keypoint_heatmaps=True,
     decode_max_instances=30,
 )
-train_pipeline = _base_.train_pipeline
-train_pipeline[3]['encoder'] = codec
+codec = dict(dekr, _delete_=True)
+train_pipeline = [
+    dict(step, encoder=dekr) if step.type == 'GenerateTarget' else step
+    for step in _base_.train_pipeline
+]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
 model = dict(
@@ -31,7 +33,7 @@ model = dict(
             beta=1 / 9,
             loss_weight=0.002,
         ),
-        decoder=codec,
+        decoder=dekr,
     ),
     test_cfg=dict(
         _delete_=True, flip_test=True, nms_dist_thr=0.05, shift_heatmap=True, align_corners=False

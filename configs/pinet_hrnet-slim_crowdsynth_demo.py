@@ -2,24 +2,15 @@
 # for `make demo-train`.
 _base_ = ['_base_/runtime.py', '_base_/pinet_hrnet-slim.py', '_base_/crowdsynth_demo.py']
 
-# A person's pixels propose nearly the same pose: 12 a part train the refinement nearly as well as
+# A person's pixels propose nearly the same pose: 12 per part train the refinement nearly as well as
 # 40, at less than half the cost.
-model = dict(
-    head=dict(decoder=_base_.codec, sampler=dict(type='ProposalSampler', max_train_per_part=12))
-)
+sampler = dict(type='ProposalSampler', max_train_per_part=12)
+model = dict(head=dict(decoder=_base_.codec, sampler=sampler, refinement=_base_.refinement))
 
 train_cfg = dict(by_epoch=True, max_epochs=4, val_interval=4)
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=2e-3))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=100, by_epoch=False),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=2e-5,
-        begin=0,
-        end=4,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
+    dict(type='LinearLR', start_factor=0.1, end=100, by_epoch=False),
+    dict(type='CosineAnnealingLR', eta_min=2e-5, end=4, by_epoch=True, convert_to_iter_based=True),
 ]
-auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))

@@ -1,14 +1,9 @@
-# OCHuman, protocol B: PINet trained on COCO, validated on OCHuman val, tested on OCHuman test.
+# OCHuman, protocol B: PINet trained on COCO, validated on OCHuman val, evaluated on OCHuman test.
 # The README, "Data", has the options with which tools/test.py takes val.
-# By the rules of the authors' release, whose COCO checkpoints fit.
-_base_ = ['./pinet_hrnet_coco_release.py']
+# By the rules of the official implementation, whose COCO checkpoints fit.
+_base_ = ['./pinet_hrnet_coco_release.py', '_base_/ochuman_data.py']
 
-root = 'data/ochuman/'
-val = 'annotations/ochuman_coco_format_val_range_0.00_1.00.json'
-test = 'annotations/ochuman_coco_format_test_range_0.00_1.00.json'
-
-dataset = dict(type='OCHumanDataset', data_root=root, data_prefix=dict(img='images/'))
-val_dataloader = dict(dataset=dict(dataset, ann_file=val))
-test_dataloader = dict(dataset=dict(dataset, ann_file=test))
-val_evaluator = dict(ann_file=root + val)
-test_evaluator = dict(ann_file=root + test)
+val_dataloader = dict(dataset=_base_.ochuman_val)
+test_dataloader = dict(dataset=_base_.ochuman_test)
+val_evaluator = _base_.ochuman_val_truth
+test_evaluator = _base_.ochuman_test_truth

@@ -1,12 +1,5 @@
 # PINet, HRNet-W32, 512×512, OCHuman (val to train, test to test).
-# By the rules of the authors' release, whose checkpoints fit.
-_base_ = ['_base_/runtime.py', '_base_/pinet_hrnet-w32.py', '_base_/ochuman_release.py']
+# By the rules of the official implementation, whose checkpoints fit.
+_base_ = ['_base_/schedule_140e.py', '_base_/pinet_hrnet-w32.py', '_base_/ochuman_release.py']
 
-model = dict(head=dict(decoder=_base_.codec, refinement=dict(num_layers=3)))
-
-train_cfg = dict(by_epoch=True, max_epochs=140, val_interval=10)
-optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
-param_scheduler = dict(type='MultiStepLR', milestones=[90, 120], gamma=0.1, by_epoch=True)
-# 2 GPUs × 10 pictures; `--auto-scale-lr` adapts the learning rate to another batch.
-auto_scale_lr = dict(base_batch_size=20)
-default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
+model = dict(head=dict(decoder=_base_.codec, refinement=_base_.refinement))

@@ -6,7 +6,6 @@ for sample in api.predict(model, ['street.jpg', picture]):
     print(sample.pred_instances.keypoints)
 """
 
-import copy
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from mmengine.config import Config
 from mmengine.runner import load_state_dict
 from mmpose.apis import init_model
 
-from .configs import config_path
+from .configs import config_path, read_config
 from .errors import RunError
 from .inference.folders import infer
 from .inference.overlays import overlay_names
@@ -27,7 +26,6 @@ from .inference.sources import PICTURES, find_pictures
 from .models.acceleration import accelerate
 from .models.estimator import PINet
 from .onnx_runner import OnnxPoses, describe
-from .runner.settings import share_codec
 from .runner.weights import fetch, require_all_weights, require_checkpoint
 
 __all__ = [
@@ -91,17 +89,12 @@ def load(
 
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
+        InputError: `cfg_options` give the codec sizes that do not fit, see `read_config`.
         RunError: the checkpoint does not exist, cannot be read or does not fit the model, or there
             is no such device.
     """
-    config = (
-        copy.deepcopy(config)
-        if isinstance(config, Config)
-        else Config.fromfile(config_path(str(config)))
-    )
+    config = read_config(config, cfg_options)
     checkpoint = checkpoint or shipped_weights(config.filename or 'a config without a file')
-    config.merge_from_dict(cfg_options or {})
-    share_codec(config)
     require_checkpoint(str(checkpoint))
     device = _check_device(device)
     weights = fetch(str(checkpoint), f'the checkpoint {checkpoint}', 'is it whole?')

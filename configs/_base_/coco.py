@@ -1,5 +1,6 @@
 # COCO: 17 keypoints, trained on train2017, evaluated on val2017.
 _base_ = ['./data.py']
+from pinet_mm.datasets import pipelines
 
 # Parts and graph by keypoint name; names, mirror pairs and sigmas come from the metainfo.
 layout = dict(
@@ -29,26 +30,17 @@ layout = dict(
         ('right_knee', 'right_ankle'),
     ],
 )
-# One codec for the pipeline and the head; `convention` is the one switch of the method.
-codec = dict(
-    type='PINetCodec',
-    input_size=_base_.input_size,
-    heatmap_size=(128, 128),
-    sigma=2,
-    radius=2,
-    min_area=32**2,  # smaller persons (input pixels²) get no part centres
-    layout=layout,
-    convention='paper',
-    sparse_offsets=True,
-)
-train_pipeline = _base_.train_pipeline
-train_pipeline[3]['encoder'] = codec
+# Smaller people (input pixels²) get no part centers.
+codec = dict(_base_.codec, layout=layout, min_area=32**2)
+refinement = dict(num_layers=2)
+train_pipeline = pipelines.train(codec)
+test_pipeline = pipelines.test(codec)
 
 data_root = 'data/coco/'
 train_dataloader = dict(
     dataset=dict(
         type='MinKeypointsCocoDataset',
-        min_keypoints=11,  # the recipe takes pictures with more than 10 labelled keypoints
+        min_keypoints=11,  # the recipe takes images with more than 10 labeled keypoints
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017/'),
@@ -61,9 +53,13 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_val2017.json',
         data_prefix=dict(img='val2017/'),
+        pipeline=test_pipeline,
     )
 )
 test_dataloader = val_dataloader
+
+# 2 GPUs × 20 images; `--auto-scale-lr` adapts the learning rate to another batch.
+auto_scale_lr = dict(base_batch_size=40)
 
 val_evaluator = dict(
     iou_type='keypoints', ann_file=data_root + 'annotations/person_keypoints_val2017.json'

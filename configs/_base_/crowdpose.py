@@ -1,6 +1,7 @@
 # CrowdPose: 14 keypoints, trained on trainval, evaluated on test (easy, medium, hard).
-# `min_area` stays 0: small persons keep their part centres.
+# `min_area` stays 0: small people keep their part centers.
 _base_ = ['./data.py']
+from pinet_mm.datasets import pipelines
 
 # Parts and graph by keypoint name; names, mirror pairs and sigmas come from the metainfo.
 layout = dict(
@@ -28,19 +29,10 @@ layout = dict(
         ('right_knee', 'right_ankle'),
     ],
 )
-# One codec for the pipeline and the head; `convention` is the one switch of the method.
-codec = dict(
-    type='PINetCodec',
-    input_size=_base_.input_size,
-    heatmap_size=(128, 128),
-    sigma=2,
-    radius=2,
-    layout=layout,
-    convention='paper',
-    sparse_offsets=True,
-)
-train_pipeline = _base_.train_pipeline
-train_pipeline[3]['encoder'] = codec
+codec = dict(_base_.codec, layout=layout)
+refinement = dict(num_layers=3)
+train_pipeline = pipelines.train(codec)
+test_pipeline = pipelines.test(codec)
 
 data_root = 'data/crowdpose/'
 train_dataloader = dict(
@@ -58,9 +50,13 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/mmpose_crowdpose_test.json',
         data_prefix=dict(img='images/'),
+        pipeline=test_pipeline,
     )
 )
 test_dataloader = val_dataloader
+
+# 2 GPUs × 20 images; `--auto-scale-lr` adapts the learning rate to another batch.
+auto_scale_lr = dict(base_batch_size=40)
 
 val_evaluator = dict(
     iou_type='keypoints_crowd',

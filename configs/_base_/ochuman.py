@@ -1,35 +1,21 @@
 # OCHuman, protocol A: COCO's keypoints, trained on OCHuman val, evaluated on OCHuman test.
-_base_ = ['./coco.py']
+_base_ = ['./coco.py', './ochuman_data.py']
+from pinet_mm.datasets import pipelines
 
 layout = dict(_base_.layout, metainfo='configs/_base_/datasets/ochuman.py')
 codec = dict(_base_.codec, layout=layout)
-train_pipeline = _base_.train_pipeline
-train_pipeline[3]['encoder'] = codec
+refinement = dict(num_layers=3)
+train_pipeline = pipelines.train(codec)
 
-data_root = 'data/ochuman/'
+data_root = _base_.ochuman_val.data_root
 train_dataloader = dict(
     batch_size=10,
-    dataset=dict(
-        _delete_=True,
-        type='OCHumanDataset',
-        data_mode='bottomup',
-        data_root=data_root,
-        ann_file='annotations/ochuman_coco_format_val_range_0.00_1.00.json',
-        data_prefix=dict(img='images/'),
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(_base_.ochuman_val, _delete_=True, data_mode='bottomup', pipeline=train_pipeline),
 )
-val_dataloader = dict(
-    dataset=dict(
-        type='OCHumanDataset',
-        data_root=data_root,
-        ann_file='annotations/ochuman_coco_format_test_range_0.00_1.00.json',
-        data_prefix=dict(img='images/'),
-    )
-)
+val_dataloader = dict(dataset=_base_.ochuman_test)
 test_dataloader = val_dataloader
+# 2 GPUs × 10 images; `--auto-scale-lr` adapts the learning rate to another batch.
+auto_scale_lr = dict(base_batch_size=20)
 
-val_evaluator = dict(
-    ann_file=data_root + 'annotations/ochuman_coco_format_test_range_0.00_1.00.json'
-)
+val_evaluator = _base_.ochuman_test_truth
 test_evaluator = val_evaluator

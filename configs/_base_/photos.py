@@ -3,14 +3,20 @@
 # the shipped weights saw. Drawn crowds:
 #   python tools/make_crowdsynth.py data/photos_drawn --split train --images 2400 --size 128 128
 #       --persons 2 4 --height 0.7 1.0
-# Crops are 256×256; whole images are tested with a short side of 320, at which a person covers as
+# Crops are 256×256; whole images are resized to a short side of 320, at which a person covers as
 # many pixels as in a crop of 0.8 × the short side. `min_area` is 0: the people of photographs of
 # this size are often smaller than COCO's 32².
 _base_ = ['./coco.py']
+from pinet_mm.datasets import pipelines
 
-input_size = (256, 256)
 test_size = (320, 320)
-codec = dict(_base_.codec, input_size=input_size, heatmap_size=(64, 64), min_area=0)
+codec = dict(_base_.codec, input_size=(256, 256), heatmap_size=(64, 64), min_area=0)
+# Each member of the training set takes crops of its own; nothing else of an image's record is
+# needed, and less travels between processes.
+load = pipelines.load(codec)
+colors = dict(type='YOLOXHSVRandomAug', hue_delta=10, saturation_delta=60, value_delta=60)
+train_pipeline = pipelines.targets(codec, meta_keys=('img_id', 'img_path'))
+test_pipeline = pipelines.test(codec, test_size)
 
 data_root = 'data/photos/'
 # All sources share one category of 17 keypoints, but MPII and LSPET label no face.
@@ -28,22 +34,13 @@ body = [
     'left_ankle',
     'right_ankle',
 ]
-crop = dict(
-    type='RandomCropAffine',
-    input_size=input_size,
-    scale_factor=(0.45, 1.1),
-    scale_type='short',
-    shift_factor=0.35,
-    rotate_factor=30.0,
-)
-colors = dict(type='YOLOXHSVRandomAug', hue_delta=10, saturation_delta=60, value_delta=60)
 photos = dict(
     type='LabeledCocoDataset',
     data_root=data_root,
     ann_file='train.json',
     data_prefix=dict(img='images/'),
     labeled_keypoints=dict(field='source', mpii=body, lspet=body),
-    pipeline=[dict(type='LoadImage'), colors, crop],
+    pipeline=[load, colors, pipelines.crop(codec, scale_factor=(0.45, 1.1), shift_factor=0.35)],
 )
 drawn = dict(
     type='CocoDataset',
@@ -51,20 +48,8 @@ drawn = dict(
     data_root='data/photos_drawn/',
     ann_file='annotations/train.json',
     data_prefix=dict(img='images/train/'),
-    pipeline=[
-        dict(type='LoadImage'),
-        colors,
-        dict(crop, scale_factor=(0.8, 1.25), shift_factor=0.2),
-    ],
+    pipeline=[load, colors, pipelines.crop(codec, scale_factor=(0.8, 1.25))],
 )
-
-train_pipeline = [
-    dict(type='RandomInputFlip', direction='horizontal', prob=0.5),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='ValidHeatmapMask'),
-    # Nothing else of an image's record is needed; less travels between processes.
-    dict(type='PackPoseInputs', meta_keys=('img_id', 'img_path')),
-]
 train_dataloader = dict(
     batch_size=16,
     num_workers=2,
@@ -84,9 +69,8 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
+auto_scale_lr = dict(base_batch_size=16)
 
-test_pipeline = _base_.test_pipeline
-test_pipeline[1]['input_size'] = test_size
 val_dataloader = dict(
     num_workers=2,
     dataset=dict(

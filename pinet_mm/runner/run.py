@@ -1,6 +1,5 @@
 """Train and evaluate: options become changes of a config, of which MMEngine's runner is built."""
 
-import copy
 import os
 import os.path as osp
 
@@ -9,6 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from ..configs import read_config
 from ..errors import RunError
 from . import settings, weights
 from .options import RunOptions, TestOptions, TrainOptions
@@ -133,11 +133,7 @@ def _shared_config(options: RunOptions) -> Config:
     """
     if not osp.isfile(options.config):
         raise RunError(f'the config file {options.config} does not exist')
-    cfg = Config.fromfile(options.config)
-    if options.cfg_options:
-        # Merging takes `_delete_` out of what it is given.
-        cfg.merge_from_dict(copy.deepcopy(options.cfg_options))
-    settings.share_codec(cfg)
+    cfg = read_config(options.config, options.cfg_options)
     settings.allow_no_workers(cfg)
     stem = osp.splitext(osp.basename(options.config))[0]
     cfg.work_dir = options.work_dir or cfg.get('work_dir') or osp.join('work_dirs', stem)

@@ -11,31 +11,6 @@ from ..models.acceleration import half_precision, warn_of_no_bfloat16
 from .options import RunOptions
 
 
-def share_codec(cfg: Config) -> None:
-    """Bring the config's top-level `codec` to the head and to the training pipeline.
-
-    Both hold copies of it, which MMEngine makes when it reads a config: without this, a setting
-    such as `--cfg-options codec.layout.parts=all` would reach neither, and a leaf that changes
-    `codec` would train with one codec and decode with another.
-    """
-    codec = cfg.get('codec')
-    if not isinstance(codec, dict):
-        return
-    for parent, key in _codec_places(cfg.get('train_dataloader')) + [(cfg.model.head, 'decoder')]:
-        if parent[key].get('type') == codec['type']:
-            parent[key] = codec
-
-
-def _codec_places(node) -> list[tuple[dict, str]]:
-    """List where a pipeline, in whatever wrapper of datasets, holds its codec."""
-    if isinstance(node, dict):
-        found = [(node, 'encoder')] if isinstance(node.get('encoder'), dict) else []
-        return found + [place for value in node.values() for place in _codec_places(value)]
-    if isinstance(node, (list, tuple)):
-        return [place for value in node for place in _codec_places(value)]
-    return []
-
-
 def allow_no_workers(cfg: Config) -> None:
     """Drop what torch refuses beside `num_workers=0`, so that one option sets that."""
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):

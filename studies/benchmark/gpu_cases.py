@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from pinet_mm.configs import config_path
+from pinet_mm.configs import read_config
 from pinet_mm.models.acceleration import accelerate
 from pinet_mm.models.decoding import decode
 from pinet_mm.models.estimator import PINet, compiled_find_poses, find_poses
-from pinet_mm.runner.settings import share_codec
 
 import torch
-from mmengine.config import Config
 from mmengine.config.config import ConfigDict
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
@@ -99,10 +97,8 @@ def build_model(network: Network, device: str) -> PINet:
         network: gives the config and the input size.
         device: where it computes.
     """
-    loaded = Config.fromfile(config_path(network.config))
-    stride = loaded.codec.input_size[0] // loaded.codec.heatmap_size[0]
-    loaded.codec.update(input_size=(network.side,) * 2, heatmap_size=(network.side // stride,) * 2)
-    share_codec(loaded)
+    size = (network.side, network.side)
+    loaded = read_config(network.config, {'codec.input_size': size})
     loaded.model.backbone.init_cfg = None
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmpose'):

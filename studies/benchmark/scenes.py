@@ -8,16 +8,15 @@ import copy
 from pathlib import Path
 
 from pinet_mm import api
+from pinet_mm.configs import read_config
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.method.views import ViewMirror, mirror_maps
 from pinet_mm.models.codec import PINetCodec
 from pinet_mm.models.decoding import RawMaps
 from pinet_mm.models.estimator import PINet
-from pinet_mm.runner.settings import share_codec
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
 from mmpose.apis import init_model
 from mmpose.registry import KEYPOINT_CODECS
@@ -173,7 +172,5 @@ def load_model(config: str | Path, checkpoint: str | None = None, device: str = 
     """
     if has_weights(config, checkpoint):
         return api.load(config, checkpoint, device)
-    config = Config.fromfile(api.config_path(str(config)))
-    share_codec(config)
     torch.manual_seed(0)
-    return init_model(config, None, device)
+    return init_model(read_config(config), None, device)

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import NamedTuple
 
-from pinet_mm.configs import config_path
+from pinet_mm.configs import read_config
 from pinet_mm.models.estimator import channels_last_on_cpu
 from pinet_mm.models.head import full_precision
 from pinet_mm.models.losses import gather_targets, heatmap_loss, offset_loss, refinement_loss
 from pinet_mm.runner import settings
 
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
@@ -50,8 +49,7 @@ class TrainingStages:
     """
 
     def __init__(self, case: TrainingCase):
-        config = Config.fromfile(config_path(case.config))
-        settings.share_codec(config)
+        config = read_config(case.config)
         if case.amp:
             settings.enable_amp(config)
         config.model.backbone.init_cfg = None

@@ -1,8 +1,8 @@
-"""A slim PINet that learns a few real pictures by heart: 256×256, bf16, no augmentation.
+"""A slim PINet that is overfitted to a few real images: 256×256, bf16, no augmentation.
 
     PINET_TEST_DATA=... python tests/helpers/overfit.py crowdpose work_dirs/overfit.py
 
-writes a config for `tools/train.py CONFIG --amp` and `tools/test.py`. The pictures and
+writes a config for `tools/train.py CONFIG --amp` and `tools/test.py`. The images and
 annotations are read from `$PINET_TEST_DATA/samples/DATASET/`.
 """
 
@@ -10,8 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
-from pinet_mm.runner.settings import share_codec
+from pinet_mm.datasets import pipelines
 
 from mmengine.config import Config
 
@@ -19,7 +18,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_'
 
 
 def overfit_config(dataset: str, iterations: int = 600) -> Config:
-    """Make the config; the area limit is 0 and training and testing see the same pictures."""
+    """Make the config; the area limit is 0 and training and evaluation see the same images."""
     data_root = f'{os.environ["PINET_TEST_DATA"]}/samples/{dataset}/'
     cfg = Config(dict())
     for base in ('runtime', 'pinet_hrnet-slim', dataset):
@@ -27,8 +26,7 @@ def overfit_config(dataset: str, iterations: int = 600) -> Config:
     cfg.codec.update(input_size=(256, 256), heatmap_size=(64, 64), min_area=0)
     cfg.model.head.decoder = cfg.codec
     cfg.model.test_cfg.flip_test = False
-    load, _, _, targets, mask, pack = cfg.train_pipeline
-    # The whole picture, centred, black around it.
+    # The whole image, centered, black around it.
     whole = dict(
         type='RandomCropAffine',
         input_size=(256, 256),
@@ -37,14 +35,16 @@ def overfit_config(dataset: str, iterations: int = 600) -> Config:
         scale_prob=0,
         rotate_prob=0,
     )
-    resize = dict(type='BottomupResize', input_size=(256, 256), size_factor=64, resize_mode='fit')
+    fit = dict(type='BottomupResize', input_size=(256, 256), size_factor=64, resize_mode='fit')
+    training = [step for step in pipelines.targets(cfg.codec) if step['type'] != 'RandomInputFlip']
+    inference = [fit if step['type'] == fit['type'] else step for step in pipelines.test(cfg.codec)]
     cfg.train_dataloader.update(
         num_workers=0, persistent_workers=False, sampler=dict(type='InfiniteSampler')
     )
     cfg.val_dataloader.update(num_workers=0, persistent_workers=False)
     for loader, pipeline in (
-        (cfg.train_dataloader, [load, whole, targets, mask, pack]),
-        (cfg.val_dataloader, [cfg.test_pipeline[0], resize, cfg.test_pipeline[-1]]),
+        (cfg.train_dataloader, [pipelines.load(cfg.codec), whole, *training]),
+        (cfg.val_dataloader, inference),
     ):
         loader.dataset.update(
             data_root=data_root,
@@ -64,7 +64,6 @@ def overfit_config(dataset: str, iterations: int = 600) -> Config:
     )
     cfg.default_hooks.checkpoint.update(by_epoch=False, interval=200)
     cfg.log_processor.by_epoch = False
-    share_codec(cfg)
     return cfg
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from pinet_mm import api
+from pinet_mm.configs import read_config
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.errors import RunError
 from pinet_mm.inference import folders, prediction
-from pinet_mm.runner.settings import share_codec
 
 import cv2
 import numpy as np
@@ -281,8 +281,7 @@ def test_other_models_get_one_picture_at_a_time():
 @pytest.mark.parametrize('is_wrapped', [False, True])
 def test_heads_of_mmpose_get_the_weights_of_the_checkpoint(tmp_path, is_wrapped):
     # CIDHead renames what it takes for weights of before MMPose 1.0.
-    config = Config.fromfile(ROOT / 'configs' / 'cid_hrnet-slim_ablation.py')
-    share_codec(config)
+    config = read_config('cid_hrnet-slim_ablation.py')
     trained = toys.build_in_mmpose(MODELS, config.model)
     for parameter in trained.parameters():
         torch.nn.init.normal_(parameter)

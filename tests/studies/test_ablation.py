@@ -3,11 +3,10 @@
 import json
 from types import SimpleNamespace
 
-from pinet_mm.configs import config_path
+from pinet_mm.configs import config_path, read_config
 from pinet_mm.crowdsynth import CrowdSettings, write_dataset
 from pinet_mm.errors import RunError
 from pinet_mm.method.layouts import PartLayout
-from pinet_mm.runner import settings
 
 import numpy as np
 import pytest
@@ -210,10 +209,7 @@ def test_folds_are_what_coco_says_of_their_pictures_alone():
 
 
 def config_of(variant):
-    cfg = Config.fromfile(config_path(variant.config))
-    cfg.merge_from_dict(json.loads(json.dumps(dict(variant.options))))
-    settings.share_codec(cfg)
-    return cfg
+    return read_config(variant.config, json.loads(json.dumps(dict(variant.options))))
 
 
 @pytest.mark.parametrize(
