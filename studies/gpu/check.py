@@ -87,7 +87,9 @@ def summary(rows: Sequence[Mapping[str, object]]) -> str:
 def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write the rows as JSON, and as a Markdown table beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(list(rows), indent=1) + '\n')
+    # JSON has no NaN, which is the value where nobody was compared.
+    plain = [row if row['value'] == row['value'] else dict(row, value=None) for row in rows]
+    path.write_text(json.dumps(plain, indent=1) + '\n')
     header = ('check', 'what', 'verdict', 'value', 'limit', 'unit')
     text = to_markdown(header, ([_cell(row[key]) for key in header] for row in rows))
     path.with_suffix('.md').write_text(text + '\n')

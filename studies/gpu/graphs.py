@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pinet_mm
 from pinet_mm.method.fusion import FusedPoses
 from pinet_mm.models.acceleration import accelerate
 from pinet_mm.models.estimator import PINet, compiled_find_poses, find_poses
@@ -18,11 +19,11 @@ import torch
 
 from ..benchmark.graphs import GraphedFinder
 from .models import SCORE, Shipped, load_shipped, settings_of
-from .running import Finding, LeftOut, Place
+from .running import Finding, LeftOut, Place, default_products, exact_products
 from .values import compare_fused
 
 LIMIT = 0.05
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(pinet_mm.__file__).parent
 
 
 def _need_cuda(place: Place) -> None:
@@ -55,7 +56,7 @@ def check_graphs(place: Place) -> Iterator[Finding]:
         model = accelerate(copy.deepcopy(shipped.model).to(place.device), amp)
         for options in (dict(), dict(scale_factors=(1, 0.5), use_agreement=True)):
             finder = _finder(model, **options)
-            with torch.no_grad():
+            with torch.no_grad(), default_products() if amp else exact_products():
                 graph = GraphedFinder(finder, images.flip(0), per_map)
                 found, wanted = (_sure(run(images, per_map)[0]) for run in (graph, finder))
             scales = ', two scales' if options else ''
@@ -71,13 +72,13 @@ def check_compile(place: Place) -> Iterator[Finding]:
         LeftOut: small sizes are asked for.
     """
     if place.small:
-        raise LeftOut('it takes minutes; tests/test_acceleration.py compiles on the CPU')
+        raise LeftOut('it takes minutes; tests/models/test_acceleration.py compiles on the CPU')
     shipped = load_shipped(count=8)
     images = shipped.images.to(place.device)
     per_map = torch.full((len(images), 2), 4.0, device=place.device)
     eager = copy.deepcopy(shipped.model).to(place.device)
     settings = settings_of(eager)
-    with torch.no_grad():
+    with torch.no_grad(), exact_products():
         found, wanted = (
             _sure(find(eager, images, per_map, settings)[0])
             for find in (compiled_find_poses(), find_poses)

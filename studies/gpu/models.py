@@ -6,8 +6,7 @@ half precision 95 of 100 persons and half of their keypoints within 0.5. Shape s
 """
 
 import copy
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..benchmark.scenes import draw_pictures
-from .running import Finding, Place, exact_products
+from .running import Finding, Place, default_products, exact_products
 from .scenes import Distance, compare_persons, persons_of
 from .values import compare_fused
 
@@ -103,31 +102,23 @@ def check_models(place: Place) -> Iterator[Finding]:
     for shipped in shipped_models(2 if place.small else 16):
         wanted = find(shipped.model, shipped.images)
         sure = wanted.kept & (wanted.scores >= SCORE)
-        if not sure.any():
-            yield Finding(f'{shipped.name}: persons on drawn images', 'none')
-            continue
         wanted = wanted._replace(kept=sure)
-        for name, model, exact in _variants(shipped.model, place):
-            with exact_products() if exact else nullcontext():
+        for name, model, products in _variants(shipped.model, place):
+            with products():
                 found = find(model, shipped.images)
             yield from _compare(f'{shipped.name}, {name}', found, wanted, shipped)
 
 
-def _variants(model: PINet, place: Place) -> Iterator[tuple[str, PINet, bool]]:
+def _variants(model: PINet, place: Place) -> Iterator[tuple[str, PINet, Callable]]:
+    # Name, model, and the context that it computes in.
     def twin() -> PINet:
         return copy.deepcopy(model).to(place.device)
 
-    yield 'fp32', twin(), True
+    yield 'fp32', twin(), exact_products
     if place.device.type == 'cuda':
-        yield 'fp32 with TF32', _tf32(twin()), False
-        yield 'fp16', accelerate(twin(), torch.float16), False
-    yield 'bf16', accelerate(twin(), torch.bfloat16), False
-
-
-def _tf32(model: PINet) -> PINet:
-    # torch's own default: convolutions may, products may not.
-    torch.backends.cudnn.allow_tf32 = True
-    return model
+        yield 'fp32 with TF32', twin(), default_products
+        yield 'fp16', accelerate(twin(), torch.float16), default_products
+    yield 'bf16', accelerate(twin(), torch.bfloat16), default_products
 
 
 def _compare(
@@ -141,9 +132,9 @@ def _compare(
     exact = name.endswith('fp32')
     yield Finding(
         f'{name}: persons missing',
-        distance.missing / distance.wanted,
+        distance.lost / max(distance.wanted, 1),
         0 if exact else 0.05,
-        f'of {distance.wanted}',
+        distance.said,
     )
     share, limit = (0.99, 0.05) if exact else (0.5, 0.5)
     yield Finding(
@@ -177,9 +168,9 @@ def check_half_features(place: Place) -> Iterator[Finding]:
             )
             yield Finding(
                 f'features in {str(dtype)[6:]}: persons missing',
-                distance.missing,
+                distance.lost,
                 0,
-                f'of {distance.wanted}',
+                distance.said,
             )
             yield Finding(
                 f'features in {str(dtype)[6:]}: keypoints',
@@ -236,7 +227,7 @@ def check_prediction(place: Place) -> Iterator[Finding]:
         for people, least in zip(persons, (0, SCORE))
     )
     distance = compare_persons(found, wanted, shipped.images.shape[-1])
-    yield Finding('api.predict: persons missing', distance.missing, 0, f'of {distance.wanted}')
+    yield Finding('api.predict: persons missing', distance.lost, 0, distance.said)
     yield Finding(
         'api.predict: keypoints',
         distance.quantile(0.99),

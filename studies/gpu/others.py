@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from pinet_mm.environment.compat import mmcv_has_operators
 from pinet_mm.export.graph import export_onnx
@@ -13,9 +14,9 @@ from pinet_mm.method.proposals import sample_bilinear
 import numpy as np
 import torch
 
-from .models import load_shipped
+from .models import SCORE, load_shipped
 from .running import Finding, LeftOut, Place
-from .scenes import apart
+from .scenes import apart, compare_persons
 
 
 def check_environment(place: Place) -> Iterator[Finding]:
@@ -70,7 +71,7 @@ def check_point_sample(place: Place) -> Iterator[Finding]:
 
 
 def check_onnx(place: Place) -> Iterator[Finding]:
-    """Run an exported model with ONNX Runtime's CUDA provider: 0.05 px from its CPU provider.
+    """Run an exported model with ONNX Runtime's CUDA provider and compare with its CPU provider.
 
     Raises:
         LeftOut: there is no such provider.
@@ -87,16 +88,73 @@ def check_onnx(place: Place) -> Iterator[Finding]:
             f'{", ".join(onnxruntime.get_available_providers())}'
         )
     shipped = load_shipped(count=1)
+    images = np.stack(shipped.drawn)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'model.onnx'
         export_onnx(copy.deepcopy(shipped.model), path)
-        outputs = []
-        for provider in ('CUDAExecutionProvider', 'CPUExecutionProvider'):
-            session = onnxruntime.InferenceSession(str(path), providers=[provider])
-            feed = {session.get_inputs()[0].name: shipped.images.numpy().astype(np.float32)}
-            outputs.append(session.run(None, feed)[0])
+        found, wanted = (
+            run_onnx(path, images, provider)
+            for provider in ('CUDAExecutionProvider', 'CPUExecutionProvider')
+        )
+    yield from compare_outputs(found, wanted, images.shape[-1])
+
+
+class Outputs(NamedTuple):
+    """The outputs of an exported file for one image, the best of T proposals first.
+
+    Attributes:
+        keypoints: (1, T, K, 2) input pixels.
+        keypoint_scores: (1, T, K).
+        scores: (1, T).
+        count: (1,) how many of the T are persons.
+    """
+
+    keypoints: np.ndarray
+    keypoint_scores: np.ndarray
+    scores: np.ndarray
+    count: np.ndarray
+
+
+def run_onnx(path: Path, images: np.ndarray, provider: str) -> Outputs:
+    """Run an exported file on a provider of ONNX Runtime, and on no other.
+
+    Args:
+        path: of the file.
+        images: (1, 3, H, W) RGB, 0 to 255.
+        provider: its name.
+
+    Raises:
+        RuntimeError: ONNX Runtime took another provider.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=[provider])
+    taken = session.get_providers()
+    if not taken or taken[0] != provider:  # without a word, where a library is missing
+        raise RuntimeError(f'ONNX Runtime was to run on {provider}; it took {taken}')
+    return Outputs(*session.run(None, {session.get_inputs()[0].name: images}))
+
+
+def compare_outputs(found: Outputs, wanted: Outputs, side: float) -> Iterator[Finding]:
+    """Compare the sure persons of two providers: all of them, 0.05 px, and 1e-3 of the scores.
+
+    Args:
+        found: of the provider that is checked.
+        wanted: of the other.
+        side: of the input, in pixels.
+    """
+    sure = int((wanted.scores[0, : wanted.count[0]] >= SCORE).sum())
+    poses = [each.keypoints[0, : each.count[0]] for each in (found, wanted)]
+    distance = compare_persons([poses[0]], [poses[1][:sure]], side)
+    yield Finding('ONNX Runtime, CUDA provider: persons missing', distance.lost, 0, distance.said)
     yield Finding(
-        'ONNX Runtime, CUDA provider: first output',
-        float(np.abs(outputs[0] - outputs[1]).max()),
-        0.05,
+        'ONNX Runtime, CUDA provider: keypoints', distance.quantile(1), 0.05, 'px at most'
     )
+    for name in ('keypoint_scores', 'scores'):
+        # Sorted, for persons of about one score may change places.
+        ranked = [np.sort(getattr(each, name)[0, :sure].ravel()) for each in (found, wanted)]
+        yield Finding(
+            f'ONNX Runtime, CUDA provider: {name.replace("_", " ")}',
+            float(np.abs(ranked[0] - ranked[1]).max(initial=0)),
+            1e-3,
+        )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import torch
@@ -54,17 +54,32 @@ class LeftOut(Exception):
 
 
 @contextmanager
-def exact_products() -> Iterator[None]:
-    """Leave TF32 in the block, so that a GPU computes float32 as a CPU does."""
-    backends = torch.backends.cuda.matmul, torch.backends.cudnn
+def tf32(convolutions: bool, products: bool) -> Iterator[None]:
+    """Compute with TF32 or without in the block, and afterwards as before.
+
+    Args:
+        convolutions: whether they may.
+        products: whether products of matrices may.
+    """
+    backends = torch.backends.cudnn, torch.backends.cuda.matmul
     before = [backend.allow_tf32 for backend in backends]
     try:
-        for backend in backends:
-            backend.allow_tf32 = False
+        for backend, allowed in zip(backends, (convolutions, products)):
+            backend.allow_tf32 = allowed
         yield
     finally:
-        for backend, value in zip(backends, before):
-            backend.allow_tf32 = value
+        for backend, allowed in zip(backends, before):
+            backend.allow_tf32 = allowed
+
+
+def exact_products() -> AbstractContextManager:
+    """Leave TF32 in a block, so that a GPU computes float32 as a CPU does."""
+    return tf32(convolutions=False, products=False)
+
+
+def default_products() -> AbstractContextManager:
+    """Compute in a block as torch does by default: convolutions with TF32, products without."""
+    return tf32(convolutions=True, products=False)
 
 
 def run_checks(

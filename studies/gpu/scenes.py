@@ -4,6 +4,7 @@ Shape shorthand: B images, V views, K keypoints, M parts, C channels, H×W map, 
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -103,9 +104,19 @@ class Distance(NamedTuple):
     missing: int
     offs: np.ndarray
 
+    @property
+    def lost(self) -> float:
+        """How many are missing; NaN, which no limit lets pass, where nobody was expected."""
+        return self.missing if self.wanted else math.nan
+
+    @property
+    def said(self) -> str:
+        """Of how many persons, as a remark."""
+        return f'of {self.wanted}' if self.wanted else 'nobody is there to compare'
+
     def quantile(self, share: float) -> float:
-        """Return the distance that a share of the keypoints does not exceed; 0 without any."""
-        return float(np.quantile(self.offs, share)) if len(self.offs) else 0.0
+        """Return the distance that a share of the keypoints does not exceed; NaN without any."""
+        return float(np.quantile(self.offs, share)) if len(self.offs) else math.nan
 
 
 def compare_persons(

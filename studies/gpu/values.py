@@ -171,9 +171,9 @@ def compare_fused(
     extra = int(found.kept.sum()) - int(wanted.kept.sum())
     yield Finding(
         f'{name}: persons missing or too many',
-        distance.missing + abs(extra),
+        distance.lost + abs(extra),
         0,
-        f'of {distance.wanted}',
+        distance.said,
     )
     yield Finding(
         f'{name}: keypoints',

@@ -7,7 +7,9 @@ import runpy
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+from pinet_mm import api
 from pinet_mm.method import fusion, proposals
 from pinet_mm.models.acceleration import accelerate
 from pinet_mm.models.norms import fuse_norms
@@ -20,7 +22,8 @@ from studies import gpu
 from studies.benchmark import gpu as speed
 from studies.benchmark import gpu_cases
 from studies.benchmark.budget import OutOfTime, time_limit
-from studies.gpu import graphs, models, running, scenes, training, values
+from studies.benchmark.scenes import draw_pictures
+from studies.gpu import graphs, models, others, running, scenes, training, values
 from studies.gpu.running import Finding, LeftOut, Place
 from tests.helpers.toys import build_model
 
@@ -206,7 +209,117 @@ def test_persons_are_paired_and_counted():
     assert (distance.wanted, distance.missing) == (4, 1)
     assert distance.quantile(0.5) == pytest.approx(0.5)
     nobody = scenes.compare_persons([np.zeros((0, 5, 2))], [wanted[:0]], 100.0)
-    assert nobody.quantile(1) == 0 and nobody.missing == 0
+    assert nobody.missing == 0
+    assert np.isnan(nobody.quantile(1)) and np.isnan(nobody.lost), 'no limit may let this pass'
+
+
+def test_a_check_with_nobody_to_compare_fails(monkeypatch):
+    def nobody(model, images, **options):
+        fused = find(model, images, **options)
+        return fused._replace(kept=torch.zeros_like(fused.kept))
+
+    find = models.find
+    monkeypatch.setattr(models, 'find', nobody)
+    for check in (models.check_models, models.check_batches):
+        rows = rows_of(check)
+        assert set(verdicts(rows)) == {'FAILED'}
+        assert rows[0]['unit'] == 'nobody is there to compare'
+
+
+def test_tf32_is_as_before_after_a_check(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+    # As on a GPU, where one of the variants computes with TF32.
+    place = Place(SimpleNamespace(type='cuda'), small=True)
+    monkeypatch.setattr(torch.nn.Module, 'to', lambda module, *_, **__: module)
+    monkeypatch.setattr(models, 'accelerate', lambda model, amp: model)
+    kinds = {name: products for name, _, products in models._variants(torch.nn.Identity(), place)}
+    assert [name for name, kind in kinds.items() if kind is running.exact_products] == ['fp32']
+    for products in kinds.values():
+        with products():
+            assert torch.backends.cudnn.allow_tf32 == (products is running.default_products)
+            assert not torch.backends.cuda.matmul.allow_tf32
+        assert not torch.backends.cudnn.allow_tf32
+
+
+def test_float32_trains_without_tf32(monkeypatch):
+    flags = {}
+
+    def train(name, model, data, wrapper, steps=1):
+        flags[name] = (torch.backends.cudnn.allow_tf32, steps)
+        yield Finding(name, 0, 0)
+
+    monkeypatch.setattr(training, '_train', train)
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', True)
+    rows_of(training.check_amp)
+    rows_of(training.check_distributed)
+    assert flags == {'fp32': (False, 1), 'bf16': (True, 1), 'DDP, one process': (False, 1)}
+    assert torch.backends.cudnn.allow_tf32
+
+
+class Overflow(torch.autograd.Function):
+    """A number whose gradients are what is asked for."""
+
+    @staticmethod
+    def forward(context, weight, gradient):
+        context.gradient = gradient
+        return weight.sum()
+
+    @staticmethod
+    def backward(context, _):
+        return torch.full((1, 1), context.gradient), None
+
+
+def test_only_several_steps_may_overflow_at_first(monkeypatch):
+    part = torch.nn.Linear(1, 1, bias=False)
+    wrapper = training._wrap(part, type='OptimWrapper')
+    monkeypatch.setattr(wrapper, 'step', lambda: None)  # as a scaler skips it
+    for steps, verdict in ((1, 'FAILED'), (2, 'ok')):
+        gradients = iter([float('inf'), 1.0])
+        monkeypatch.setattr(
+            training,
+            'losses_of',
+            lambda model, *_, gradients=gradients: dict(
+                loss=Overflow.apply(model.weight, next(gradients))
+            ),
+        )
+        rows = list(training._train('part', part, None, wrapper, steps))
+        assert [row.verdict() for row in rows] == ['ok', verdict, 'ok']
+
+
+# --- ONNX Runtime --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope='module')
+def outputs():
+    """What the shipped file finds in a drawn crowd."""
+    pytest.importorskip('onnxruntime')
+    images = np.stack(draw_pictures(1, (256, 256), 4))[..., ::-1].transpose(0, 3, 1, 2)
+    path = api.WEIGHTS / 'pinet_lite_photos.onnx'
+    return others.run_onnx(path, images.astype(np.float32), 'CPUExecutionProvider')
+
+
+def test_providers_are_compared_by_persons_and_scores(outputs):
+    def verdicts_of(found, wanted=outputs):
+        return [finding.verdict() for finding in others.compare_outputs(found, wanted, 256)]
+
+    assert verdicts_of(outputs) == ['ok'] * 4
+    moved = outputs._replace(keypoints=outputs.keypoints + 0.1)
+    assert verdicts_of(moved) == ['ok', 'FAILED', 'ok', 'ok']
+    assert verdicts_of(outputs._replace(scores=outputs.scores + 0.01))[3] == 'FAILED'
+    other = outputs._replace(keypoint_scores=outputs.keypoint_scores * 1.1)
+    assert verdicts_of(other)[2] == 'FAILED'
+    nobody = outputs._replace(count=np.array([0]))
+    assert verdicts_of(nobody)[0] == 'FAILED'
+    assert verdicts_of(nobody, nobody)[:2] == ['FAILED', 'FAILED']
+
+
+def test_another_provider_than_the_one_that_is_checked_is_refused():
+    onnxruntime = pytest.importorskip('onnxruntime')
+    if 'CUDAExecutionProvider' in onnxruntime.get_available_providers():
+        pytest.skip('this ONNX Runtime has what it is to lack')
+    path, images = api.WEIGHTS / 'pinet_lite_photos.onnx', np.zeros((1, 3, 64, 64), np.float32)
+    with pytest.raises(RuntimeError, match=r"run on CUDAExec.*; it took \['CPUExecutionProvider'"):
+        others.run_onnx(path, images, 'CUDAExecutionProvider')
 
 
 def test_checks_that_need_cuda_say_so():
