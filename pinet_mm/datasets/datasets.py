@@ -9,7 +9,15 @@ from mmpose.datasets.datasets import CocoDataset, CrowdPoseDataset
 from mmpose.datasets.transforms.converting import KeypointConverter
 from mmpose.registry import DATA_SAMPLERS, DATASETS
 
-from ..crowdsynth import SPLITS, CrowdSettings, annotate, crowd_index, draw_crowd, mask_to_polygons
+from ..crowdsynth import (
+    SPLITS,
+    CrowdSettings,
+    Person,
+    annotate,
+    crowd_index,
+    draw_crowd,
+    mask_to_polygons,
+)
 from ..errors import InputError
 from .labeling import (
     check_fields,
@@ -21,6 +29,8 @@ from .labeling import (
     warn_unused,
 )
 from .transforms import LabelConverter
+
+MOST_DRAWS = 100  # until an image holds a keypoint
 
 
 @DATASETS.register_module()
@@ -195,8 +205,8 @@ def _record_of_nobody(image: Mapping, num_keypoints: int) -> dict:
 class EpochSampler(DefaultSampler):
     """MMEngine's default sampler, but indices go on counting from epoch to epoch.
 
-    Item i of epoch e is index e * len(dataset) + i: the epoch reaches a dataset also where worker
-    processes keep a copy of it that nobody can tell.
+    Item i of epoch e is index e * len(dataset) + i, because persistent workers never see
+    `set_epoch` on their copy of the dataset.
     """
 
     def __iter__(self) -> Iterator[int]:
@@ -275,13 +285,8 @@ class CrowdSynthDataset(CocoDataset):
             np.random.set_state(state)
 
     def _draw(self, number: int) -> tuple[np.ndarray, dict]:
-        """Return a picture with at least one labelled keypoint, and its record."""
-        while True:
-            picture, persons = draw_crowd(self.settings, self.seed, number, self.split)
-            if any(person.keypoints[:, 2].any() for person in persons):
-                break
-            # far outside of what is ever asked for, and nobody else's
-            number += 2**48
+        """Return an image with at least one labeled keypoint, and its record."""
+        number, picture, persons = self._draw_people(number)
         index = crowd_index(
             [person.keypoints for person in persons], [person.bbox for person in persons]
         )
@@ -300,3 +305,15 @@ class CrowdSynthDataset(CocoDataset):
                 item['segmentation'] = mask_to_polygons(person.mask)
             items.append(self.parse_data_info(dict(raw_ann_info=item, raw_img_info=image)))
         return picture, self._get_bottomup_data_infos(items, [image])[0]
+
+    def _draw_people(self, number: int) -> tuple[int, np.ndarray, list[Person]]:
+        # An image without keypoints is replaced by one from far beyond all that are asked for.
+        numbers = range(number, number + MOST_DRAWS * 2**48, 2**48)
+        for number in numbers:
+            picture, persons = draw_crowd(self.settings, self.seed, number, self.split)
+            if any(person.keypoints[:, 2].any() for person in persons):
+                return number, picture, persons
+        raise InputError(
+            f'settings must draw people with keypoints; found none in {MOST_DRAWS} images of '
+            f'{self.settings}'
+        )

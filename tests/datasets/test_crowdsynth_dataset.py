@@ -160,6 +160,22 @@ def test_a_picture_without_keypoints_is_drawn_anew(monkeypatch):
     assert asked == [1, 1 + 2**48]
 
 
+def test_settings_that_draw_nobody_are_refused(monkeypatch):
+    asked = []
+
+    def draw(settings, seed, index, split):
+        asked.append(index)
+        if len(asked) > 1000:
+            pytest.fail('still drawing')
+        return draw_crowd(settings, seed, 0, split)[0], []
+
+    monkeypatch.setattr('pinet_mm.datasets.datasets.draw_crowd', draw)
+    message = r'must draw people with keypoints; found none in 100 images of CrowdSettings\(size='
+    with pytest.raises(ValueError, match=message):
+        make_dataset()[1]
+    assert len(asked) == len(set(asked)) == 100
+
+
 @pytest.mark.parametrize(
     'options, message',
     [

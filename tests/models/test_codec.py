@@ -5,6 +5,7 @@ import warnings
 
 from pinet_mm.method.layouts import PartLayout
 from pinet_mm.models.codec import PINetCodec, build_layout
+from pinet_mm.models.test_cfg import TestSettings
 
 import numpy as np
 import pytest
@@ -243,6 +244,24 @@ def test_decode_inverts_encode(num_keypoints, num_parts):
     nearest = np.abs(decoded[:, None] - keypoints).max(axis=(2, 3)).argmin(axis=1)
     assert sorted(nearest) == list(range(6))
     np.testing.assert_allclose(decoded, keypoints[nearest], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    'default, num_parts, count',
+    [
+        (dict(), 3, 3),
+        (dict(max_per_part=2), 1, 2),
+        (dict(part_thr=2.0), 3, 0),
+        (dict(oks_thr=1.0), 3, 9),  # nobody is the same person as anybody
+    ],
+)
+def test_decode_takes_the_defaults_of_a_test_cfg(monkeypatch, default, num_parts, count):
+    defaults = {**vars(TestSettings()), **default}
+    monkeypatch.setattr(TestSettings.__init__, '__defaults__', tuple(defaults.values()))
+    keypoints = separate_persons(6, (3, 1), 160, np.random.default_rng(12))
+    codec = PINetCodec((480, 160), (120, 40), random_layout(6, num_parts))
+    decoded, _ = codec.decode(codec.encode(keypoints, area=np.full(3, 9000.0)))
+    assert len(decoded) == count
 
 
 def test_decode_sees_two_persons_at_one_place_through_their_parts(toy_layout):
