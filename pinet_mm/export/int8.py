@@ -50,7 +50,7 @@ def quantize_onnx(source: str | Path, path: str | Path, images: Sequence[np.ndar
     """Write an 8-bit copy of what `export_onnx` wrote; it is run in the same way.
 
     Weights are quantized by output channel, activations by tensor, over the range that they
-    have on the images (static quantisation of ONNX Runtime). Weights take 7 of the 8 bits: the
+    have on the images (static quantization of ONNX Runtime). Weights take 7 of the 8 bits: the
     sums of two products with 8 overflow in the 16 bits that a CPU without VNNI has for them.
 
     Args:

@@ -2,8 +2,8 @@
 
 This is not in the paper, whose score of a person is the mean keypoint score of the fused pose:
 there, what a single part imagined between two people stands as high as what three parts found
-alike. docs/ablation.md has what it gains. Shape shorthand: B pictures, P persons and T proposals a
-picture, the proposals ordered by part, M parts, K keypoints.
+alike. docs/ablation.md has what it gains. Shape shorthand: B images, P people and T proposals per
+image, the proposals ordered by part, M parts, K keypoints.
 """
 
 import torch
@@ -18,14 +18,14 @@ def weigh_by_agreement(
     """Multiply a person's score and keypoint scores by how far the parts agree on it.
 
     Args:
-        fused: the persons, of whom only the kept ones mean anything (P = T).
+        fused: the people, of whom only the kept ones mean anything (P = T).
         proposals: (B, T, K, 2) in their frame.
         valid: (B, T) boolean; other proposals say nothing.
         sigmas: (K,) OKS sigmas.
         num_parts: M.
 
     Returns:
-        The same persons in the same order, with other scores.
+        The same people in the same order, with other scores.
     """
     oks = pairwise_oks(fused.keypoints, sigmas.to(proposals.dtype), proposals)
     weights = agreement(oks, valid, num_parts)
@@ -35,14 +35,14 @@ def weigh_by_agreement(
 
 
 def agreement(oks: Tensor, valid: Tensor, num_parts: int) -> Tensor:
-    """Tell how far the parts agree on persons, from 0 to 1: (B, P).
+    """Compute how far the parts agree on people, from 0 to 1: (B, P).
 
     Every part says how well its best proposal for the person fits: its OKS. The agreement is the
     mean of these to the power of M. Where all parts say the same that is the product of what they
     say; otherwise it is more, and not 0 where one part found nothing.
 
     Args:
-        oks: (B, P, T) of P persons with the proposals.
+        oks: (B, P, T) of P people with the proposals.
         valid: (B, T) boolean.
         num_parts: M.
     """

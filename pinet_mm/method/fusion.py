@@ -1,8 +1,8 @@
 """Pose Fusion, Algorithm 1 of the supplement: many estimates of a person become one pose.
 
-Works on the poses of any model. Coordinates may be in any one frame per picture; the paper's
-areas are image pixels, and OKS does not change with a common scale. Shape shorthand: B pictures
-(any leading dimensions, or none), T poses a picture, K keypoints.
+Works on the poses of any model. Coordinates may be in any one frame per image; the paper's
+areas are image pixels, and OKS does not change with a common scale. Shape shorthand: B images
+(any leading dimensions, or none), T poses per image, K keypoints.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 class FusedPoses(NamedTuple):
-    """T rows a picture in the order of the algorithm, of which only the kept ones are persons.
+    """T rows per image in the order of the algorithm, of which only the kept ones are people.
 
     Attributes:
         keypoints: (..., T, K, 2) in the frame of the input.
@@ -33,7 +33,7 @@ class FusedPoses(NamedTuple):
 
 
 def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Tensor | None = None) -> Tensor:
-    """Compute the object keypoint similarity of all poses of a picture with others: (..., T, U).
+    """Compute the object keypoint similarity of all poses of an image with others: (..., T, U).
 
     The area of a pose is that of its keypoints' bounding box; of two poses it is the mean. All
     keypoints count, whatever their scores.
@@ -70,7 +70,7 @@ def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
     """Assign every pose to the best unused pose that takes it (Algorithm 1, lines 3 to 10).
 
     Greedy matching is the only fixed point of "a pose is kept unless a better kept pose matches
-    it": row j is final after j rounds, and real pictures settle after a few.
+    it": row j is final after j rounds, and real images settle after a few.
 
     Args:
         oks: (..., T, T), poses ordered from best to worst.
@@ -146,7 +146,7 @@ def fuse_poses(
         keypoint_scores: (..., T, K), r · H_k[P_k] in PINet.
         sigmas: (K,) OKS sigmas.
         pose_scores: (..., T) decides the order, of equal ones the first comes first; by default
-            the release's order, see `order_by_keypoints`.
+            the order of the official implementation, see `order_by_keypoints`.
         valid: (..., T) boolean, by default all.
         oks_thr: poses whose OKS is above it belong together.
         merge: take from the group the keypoint with the highest score (of equal ones that of
@@ -205,7 +205,7 @@ class PoseFusion(nn.Module):
 
     def __init__(self, sigmas: Sequence[float]):
         super().__init__()
-        # Sigmas belong to the dataset, not to what was learnt: they stay out of checkpoints.
+        # Sigmas belong to the dataset, not to what was learned: they stay out of checkpoints.
         self.register_buffer('sigmas', torch.tensor(sigmas, dtype=torch.float32), persistent=False)
 
     def forward(

@@ -3,8 +3,7 @@
 Map pixel i stands at input pixel i·stride. A plainly mirrored input puts it at a multiple of the
 stride plus stride - 1, so the mirrored input is moved left by stride - 1. Scaling keeps the
 origin: coordinates of a scaled input and of its maps are the plain ones times the factor. `_in` are
-network-input
-pixels, `_hm` map pixels; (x, y) last.
+network-input pixels, `_hm` map pixels; (x, y) last.
 """
 
 import math
@@ -20,9 +19,9 @@ MULTIPLE = 64  # HRNet needs multiples of 32, the pipelines of the configs make 
 
 
 def mirror_inputs(inputs: Tensor, stride: int) -> Tensor:
-    """Mirror normalised inputs (..., W_in) left-right, moved left by stride - 1 pixels.
+    """Mirror normalized inputs (..., W_in) left-right, moved left by stride - 1 pixels.
 
-    The freed columns on the right are 0, the mean colour.
+    The freed columns on the right are 0, the mean color.
     """
     return F.pad(inputs.flip(-1)[..., stride - 1 :], (0, stride - 1))
 
@@ -34,7 +33,7 @@ def mirror_maps(maps: Tensor, channel_order: Tensor | Sequence[int]) -> Tensor:
 
 
 def mirror_points(points_hm: Tensor, map_width: int) -> Tensor:
-    """Take map pixels (..., 2) of a picture to those of its mirrored input, or back."""
+    """Take map pixels (..., 2) of an image to those of its mirrored input, or back."""
     x, y = points_hm.split(1, dim=-1)
     return torch.cat((map_width - 1 - x, y), dim=-1)
 
@@ -85,10 +84,10 @@ def scaled_side(side_in: int, factor: float) -> int:
 
 
 def scale_inputs(inputs: Tensor, factor: float) -> Tensor:
-    """Scale normalised inputs (B, C, H_in, W_in) bilinearly; at factor 1 they stay as they are.
+    """Scale normalized inputs (B, C, H_in, W_in) bilinearly; at factor 1 they stay as they are.
 
     Pixel (x, y) of the result shows the input's (x / factor, y / factor). What lies outside the
-    input, and fills the sides up to their multiple, is 0, the mean colour.
+    input, and fills the sides up to their multiple, is 0, the mean color.
     """
     if factor == 1:
         return inputs

@@ -1,6 +1,6 @@
-"""Faster tests of a loaded model: half precision and compilation; docs/speed.md has the figures.
+"""Faster inference of a loaded model: half precision, compilation; docs/speed.md has figures.
 
-Which half precision a device has is said here, for trainings as well.
+Which half precision a device has is said here, for training as well.
 """
 
 import logging
@@ -42,7 +42,7 @@ def half_precision(device: str | torch.device) -> torch.dtype | None:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Tell whether oneDNN, which computes torch's convolutions on a CPU, has bfloat16 for it."""
+    """Return whether oneDNN, which computes torch's convolutions on a CPU, has bfloat16 for it."""
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
@@ -57,19 +57,19 @@ def warn_of_no_bfloat16() -> None:
 
 
 def accelerate(model: PINet, amp: bool | torch.dtype = False, compile: bool = False) -> PINet:
-    """Prepare a model for faster tests, in place: the last thing that is done to it.
+    """Prepare a model for faster inference, in place: the last thing that is done to it.
 
     Args:
         model: on its device, with its weights. It can be trained no more, and with `amp` its
             weights are no longer those of the checkpoint.
-        amp: backbone and neck compute in half precision, each batch norm folded into its
-            convolution first, and so do the products of the refinement. All else stays in
-            float32, since peaks, sub-pixel offsets and scores need the digits. On a CPU without
-            bfloat16 only the norms are joined, and a warning says so, see `half_precision`.
+        amp: backbone and neck compute in half precision, after Conv-BN fusion, and so do the
+            products of the refinement. All else stays in float32, since peaks, sub-pixel offsets
+            and scores need the digits. On a CPU without bfloat16 Conv-BN fusion is all that is
+            done, and a warning says so, see `half_precision`.
             `torch.float16` or `torch.bfloat16` in place of True asks for that one.
-        compile: compile what lies between normalised pictures and fused poses, one graph; the
-            first batch of every input size takes minutes. From the ninth size on, torch computes
-            as if nothing was compiled.
+        compile: compile `estimator.find_poses`, from normalized images to fused poses, to one
+            graph; the first batch of every input size takes minutes. From the ninth size on,
+            torch computes as if nothing was compiled.
 
     Returns:
         The same model.

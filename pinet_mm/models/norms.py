@@ -12,9 +12,9 @@ from torch.utils._pytree import tree_leaves
 
 
 def fuse_norms(module: nn.Module, compute: Callable[[], object]) -> int:
-    """Fold batch norms into the convolutions before them, in place.
+    """Fuse batch norms with the convolutions before them, in place.
 
-    A norm is folded if it alone takes what a convolution gives, in a pass of the network: networks
+    A norm is fused if it alone takes what a convolution gives, in a pass of the network: networks
     with parallel branches register convolutions before norms that take a sum of them. timm's norms
     carry an activation, which stays where the norm was.
 
@@ -23,7 +23,7 @@ def fuse_norms(module: nn.Module, compute: Callable[[], object]) -> int:
         compute: runs it, on inputs of any values and size, and returns what it gives.
 
     Returns:
-        How many norms were folded.
+        How many norms were fused.
     """
     pairs = _conv_norm_pairs(module, compute)
     names = {norm: name for name, norm in module.named_modules()}

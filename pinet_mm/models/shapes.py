@@ -1,4 +1,4 @@
-"""Do backbone, neck, head and codec fit together? Asked when a model is built."""
+"""Check that backbone, neck, head and codec fit together, when a model is built."""
 
 import math
 from collections.abc import Sequence
@@ -75,7 +75,7 @@ def _check_neck(neck: nn.Module, backbone: nn.Module, channels: list[int]) -> No
 
 
 def backbone_maps(backbone: nn.Module) -> tuple[int, list[Tensor] | None]:
-    """Compose maps of the shapes that a backbone makes of a small square image.
+    """Make maps of the shapes that a backbone makes of a small square image.
 
     Returns:
         Side of the image, and zeros (1, C, h, w) in the backbone's order; None if unknown.
