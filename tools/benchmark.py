@@ -19,7 +19,7 @@ from pinet_mm.cli import command
 
 import torch
 
-from studies.benchmark.parts import SMALL, WIDE, Options, run
+from studies.benchmark.parts import LIGHT, SMALL, WIDE, Options, run
 
 PARTS = dict(
     encode="targets of a picture: the codec, the plain loops of the tests, MMPose's SPR codec",
@@ -46,7 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
         'config',
         nargs='?',
         help="for all but encode: a file, or the name of one of the project's "
-        f'configs ({SMALL}; for images also, for decode only, {WIDE})',
+        f'configs ({SMALL}; for images also {LIGHT} and {WIDE}, for decode {WIDE} alone)',
     )
     parser.add_argument(
         'checkpoint',

@@ -23,8 +23,9 @@ TAKES = dict(
 )
 OF_ALL = tuple(part for part in TAKES if part != 'gpu')
 SMALL = 'pinet_hrnet-slim_crowdsynth.py'  # for the parts that cannot do without a config
-# Without a config, the network of the paper's tables is measured too: a batch takes seconds on a
-# CPU.
+# Without a config, images are predicted by the model that everybody gets without naming one and by
+# the network of the paper's tables too, of which a batch takes seconds on a CPU.
+LIGHT = 'pinet_lite_photos.py'
 WIDE = 'pinet_hrnet_coco.py'
 WIDE_DEFAULTS = dict(cpu=dict(batches=[1], repeats=3), cuda=dict(batches=[1, 8, 16]))
 
@@ -101,6 +102,7 @@ def measure(part: str, options: Options) -> list[Table]:
     tables = bench(**given)
     if part == 'images' and not options.config:
         defaults = WIDE_DEFAULTS[torch.device(options.device).type]
+        tables = tables + bench(**{**given, 'config': LIGHT})
         tables = tables + bench(**{**defaults, **given, 'config': WIDE})
     return tables
 

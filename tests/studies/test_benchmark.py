@@ -612,6 +612,7 @@ def test_the_tool_runs_all_parts(tmp_path, monkeypatch, capsys):
         'Of encode',
         'Of decode',
         f'Of {SLIM} {common}',
+        f'Of pinet_lite_photos.py {common}',
         f'Of pinet_hrnet_coco.py {dict(batches=[1], repeats=3, **common)}',
         'Cost by persons',
         'Of training',
