@@ -1,8 +1,8 @@
-"""Training transforms of the authors' release: its persons, crop and mask, in double precision.
+"""Transforms of the official implementation: its people, crop, mask and resize.
 
-All coordinates are pixels (x, y), of the picture before `ReleaseCrop`, of the network input after
-it; map pixel i is input pixel i·stride. The release mirrors by `RandomInputFlip` with the maps'
-stride, and resizes what it tests by `WholeCentreResize`.
+Coordinates are pixels (x, y): of the image before `ReleaseCrop`, of the network input after it; map
+pixel i is input pixel i·stride. Training is computed in double precision. Mirroring is
+`RandomInputFlip` with the maps' stride; images for inference are resized by `WholeCentreResize`.
 """
 
 import cv2
@@ -18,15 +18,16 @@ from ..errors import InputError
 
 @TRANSFORMS.register_module()
 class ReleasePersons(BaseTransform):
-    """Read persons from their annotations as the authors' release does, in double precision.
+    """Read people from their annotations as the official implementation does, in double precision.
 
-    A person's area is width × height of the annotated box; single precision, in which MMPose
-    loads areas and keypoints, would change who wins a pixel of the offset maps. A crowd without
-    labelled keypoints is nobody. To stand before the crop, which scales areas.
+    A person's area is width × height of the annotated box. Single precision, in which MMPose loads
+    areas and keypoints, would change who wins a pixel of the offset maps. A crowd without labeled
+    keypoints counts as nobody. Goes before the crop, which scales areas.
 
     Args:
-        ignored_regions: whether the heatmap loss leaves out crowds and persons without labelled
-            keypoints. The release does so on COCO, not on CrowdPose and OCHuman.
+        ignored_regions: whether the heatmap loss ignores crowds and people without labeled
+            keypoints, as the official implementation does on COCO, but not on CrowdPose and
+            OCHuman.
     """
 
     def __init__(self, ignored_regions: bool = True):
@@ -47,7 +48,7 @@ class ReleasePersons(BaseTransform):
             dtype=bool,
         )
         ignored = (crowd | empty) & self.ignored_regions
-        # MMPose wants the number of rows kept: whoever is nobody loses the labels instead.
+        # MMPose needs the number of rows kept: those who count as nobody lose their labels.
         visible = np.minimum(keypoints[..., 2], 1) * ~(crowd & empty)[:, None]
         return dict(
             results,
@@ -60,17 +61,17 @@ class ReleasePersons(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ReleaseCrop(BaseTransform):
-    """Crop, rotate and scale at random as the authors' release does, by whole-pixel shifts.
+    """Crop, rotate and scale at random as the official implementation does.
 
-    A square crop about the picture's middle, (w / 2, h / 2), moved by whole pixels, is turned
-    about its own middle and fills the input. np.random draws scale, angle, shift in x, shift in y,
-    in this order. Outside of the picture is black. All is computed in double precision, whereas
-    `RandomCropAffine` rounds the crop's corners to single.
+    A square around the image's center (w / 2, h / 2) is shifted by whole pixels, rotated about its
+    own center and resized to the input. np.random draws scale, angle, shift in x and shift in y, in
+    this order. Pixels outside the image are black. Everything is computed in double precision,
+    whereas `RandomCropAffine` rounds the crop's corners to single.
 
     Args:
         input_size: (w, h) of the network input, w = h.
-        scale_factor: range of the crop's side by the picture's short side.
-        shift_factor: the middle moves by -n to n - 1 pixels, n the whole part of `shift_factor` ×
+        scale_factor: range of the crop's side divided by the image's short side.
+        shift_factor: the center moves by -n to n - 1 pixels, n the whole part of `shift_factor` ×
             the crop's side.
         rotate_factor: largest angle, degrees.
 
@@ -94,9 +95,9 @@ class ReleaseCrop(BaseTransform):
         self.rotate_factor = rotate_factor
 
     def draw(self, size: tuple[int, int]) -> tuple[np.ndarray, float, float]:
-        """Draw a crop of a picture of (w, h) pixels: middle (2,), side in pixels, degrees."""
+        """Draw a crop of an image of (w, h) pixels: center (2,), side in pixels, degrees."""
         low, high = self.scale_factor
-        # Sides in units of 200 pixels, as the release has them, so that they round alike.
+        # Sides in units of 200 pixels, as in the official implementation, so that they round alike.
         scale = min(size) / 200 * (low + (high - low) * np.random.random())
         angle = self.rotate_factor * (2 * np.random.random() - 1)
         reach = int(200 * self.shift_factor * scale)
@@ -126,10 +127,10 @@ class ReleaseCrop(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ReleaseHeatmapMask(ValidHeatmapMask):
-    """Mark what the heatmap loss may use as the authors' release does: on the maps.
+    """Mark the map pixels that the heatmap loss uses, as the official implementation does.
 
-    The mask of the picture is brought to the maps in one step and mirrored there, as keypoints
-    are; `ValidHeatmapMask` mirrors it in input pixels. To stand after `ReleaseCrop`.
+    The image's mask is warped to the maps in one step and mirrored there, as keypoints are;
+    `ValidHeatmapMask` mirrors it in input pixels. Goes after `ReleaseCrop`.
     """
 
     def transform(self, results: dict) -> dict:
@@ -151,16 +152,15 @@ class ReleaseHeatmapMask(ValidHeatmapMask):
 
 @TRANSFORMS.register_module()
 class WholeCentreResize(BaseTransform):
-    """Resize a picture to be tested as the release does, digit for digit.
+    """Resize an image for inference as the official implementation does, digit for digit.
 
     The short side becomes `input_size`, rounded up to a multiple of `size_factor`. The long side
-    becomes the next such multiple, but what exceeds a multiple by less than a pixel is cut off:
-    500×333 gives 768×512, not 832×512 as with MMPose's `BottomupResize`. The picture's middle,
-    rounded to a whole pixel, halves upwards, goes to the middle of the input; beside the picture
-    the input is black.
+    is rounded up to such a multiple too, but less than a pixel beyond one is cut off: 500×333
+    gives 768×512, not 832×512 as with MMPose's `BottomupResize`. The image's center, rounded to
+    whole pixels, halves up, goes to the center of the input; padding is black.
 
     Args:
-        input_size: (w, h), both the length of the short side.
+        input_size: (w, h), w = h, the length of the short side.
         size_factor: both sides are multiples of it.
 
     Raises:
@@ -185,7 +185,8 @@ class WholeCentreResize(BaseTransform):
         long = self._multiple(self.short / min(w, h) * max(w, h), self.size_factor)
         size = (self.short, long) if w < h else (long, self.short)
         sides = (w, long / self.short * w) if w < h else (long / self.short * h, h)
-        # The release notes scales in units of 200 pixels, which decides the last digit.
+        # The official implementation keeps scales in units of 200 pixels, which decides the last
+        # digit.
         scale = np.array(sides) / 200 * 200
         center = np.floor(np.array((w, h)) / 2 + 0.5)
         img = cv2.warpAffine(
@@ -203,8 +204,8 @@ class WholeCentreResize(BaseTransform):
 
 
 def _release_warp(center: np.ndarray, width: float, size: tuple[int, int]) -> np.ndarray:
-    # (2, 3) matrix that takes `width` pixels around the centre to the input. MMPose's own takes
-    # its second point beside the centre, here it is above: that differs by up to 3e-5 pixels.
+    # (2, 3) matrix that takes `width` pixels around the center to the input. Its second point is
+    # above the center, where MMPose's is beside it: they differ by up to 3e-5 pixels.
     triangles = []
     for middle, side in ((center, width), (np.array(size) / 2, size[0])):
         points = np.zeros((3, 2), dtype=np.float32)

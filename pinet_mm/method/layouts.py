@@ -1,7 +1,7 @@
-"""What a dataset's persons consist of: keypoints, body parts, skeleton, mirror pairs, OKS sigmas.
+"""What a dataset's people consist of: keypoints, body parts, skeleton, mirror pairs, OKS sigmas.
 
-Everything that depends on the dataset is read from one `PartLayout`; no other module names a
-keypoint. Shape shorthand: K keypoints, M parts.
+`PartLayout` holds all that depends on the dataset; no other module names a keypoint. Shape
+shorthand: K keypoints, M parts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,15 @@ Keypoint = str | int
 
 @dataclass(frozen=True)
 class PartLayout:
-    """Describe the persons of a dataset; indices are positions in `keypoint_names`.
+    """Describe the people of a dataset; indices are positions in `keypoint_names`.
 
-    Use `PartLayout.from_metainfo`, which accepts names and checks everything.
+    Use `PartLayout.from_metainfo`, which accepts names and checks them.
 
     Attributes:
         keypoint_names: K names in dataset order.
         part_names: M names; heatmap and offset channels of the parts follow this order.
         parts: for each part the indices of its keypoints. A keypoint may be in several parts.
-        skeleton: edges (i, j) of the graph that the pose refinement starts from.
+        skeleton: edges (i, j) of the graph that the refinement starts from.
         flip_indices: for each keypoint its left/right counterpart, or itself.
         sigmas: K OKS sigmas (the square root of COCO's k² / 4).
     """
@@ -45,13 +45,14 @@ class PartLayout:
         skeleton: Sequence[tuple[Keypoint, Keypoint]] | None = None,
         sigmas: Sequence[float] | None = None,
     ) -> 'PartLayout':
-        """Read a layout from parsed MMPose metainfo, with the parts given by name or index.
+        """Build a layout from parsed MMPose metainfo, with the parts given by name or index.
 
         Args:
-            metainfo: what MMPose's `parse_pose_metainfo` returns; read are `keypoint_id2name`,
-                `flip_indices`, `skeleton_links` and `sigmas`.
+            metainfo: what MMPose's `parse_pose_metainfo` returns, of which `keypoint_id2name`,
+                `flip_indices`, `skeleton_links` and `sigmas` are used.
             parts: part name -> keypoint names or indices, or `'all'` for all keypoints; `'all'`
-                alone is one part, the whole person: the one-centre baseline.
+                in place of the mapping makes one part of the whole person, the one-center
+                baseline.
             skeleton: edges by name or index; by default the metainfo's `skeleton_links`.
             sigmas: K OKS sigmas; by default the metainfo's.
 
@@ -90,12 +91,12 @@ class PartLayout:
 
     @property
     def num_offset_channels(self) -> int:
-        """M·2K: part, keypoint, then x and y."""
+        """M·2K, in the order part, keypoint, then x, y."""
         return self.num_parts * 2 * self.num_keypoints
 
     @property
     def membership(self) -> np.ndarray:
-        """Boolean (M, K): whether a keypoint belongs to a part."""
+        """Whether a keypoint belongs to a part: (M, K) boolean."""
         member = np.zeros((self.num_parts, self.num_keypoints), dtype=bool)
         for row, indices in zip(member, self.parts):
             row[list(indices)] = True
@@ -103,11 +104,11 @@ class PartLayout:
 
     @property
     def part_flip_indices(self) -> tuple[int, ...]:
-        """M indices: the part that each part becomes in a mirrored picture, mostly itself.
+        """For each part the index of its mirror image, often itself: M indices.
 
         Raises:
-            ValueError: the mirror image of a part (a left arm, say) is no part of the layout, so
-                that averaging the maps of a mirrored picture has no meaning.
+            ValueError: the mirror image of a part (of a left arm, say) is not among the parts, so
+                maps of a mirrored image cannot be averaged with the others.
         """
         sets = [frozenset(indices) for indices in self.parts]
         mirrored = [frozenset(self.flip_indices[i] for i in indices) for indices in self.parts]
@@ -174,7 +175,7 @@ def _sigmas(sigmas: Sequence[float], names: Sequence[str]) -> tuple[float, ...]:
     values = tuple(float(sigma) for sigma in sigmas)
     if len(values) != len(names) or not all(sigma > 0 for sigma in values):
         raise InputError(
-            f'sigmas must be {len(names)} positive numbers, one a keypoint; found '
+            f'sigmas must be {len(names)} positive numbers, one per keypoint; found '
             f'{len(values)}: {list(values)}. Give them in the metainfo or as '
             "the layout's sigmas"
         )

@@ -1,6 +1,6 @@
 """Pose Refinement (PR): a graph network that moves all keypoints of a proposed pose at once.
 
-Shape shorthand: B pictures, T poses a picture, S poses in all, K keypoints, C feature channels.
+Shape shorthand: B images, T poses per image, S poses in all, K keypoints, C feature channels.
 Coordinates are map pixels (`_hm`).
 """
 
@@ -14,7 +14,7 @@ from .proposals import sample_bilinear, sample_pixels
 
 
 def normalized_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]) -> Tensor:
-    """Build D^-1/2 (A + I) D^-1/2 of the undirected skeleton: (K, K)."""
+    """Return D^-1/2 (A + I) D^-1/2 of the undirected skeleton: (K, K)."""
     adjacency = torch.eye(num_keypoints)
     if len(skeleton):
         i, j = torch.tensor(skeleton).T
@@ -44,7 +44,7 @@ class GraphConv(nn.Module):
         nn.init.uniform_(self.bias, -1 / math.sqrt(channels), 1 / math.sqrt(channels))
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
-        """Pass node features (S, K, C) along `adjacency` (K, K)."""
+        """Compute the next features (S, K, C) of nodes (S, K, C) linked by `adjacency` (K, K)."""
         if not self.bn.training:
             return self._forward_folded(nodes, adjacency)
         nodes = adjacency @ (nodes @ self.weight) + self.bias
@@ -52,8 +52,8 @@ class GraphConv(nn.Module):
         return normalized.view_as(nodes).relu()
 
     def _forward_folded(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
-        # With running statistics the normalisation is a part of the weights, which leaves two
-        # products and the ReLU to pass over the nodes.
+        # Running statistics make the normalization part of the weights: two products and the ReLU
+        # are left.
         mean, variance = self.bn.get_buffer('running_mean'), self.bn.get_buffer('running_var')
         scale = self.bn.weight * (variance + self.bn.eps).rsqrt()
         bias = (self.bias - mean) * scale + self.bn.bias
@@ -63,7 +63,7 @@ class GraphConv(nn.Module):
 
 
 class GraphResidualBlock(nn.Module):
-    """x + conv2(conv1(x)) on node features (S, K, C); nothing follows the sum."""
+    """x + conv2(conv1(x)) on node features (S, K, C), without activation after the sum."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -71,7 +71,7 @@ class GraphResidualBlock(nn.Module):
         self.conv2 = GraphConv(channels)
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
-        """Refine node features (S, K, C)."""
+        """Compute the next features (S, K, C), see `GraphConv.forward`."""
         change: Tensor = self.conv2(self.conv1(nodes, adjacency), adjacency)
         return nodes + change
 
@@ -82,14 +82,14 @@ class PoseRefinement(nn.Module):
     Args:
         in_channels: C.
         num_keypoints: K.
-        skeleton: edges that the learnable adjacency starts from.
-        num_layers: residual blocks L; the paper takes 2 on COCO, 3 on CrowdPose and OCHuman.
-        sample_features: reads features at keypoints, called as `sample_bilinear`; the head hands
-            over that of its convention.
+        skeleton: edges of the adjacency before training.
+        num_layers: residual blocks L; the paper uses 2 on COCO, 3 on CrowdPose and OCHuman.
+        sample_features: reads features at keypoints, called as `sample_bilinear`; the head passes
+            the one of its convention.
 
     Attributes:
-        product_dtype: half precision for the graph convolutions' products, or None; what they
-            add up to and the predicted offsets stay in float32.
+        product_dtype: half precision for the products of graph convolutions, or None; sums and
+            predicted offsets stay in float32.
     """
 
     product_dtype: torch.dtype | None = None
@@ -123,17 +123,17 @@ class PoseRefinement(nn.Module):
             features: (B, C, H, W).
             poses_hm: (B, T, K, 2).
             centres_hm: (B, T, 2) integer pixels that proposed the poses.
-            valid: (B, T) boolean: which poses are refined, and in training enter the batch
+            valid: (B, T) boolean, the poses that are refined and, in training, enter the batch
                 statistics; by default all.
 
         Returns:
-            (B, T, K, 2) map pixels, 0 for poses that are not valid.
+            (B, T, K, 2) map pixels, 0 for invalid poses.
         """
         if valid is None:
             valid = torch.ones(poses_hm.shape[:2], dtype=torch.bool, device=poses_hm.device)
         if self.training:
             return self._forward_valid(features, poses_hm, centres_hm, valid)
-        # All poses at once: which are valid is known to the device only.
+        # All poses at once: selecting the valid ones would make the host wait for the device.
         nodes = self.sample_features(features, poses_hm).flatten(0, 1)
         centre = sample_pixels(features, centres_hm).flatten(0, 1)
         refining = self.refine_nodes(nodes, centre).view_as(poses_hm)
@@ -143,8 +143,8 @@ class PoseRefinement(nn.Module):
         self, features: Tensor, poses_hm: Tensor, centres_hm: Tensor, valid: Tensor
     ) -> Tensor:
         refining = torch.zeros_like(poses_hm)
-        # Batch statistics need two poses; with fewer, every parameter still gets a gradient (of
-        # 0), as distributed training requires. Synchronised ones ask every process, also of none.
+        # Batch statistics need two poses. With fewer, every parameter gets a gradient of 0, since
+        # distributed training needs one. SyncBatchNorm needs every rank, even one without poses.
         alone = not isinstance(self.stem.bn, nn.SyncBatchNorm) or not _several_processes()
         if alone and int(valid.sum()) < 2:
             return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
@@ -153,7 +153,7 @@ class PoseRefinement(nn.Module):
         return refining.masked_scatter(valid[..., None, None], self.refine_nodes(nodes, centre))
 
     def refine_nodes(self, nodes: Tensor, centre: Tensor) -> Tensor:
-        """Run the graph network on node features (S, K, C) and centre features (S, C)."""
+        """Predict offsets (S, K, 2) from the features of nodes (S, K, C) and centers (S, C)."""
         half = self.product_dtype
         with torch.autocast(nodes.device.type, half, enabled=half is not None):
             nodes = self.stem(nodes, self.adjacency).to(nodes.dtype)
