@@ -28,6 +28,7 @@ COMMANDS = {
     'export': ('.export', 'write a model as one ONNX file'),
     'fuse': ('.fuse', 'fuse the poses of one or several models'),
     'compare': ('.compare', 'draw the poses of two models side by side'),
+    'check-dataset': ('.check_dataset', 'check annotation files and their images'),
     'make-crowdsynth': ('.make_crowdsynth', 'draw a synthetic crowd dataset'),
     'doctor': ('..doctor', 'say what is wrong with this environment'),
 }

@@ -9,7 +9,7 @@ import argparse
 
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-from ..datasets.evaluation import STATISTICS, average_precision
+from ..datasets.evaluation import STATISTICS, average_precision, read_truth
 from ..datasets.pose_files import write_poses
 from ..inference import ensemble
 from . import command
@@ -48,6 +48,8 @@ def make_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Fuse and write; evaluate if there are annotations."""
     sigmas = parse_pose_metainfo(dict(from_file=args.metainfo))['sigmas']
+    if args.annotations:
+        read_truth(args.annotations, args.iou_type)  # before anything is written
     fused = ensemble.fuse_files(args.files, sigmas, args.oks_thr, args.weights)
     write_poses(args.out, fused)
     count = sum(len(poses.scores) for poses in fused.values())

@@ -38,6 +38,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add('--show', action='store_true', help='show these images in a window')
     add('--interval', type=int, default=1, help='draw every n-th batch only (%(default)s)')
     add('--wait-time', type=float, default=1, help='seconds a window stays open (%(default)s)')
+    add('--category', metavar='NAME', help='the annotated category that counts, if several do')
     add(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

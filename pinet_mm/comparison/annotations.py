@@ -1,10 +1,10 @@
 """COCO's keypoint annotations, found by the name of the image."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
+from ..datasets.check import check_file
 from ..datasets.matching import Persons
 from ..errors import InputError
 
@@ -23,31 +23,20 @@ class Annotations:
 
     def __init__(self, path: str | Path, num_keypoints: int):
         self.path, self.num_keypoints = Path(path), num_keypoints
-        if not self.path.is_file():
-            raise FileNotFoundError(f'the annotation file {path} does not exist')
-        try:
-            self._read(json.loads(self.path.read_text()))
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f'{path} is no COCO-format JSON file of keypoints: {type(error).__name__} {error}'
-            ) from error
-        lengths = {
-            len(entry['keypoints']) / 3 for entries in self.entries.values() for entry in entries
-        } - {num_keypoints}
-        if lengths:
+        checked = check_file(path, need_size=False).require()
+        found = {len(each['keypoints']) // 3 for each in checked.data['annotations']}
+        if found - {num_keypoints}:
             raise InputError(
                 f'the models have {num_keypoints} keypoints; found persons of '
-                f'{min(lengths):g} in {path}'
+                f'{min(found - {num_keypoints})} in {path}'
             )
-
-    def _read(self, document: dict) -> None:
-        self.images = {image['id']: image for image in document['images']}
+        self.images = {image['id']: image for image in checked.data['images']}
         self.by_name: dict[str, list[int]] = {}
         for key, image in self.images.items():
             self.by_name.setdefault(Path(image['file_name']).name, []).append(key)
         self.entries: dict[int, list[dict]] = {key: [] for key in self.images}
-        for entry in document['annotations']:
-            if any(entry.get('keypoints', ())[2::3]) and not entry.get('iscrowd'):
+        for entry in checked.data['annotations']:
+            if entry['num_keypoints'] and not entry.get('iscrowd'):
                 _, _, width, height = entry['bbox']
                 self.entries[entry['image_id']].append({'area': 0.53 * width * height, **entry})
 

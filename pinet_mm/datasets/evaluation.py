@@ -12,6 +12,8 @@ from mmpose.registry import METRICS
 from xtcocotools.coco import COCO
 
 from ..errors import InputError
+from .check import check_file
+from .check.categories import PERSON
 from .matching import match_poses
 from .pose_files import to_entries
 
@@ -27,20 +29,21 @@ class CocoResults(BaseMetric):
     """Write all poses of an evaluation to one JSON file, beside a metric.
 
     The file is a list with an entry for every pose, in pixels of the original image: `image_id`,
-    `category_id` (1), `keypoints` ([x, y, keypoint score] × K in one row) and `score`, the mean
+    `category_id`, `keypoints` ([x, y, keypoint score] × K in one row) and `score`, the mean
     of its keypoint scores, by which `CocoMetric` with `score_mode='keypoint'` ranks it as well.
     Images without poses have no entry; without any pose the list is empty.
 
     Args:
         path: the file; its folder is made if it is missing.
         collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
+        category_id: id of the persons' category in the annotations.
     """
 
     default_prefix = 'results'  # of no metric: MMEngine warns where there is none
 
-    def __init__(self, path: str, collect_device: str = 'cpu'):
+    def __init__(self, path: str, collect_device: str = 'cpu', category_id: int = PERSON):
         super().__init__(collect_device=collect_device)
-        self.path = Path(path)
+        self.path, self.category_id = Path(path), category_id
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
         """Keep the poses of a batch.
@@ -52,7 +55,12 @@ class CocoResults(BaseMetric):
         for sample in data_samples:
             poses = sample['pred_instances']
             self.results.append(
-                to_entries(sample['img_id'], poses['keypoints'], poses['keypoint_scores'])
+                to_entries(
+                    sample['img_id'],
+                    poses['keypoints'],
+                    poses['keypoint_scores'],
+                    self.category_id,
+                )
             )
 
     def compute_metrics(self, results: Sequence[list]) -> dict[str, float]:
@@ -98,8 +106,9 @@ def average_precision(
         if not Path(path).is_file():
             raise FileNotFoundError(f'the file {path} does not exist')
     entries = json.loads(Path(results).read_text())
-    truth = _read_annotations(annotations)
-    _check_images(entries, truth, results, annotations, iou_type)
+    truth = read_truth(annotations, iou_type)
+    _check_images(entries, truth, results, annotations)
+    entries = [dict(entry, category_id=PERSON) for entry in entries]  # whatever id they give it
     use_area = all('area' in person for person in truth.anns.values())
     evaluation = match_poses(truth, entries, sigmas, iou_type, use_area, every_area=True)
     with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
@@ -108,15 +117,22 @@ def average_precision(
     return {name: float(evaluation.stats[i]) for name, i in STATISTICS[iou_type].items()}
 
 
-def _read_annotations(path: str | Path) -> COCO:
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            truth = COCO(str(path))
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f'{path} holds no COCO annotations: {error!r}') from error
-    missing = {'images', 'annotations', 'categories'} - set(truth.dataset)
-    if missing:
-        raise InputError(f'{path} holds no COCO annotations: it lacks {sorted(missing)}')
+def read_truth(path: str | Path, iou_type: str = 'keypoints') -> COCO:
+    """Read annotations to evaluate against, checked; the persons' category has the id 1.
+
+    Args:
+        path: file of COCO annotations.
+        iou_type: 'keypoints', or 'keypoints_crowd', which needs crowd indices.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: it cannot be used; all reasons.
+    """
+    checked = check_file(path, crowd_index=iou_type == 'keypoints_crowd', need_size=False)
+    truth = COCO()
+    truth.dataset = checked.require().data
+    with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
+        truth.createIndex()
     return truth
 
 
@@ -125,18 +141,10 @@ def _check_images(
     truth: COCO,
     results: str | Path,
     annotations: str | Path,
-    iou_type: str,
 ) -> None:
     unknown = {entry['image_id'] for entry in entries} - set(truth.getImgIds())
     if unknown:
         raise InputError(
             f'{len(unknown)} images of {results} are not in {annotations}, such as '
             f'image_id {min(unknown, key=str)!r}'
-        )
-    if iou_type == 'keypoints_crowd' and not all(
-        'crowdIndex' in image for image in truth.imgs.values()
-    ):
-        raise InputError(
-            f'images of {annotations} have no crowdIndex, which keypoints_crowd '
-            "needs: take 'keypoints'"
         )

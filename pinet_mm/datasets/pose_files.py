@@ -100,19 +100,22 @@ def _pose(entry: Any, path: str | Path, i: int) -> np.ndarray:
     return pose
 
 
-def to_entries(image_id: Any, keypoints: np.ndarray, keypoint_scores: np.ndarray) -> list[dict]:
+def to_entries(
+    image_id: Any, keypoints: np.ndarray, keypoint_scores: np.ndarray, category_id: int = 1
+) -> list[dict]:
     """Return the poses of an image as entries of COCO's result format.
 
     Args:
         image_id: of the image.
         keypoints: (N, K, 2) pixels of the image.
         keypoint_scores: (N, K).
+        category_id: of persons.
     """
     rows = np.concatenate((keypoints, keypoint_scores[..., None]), axis=-1, dtype=np.float64)
     return [
         dict(
             image_id=image_id,
-            category_id=1,
+            category_id=category_id,
             keypoints=row.ravel().tolist(),
             score=float(row[:, 2].mean()),
         )

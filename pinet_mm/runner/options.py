@@ -19,6 +19,7 @@ class RunOptions:
         wait_time: seconds that a window stays open.
         launcher: what started the processes of a distributed run: none, pytorch, slurm or mpi.
         local_rank: number of this process on its machine, unless LOCAL_RANK says so already.
+        category: name or id of the persons' category, where several have keypoints.
     """
 
     config: str
@@ -30,6 +31,7 @@ class RunOptions:
     wait_time: float = 1
     launcher: str = 'none'
     local_rank: int = 0
+    category: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from ..configs import read_config
 from ..errors import RunError
 from . import settings, weights
+from .annotations import check_annotations
 from .options import RunOptions, TestOptions, TrainOptions
 
 
@@ -24,7 +25,7 @@ def train(options: TrainOptions) -> None:
         RunError: a file, a setting or the pretrained weights are missing.
     """
     cfg = train_config(options)
-    settings.require_annotations(cfg, 'train_dataloader', 'val_dataloader')
+    check_annotations(cfg, 'train_dataloader', 'val_dataloader', category=options.category)
     runner = _build_runner(cfg, options.local_rank)
     if runner.cfg.get('resume') and runner.cfg.get('load_from'):
         weights.forget_pretrained(runner.model)  # the checkpoint brings all weights: resume offline
@@ -46,7 +47,7 @@ def test(options: TestOptions) -> dict:
         RunError: a file or a setting is missing, or the checkpoint does not fit the model.
     """
     cfg = test_config(options)
-    settings.require_annotations(cfg, 'test_dataloader')
+    check_annotations(cfg, 'test_dataloader', category=options.category)
     # Before a runner is built, which takes its seconds and prints pages.
     weights.fetch(
         options.checkpoint,

@@ -20,22 +20,6 @@ def allow_no_workers(cfg: Config) -> None:
             loader.pop('prefetch_factor', None)
 
 
-def require_annotations(cfg: Config, *loaders: str) -> None:
-    """Check that the annotation files of these loaders exist, before anything is downloaded.
-
-    Raises:
-        RunError: one does not.
-    """
-    for name in loaders:
-        dataset = (cfg.get(name) or {}).get('dataset', {})
-        path = osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
-        if dataset.get('ann_file') and '://' not in path and not osp.isfile(path):
-            raise RunError(
-                f'the annotation file {path} of {name} does not exist: the README, '
-                '"Data", says where the datasets belong'
-            )
-
-
 def use_gloo_without_cuda(cfg: Config) -> None:
     """Let a distributed run work on CPUs: gloo instead of nccl, and DDP without device numbers.
 
@@ -178,7 +162,8 @@ def _add_evaluator(cfg: Config, evaluator: dict) -> None:
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, (list, tuple)):
         evaluators = [evaluators]
-    cfg.test_evaluator = [*evaluators, evaluator]
+    # First, so that the poses are on disk if evaluating them fails.
+    cfg.test_evaluator = [evaluator, *evaluators]
 
 
 def require_suffix(option: str, path: str | None, suffixes: tuple) -> None:

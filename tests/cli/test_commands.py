@@ -24,6 +24,7 @@ TOOLS = dict(
     export_onnx='export',
     fuse='fuse',
     compare='compare',
+    check_dataset='check-dataset',
     make_crowdsynth='make-crowdsynth',
 )
 # What a command calls first, and words that bring it there.
@@ -35,6 +36,7 @@ FIRST_CALLS = {
     'export': ('api', 'load', ('a.py', 'a.pth', 'a.onnx')),
     'fuse': ('inference.ensemble', 'fuse_files', ('a.json', '--out', 'b.json')),
     'compare': ('comparison', 'load_sides', ('a.jpg', '--model', 'a.py', '--model', 'b.py')),
+    'check-dataset': ('cli.check_dataset', 'check_file', ('a.json',)),
     'make-crowdsynth': ('cli.make_crowdsynth', 'write_dataset', ('crowd',)),
 }
 

@@ -251,12 +251,12 @@ def test_wrong_annotations_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='annotation file .*gone.json does not exist'):
         Annotations(tmp_path / 'gone.json', 5)
     for text, problem in (
-        ('{', 'JSONDecodeError'),
-        ('[]', 'TypeError'),
-        ('{"images": []}', "KeyError 'annotations'"),
+        ('{', ' is no JSON: .* in line 1, column 2'),
+        ('[]', ': .*expected a list each, found a list'),
+        ('{"images": []}', ': .*found no annotations, categories'),
     ):
         (tmp_path / 'bad.json').write_text(text)
-        with pytest.raises(ValueError, match=f'bad.json is no COCO-format JSON .*: {problem}'):
+        with pytest.raises(ValueError, match=f'bad.json{problem}'):
             Annotations(tmp_path / 'bad.json', 5)
     path = write_annotations(tmp_path / 'a.json', [entry(1, SHAPE, np.ones(5))])
     with pytest.raises(ValueError, match='models have 17 keypoints; found persons of 5 in .*a.js'):

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from pinet_mm import runner
+from pinet_mm.runner.annotations import check_annotations
 
 import pytest
 import torch
@@ -234,6 +235,4 @@ def test_missing_annotations_are_named_before_anything_is_downloaded(tmp_path):
     dataset = dict(data_root=str(tmp_path), ann_file='a.json')
     cfg = Config(dict(train_dataloader=dict(dataset=dataset), val_dataloader=None))
     with pytest.raises(runner.RunError, match='a.json of train_dataloader does not exist'):
-        runner.settings.require_annotations(cfg, 'train_dataloader', 'val_dataloader')
-    (tmp_path / 'a.json').write_text('{}')
-    runner.settings.require_annotations(cfg, 'train_dataloader', 'val_dataloader')
+        check_annotations(cfg, 'train_dataloader', 'val_dataloader')

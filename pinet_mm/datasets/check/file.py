@@ -1,7 +1,6 @@
 """Check a whole file, and hand over its mended content."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ...atomic import write_whole
 from .categories import choose_category, keep_category, order_keypoints
 from .findings import Finding, Findings, Level, Said
 from .kinds import KINDS
 from .listing import check_images, check_links
-from .people import check_boxes, check_keypoints, check_places
+from .people import check_area, check_boxes, check_keypoints, check_places
 from .reading import AnnotationError, read_json
 from .regions import check_region
 
@@ -61,14 +61,7 @@ class Checked:
 
     def write(self, path: str | Path) -> None:
         """Write the mended content to a file, which is there as a whole or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f'.{path.name}.{os.getpid()}')
-        try:
-            part.write_text(json.dumps(self.data))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, json.dumps(self.data))
 
 
 def check_file(
@@ -77,6 +70,8 @@ def check_file(
     category: str | int | None = None,
     image_folder: str | Path | None = None,
     crowd_index: bool = False,
+    need_area: bool | None = None,
+    need_size: bool = True,
 ) -> Checked:
     """Read an annotation file and check all of it.
 
@@ -86,6 +81,8 @@ def check_file(
         category: name or id of the persons' category, where several have keypoints.
         image_folder: check that the images are there and have the sizes that the file says.
         crowd_index: whether every image needs a `crowdIndex`.
+        need_area: whether every annotation needs an `area`; by default only where others have one.
+        need_size: whether every image needs its width and height.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -93,7 +90,10 @@ def check_file(
     """
     findings = Findings(KINDS)
     data = read_json(path, findings)
-    return check_data(data, str(path), names, category, image_folder, crowd_index, findings)
+    options = dict(
+        crowd_index=crowd_index, need_area=need_area, need_size=need_size, findings=findings
+    )
+    return check_data(data, str(path), names, category, image_folder, **options)
 
 
 def check_data(
@@ -102,7 +102,10 @@ def check_data(
     names: Sequence[str] | None = None,
     category: str | int | None = None,
     image_folder: str | Path | None = None,
+    *,
     crowd_index: bool = False,
+    need_area: bool | None = None,
+    need_size: bool = True,
     findings: Findings | None = None,
 ) -> Checked:
     """Check content that was read already; it is mended in place.
@@ -114,6 +117,8 @@ def check_data(
         category: see `check_file`.
         image_folder: see `check_file`.
         crowd_index: see `check_file`.
+        need_area: see `check_file`.
+        need_size: see `check_file`.
         findings: of the reading.
 
     Raises:
@@ -127,7 +132,7 @@ def check_data(
     category_id = chosen.get('id') if chosen else None
     if chosen:
         keep_category(data, chosen, findings)
-    check_images(data['images'], findings, sizes_follow=image_folder is not None)
+    check_images(data['images'], findings, need_size if image_folder is None else None)
     if image_folder is not None:
         from .image_files import check_image_files
 
@@ -136,7 +141,7 @@ def check_data(
         _check_crowd_index(data['images'], findings)
     checked.require()
     check_links(data, findings)
-    _check_persons(data, chosen or {}, names, findings)
+    _check_persons(data, chosen or {}, names, findings, need_area)
     return Checked(name, data, findings, category_id)
 
 
@@ -165,15 +170,18 @@ def _check_crowd_index(images: Sequence[dict], findings: Findings) -> None:
 
 
 def _check_persons(
-    data: dict, category: dict, names: Sequence[str] | None, findings: Findings
+    data: dict,
+    category: dict,
+    names: Sequence[str] | None,
+    findings: Findings,
+    need_area: bool | None,
 ) -> None:
     annotations = data['annotations']
     order = order_keypoints(category, names, findings) if names else None
     num_keypoints = len(names or category.get('keypoints') or ()) or _usual_length(annotations)
     if findings.of(Level.REFUSED):
         return
-    size_of = {image['id']: (image['width'], image['height']) for image in data['images']}
-    sizes = np.array([size_of[each['image_id']] for each in annotations]).reshape(-1, 2)
+    sizes = _sizes(data['images'], annotations)
     for annotation, size in zip(annotations, sizes.tolist()):
         _check_crowd_flag(annotation, findings)
         check_region(annotation, tuple(size), findings)
@@ -181,7 +189,23 @@ def _check_persons(
     if findings.of(Level.REFUSED):
         return  # what follows from a refused record is no fault of its own
     check_places(annotations, points, sizes, findings)
-    data['annotations'] = check_boxes(annotations, points, sizes, findings)
+    kept, beyond = check_boxes(annotations, points, sizes, findings)
+    if len(kept) >= 4 and beyond > len(kept) / 2:
+        found = Said(f'{beyond} of {len(kept)} boxes beyond their image')
+        findings.add('box-corners', None, found)
+    if need_area is None:
+        need_area = any('area' in each for each in kept)
+    for annotation in kept:
+        check_area(annotation, findings, need_area)
+    data['annotations'] = kept
+
+
+def _sizes(images: Sequence[dict], annotations: Sequence[dict]) -> np.ndarray:
+    """Return (N, 2), w and h of each annotation's image, infinite where they are not known."""
+    size_of = {
+        image['id']: (image.get('width', np.inf), image.get('height', np.inf)) for image in images
+    }
+    return np.array([size_of[each['image_id']] for each in annotations]).reshape(-1, 2)
 
 
 def _usual_length(annotations: Sequence[dict]) -> int:

@@ -12,13 +12,14 @@ def is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def check_images(images: list, findings: Findings, sizes_follow: bool = False) -> None:
+def check_images(images: list, findings: Findings, need_size: bool | None = True) -> None:
     """Check ids, file names and sizes of the records of images; mend names in place.
 
     Args:
         images: the records.
         findings: told of every fault.
-        sizes_follow: whether missing sizes will be read from the files.
+        need_size: whether every record needs width and height; wrong ones are a fault in any case,
+            unless it is None: they will be read from the files.
     """
     for image in images:
         name = image.get('file_name')
@@ -27,7 +28,8 @@ def check_images(images: list, findings: Findings, sizes_follow: bool = False) -
         elif not is_integer(image['id']):
             findings.add('image-id-type', image['id'])
         _check_name(image, name, findings)
-        if not sizes_follow or _size_of(image) is not None:
+        given = 'width' in image or 'height' in image
+        if need_size or (given and need_size is not None):
             _check_size(image, findings)
     _check_twice(images, 'id', 'image-id-twice', findings)
     _check_twice(images, 'file_name', 'file-name-twice', findings)

@@ -100,8 +100,8 @@ def check_places(
 
 def check_boxes(
     annotations: list[dict], points: np.ndarray, sizes: np.ndarray, findings: Findings
-) -> list[dict]:
-    """Check boxes and areas and mend them in place.
+) -> tuple[list[dict], int]:
+    """Check boxes and mend them in place.
 
     Args:
         annotations: the N records.
@@ -110,10 +110,11 @@ def check_boxes(
         findings: told of every fault.
 
     Returns:
-        The annotations that have a box, a region or a labeled keypoint.
+        The annotations that have a box, a region or a labeled keypoint, and how many of their
+        boxes end outside their image.
     """
     kept, beyond = [], 0
-    for annotation, person, size in zip(annotations, points, sizes):
+    for annotation, person, size in zip(annotations, points, sizes.tolist()):
         box = _box(annotation, findings)
         if box is None:
             box = _box_around(annotation, person)
@@ -122,11 +123,8 @@ def check_boxes(
             continue
         annotation['bbox'] = box
         beyond += box[0] + box[2] > size[0] + 1 or box[1] + box[3] > size[1] + 1
-        _check_area(annotation, box, findings)
         kept.append(annotation)
-    if len(kept) >= 4 and beyond > len(kept) / 2:
-        findings.add('box-corners', None, Said(f'{beyond} of {len(kept)} boxes beyond their image'))
-    return kept
+    return kept, beyond
 
 
 def _box(annotation: dict, findings: Findings) -> list | None:
@@ -157,10 +155,20 @@ def _box_around(annotation: dict, person: np.ndarray) -> list | None:
     return [*low.tolist(), *np.maximum(high - low, 1).tolist()]
 
 
-def _check_area(annotation: dict, box: list, findings: Findings) -> None:
+def check_area(annotation: dict, findings: Findings, needed: bool) -> None:
+    """Check the area of an annotation that has a box, and mend it in place.
+
+    Args:
+        annotation: one record.
+        findings: told of every fault.
+        needed: whether the area may not be missing.
+    """
+    if 'area' not in annotation and not needed:
+        return
     area = annotation.get('area')
     if isinstance(area, (str, list, dict, bool)):
         findings.add('area-type', annotation['id'], area)
     elif area is None or not area > 0 or area == np.inf:
         findings.add('area', annotation['id'], Said('none') if area is None else area)
-        annotation['area'] = AREA_OF_BOX * box[2] * box[3]
+        _, _, w, h = annotation['bbox']
+        annotation['area'] = AREA_OF_BOX * w * h

@@ -29,7 +29,7 @@ def read_json(path: str | Path, findings: Findings | None = None) -> Any:
     if path.is_dir():
         raise AnnotationError(f'{path} is a folder; expected a JSON file')
     if not path.is_file():
-        raise FileNotFoundError(f'the file {path} does not exist')
+        raise FileNotFoundError(f'the annotation file {path} does not exist')
     return _parse(_read_text(path, findings), path)
 
 

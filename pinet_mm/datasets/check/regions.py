@@ -12,7 +12,7 @@ def check_region(annotation: dict, size: tuple[int, int], findings: Findings) ->
 
     Args:
         annotation: one record.
-        size: (w, h) of its image.
+        size: (w, h) of its image, infinite if it is not known.
         findings: told of every fault.
     """
     region, record_id = annotation.get('segmentation'), annotation['id']
@@ -33,7 +33,9 @@ def _check_run_lengths(
     integers = isinstance(counts, list) and all(map(is_integer, counts))
     if not (integers or isinstance(counts, str)) or not isinstance(sides, list):
         findings.add('region-type', record_id, {key: type(each) for key, each in region.items()})
-    elif sides != [size[1], size[0]] or (integers and sum(counts) != size[0] * size[1]):
+    elif math.inf not in size and (
+        sides != [size[1], size[0]] or (integers and sum(counts) != size[0] * size[1])
+    ):
         findings.add('region-size', record_id, sides)
 
 

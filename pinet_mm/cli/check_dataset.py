@@ -1,0 +1,117 @@
+"""Check annotation files before they cost a training: pinet check-dataset FILE... [--images DIR].
+
+Prints a line per kind of fault, with counts and the first few ids, and what becomes of it.
+--overlap A B finds the images of folder A that folder B has too, in any encoding.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+from ..atomic import write_whole
+from ..datasets.check import Checked, Level, check_file
+from ..datasets.check.overlap import find_shared, prints_of
+from ..datasets.labeling import keypoint_names
+from ..errors import InputError
+from ..inference.sources import find_pictures
+from . import command
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(description='Check COCO-style annotation files')
+    parser.add_argument('files', nargs='*', metavar='FILE', help='annotation file')
+    parser.add_argument(
+        '--images', metavar='DIR', help='folder of the images: are they there, of which size?'
+    )
+    parser.add_argument(
+        '--metainfo',
+        metavar='FILE',
+        help="MMPose's metainfo of the dataset, such as configs/_base_/datasets/coco.py: compare "
+        'the names of keypoints',
+    )
+    parser.add_argument('--category', metavar='NAME', help='the category that counts, or its id')
+    parser.add_argument(
+        '--crowd-index', action='store_true', help='every image needs a crowdIndex (CrowdPose)'
+    )
+    parser.add_argument('--strict', action='store_true', help='refuse what is suspicious too')
+    parser.add_argument(
+        '--fix', metavar='DIR', help='write mended copies into this folder, named as the files'
+    )
+    parser.add_argument(
+        '--overlap',
+        nargs=2,
+        metavar=('A', 'B'),
+        help='image folders: find the images of A that B has too',
+    )
+    parser.add_argument(
+        '--exclude', metavar='FILE', help='write the images that --overlap finds to FILE.json'
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, print, write; the status is 1 if a file is refused or images overlap.
+
+    Raises:
+        InputError: there is nothing to check.
+    """
+    if not args.files and not args.overlap:
+        raise InputError('nothing to check: name an annotation file, or two folders to --overlap')
+    names = _names(args.metainfo) if args.metainfo else None
+    refused = [not _check(path, names, args) for path in args.files]
+    shared = _compare(*args.overlap, args.exclude) if args.overlap else False
+    return int(any(refused) or shared)
+
+
+def _names(path: str) -> list[str]:
+    return keypoint_names(parse_pose_metainfo(dict(from_file=path)))
+
+
+def _check(path: str, names: Sequence[str] | None, args: argparse.Namespace) -> bool:
+    """Check a file and print what is found; return whether it can be used."""
+    try:
+        checked = check_file(path, names, args.category, args.images, args.crowd_index)
+        checked.require(args.strict)
+    except InputError as error:
+        print(f'refused: {error}'.replace('\n', '\nrefused: '))
+        return False
+    for finding in checked.findings.of(Level.SUSPICIOUS, Level.MENDED):
+        print(f'{finding.what.level.value}: {path}: {finding}')
+    print(_summary(checked))
+    if args.fix and checked.is_mended:
+        target = Path(args.fix) / Path(path).name.removesuffix('.gz')
+        checked.write(target)
+        print(f'mended copy: {target}')
+    return True
+
+
+def _summary(checked: Checked) -> str:
+    people = [each for each in checked.data['annotations'] if not each.get('iscrowd')]
+    labeled = sum(each['num_keypoints'] > 0 for each in people)
+    return (
+        f'{checked.path}: {len(checked.data["images"])} images, {len(people)} persons, '
+        f'{labeled} with labeled keypoints'
+    )
+
+
+def _compare(folder: str, other: str, target: str | None) -> bool:
+    first, second = (
+        list(prints_of(each, [str(path.relative_to(each)) for path in find_pictures([each])]))
+        for each in (folder, other)
+    )
+    shared = find_shared(first, second)
+    for each in shared:
+        how = f'{each.difference} of 256 bits differ' if each.difference else 'the same'
+        print(f'{folder}/{each.name} is {other}/{each.other} ({how})')
+    print(f'{len(shared)} of {len(first)} images of {folder} are in {other}')
+    if target:
+        write_whole(target, json.dumps([each.name for each in shared], indent=1))
+        print(f'their names are in {target}')
+    return bool(shared)
+
+
+main = command(make_parser, run)

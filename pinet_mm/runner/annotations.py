@@ -1,0 +1,151 @@
+"""The annotation files of a run, checked before a model is built.
+
+A file that needs mending is mended once: datasets and evaluators, MMPose's own too, read the copy
+in the work folder.
+"""
+
+import hashlib
+import os
+import os.path as osp
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import DATASETS
+
+from ..datasets.check import Checked, check_file
+from ..datasets.labeling import keypoint_names
+from ..errors import RunError
+
+# It compares each category's names with the metainfo itself, and takes several categories.
+OWN_CHECK = 'LabeledCocoDataset'
+
+
+def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -> None:
+    """Check the annotation files of these loaders and their evaluators.
+
+    Args:
+        cfg: changed in place where a file was mended: it then names the mended copy.
+        *loaders: names of settings such as `val_dataloader`.
+        category: name or id of the persons' category, where several have keypoints.
+
+    Raises:
+        RunError: a file does not exist, or an evaluator's file lacks images of its loader.
+        InputError: a file cannot be used; all reasons.
+    """
+    for loader in loaders:
+        evaluators = _evaluators(cfg, loader)
+        datasets = [each for each in _datasets((cfg.get(loader) or {}).get('dataset'))]
+        checked = {}
+        for dataset in datasets:
+            path = _path_of(dataset)
+            if path is None:
+                continue
+            if not osp.isfile(path):
+                raise RunError(
+                    f'the annotation file {path} of {loader} does not exist: docs/data.md says '
+                    'where the datasets belong'
+                )
+            if dataset.get('type') == OWN_CHECK:
+                continue
+            checked[osp.realpath(path)] = _check(path, dataset, evaluators, category)
+        for path, each in checked.items():
+            _use(each, path, datasets, evaluators, cfg.work_dir)
+        _check_evaluators(evaluators, checked, loader)
+        for each in _result_files(cfg, loader) if len(checked) == 1 else ():
+            (only,) = checked.values()
+            each['category_id'] = only.category_id
+
+
+def _datasets(node) -> Iterator[dict]:
+    """Yield the settings of datasets that read a file, in whatever wrapper they are."""
+    if isinstance(node, dict):
+        if node.get('ann_file'):
+            yield node
+        for key in ('dataset', 'datasets'):
+            yield from _datasets(node.get(key))
+    elif isinstance(node, (list, tuple)):
+        for each in node:
+            yield from _datasets(each)
+
+
+def _metrics(cfg: Config, loader: str) -> list[dict]:
+    found = cfg.get(loader.replace('dataloader', 'evaluator')) or []
+    found = found if isinstance(found, (list, tuple)) else [found]
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _evaluators(cfg: Config, loader: str) -> list[dict]:
+    return [each for each in _metrics(cfg, loader) if each.get('ann_file')]
+
+
+def _result_files(cfg: Config, loader: str) -> list[dict]:
+    return [each for each in _metrics(cfg, loader) if each.get('type') == 'CocoResults']
+
+
+def _path_of(dataset: dict) -> str | None:
+    """Return the path of a dataset's file as MMEngine joins it; None if it is no local file."""
+    path = osp.join(dataset.get('data_root') or '', dataset['ann_file'])
+    return None if '://' in path else path
+
+
+def _check(path: str, dataset: dict, evaluators: list[dict], category: str | None) -> Checked:
+    evaluated = [each for each in evaluators if _is(each['ann_file'], path)]
+    checked = check_file(
+        path,
+        _names(dataset),
+        category,
+        crowd_index=any(each.get('iou_type') == 'keypoints_crowd' for each in evaluated),
+        # Without an evaluator that needs it, areas are wanted only where others have one.
+        need_area=any(each.get('use_area', True) for each in evaluated) or None,
+    ).require()
+    if os.environ.get('RANK', '0') == '0':
+        for note in checked.notes():
+            print_log(note, 'current')
+    return checked
+
+
+def _names(dataset: dict) -> list[str]:
+    metainfo = dataset.get('metainfo') or DATASETS.get(dataset['type']).METAINFO
+    return keypoint_names(parse_pose_metainfo(dict(metainfo)))
+
+
+def _is(path: str, other: str) -> bool:
+    return osp.realpath(path) == osp.realpath(other)
+
+
+def _use(
+    checked: Checked, path: str, datasets: list[dict], evaluators: list[dict], work_dir: str
+) -> None:
+    """Let the settings name the mended copy, if there is one; results keep the category's id."""
+    if not checked.is_mended:
+        return
+    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
+    name = f'{Path(path).name.split(".")[0]}-{digest}.json'
+    target = osp.abspath(osp.join(work_dir, 'annotations', name))
+    checked.write(target)
+    for each in datasets:
+        if _is(osp.join(each.get('data_root') or '', each['ann_file']), path):
+            each['ann_file'] = target
+    for each in evaluators:
+        if _is(each['ann_file'], path):
+            each['ann_file'] = target
+
+
+def _check_evaluators(evaluators: list[dict], checked: dict[str, Checked], loader: str) -> None:
+    """Raise if an evaluator reads another file than its loader, which lacks images of that."""
+    images = {image['id'] for each in checked.values() for image in each.data['images']}
+    for each in evaluators:
+        path = each['ann_file']
+        if any(_is(path, other) for other in checked) or '/annotations/' in path or not checked:
+            continue
+        if not osp.isfile(path):
+            raise RunError(f'the annotation file {path} of an evaluator does not exist')
+        known = {image['id'] for image in check_file(path).require().data['images']}
+        if images - known:
+            raise RunError(
+                f'{len(images - known)} images of {loader} are not in {path}, which its evaluator '
+                f'reads, such as image_id {min(images - known)}: give both the same ann_file'
+            )

@@ -1,0 +1,132 @@
+"""Annotation files of a run: checked before a model is built, mended for loader and evaluator."""
+
+import json
+
+from pinet_mm.errors import InputError, RunError
+from pinet_mm.runner.annotations import check_annotations
+
+import pytest
+from mmengine.config import Config
+
+from tests.helpers.mutations import CONTENT, NAMES, valid
+from tests.helpers.toy_runs import parse  # noqa: F401
+
+METAINFO = dict(
+    dataset_name='toy',
+    paper_info={},
+    joint_weights=[1.0] * 5,
+    sigmas=[0.05] * 5,
+    keypoint_info={
+        i: dict(name=name, id=i, color=[0, 0, 0], type='', swap='') for i, name in enumerate(NAMES)
+    },
+    skeleton_info={},
+)
+
+
+def mutated(path, name='nothing'):
+    data = valid()
+    next(each for each in CONTENT if each.name == name).change(data)
+    path.write_text(json.dumps(data))
+    return data
+
+
+def config(folder, evaluated='a.json', **evaluator):
+    """A config whose loader reads a.json."""
+    return Config(
+        dict(
+            work_dir=str(folder / 'work'),
+            test_dataloader=dict(
+                dataset=dict(
+                    type='RepeatDataset',
+                    dataset=dict(
+                        type='CocoDataset',
+                        data_root=str(folder),
+                        ann_file='a.json',
+                        metainfo=METAINFO,
+                    ),
+                )
+            ),
+            test_evaluator=[
+                dict(type='CocoResults', path='poses.json'),
+                dict(type='CocoMetric', ann_file=str(folder / evaluated), **evaluator),
+            ],
+        )
+    )
+
+
+def files(cfg):
+    return [cfg.test_dataloader.dataset.dataset.ann_file, cfg.test_evaluator[1].ann_file]
+
+
+def test_a_valid_file_stays(tmp_path):
+    mutated(tmp_path / 'a.json')
+    cfg = config(tmp_path)
+    check_annotations(cfg, 'test_dataloader')
+    assert files(cfg) == ['a.json', str(tmp_path / 'a.json')]
+    assert not (tmp_path / 'work').exists()
+
+
+def test_loader_and_evaluator_read_the_mended_copy(tmp_path, capsys):
+    mutated(tmp_path / 'a.json', 'category has id 9')
+    cfg = config(tmp_path)
+    check_annotations(cfg, 'test_dataloader')
+    loaded, evaluated = files(cfg)
+    assert loaded == evaluated and loaded.startswith(str(tmp_path / 'work' / 'annotations' / 'a-'))
+    with open(loaded) as file:
+        assert json.load(file) == valid()
+    assert cfg.test_evaluator[0].category_id == 9
+
+
+def test_what_loses_data_is_refused(tmp_path):
+    mutated(tmp_path / 'a.json', 'annotation ids over and over')
+    with pytest.raises(InputError, match=r'a\.json: annotation 1, 2, 1, 2, 1: id: expected an id'):
+        check_annotations(config(tmp_path), 'test_dataloader')
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(RunError, match=r'a\.json of test_dataloader does not exist'):
+        check_annotations(config(tmp_path), 'test_dataloader')
+
+
+def test_the_category_can_be_named(tmp_path):
+    mutated(tmp_path / 'a.json', 'two categories with keypoints')
+    with pytest.raises(InputError, match="found 'person'.*'robot'.*--category NAME"):
+        check_annotations(config(tmp_path), 'test_dataloader')
+    cfg = config(tmp_path)
+    check_annotations(cfg, 'test_dataloader', category='robot')
+    with open(files(cfg)[0]) as file:
+        assert [each['id'] for each in json.load(file)['annotations']] == [2]
+
+
+def test_crowd_indices_are_asked_for_before_the_run(tmp_path):
+    data = mutated(tmp_path / 'a.json')
+    del data['images'][0]['crowdIndex']
+    (tmp_path / 'a.json').write_text(json.dumps(data))
+    check_annotations(config(tmp_path), 'test_dataloader')
+    with pytest.raises(InputError, match='image 1: crowdIndex: expected a number'):
+        check_annotations(config(tmp_path, iou_type='keypoints_crowd'), 'test_dataloader')
+
+
+def test_areas_are_needed_where_the_evaluator_uses_them(tmp_path):
+    data = valid()
+    for each in data['annotations']:
+        del each['area']
+    (tmp_path / 'a.json').write_text(json.dumps(data))
+    without = config(tmp_path, use_area=False)
+    check_annotations(without, 'test_dataloader')
+    assert files(without)[0] == 'a.json'
+    cfg = config(tmp_path)
+    check_annotations(cfg, 'test_dataloader')
+    with open(files(cfg)[1]) as file:
+        areas = [each['area'] for each in json.load(file)['annotations']]
+        assert areas == pytest.approx([424.0] * 5)
+
+
+def test_an_evaluator_that_lacks_images_of_its_loader(tmp_path):
+    data = mutated(tmp_path / 'a.json')
+    data['images'], data['annotations'] = data['images'][:1], data['annotations'][:2]
+    (tmp_path / 'b.json').write_text(json.dumps(data))
+    with pytest.raises(
+        RunError, match=r'2 images of test_dataloader are not in .*b\.json, .* such as image_id 2'
+    ):
+        check_annotations(config(tmp_path, 'b.json'), 'test_dataloader')
