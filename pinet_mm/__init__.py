@@ -25,12 +25,8 @@ try:
         ReleasePersons,
         WholeCentreResize,
     )
-    from .datasets.datasets import (
-        CrowdSynthDataset,
-        EpochSampler,
-        LabeledCocoDataset,
-        MinKeypointsCocoDataset,
-    )
+    from .datasets.datasets import LabeledCocoDataset, MinKeypointsCocoDataset
+    from .datasets.drawn import CrowdSynthDataset, EpochSampler
     from .datasets.evaluation import CocoResults
     from .datasets.transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
     from .inference.drawing import CrowdVisualizer

@@ -1,11 +1,7 @@
 """Datasets, transforms and evaluation beside MMPose's own."""
 
-from .datasets import (
-    CrowdSynthDataset,
-    EpochSampler,
-    LabeledCocoDataset,
-    MinKeypointsCocoDataset,
-)
+from .datasets import LabeledCocoDataset, MinKeypointsCocoDataset
+from .drawn import CrowdSynthDataset, EpochSampler
 from .evaluation import CocoResults
 from .transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
 

@@ -63,8 +63,8 @@ class RandomInputFlip(RandomFlip):
 
     Args:
         keypoint_stride: keypoints go to x = W - keypoint_stride - x, where 1 is exact. The
-            authors' release mirrors them on its maps: the maps' stride, 4, puts them 3 pixels
-            left of where the mirrored picture shows them.
+            official implementation mirrors them on its maps: the maps' stride, 4, puts them 3
+            pixels left of where the mirrored image shows them.
 
     Raises:
         ValueError: `keypoint_stride` is below 1.
@@ -122,7 +122,7 @@ class ValidHeatmapMask(BottomupGetHeatmapMask):
     """Mark the map pixels that the heatmap loss may use: `heatmap_mask` (1, H, W), boolean.
 
     Not valid are crowd regions (polygons or run lengths, which MMPose's transform leaves out),
-    persons without keypoints, and what lies outside the picture. Needs `heatmaps` for the map
+    people without keypoints, and what lies outside the image. Needs `heatmaps` for the map
     size; map pixel i is read at input pixel i·stride.
     """
 

@@ -1,4 +1,4 @@
-"""Training pictures that are drawn when asked for: the same ones whoever draws them, and when."""
+"""Training images that are drawn when asked for: the same ones whoever draws them, and when."""
 
 import json
 
@@ -155,7 +155,7 @@ def test_a_picture_without_keypoints_is_drawn_anew(monkeypatch):
         picture, persons = draw_crowd(settings, seed, index, split)
         return picture, persons if index > 2**40 else []
 
-    monkeypatch.setattr('pinet_mm.datasets.datasets.draw_crowd', draw)
+    monkeypatch.setattr('pinet_mm.datasets.drawn.draw_crowd', draw)
     assert len(make_dataset()[1]['keypoints']) > 0
     assert asked == [1, 1 + 2**48]
 
@@ -169,7 +169,7 @@ def test_settings_that_draw_nobody_are_refused(monkeypatch):
             pytest.fail('still drawing')
         return draw_crowd(settings, seed, 0, split)[0], []
 
-    monkeypatch.setattr('pinet_mm.datasets.datasets.draw_crowd', draw)
+    monkeypatch.setattr('pinet_mm.datasets.drawn.draw_crowd', draw)
     message = r'must draw people with keypoints; found none in 100 images of CrowdSettings\(size='
     with pytest.raises(ValueError, match=message):
         make_dataset()[1]
