@@ -1,4 +1,4 @@
-"""PINetHead: the three branches of PPG and their losses; `decoding` makes poses of its maps.
+"""PINetHead: the three branches of PPG. `losses` trains its maps, `decoding` makes poses of them.
 
 Shape shorthand: B pictures, V views (2 with flip test, else 1), K keypoints, M parts, C channels,
 H×W map, N persons. `_hm` are map pixels, `_in` network-input pixels; (x, y) last.
@@ -41,17 +41,17 @@ def _smooth_l1() -> dict:
 
 @MODELS.register_module()
 class PINetHead(BaseHead):
-    """Predict keypoint score maps H, part-centre maps P and offset maps O, and poses from them.
+    """Predict keypoint score maps H, part-center maps P and offset maps O, and poses from them.
 
     Args:
         in_channels: C of the feature map.
-        decoder: config of the `PINetCodec`; layout, stride and convention are read from it.
-        refinement: config of `PoseRefinement`, or None for a model without.
+        decoder: config of the `PINetCodec`, which holds layout, stride and convention.
+        refinement: config of `PoseRefinement`, or None for a model without it.
         sampler: config of `ProposalSampler`.
         heatmap_loss: config of a loss called as MMPose's `KeypointMSELoss`.
         offset_loss: config of a loss called as MMPose's `SoftWeightSmoothL1Loss`, for offsets.
         refine_loss: the same, for refined offsets.
-        init_cfg: by default normal weights of 0.001 and zero biases in the three branches.
+        init_cfg: by default normal weights (deviation 0.001) and zero biases in the branches.
     """
 
     def __init__(
@@ -111,8 +111,8 @@ class PINetHead(BaseHead):
 
     def _heatmaps(self, features: Tensor) -> Tensor:
         branches = self.score_branch, self.part_branch
-        # One product reads the features once, and leaves map after map in memory, as peaks and
-        # scores read them, even where the channels of the features come last.
+        # One product reads the features once, and its maps are contiguous, as peaks and scores read
+        # them, even if the features are channels-last.
         weight = torch.cat([branch.weight for branch in branches]).flatten(1)
         bias = torch.cat([branch.bias for branch in branches])[:, None]
         maps = torch.baddbmm(bias, weight.expand(features.shape[0], -1, -1), features.flatten(2))
@@ -128,8 +128,8 @@ class PINetHead(BaseHead):
 
         Args:
             feats: feature maps, of which the last (B, C, H, W) is used.
-            batch_data_samples: B samples with the targets, see `losses.gather_targets`.
-            train_cfg: not used; MMPose passes it.
+            batch_data_samples: B samples with targets, see `losses.gather_targets`.
+            train_cfg: unused; MMPose passes it.
         """
         with full_precision(feats[-1]) as features:
             targets = gather_targets(batch_data_samples)

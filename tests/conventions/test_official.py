@@ -204,6 +204,19 @@ def test_codec_and_head_follow_the_switch(convention):
     )
 
 
+@pytest.mark.parametrize(
+    'convention, stride, wanted', [('paper', 2, 0), ('release', 2, -0.25), ('release', 4, 0)]
+)
+def test_scores_beside_the_border_follow_the_switch(convention, stride, wanted):
+    # The map is 1 + 5x. The release reads it for x > -1 / stride, -0.5 at x = -0.3; the paper does
+    # not read it below 0. At x = 1 both read 6. The rank is 0.5.
+    maps = (1 + 5 * torch.arange(6.0)).expand(1, 1, 4, 6)
+    poses_hm = torch.tensor([[[[-0.3, 1.0]], [[1.0, 1.0]]]])
+    ranks = torch.full((1, 2), 0.5)
+    scores = CONVENTIONS[convention].score_keypoints(maps, poses_hm, ranks, stride)
+    assert scores.flatten().tolist() == pytest.approx([wanted, 3])
+
+
 @pytest.mark.parametrize('convention, highest', [('paper', 1), ('release', 4)])
 def test_scores_are_raw_under_release(convention, highest):
     codec, keypoints = build_codec(convention=convention), people(2, 5)
