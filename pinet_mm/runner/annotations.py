@@ -28,8 +28,8 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
 
     Args:
         cfg: changed in place where a file was mended: it then names the mended copy.
-        *loaders: names of settings such as `val_dataloader`.
         category: name or id of the persons' category, where several have keypoints.
+        *loaders: names of settings such as `val_dataloader`.
 
     Raises:
         RunError: a file does not exist, or an evaluator's file lacks images of its loader.

@@ -36,7 +36,11 @@ FIRST_CALLS = {
     'export': ('api', 'load', ('a.py', 'a.pth', 'a.onnx')),
     'fuse': ('inference.ensemble', 'fuse_files', ('a.json', '--out', 'b.json')),
     'compare': ('comparison', 'load_sides', ('a.jpg', '--model', 'a.py', '--model', 'b.py')),
-    'check-dataset': ('cli.check_dataset', 'check_file', ('a.json',)),
+    'check-dataset': (
+        'cli.check_dataset',
+        'parse_pose_metainfo',
+        ('a.json', '--metainfo', 'b.py'),
+    ),
     'make-crowdsynth': ('cli.make_crowdsynth', 'write_dataset', ('crowd',)),
 }
 

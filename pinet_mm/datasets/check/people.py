@@ -163,9 +163,10 @@ def check_area(annotation: dict, findings: Findings, needed: bool) -> None:
         findings: told of every fault.
         needed: whether the area may not be missing.
     """
-    if 'area' not in annotation and not needed:
-        return
     area = annotation.get('area')
+    unused = annotation.get('iscrowd') and area == 0  # of a crowd, whose area nothing uses
+    if unused or (not needed and 'area' not in annotation):
+        return
     if isinstance(area, (str, list, dict, bool)):
         findings.add('area-type', annotation['id'], area)
     elif area is None or not area > 0 or area == np.inf:
