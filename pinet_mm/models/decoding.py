@@ -1,27 +1,49 @@
 """From raw maps to fused poses: the views' average, proposals, refinement, scores, fusion.
 
 Functions of tensors of fixed shapes that never look at values, so that all of it can be one graph.
-They read the modules of a head (codec, sampler, offset branch, refinement, mirror, fusion) and
-hold nothing themselves. Shape shorthand: B images, V views (2 with flip test, else 1; view by
-view, the mirrored ones last), K keypoints, M parts, C channels, H×W map, T proposals per image,
-ordered by part. `_hm` are map pixels, of the plain input unless `_scaled` says otherwise, (x, y)
-last.
+They read the modules of a head, see `DecodingHead`, and hold nothing themselves. Shape shorthand:
+B images, V views (2 with flip test, else 1; view by view, the mirrored ones last), K keypoints, M
+parts, C channels, H×W map, T proposals per image, ordered by part. `_hm` are map pixels, of the
+plain input unless `_scaled` says otherwise, (x, y) last.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..method.agreement import weigh_by_agreement
-from ..method.fusion import FusedPoses
-from ..method.proposals import Centres, map_size, project_offsets, read_offsets, sample_pixels
+from ..method.fusion import FusedPoses, PoseFusion
+from ..method.layouts import PartLayout
+from ..method.proposals import (
+    Centres,
+    ProposalSampler,
+    map_size,
+    project_offsets,
+    read_offsets,
+    sample_pixels,
+)
+from ..method.refinement import PoseRefinement
 from ..method.views import ViewMirror, mirror_points
+from .codec import PINetCodec
 from .test_cfg import TestSettings
 
-if TYPE_CHECKING:
-    from .head import PINetHead
+
+class DecodingHead(Protocol):
+    """What decoding reads of a `PINetHead`."""
+
+    codec: PINetCodec
+    mirror: ViewMirror
+    sampler: ProposalSampler
+    offset_branch: nn.Conv2d
+    refinement: PoseRefinement | None
+    fusion: PoseFusion
+
+    @property
+    def layout(self) -> PartLayout:
+        """The dataset's keypoints and parts."""
+        ...
 
 
 class RawMaps(NamedTuple):
@@ -53,7 +75,7 @@ class Proposals(NamedTuple):
 
 
 def decode(
-    head: 'PINetHead',
+    head: DecodingHead,
     scales: Sequence[RawMaps],
     image_per_map: Tensor,
     settings: TestSettings,
@@ -112,7 +134,7 @@ def average_views(heatmaps: Tensor, mirror: ViewMirror | None) -> Tensor:
 
 
 def propose_poses(
-    head: 'PINetHead', maps: RawMaps, centres: Centres, settings: TestSettings
+    head: DecodingHead, maps: RawMaps, centres: Centres, settings: TestSettings
 ) -> Tensor:
     """Read and refine each view's own poses, and average them: (B, T, K, 2) map pixels.
 
@@ -153,7 +175,7 @@ def average_poses(poses_hm: Tensor, width: int, mirror: ViewMirror | None) -> Te
 
 
 def offsets_of_views(
-    head: 'PINetHead', maps: RawMaps, centres_hm: Tensor, mirror: ViewMirror | None
+    head: DecodingHead, maps: RawMaps, centres_hm: Tensor, mirror: ViewMirror | None
 ) -> Tensor:
     """Read or compute every view's offsets at its centres: (V·B, T, K, 2) map pixels.
 
@@ -182,7 +204,7 @@ def offsets_of_views(
 
 
 def fuse(
-    head: 'PINetHead',
+    head: DecodingHead,
     proposals: Proposals,
     keypoint_scores: Tensor,
     image_per_map: Tensor,
@@ -231,7 +253,7 @@ def _pool(scales: Sequence[Proposals], num_parts: int) -> Proposals:
 
 
 def _score_keypoints(
-    head: 'PINetHead', score_maps: Sequence[Tensor], proposals: Proposals, settings: TestSettings
+    head: DecodingHead, score_maps: Sequence[Tensor], proposals: Proposals, settings: TestSettings
 ) -> Tensor:
     read, stride = head.codec.rules.score_keypoints, head.codec.stride
     poses_hm, scores, _ = proposals
