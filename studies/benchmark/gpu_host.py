@@ -13,7 +13,8 @@ import torch
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
-from .gpu_cases import Case, device_time
+from .gpu_cases import Case
+from .gpu_timing import device_time
 from .scenes import codec_of_size, crowd_maps, make_samples
 
 PERSONS = (4, 30)

@@ -9,12 +9,12 @@ from pinet_mm.errors import InputError
 import torch
 
 from ..tables import to_markdown
-from . import graphs, models, others, training, values
+from . import functions, graphs, models, others, training, values
 from .running import FAILED, LEFT_OUT, OK, Check, Place, run_checks
 
 CHECKS: dict[str, Check] = {
     'environment': others.check_environment,
-    'functions': values.check_functions,
+    'functions': functions.check_functions,
     'decoding': values.check_decoding,
     'losses': values.check_losses,
     'models': models.check_models,

@@ -20,10 +20,10 @@ import torch
 
 from studies import gpu
 from studies.benchmark import gpu as speed
-from studies.benchmark import gpu_cases
+from studies.benchmark import gpu_cases, gpu_tables
 from studies.benchmark.budget import OutOfTime, time_limit
 from studies.benchmark.scenes import draw_pictures
-from studies.gpu import graphs, models, others, running, scenes, training, values
+from studies.gpu import functions, graphs, models, others, running, scenes, training, values
 from studies.gpu.running import Finding, LeftOut, Place
 from tests.helpers.toys import build_model
 
@@ -127,11 +127,11 @@ def small_training(monkeypatch):
 
 
 def test_functions_agree_on_one_device_and_a_planted_error_shows(monkeypatch):
-    assert set(verdicts(rows_of(values.check_functions))) == {'ok'}
+    assert set(verdicts(rows_of(functions.check_functions))) == {'ok'}
     monkeypatch.setattr(
         proposals, 'read_offsets', second_call(proposals.read_offsets, lambda found: found + 1e-6)
     )
-    wrong = [row for row in rows_of(values.check_functions) if row['verdict'] != 'ok']
+    wrong = [row for row in rows_of(functions.check_functions) if row['verdict'] != 'ok']
     assert [row['what'] for row in wrong] == ['read_offsets']
 
 
@@ -479,7 +479,7 @@ def test_goals_take_the_best_rows():
         row('fp16', 8, 450.0),
     ]
     shares = [{'network': speed.WIDE.name, 'share of the rest': share} for share in (0.1, 0.04)]
-    assert [goal['found'] for goal in speed._goals(rows, shares)] == [8.0, 450.0, None, 0.04]
+    assert [goal['found'] for goal in gpu_tables.goals(rows, shares)] == [8.0, 450.0, None, 0.04]
 
 
 def test_the_best_layout_is_taken_for_the_other_batches():
