@@ -426,13 +426,13 @@ def tables():
 
 def test_the_benchmark_builds_a_config_at_its_size():
     model = gpu_cases.build_model(TINY, 'cpu')
-    assert tuple(model.head.decoder.input_size) == (64, 64)
+    assert tuple(model.head.codec.input_size) == (64, 64)
     inputs = gpu_cases.make_inputs(model, 1)
     assert inputs.images.shape == (1, 3, 64, 64)
     found = gpu_cases.finder_of(model, gpu_cases.Case(TINY, 'fp32', 1), inputs)
     with torch.no_grad():
         fused, _ = found()
-    assert fused.keypoints.shape[-2:] == (model.head.decoder.layout.num_keypoints, 2)
+    assert fused.keypoints.shape[-2:] == (model.head.codec.layout.num_keypoints, 2)
 
 
 def test_the_benchmark_measures_every_precision(tables):
