@@ -7,15 +7,14 @@ for sample in api.predict(model, ['street.jpg', picture]):
 """
 
 import logging
-from collections import OrderedDict
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import load_state_dict
 from mmpose.apis import init_model
+from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 
+from .checkpoints import load_weights, read_checkpoint
 from .configs import config_path, read_config
 from .errors import RunError
 from .inference.folders import infer
@@ -24,9 +23,7 @@ from .inference.prediction import predict
 from .inference.results import SCHEMA, Report, to_record
 from .inference.sources import PICTURES, find_pictures
 from .models.acceleration import accelerate
-from .models.estimator import PINet
 from .onnx_runner import OnnxPoses, describe
-from .runner.weights import fetch, require_all_weights, require_checkpoint
 
 __all__ = [
     'PICTURES',
@@ -74,7 +71,7 @@ def load(
     cfg_options: dict | None = None,
     amp: bool = False,
     compile: bool = False,
-) -> PINet:
+) -> BottomupPoseEstimator:
     """Build a model from a config and load its weights, ready to predict.
 
     Which weights they are and what they know (`describe`) is logged at level INFO.
@@ -90,34 +87,21 @@ def load(
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
         InputError: `cfg_options` give the codec sizes that do not fit, see `read_config`.
-        RunError: the checkpoint does not exist, cannot be read or does not fit the model, or there
-            is no such device.
+        CheckpointError: the checkpoint does not exist, cannot be read or does not fit the model.
+        RunError: there is no such device.
     """
     config = read_config(config, cfg_options)
     checkpoint = checkpoint or shipped_weights(config.filename or 'a config without a file')
-    require_checkpoint(str(checkpoint))
     device = _check_device(device)
-    weights = fetch(str(checkpoint), f'the checkpoint {checkpoint}', 'is it whole?')
+    loaded = read_checkpoint(checkpoint)
     model = init_model(config, None, device)
-    require_all_weights(model, weights, str(checkpoint))
-    model.dataset_meta = weights.get('meta', {}).get('dataset_meta', model.dataset_meta)
-    load_state_dict(model, _without_wrapper(weights.get('state_dict', weights)))
+    load_weights(model, loaded)
+    model.dataset_meta = loaded.meta.get('dataset_meta', model.dataset_meta)
     line, warning = describe(checkpoint)
     logging.getLogger(__name__).info(line)
     if warning:
         logging.getLogger(__name__).warning(warning)
     return accelerate(model, amp, compile) if amp or compile else model
-
-
-def _without_wrapper(weights: Mapping[str, torch.Tensor]) -> 'OrderedDict[str, torch.Tensor]':
-    def rename(values: Mapping) -> OrderedDict:
-        return OrderedDict((key.removeprefix('module.'), value) for key, value in values.items())
-
-    plain = rename(weights)
-    # The versions of the modules that wrote them: CIDHead takes weights without for old ones, and
-    # renames them.
-    plain._metadata = rename(getattr(weights, '_metadata', {}))  # type: ignore[attr-defined]
-    return plain
 
 
 def _check_device(device: str | None) -> str:

@@ -11,3 +11,10 @@ class InputError(ValueError):
     The message names the offender, what is expected and what was found. Every other ValueError is
     a programming error, which keeps its traceback.
     """
+
+
+class CheckpointError(InputError, RunError):
+    """A checkpoint that is missing, cannot be read, has foreign names or does not fit a network.
+
+    The file is not what is expected, and so the run cannot start: it is caught as either.
+    """

@@ -1,149 +1,193 @@
-"""Checkpoint files: `.pth` and `.pth.tar` by torch, `.safetensors`; read without running code.
+"""Checkpoint files: read from a path, URL or package without running code, and written whole.
 
-Importing this module lets MMEngine read `.safetensors`, and with it MMPose's inferencers,
-`init_cfg` and our tools. The package of that name is imported where such a file is met, and only
-there. `store_half` halves the weights of an ONNX file.
+All checkpoints that the package reads go through `read_checkpoint`.
 """
 
-import json
+import importlib.util
 import os
 import pickle
 import re
 import struct
+import sys
+from collections import OrderedDict
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
+from mmengine.dist import barrier, get_dist_info
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
+from torch.hub import load_state_dict_from_url
 
 from ..atomic import whole_file
-from ..errors import InputError
+from ..errors import CheckpointError
+from .safetensors_files import KEPT, SAFETENSORS, load_from_safetensors, to_safetensors
 
-SAFETENSORS = '.safetensors'
 SUFFIXES = ('.pth', '.pt', '.tar', SAFETENSORS)
-# What is kept of a checkpoint beside its weights.
-KEPT = ('dataset_meta', 'epoch')
-# JSON has no arrays, tuples and numbers as keys; these MMPose wants back.
-_ARRAYS = dict(
-    keypoint_colors=np.uint8,
-    skeleton_link_colors=np.uint8,
-    dataset_keypoint_weights=np.float32,
-    sigmas=np.float32,
+PACKAGE = 'package:'  # before the name of an installed package that holds a checkpoint
+WRAPPER = 'module.'  # before every name that a distributed model saves
+# What reading an unreachable, damaged or foreign file raises. Of torch's exceptions, which one
+# comes depends on the first letters of the file.
+_UNREADABLE = (
+    OSError,
+    HTTPException,
+    ImportError,
+    RuntimeError,
+    EOFError,
+    pickle.UnpicklingError,
+    struct.error,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
 )
-_PAIRS = ('flip_pairs', 'skeleton_links')
 
 
 class Checkpoint(NamedTuple):
-    """What a file holds: weights by name, and as far as it tells `dataset_meta` and `epoch`."""
+    """What a file holds.
 
-    weights: dict[str, Tensor]
+    Attributes:
+        weights: by name, without the prefix of a wrapper; with the versions of the modules that
+            wrote them, as a state dict has them in `_metadata`.
+        meta: `dataset_meta` and `epoch`, as far as the file tells them.
+        source: path, URL or package, for messages.
+    """
+
+    weights: 'OrderedDict[str, Tensor]'
     meta: dict[str, Any]
+    source: str
 
 
-def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint of the release, of MMEngine, or a bare state dict, in any file format.
+def read_checkpoint(source: str | Path) -> Checkpoint:
+    """Read a training checkpoint or bare state dict, ours, MMEngine's or an official one.
 
-    Of a training checkpoint `state_dict` is taken, else `best_state_dict`; the prefix `module.`
-    of a distributed model goes. Nothing but tensors, numbers, text and what `compat` lists is built
-    from the file.
+    Of a training checkpoint `state_dict` is taken, else `best_state_dict`. From a file, a URL or a
+    package nothing but tensors, numbers, text and what `compat` lists is built; other schemes of
+    MMEngine's, such as `s3://`, are read by MMEngine.
 
     Args:
-        path: of a `.pth`, `.pth.tar` or `.safetensors` file.
+        source: path of a `.pth`, `.pth.tar` or `.safetensors` file; a URL, which is downloaded to
+            torch's cache; or `package:NAME`, the one `.pth` file that the importable package of
+            this name holds.
 
     Raises:
-        ValueError: the file is no checkpoint, or holds no weights.
+        CheckpointError: there is no such file or package, it cannot be read or holds no weights.
     """
-    content = _read(Path(path))
-    weights = content
-    for name in ('best_state_dict', 'state_dict'):
-        weights = content.get(name, weights) if isinstance(content, Mapping) else weights
-    if (
-        not isinstance(weights, Mapping)
-        or not weights
-        or not all(
-            isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
-        )
-    ):
-        raise InputError(
-            f'{path} holds no weights: expected a state dict, or a dict with '
+    source = str(source)
+    require_checkpoint(source)
+    try:
+        content = _read(source)
+    except _UNREADABLE as error:
+        raise CheckpointError(
+            f'the checkpoint {source} cannot be read: {_reason(error)}'
+        ) from error
+    weights = _find_weights(content)
+    if weights is None:
+        raise CheckpointError(
+            f'the checkpoint {source} holds no weights: expected a state dict, or a dict with '
             'state_dict or best_state_dict'
         )
-    if all(key.startswith('module.') for key in weights):
-        weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     told = {**content, **content['meta']} if isinstance(content.get('meta'), Mapping) else content
-    return Checkpoint(dict(weights), {name: told[name] for name in KEPT if name in told})
+    return Checkpoint(_unwrap(weights), {name: told[name] for name in KEPT if name in told}, source)
 
 
-def _read(path: Path) -> Any:
-    try:
-        if path.suffix == SAFETENSORS:
-            return load_from_safetensors(str(path))
-        return torch.load(path, map_location='cpu', weights_only=True)
-    # What torch raises where a file is none of its own depends on the first letters of the file.
-    except (
-        RuntimeError,
-        EOFError,
-        pickle.UnpicklingError,
-        struct.error,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-    ) as error:
-        raise InputError(
-            f'{path} is no checkpoint that holds only weights and numbers: {_reason(error)}'
-        ) from error
+def require_checkpoint(source: str | Path) -> None:
+    """Check that a checkpoint exists; whether a URL leads to one, reading it shows.
+
+    Raises:
+        CheckpointError: it is a path that leads to no file, or names no package that holds one.
+    """
+    source = str(source)
+    if source.startswith(PACKAGE):
+        _file_of_package(source.removeprefix(PACKAGE))
+    elif not is_url(source) and not os.path.isfile(os.path.expanduser(source)):
+        raise CheckpointError(f'the checkpoint {source!r} does not exist')
+
+
+def is_url(source: str) -> bool:
+    """Return whether a checkpoint is named by a URL or another scheme of MMEngine's."""
+    return '://' in source
+
+
+def _file_of_package(name: str) -> Path:
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise CheckpointError(f'there is no package {name}: pip install {name.replace("_", "-")}')
+    files = [
+        file
+        for folder in spec.submodule_search_locations
+        for file in sorted(Path(folder).rglob('*.pth'))
+    ]
+    if len(files) != 1:
+        raise CheckpointError(f'the package {name} must hold one .pth file; found {len(files)}')
+    return files[0]
+
+
+def _read(source: str) -> Any:
+    if source.startswith(('http://', 'https://')):
+        return _download(source)
+    if is_url(source):
+        return CheckpointLoader.load_checkpoint(source, map_location='cpu')
+    if source.endswith(SAFETENSORS):
+        return load_from_safetensors(source)
+    is_package = source.startswith(PACKAGE)
+    path = _file_of_package(source.removeprefix(PACKAGE)) if is_package else source
+    return torch.load(os.path.expanduser(path), map_location='cpu', weights_only=True)
+
+
+def _download(url: str) -> Any:
+    # MMEngine's loader would run code out of what it downloads.
+    def load():
+        return load_state_dict_from_url(
+            url, map_location='cpu', progress=sys.stderr.isatty(), weights_only=True
+        )
+
+    rank, processes = get_dist_info()
+    if processes > 1:
+        try:
+            if rank == 0:
+                load()  # into the cache, where the others find it
+        finally:
+            barrier()
+    return load()
 
 
 def _reason(error: Exception) -> str:
-    # torch wraps the name of what it refuses to build in a page of advice.
+    # torch wraps the name of what it refuses to build in a page of advice, the first line of which
+    # is to trust whoever wrote the file.
     refused = re.search(r'(?:global: |unsupported )GLOBAL (\S+)', str(error))
     if refused:
         return f'it asks for {refused[1]}'
-    return str(error).splitlines()[0] if str(error) else 'it is cut off'
+    if isinstance(error, EOFError):
+        return 'it is cut off'
+    return (str(error) or type(error).__name__).splitlines()[0].partition('. ')[0]
 
 
-@CheckpointLoader.register_scheme(prefixes=r'(?!.*://).*\.safetensors$', force=True)
-def load_from_safetensors(filename: str, map_location: Any = None) -> dict[str, dict]:
-    """Read a `.safetensors` file for MMEngine.
-
-    Args:
-        filename: path of the file.
-        map_location: passed over: all weights come on the CPU, and move as they are loaded.
-
-    Returns:
-        `state_dict` and `meta`; the latter holds what the file's header says of `KEPT`.
-
-    Raises:
-        RuntimeError: the file is damaged or of another format.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(os.path.expanduser(filename), framework='pt') as file:
-            header = file.metadata() or {}
-            weights = {key: file.get_tensor(key) for key in file.keys()}
-    except SafetensorError as error:
-        raise RuntimeError(f'{filename} is no whole safetensors file: {error}') from error
-    meta = {name: json.loads(header[name]) for name in KEPT if name in header}
-    if 'dataset_meta' in meta:
-        meta['dataset_meta'] = _revive(meta['dataset_meta'])
-    return dict(state_dict=weights, meta=meta)
+def _find_weights(content: Any) -> Mapping[str, Tensor] | None:
+    weights = content
+    if isinstance(content, Mapping):
+        weights = content.get('state_dict', content.get('best_state_dict', content))
+    named = isinstance(weights, Mapping) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
+    )
+    return weights if named and weights else None
 
 
-def _revive(meta: dict) -> dict:
-    meta = dict(meta)
-    for name, value in meta.items():
-        if name in _ARRAYS:
-            meta[name] = np.array(value, dtype=_ARRAYS[name])
-        elif name in _PAIRS:
-            meta[name] = [tuple(pair) for pair in value]
-        elif name == 'keypoint_id2name':
-            meta[name] = {int(index): keypoint for index, keypoint in value.items()}
-    return meta
+def _unwrap(weights: Mapping[str, Tensor]) -> 'OrderedDict[str, Tensor]':
+    # On some names only, the prefix is part of them: without it two might become one.
+    plain, versions = OrderedDict(weights), getattr(weights, '_metadata', {})
+    if all(key.startswith(WRAPPER) for key in weights):
+        plain = OrderedDict((key.removeprefix(WRAPPER), value) for key, value in weights.items())
+        # The wrapper itself is '', the model in it 'module'.
+        versions = {
+            key[len(WRAPPER) :]: value
+            for key, value in versions.items()
+            if f'{key}.'.startswith(WRAPPER)
+        }
+    plain._metadata = versions  # type: ignore[attr-defined]
+    return plain
 
 
 def check_target(path: str | Path) -> None:
@@ -153,17 +197,20 @@ def check_target(path: str | Path) -> None:
         path: of the file.
 
     Raises:
-        ValueError: its folder is missing, it is a folder, or its suffix is no known one.
+        CheckpointError: it is a folder, its folder is missing, its suffix is no known one, or the
+            package for this format is not installed.
     """
     path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(
-            f'{path} is a folder'
-            if path.is_dir()
-            else f'{path}: the folder {path.parent} does not exist'
-        )
+    if path.is_dir():
+        raise CheckpointError(f'{path} is a folder')
+    if not path.parent.is_dir():
+        raise CheckpointError(f'{path}: the folder {path.parent} does not exist')
     if path.suffix not in SUFFIXES:
-        raise InputError(f'{path} must end in one of {", ".join(SUFFIXES)}')
+        raise CheckpointError(f'{path} must end in one of {", ".join(SUFFIXES)}')
+    if path.suffix == SAFETENSORS and importlib.util.find_spec('safetensors') is None:
+        raise CheckpointError(
+            f'{path} needs a package that is not installed: pip install safetensors'
+        )
 
 
 def write_checkpoint(
@@ -179,7 +226,7 @@ def write_checkpoint(
     """
     with whole_file(path) as file:
         if Path(path).suffix == SAFETENSORS:
-            file.write(_to_safetensors(weights, meta))
+            file.write(to_safetensors(weights, meta))
         else:
             bare = dict(weights)
             torch.save(bare if meta is None else dict(meta=dict(meta), state_dict=bare), file)
@@ -195,7 +242,7 @@ def halve(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         weights: a state dict.
 
     Raises:
-        ValueError: a number is too large for half precision.
+        CheckpointError: a number is too large for half precision.
     """
     halved = {
         key: value.half() if value.ndim > 1 and value.is_floating_point() else value
@@ -207,20 +254,7 @@ def halve(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if value.is_floating_point() and (value.isinf() & ~weights[key].isinf()).any()
     ]
     if broken:
-        raise InputError(f'half precision holds numbers up to 65504; larger ones are in {broken}')
+        raise CheckpointError(
+            f'half precision holds numbers up to 65504; larger ones are in {broken}'
+        )
     return halved
-
-
-def _to_safetensors(weights: Mapping[str, Tensor], meta: Mapping[str, Any] | None) -> bytes:
-    from safetensors.torch import save
-
-    header = {
-        name: json.dumps(value, default=lambda array: array.tolist())
-        for name, value in (meta or {}).items()
-    }
-    # The format knows neither views nor memory layouts.
-    whole = {
-        key: value.detach().clone(memory_format=torch.contiguous_format)
-        for key, value in weights.items()
-    }
-    return save(whole, metadata=dict(header, format='pt'))

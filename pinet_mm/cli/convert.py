@@ -8,7 +8,7 @@ without its optimizer. SRC and DST may end in .pth, .pth.tar or .safetensors.
 
 import argparse
 
-from ..checkpoints.convert import convert
+from ..checkpoints import Conversion, convert_checkpoint
 from . import command
 
 
@@ -42,11 +42,36 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert, and say into what."""
-    what = convert(
-        args.source, args.target, args.config, args.to_release, args.half, args.show_keys
-    )
-    print(f'{args.target}: {what}')
+    """Convert, and say what it was."""
+    done = convert_checkpoint(args.source, args.target, args.config, args.to_release, args.half)
+    if args.show_keys:
+        for key, other, shape in done.names:
+            print(f'{key}  ->  {other}  {shape}')
+    print(f'{args.target}: {describe(done, args.config is not None)}')
+
+
+def describe(done: Conversion, config_is_named: bool) -> str:
+    """Return what a checkpoint was, and which config goes with it if that was not known before.
+
+    Args:
+        done: what became of it.
+        config_is_named: the user named the config.
+    """
+    count, network = f'{len(done.names)} arrays', done.network
+    if network is None:
+        return f'the network of {done.config.name}, {count}'
+    hrnet = f'HRNet-W{network.width}'
+    if done.is_backbone:
+        option = 'model.backbone.init_cfg.checkpoint'
+        return f'backbone, {hrnet}, {count}; start a training from it with {option}'
+    dataset, layers = network.dataset or 'own dataset', f'{network.num_layers} refinement layers'
+    text = f'{dataset}, {hrnet}, {layers}, {count}'
+    if done.was_ours or config_is_named:
+        return text
+    name = done.config.name
+    if done.config_has_size:
+        return f'{text}; its config is {name}'
+    return f'{text}; no config has this size, give {name} its width and number of layers'
 
 
 main = command(make_parser, run)

@@ -12,9 +12,10 @@ from timm.layers import Format
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..checkpoints import read_checkpoint
 from ..errors import InputError
 from .padding import make_padding_constant
-from .pretrained import load_of_timm, match_weights, nothing_is_computed, read_weights
+from .pretrained import load_of_timm, match_weights, nothing_is_computed
 
 # Where timm's networks keep their stages: as the children of one module, or side by side.
 STAGES = ('blocks', 'stages', 'layers')
@@ -41,8 +42,9 @@ class TimmBackbone(BaseModule):
         norm_eval: keep the running statistics of all batch norms as they are while training.
         init_cfg: `dict(type='Pretrained', checkpoint=...)`, where the checkpoint is `'timm'` for
             the weights that timm downloads, or the path or URL of a state dict, or
-            `'package:NAME'` for the file in an installed package, see `match_weights`; a `prefix`
-            selects among its names. Without, timm's random initialization stays.
+            `'package:NAME'` for the file in an installed package; a whole model's will do, see
+            `match_weights`. A `prefix` selects among its names. Without `init_cfg`, timm's random
+            initialization stays.
         **options: further arguments of `timm.create_model`, such as `drop_path_rate`.
 
     Raises:
@@ -97,8 +99,8 @@ class TimmBackbone(BaseModule):
     def read_pretrained(self) -> Mapping[str, Tensor]:
         """Read the weights that `init_cfg` names, a state dict of `net`.
 
-        Raises what reading a missing, unreachable or damaged file raises, and ValueError if the
-        weights are those of another network.
+        Raises:
+            CheckpointError: they cannot be read, or are those of another network.
         """
         checkpoint = self.init_cfg['checkpoint']
         if checkpoint == 'timm':
@@ -106,8 +108,7 @@ class TimmBackbone(BaseModule):
         return match_weights(
             self.net,
             self._build_whole,
-            read_weights(checkpoint),
-            checkpoint,
+            read_checkpoint(checkpoint),
             self.init_cfg.get('prefix') or '',
         )
 

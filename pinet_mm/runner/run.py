@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..configs import read_config
 from ..errors import RunError
 from . import settings, weights
@@ -27,10 +28,7 @@ def train(options: TrainOptions) -> None:
     cfg = train_config(options)
     check_annotations(cfg, 'train_dataloader', 'val_dataloader', category=options.category)
     runner = _build_runner(cfg, options.local_rank)
-    if runner.cfg.get('resume') and runner.cfg.get('load_from'):
-        weights.forget_pretrained(runner.model)  # the checkpoint brings all weights: resume offline
-    else:
-        weights.fetch_pretrained(runner.model)
+    weights.prepare_start(runner)
     runner.train()
 
 
@@ -49,13 +47,9 @@ def test(options: TestOptions) -> dict:
     cfg = test_config(options)
     check_annotations(cfg, 'test_dataloader', category=options.category)
     # Before a runner is built, which takes its seconds and prints pages.
-    weights.fetch(
-        options.checkpoint,
-        f'the checkpoint {options.checkpoint}',
-        'give a local copy' if weights.is_url(options.checkpoint) else 'is it whole?',
-    )
+    checkpoint = read_checkpoint(options.checkpoint)
     runner = _build_runner(cfg, options.local_rank)
-    runner.register_hook(weights.RequireAllWeightsHook(options.checkpoint))
+    load_weights(runner.model, checkpoint)
     metrics = runner.test()
     if options.out and is_main_process():
         mmengine.dump(metrics, options.out)
@@ -108,8 +102,8 @@ def test_config(options: TestOptions) -> Config:
         RunError: a file is missing, or an option needs a setting that the config has not.
     """
     cfg = _shared_config(options)
-    weights.require_checkpoint(options.checkpoint)
-    cfg.update(load_from=options.checkpoint, resume=False)
+    require_checkpoint(options.checkpoint)
+    cfg.update(load_from=None, resume=False)  # the checkpoint is loaded by `test`
     weights.drop_backbone_init(cfg)
     settings.drop_weight_averaging(cfg)
     settings.enable_overlays(cfg, options, show=options.show and not options.badcase)

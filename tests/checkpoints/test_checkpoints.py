@@ -5,11 +5,12 @@ import pickle
 import sys
 from pathlib import Path
 
-from pinet_mm import api, runner
-from pinet_mm.checkpoints import convert as conversion
-from pinet_mm.checkpoints import files as storage
-from pinet_mm.checkpoints import names as checkpoints
+from pinet_mm import api, checkpoints, runner
+from pinet_mm import checkpoints as storage
+from pinet_mm.checkpoints.convert import Conversion, find_config
+from pinet_mm.cli.convert import describe
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+from pinet_mm.errors import CheckpointError
 
 import cv2
 import mmpose
@@ -107,16 +108,16 @@ def test_the_predictor_loses_and_regains_a_dimension():
 @pytest.mark.parametrize('rename', [checkpoints.release_to_ours, checkpoints.ours_to_release])
 def test_foreign_names_are_refused_all_at_once(rename):
     foreign = ['pr.gconv_tail.weight', 'fc.bias', 'pr.gconv_layers.x.gconv1.bn.']
-    with pytest.raises(ValueError, match='3 keys belong to no parameter of PINet') as error:
+    with pytest.raises(CheckpointError, match='3 keys belong to no parameter of PINet') as error:
         rename(dict.fromkeys(['backbone.conv1.weight', *foreign], torch.zeros(1)))
     assert [line.strip() for line in str(error.value).splitlines()[1:]] == foreign
 
 
 def test_the_shapes_tell_the_network(weights):
-    assert checkpoints.recognise(weights['coco']) == ('coco', 4, 2)
-    assert checkpoints.recognise(weights['crowdpose']) == ('crowdpose', 4, 3)
+    assert checkpoints.recognize(weights['coco']) == ('coco', 4, 2)
+    assert checkpoints.recognize(weights['crowdpose']) == ('crowdpose', 4, 3)
     third = {key.replace('layers.1', 'layers.2'): value for key, value in weights['coco'].items()}
-    assert checkpoints.recognise({**weights['coco'], **third}) == ('ochuman', 4, 3)
+    assert checkpoints.recognize({**weights['coco'], **third}) == ('ochuman', 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -126,26 +127,32 @@ def test_the_shapes_tell_the_network(weights):
 def test_other_networks_are_refused(shape, found):
     state = {} if shape is None else {'ppg.heatmap_head.weight': torch.zeros(shape)}
     with pytest.raises(
-        ValueError, match=f"'ppg.heatmap_head.weight' of the shape .*; found {found}, first keys "
+        CheckpointError,
+        match=f"'ppg.heatmap_head.weight' of the shape .*; found {found}, first keys ",
     ):
-        checkpoints.recognise(state)
+        checkpoints.recognize(state)
 
 
 def test_every_key_that_does_not_fit_is_named():
     wanted = dict(a=torch.zeros(2), b=torch.zeros(3), c=torch.zeros(1))
     wanted['bn.num_batches_tracked'] = torch.zeros(())
-    checkpoints.check_weights({key: wanted[key] for key in 'abc'}, wanted)
-    with pytest.raises(ValueError) as error:
-        checkpoints.check_weights(
-            dict(b=torch.zeros(3, 1), c=torch.zeros(1), d=torch.zeros(1)), wanted
-        )
-    assert str(error.value).splitlines() == [
-        '3 keys do not fit:',
+    checkpoints.check_weights({key: wanted[key] for key in 'abc'}, wanted, 'abc.pth')
+    found = dict(b=torch.zeros(3, 1), c=torch.ones(1, dtype=torch.int64), d=torch.zeros(1))
+    complaints = [
         '  missing a',
         '  unknown d',
         '  b has the shape (3, 1), expected (3,)',
-        '3 keys do not fit: is this the right config?',
+        '  c holds torch.int64, expected floating point',
     ]
+    header = 'the checkpoint a.pth does not fit the network:'
+    end = '4 keys do not fit; it may belong to another config'
+    for shown in (None, 4):
+        with pytest.raises(CheckpointError) as error:
+            checkpoints.check_weights(found, wanted, 'a.pth', shown=shown)
+        assert str(error.value).splitlines() == [header, *complaints, end]
+    with pytest.raises(CheckpointError) as error:
+        checkpoints.check_weights(found, wanted, 'a.pth', shown=1)
+    assert str(error.value).splitlines() == [header, complaints[0], '  and 3 more', end]
 
 
 # --- the tool ------------------------------------------------------------------------------------
@@ -214,9 +221,13 @@ def test_the_config_is_named(width, layers, config):
     state = {'ppg.heatmap_head.weight': torch.zeros(17, 15 * width, 1, 1)}
     for layer in range(layers):
         state[f'pr.gconv_layers.{layer}.gconv1.bn.bias'] = torch.zeros(1)
-    network = checkpoints.recognise(state)
-    assert conversion.advise(conversion.find_config(None, network), network).startswith(config)
-    named = conversion.find_config('pinet_hrnet_crowdpose', network)
+    settings, network = find_config(state)
+    has_size = checkpoints.has_size(settings, network)
+    done = Conversion(network, Path(settings.filename), has_size, False, False, ())
+    text = describe(done, config_is_named=False)
+    assert text.split('; ')[1].startswith(config)
+    assert '; ' not in describe(done, config_is_named=True)
+    named, _ = find_config(state, 'pinet_hrnet_crowdpose')
     assert Path(named.filename).name == 'pinet_hrnet_crowdpose.py'
 
 
@@ -281,13 +292,13 @@ def damage(weights, kind):
     [
         (
             'missing',
-            r'1 keys do not fit:\n  missing pr.gconv_layers.1.gconv2.conv.weight '
+            r'does not fit the network:\n  missing pr.gconv_layers.1.gconv2.conv.weight '
             r'\(elsewhere head.refinement.blocks.1.conv2.weight\)',
         ),
-        ('unknown', '1 keys do not fit:\n  unknown backbone.stage9.weight'),
+        ('unknown', 'does not fit the network:\n  unknown backbone.stage9.weight'),
         (
             'all at once',
-            r'3 keys do not fit:\n'
+            r'does not fit the network:\n'
             r'  missing pr.gconv_pred.3.bias \(elsewhere [a-z.]*3.bias\)\n'
             r'  unknown total.weight\n  pr.adj \(elsewhere head.refinement.adjacency\) '
             r'holds torch.int64, expected floating point',
@@ -346,8 +357,19 @@ def test_configs_without_a_model_are_refused(weights, convert, tmp_path):
         convert(tmp_path / 'a.pth', tmp_path / 'b.pth', '--config', config)
 
 
+def test_a_network_that_is_not_on_hrnet_is_written_anew_by_its_config(convert, tmp_path):
+    config = 'pinet_lite_photos.py'
+    shipped = api.shipped_weights(config)
+    text = convert(shipped, tmp_path / 'a.safetensors', '--half', '--config', config)
+    weights = checkpoints.read_checkpoint(shipped).weights
+    assert text.endswith(f': the network of {config}, {len(weights)} arrays\n')
+    assert_same(checkpoints.read_checkpoint(tmp_path / 'a.safetensors').weights, weights)
+    with pytest.raises(SystemExit, match="error: a PINet on HRNet has 'ppg.heatmap_head.weight'"):
+        convert(shipped, tmp_path / 'b.pth')
+
+
 def test_missing_files_are_told(convert, tmp_path):
-    with pytest.raises(SystemExit, match='error: .*No such file.*a.pth'):
+    with pytest.raises(SystemExit, match="error: the checkpoint '.*a.pth' does not exist"):
         convert(tmp_path / 'a.pth', tmp_path / 'b.pth')
 
 

@@ -1,19 +1,24 @@
 """Checkpoint files: every layout is read and nothing is run; written whole; safetensors."""
 
+import functools
 import json
 import os
 import shutil
 import string
 import sys
+import threading
 from collections import OrderedDict
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-from pinet_mm.checkpoints import files as storage
+from pinet_mm import checkpoints as storage
+from pinet_mm.errors import CheckpointError, InputError, RunError
 
 import numpy as np
 import pytest
 import torch
 from mmengine.runner import CheckpointLoader
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from torch import nn
 
 WEIGHTS = OrderedDict(
     {
@@ -63,7 +68,8 @@ def assert_same(found, wanted):
 def test_every_layout_is_read(layout, suffix, zipped, tmp_path):
     path = tmp_path / f'release{suffix}'
     torch.save(LAYOUTS[layout](WEIGHTS), path, _use_new_zipfile_serialization=zipped)
-    weights, meta = storage.read_checkpoint(path)
+    weights, meta, source = storage.read_checkpoint(path)
+    assert source == str(path)
     assert list(weights) == list(WEIGHTS)
     assert_same(weights, WEIGHTS)
     assert meta == (dict(epoch=139) if layout in ('training', 'best', 'mmengine') else {})
@@ -85,7 +91,7 @@ def test_code_in_a_file_is_not_run(name, function, tmp_path):
 
     (tmp_path / 'place').mkdir()
     torch.save(dict(state_dict={}, trap=Trap()), tmp_path / 'trap.pth')
-    with pytest.raises(ValueError, match=f'trap.pth is no checkpoint .* it asks for {name}'):
+    with pytest.raises(CheckpointError, match=f'trap.pth cannot be read: it asks for {name}'):
         storage.read_checkpoint(tmp_path / 'trap.pth')
     assert (tmp_path / 'place').is_dir()
 
@@ -97,7 +103,7 @@ def test_code_in_a_file_is_not_run(name, function, tmp_path):
 def test_other_files_are_refused(content, suffix, tmp_path):
     path = tmp_path / f'page.{suffix}'
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f'page.{suffix} is no checkpoint'):
+    with pytest.raises(CheckpointError, match=f'page.{suffix} cannot be read: '):
         storage.read_checkpoint(path)
 
 
@@ -105,7 +111,7 @@ def test_texts_are_refused_whatever_their_first_letter(tmp_path):
     path = tmp_path / 'page.pth'
     for letter in string.printable:
         path.write_text(f'{letter}rror 404: not found\n')
-        with pytest.raises(ValueError, match='page.pth is no checkpoint'):
+        with pytest.raises(CheckpointError, match='page.pth cannot be read: '):
             storage.read_checkpoint(path)
 
 
@@ -114,8 +120,65 @@ def test_texts_are_refused_whatever_their_first_letter(tmp_path):
 )
 def test_files_without_weights_are_refused(content, tmp_path):
     torch.save(content, tmp_path / 'empty.pth')
-    with pytest.raises(ValueError, match='empty.pth holds no weights'):
+    with pytest.raises(CheckpointError, match='empty.pth holds no weights'):
         storage.read_checkpoint(tmp_path / 'empty.pth')
+
+
+def test_a_missing_file_is_named_whoever_looks_for_it(tmp_path):
+    path = tmp_path / 'gone.pth'
+    for look in (storage.require_checkpoint, storage.read_checkpoint):
+        with pytest.raises(CheckpointError, match=f"the checkpoint '{path}' does not exist"):
+            look(path)
+    storage.require_checkpoint('https://host/a.pth')
+    # What reads a user's file and what runs on it expect an error of different kinds.
+    assert issubclass(CheckpointError, InputError) and issubclass(CheckpointError, RunError)
+
+
+@pytest.mark.parametrize('is_wrapped', [False, True])
+def test_the_versions_of_the_modules_come_along(is_wrapped, tmp_path):
+    # They decide what MMPose's heads rename; a batch norm's is 2, a linear layer's 1.
+    model = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.BatchNorm1d(1)))
+    torch.save((nn.DataParallel(model) if is_wrapped else model).state_dict(), tmp_path / 'a.pth')
+    weights = storage.read_checkpoint(tmp_path / 'a.pth').weights
+    assert list(weights)[0] == '0.weight'
+    assert {key: value['version'] for key, value in weights._metadata.items()} == {
+        '': 1,
+        '0': 1,
+        '1': 1,
+        '1.0': 2,
+    }
+
+
+@pytest.fixture
+def url(tmp_path, monkeypatch):
+    """Address of a folder that this process serves, and torch's cache beside it."""
+    (tmp_path / 'served').mkdir()
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path / 'served')
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+
+
+def test_a_url_is_read_as_a_file_is(url, tmp_path):
+    torch.save(LAYOUTS['training'](WEIGHTS), tmp_path / 'served' / 'a.pth')
+    found = storage.read_checkpoint(f'{url}/a.pth')
+    assert_same(found.weights, WEIGHTS)
+    assert found.source == f'{url}/a.pth' and found.meta == dict(epoch=139)
+    with pytest.raises(CheckpointError, match='b.pth cannot be read: HTTP Error 404'):
+        storage.read_checkpoint(f'{url}/b.pth')
+
+
+def test_code_behind_a_url_is_not_run(url, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / 'place'),)
+
+    torch.save(dict(state_dict={}, trap=Trap()), tmp_path / 'served' / 'trap.pth')
+    with pytest.raises(RunError, match=f'trap.pth cannot be read: it asks for {os.name}.mkdir'):
+        storage.read_checkpoint(f'{url}/trap.pth')
+    assert not (tmp_path / 'place').exists()
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -203,6 +266,9 @@ def test_without_the_package_other_files_are_read(tmp_path, monkeypatch):
     assert_same(storage.read_checkpoint(tmp_path / 'a.pth').weights, WEIGHTS)
     with pytest.raises(ImportError, match='safetensors'):
         storage.load_from_safetensors(str(tmp_path / 'a.safetensors'))
+    (tmp_path / 'a.safetensors').touch()
+    with pytest.raises(CheckpointError, match='a.safetensors cannot be read: .*safetensors'):
+        storage.read_checkpoint(tmp_path / 'a.safetensors')
 
 
 # --- half precision ------------------------------------------------------------------------------
@@ -217,5 +283,5 @@ def test_matrices_are_halved_and_vectors_stay():
     # 10 digits after the leading one: 1/3 is 1365/4096 there, 35000 lies on a multiple of 32.
     assert halved['kernel'].tolist() == [[1365 / 4096, 35008.0]]
     assert halved['variance'].tolist() == [1e6] and halved['count'].item() == 3
-    with pytest.raises(ValueError, match=r"up to 65504; larger ones are in \['kernel'\]"):
+    with pytest.raises(CheckpointError, match=r"up to 65504; larger ones are in \['kernel'\]"):
         storage.halve(dict(kernel=torch.tensor([[1e5]])))

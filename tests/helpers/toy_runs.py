@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
 from pinet_mm import runner
+from pinet_mm.checkpoints import read_checkpoint
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -125,4 +126,4 @@ def train(folder, *options, extra=''):
 
 
 def weights(path):
-    return torch.load(path, weights_only=True)['state_dict']
+    return read_checkpoint(path).weights

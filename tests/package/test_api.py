@@ -192,8 +192,11 @@ def test_wrong_pictures_and_weights_are_refused(folder, model, tmp_path, capfd):
         next(api.predict(model, [], batch_size=0))
     torch.save(dict(state_dict={'other.weight': torch.zeros(1)}), tmp_path / 'other.pth')
     capfd.readouterr()
-    with pytest.raises(RunError, match='other.pth lacks .* of the .* weights'):
+    with pytest.raises(RunError, match=r'other.pth does not fit the network:\n  missing backbone'):
         api.load(folder / 'config.py', tmp_path / 'other.pth', 'cpu')
+    torch.save({'ppg.heatmap_head.weight': torch.zeros(1)}, tmp_path / 'official.pth')
+    with pytest.raises(RunError, match='names of the official implementation: tools/convert'):
+        api.load(folder / 'config.py', tmp_path / 'official.pth', 'cpu')
     # mmengine's lists of hundreds of keys do not come before it.
     assert 'backbone.conv1' not in ''.join(capfd.readouterr())
     with pytest.raises(FileNotFoundError, match='nowhere.py is no config file; tried'):

@@ -1,11 +1,11 @@
 """Which weights a run starts from, and what is said if they are missing or do not fit."""
 
 from pinet_mm import runner
-from pinet_mm.runner.weights import fetch
+from pinet_mm.checkpoints import read_checkpoint
+from pinet_mm.errors import CheckpointError
 
 import pytest
 import torch
-from torch import nn
 
 from tests.helpers.tools import run_tool
 from tests.helpers.toy_runs import NOWHERE, PRETRAINED, parse, train, weights, write_config
@@ -16,8 +16,10 @@ def test_unreachable_pretrained_weights_are_explained(monkeypatch, tmp_path):
     message = run_tool(
         monkeypatch, 'train', write_config(tmp_path, PRETRAINED), '--work-dir', tmp_path
     )
-    assert message.startswith(f'error: the pretrained weights {NOWHERE} of model.backbone ')
-    assert 'Connection refused' in message
+    assert message.startswith(
+        'error: model.backbone cannot start from its pretrained weights: the checkpoint '
+        f'{NOWHERE} cannot be read: <urlopen error [Errno 111] Connection refused>; give a local '
+    )
     assert '--cfg-options model.backbone.init_cfg.checkpoint=/path/to/hrnet_w32.pth' in message
     assert '--cfg-options model.backbone.init_cfg=None' in message
     assert '\n' not in message
@@ -26,7 +28,8 @@ def test_unreachable_pretrained_weights_are_explained(monkeypatch, tmp_path):
 def test_damaged_pretrained_weights_are_explained(tmp_path):
     path = tmp_path / 'weights.pth'
     path.write_text('<html>login</html>')
-    with pytest.raises(runner.RunError, match=f'{path} of model.backbone could not be') as error:
+    message = f'model.backbone cannot start .*: the checkpoint {path} cannot be read: '
+    with pytest.raises(CheckpointError, match=message) as error:
         train(
             tmp_path,
             '--cfg-options',
@@ -49,14 +52,14 @@ def test_the_advice_helps(tmp_path, start):
 def test_unreachable_checkpoint_is_explained(monkeypatch, tmp_path):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     message = run_tool(monkeypatch, 'test', write_config(tmp_path), NOWHERE, '--work-dir', tmp_path)
-    assert message.startswith(f'error: the checkpoint {NOWHERE} could not be had')
+    assert message.startswith(f'error: the checkpoint {NOWHERE} cannot be read: <urlopen')
 
 
 @pytest.mark.parametrize(
     'content, reason',
     [
         (b'<html>login</html>', 'Weights only load failed'),
-        (b'', 'EOFError'),
+        (b'', 'it is cut off'),
         (b'PK\x03\x04aaaa', 'PytorchStreamReader failed reading zip archive: not a ZIP archive'),
     ],
 )
@@ -64,22 +67,52 @@ def test_the_reason_is_given_without_torchs_advice(content, reason, tmp_path):
     path = tmp_path / 'damaged.pth'
     path.write_bytes(content)
     with pytest.raises(runner.RunError) as error:
-        fetch(str(path), 'the checkpoint', 'is it whole?')
-    assert str(error.value) == f'the checkpoint could not be had ({reason}): is it whole?'
+        read_checkpoint(path)
+    assert str(error.value) == f'the checkpoint {path} cannot be read: {reason}'
 
 
 def test_checkpoint_of_another_model_is_refused(tmp_path):
     torch.save(
         {'state_dict': {'module.backbone.linear.weight': torch.zeros(4, 3)}}, tmp_path / 'other.pth'
     )
-    with pytest.raises(runner.RunError, match='lacks 5 of the 6 weights .* backbone.linear.bias'):
-        runner.test(
-            parse('test', write_config(tmp_path), tmp_path / 'other.pth', '--work-dir', tmp_path)
-        )
+    args = parse('test', write_config(tmp_path), tmp_path / 'other.pth', '--work-dir', tmp_path)
+    with pytest.raises(CheckpointError, match='other.pth does not fit the network') as error:
+        runner.test(args)
+    missing = ['backbone.linear.bias', 'head.weight', 'head.bias']
+    missing += ['idle.running_mean', 'idle.running_var']
+    assert str(error.value).splitlines()[1:-1] == [f'  missing {key}' for key in missing]
 
 
-def test_weights_of_another_shape_are_refused():
-    model = nn.Linear(2, 3)
-    runner.weights.require_all_weights(model, nn.Linear(2, 3).state_dict(), 'good.pth')
-    with pytest.raises(runner.RunError, match=r'weight has the shape \(3, 1\), the model \(3, 2\)'):
-        runner.weights.require_all_weights(model, nn.Linear(1, 3).state_dict(), 'other.pth')
+def test_a_checkpoint_is_read_once(tmp_path, trained, monkeypatch):
+    read, load = [], torch.load
+    monkeypatch.setattr(torch, 'load', lambda path, **more: read.append(path) or load(path, **more))
+    path = trained / 'epoch_3.pth'
+    runner.test(parse('test', write_config(tmp_path), path, '--work-dir', tmp_path))
+    assert read == [str(path)]
+
+
+def test_a_checkpoint_that_brings_nothing_starts_no_training(tmp_path):
+    path = tmp_path / 'other.pth'
+    torch.save({'head.weight': torch.zeros(3, 4), 'other.weight': torch.zeros(1)}, path)
+    message = (
+        f'{path} holds nothing that the model can start from: none of its 2 weights has name and '
+        "shape of one of the model's 7; its first is head.weight"
+    )
+    with pytest.raises(CheckpointError, match=message):
+        train(tmp_path, '--cfg-options', f'load_from={path}')
+    message = r'(?s)missing backbone.linear.weight.*head.weight has the shape \(3, 4\), expected'
+    with pytest.raises(CheckpointError, match=message):
+        train(tmp_path, '--resume', path)
+    assert not (tmp_path / 'epoch_1.pth').exists()
+
+
+def test_a_training_starts_from_what_fits_of_a_checkpoint(tmp_path, trained):
+    # A head of another width on the same backbone; a learning rate of 0 keeps what was loaded.
+    extra = (
+        f"load_from = '{trained / 'epoch_3.pth'}'\nmodel = dict(wide=True)\n"
+        'optim_wrapper = dict(optimizer=dict(lr=0.0))'
+    )
+    train(tmp_path, extra=extra)
+    found, start = weights(tmp_path / 'epoch_3.pth'), weights(trained / 'epoch_3.pth')
+    assert torch.equal(found['backbone.linear.weight'], start['backbone.linear.weight'])
+    assert found['head.weight'].shape == (2, 4)
