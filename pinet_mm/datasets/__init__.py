@@ -3,6 +3,7 @@
 from .datasets import LabeledCocoDataset, MinKeypointsCocoDataset
 from .drawn import CrowdSynthDataset, EpochSampler
 from .evaluation import CocoResults
+from .reasons import ZeroReason
 from .transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     'RandomCropAffine',
     'RandomInputFlip',
     'ValidHeatmapMask',
+    'ZeroReason',
 ]

@@ -54,6 +54,7 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
         for path, each in checked.items():
             _use(each, path, datasets, evaluators, cfg.work_dir)
         _check_evaluators(evaluators, checked, loader)
+        _explain_zero(cfg, loader, evaluators)
         for each in _result_files(cfg, loader) if len(checked) == 1 else ():
             (only,) = checked.values()
             each['category_id'] = only.category_id
@@ -132,6 +133,14 @@ def _use(
     for each in evaluators:
         if _is(each['ann_file'], path):
             each['ann_file'] = target
+
+
+def _explain_zero(cfg: Config, loader: str, evaluators: list[dict]) -> None:
+    """Let an evaluation with AP 0 say why, beside MMPose's metric for keypoints."""
+    coco = [each for each in evaluators if each.get('type') == 'CocoMetric']
+    if len(coco) == 1:
+        reason = dict(type='ZeroReason', ann_file=coco[0]['ann_file'])
+        cfg[loader.replace('dataloader', 'evaluator')] = [*_metrics(cfg, loader), reason]
 
 
 def _check_evaluators(evaluators: list[dict], checked: dict[str, Checked], loader: str) -> None:

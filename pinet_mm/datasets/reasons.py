@@ -1,0 +1,120 @@
+"""Why an evaluation has AP 0: said beside the number, instead of leaving it to be found out."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmpose.registry import METRICS
+
+from .evaluation import read_truth
+from .matching import person_oks
+from .pose_files import to_entries
+
+LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
+GOOD_SCORE = 0.1  # a person's score from which on pictures show the person
+LIKE = (0.5, 2.0)  # pose over person: sizes outside this are said
+
+
+def why_zero(
+    annotations: Sequence[dict], entries: Sequence[dict], sigmas: Sequence[float]
+) -> str | None:
+    """Return why no pose matches any person, in a sentence or two; None if one does.
+
+    Args:
+        annotations: persons as in a COCO file, checked.
+        entries: poses in COCO's result format, with keypoints in pixels of the image.
+        sigmas: K OKS sigmas.
+    """
+    persons = _by_image(
+        each for each in annotations if each['num_keypoints'] and not each.get('iscrowd')
+    )
+    poses = _by_image(entries)
+    if not persons:
+        return 'the annotations hold no person with labeled keypoints'
+    if not poses:
+        return 'the model proposed no pose in any image: are these its trained weights?'
+    shared = persons.keys() & poses.keys()
+    if not shared:
+        return 'the poses are of other images than the annotated persons'
+    best, ratios = _compare(persons, poses, shared, np.asarray(sigmas))
+    if best >= LEAST_OKS:
+        return None
+    reasons = [f'the best of all poses has an OKS of {best:.2f}, below {LEAST_OKS}']
+    scores = np.array([each['score'] for each in entries])
+    good = int((scores > GOOD_SCORE).sum())
+    reasons.append(f'{good} of {len(scores)} poses score above {GOOD_SCORE}')
+    if not good:
+        reasons.append('a model that knows such images scores higher: is it the right checkpoint?')
+    ratio = float(np.median(ratios))
+    if not LIKE[0] <= ratio <= LIKE[1]:
+        reasons.append(
+            f'poses are {ratio:.2g} times as large as the persons: were these annotated on images '
+            'of another size?'
+        )
+    return '; '.join(reasons)
+
+
+def _by_image(records) -> dict[int, list]:
+    grouped = defaultdict(list)
+    for each in records:
+        grouped[each['image_id']].append(each)
+    return grouped
+
+
+def _compare(persons: dict, poses: dict, images, sigmas: np.ndarray) -> tuple[float, list]:
+    """Return the best OKS of any pose, and sizes of the images' best poses over the persons'."""
+    best, ratios = 0.0, []
+    for image in images:
+        truth = np.array([each['keypoints'] for each in persons[image]], dtype=np.float64)
+        truth = truth.reshape(len(truth), -1, 3)
+        areas = np.array([each['bbox'][2] * each['bbox'][3] for each in persons[image]])
+        found = np.array([each['keypoints'] for each in poses[image]], dtype=np.float64)
+        found = found.reshape(len(found), -1, 3)[..., :2]
+        oks = person_oks(found, truth[..., :2], truth[..., 2] > 0, 0.53 * areas, sigmas)
+        best = max(best, float(oks.max()))
+        top = found[int(np.argmax([each['score'] for each in poses[image]]))]
+        ratios.append(float(np.sqrt(np.ptp(top, axis=0).prod() / areas.mean())))
+    return best, ratios
+
+
+@METRICS.register_module()
+class ZeroReason(BaseMetric):
+    """Say why AP is 0, if it is; reports no number of its own.
+
+    Args:
+        ann_file: the annotations that a metric beside it evaluates against.
+        collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
+    """
+
+    default_prefix = 'reason'  # of no metric: MMEngine warns where there is none
+
+    def __init__(self, ann_file: str, collect_device: str = 'cpu'):
+        super().__init__(collect_device=collect_device)
+        self.ann_file = ann_file
+
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Keep the poses of a batch.
+
+        Args:
+            data_batch: not used; MMEngine passes it.
+            data_samples: with `img_id` and `pred_instances`, as the model returns them.
+        """
+        for sample in data_samples:
+            poses = sample['pred_instances']
+            scores = poses['keypoint_scores']
+            self.results.append(to_entries(sample['img_id'], poses['keypoints'], scores))
+
+    def compute_metrics(self, results: Sequence[list]) -> dict[str, float]:
+        """Say why AP is 0, if it is.
+
+        Args:
+            results: the poses of every image.
+        """
+        entries = [entry for image in results for entry in image]
+        annotations = read_truth(self.ann_file).dataset['annotations']
+        reason = why_zero(annotations, entries, self.dataset_meta['sigmas'])
+        if reason:
+            print_log(f'AP is 0: {reason}', 'current')
+        return {}

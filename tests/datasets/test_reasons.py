@@ -1,0 +1,73 @@
+"""Why AP is 0, by hand: one person of 20×40 px at (10, 10) per image."""
+
+import json
+
+from pinet_mm.datasets.reasons import ZeroReason, why_zero
+
+import numpy as np
+import pytest
+
+from tests.helpers.mutations import person, valid
+
+SIGMAS = [0.05] * 5
+
+
+def pose(annotation, score=0.5, factor=1.0, shift=0.0, image_id=None):
+    """The pose of an annotated person, scaled about the image's corner and shifted."""
+    keypoints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)
+    keypoints[:, :2] = keypoints[:, :2] * factor + shift
+    keypoints[:, 2] = score
+    image_id = annotation['image_id'] if image_id is None else image_id
+    return dict(image_id=image_id, keypoints=keypoints.ravel().tolist(), score=score)
+
+
+PERSON = person(1, 1, 10, 10)
+
+
+def test_nothing_is_said_of_a_person_who_is_found():
+    assert why_zero([PERSON], [pose(PERSON), pose(PERSON, 0.9, shift=50)], SIGMAS) is None
+
+
+def test_nobody_is_annotated():
+    nobody = dict(PERSON, num_keypoints=0)
+    assert 'no person with labeled keypoints' in why_zero([nobody], [pose(PERSON)], SIGMAS)
+    crowd = dict(PERSON, iscrowd=1)
+    assert 'no person with labeled keypoints' in why_zero([crowd], [pose(PERSON)], SIGMAS)
+
+
+def test_nothing_is_proposed_or_elsewhere():
+    assert 'proposed no pose in any image' in why_zero([PERSON], [], SIGMAS)
+    assert 'of other images' in why_zero([PERSON], [pose(PERSON, image_id=7)], SIGMAS)
+
+
+def test_the_best_oks_and_the_scores():
+    # All keypoints 10 px beside: exp(-100 / (2 · 0.1² · 0.53 · 800)) = exp(-11.79) = 0.0000.
+    said = why_zero([PERSON], [pose(PERSON, 0.05, shift=(10, 0))], SIGMAS)
+    assert 'OKS of 0.00, below 0.5' in said
+    assert '0 of 1 poses score above 0.1; ' in said and 'the right checkpoint?' in said
+    assert 'times as large' not in said
+    # 3 px beside: exp(-9 / 8.48) = 0.346.
+    said = why_zero([PERSON], [pose(PERSON, 0.9, shift=(3, 0))], SIGMAS)
+    assert 'OKS of 0.35' in said and '1 of 1 poses score above 0.1' in said
+    assert 'checkpoint' not in said
+
+
+@pytest.mark.parametrize('factor', [0.25, 4.0])
+def test_another_scale_is_said(factor):
+    said = why_zero([PERSON], [pose(PERSON, factor=factor)], SIGMAS)
+    assert f'poses are {factor:.2g} times as large as the persons' in said
+
+
+def test_the_metric_says_it_beside_the_number(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr('pinet_mm.datasets.reasons.print_log', lambda text, *_: lines.append(text))
+    (tmp_path / 'a.json').write_text(json.dumps(valid()))
+    metric = ZeroReason(str(tmp_path / 'a.json'))
+    metric.dataset_meta = dict(sigmas=SIGMAS)
+    keypoints = np.array(PERSON['keypoints'], dtype=float).reshape(1, 5, 3)[..., :2]
+    for shift in (40, 0):
+        found = dict(keypoints=keypoints + shift, keypoint_scores=np.full((1, 5), 0.6))
+        metric.process([], [dict(img_id=1, pred_instances=found)])
+        metric.evaluate(1)
+    (line,) = lines
+    assert line.startswith('AP is 0: the best of all poses has an OKS of 0.00')
