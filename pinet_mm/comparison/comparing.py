@@ -21,6 +21,8 @@ from .drawing import draw
 from .judging import Comparison, choose, judge_by_annotations, judge_each_other
 from .sides import Side, counted_poses
 
+IN_ONE_COLUMN = 3  # drawings of the overview, which are wide
+
 
 class Report(NamedTuple):
     """What `compare` did: its JSON, as a file and as a dictionary."""
@@ -67,7 +69,8 @@ def compare(
     files, left_out = _part_annotated(files, truth)
     compared = _compare_all(sides, files, truth)
     chosen = choose(compared, hardest, most_different)
-    drawings = OverlayFolder(out_dir, columns=2, cell=960, gap=12)
+    columns = 1 if len(chosen) <= IN_ONE_COLUMN else 2
+    drawings = OverlayFolder(out_dir, columns, cell=960, gap=12)
     names = [side.name for side in sides]
     drawn = _draw_all(drawings, {files[i]: compared[i] for i in chosen}, names, meta)
     records = [to_record(names, file, each, drawn.get(file)) for file, each in zip(files, compared)]

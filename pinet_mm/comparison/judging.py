@@ -30,17 +30,28 @@ class View(NamedTuple):
     missed: np.ndarray
 
 
+class People(NamedTuple):
+    """Who is in an image.
+
+    Attributes:
+        keypoints: (P, K, 2).
+        labeled: (P, K) boolean: keypoints that mean anything.
+    """
+
+    keypoints: np.ndarray
+    labeled: np.ndarray
+
+
 class Comparison(NamedTuple):
     """An image in both models' views.
 
     Attributes:
-        boxes: (P, 4) of the persons: the annotated ones or, without annotations, all that one
-            of the models found.
+        people: the annotated ones or, without annotations, all that one of the models found.
         views: one for each model.
         persons: None without annotations.
     """
 
-    boxes: np.ndarray
+    people: People
     views: tuple[View, View]
     persons: Persons | None = None
 
@@ -59,7 +70,7 @@ def judge_by_annotations(
     for each in poses:
         shown = shown_persons(each.keypoints, each.bbox_scores, persons, sigmas)
         views.append(View(each, shown, np.setdiff1d(np.arange(len(persons.boxes)), shown)))
-    return Comparison(persons.boxes, tuple(views), persons)
+    return Comparison(People(persons.keypoints, persons.labeled), tuple(views), persons)
 
 
 def judge_each_other(poses: Sequence[InstanceData], sigmas: np.ndarray) -> Comparison:
@@ -76,10 +87,10 @@ def judge_each_other(poses: Sequence[InstanceData], sigmas: np.ndarray) -> Compa
     new = ~alike.any(axis=0)
     shown = np.where(new, count + new.cumsum() - 1, oks.argmax(axis=0) if count else -1)
     missed = np.arange(count, count + new.sum()), np.flatnonzero(~alike.any(axis=1))
-    persons = np.concatenate((first, second[new]))
-    boxes = np.concatenate((persons.min(axis=1), persons.max(axis=1)), axis=-1)
+    keypoints = np.concatenate((first, second[new]))
+    people = People(keypoints, np.ones(keypoints.shape[:2], bool))
     return Comparison(
-        boxes, (View(poses[0], np.arange(count), missed[0]), View(poses[1], shown, missed[1]))
+        people, (View(poses[0], np.arange(count), missed[0]), View(poses[1], shown, missed[1]))
     )
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from pinet_mm import api, comparison
 from pinet_mm.comparison import Annotations, Spec, draw, judging, names_of, sides
-from pinet_mm.comparison.drawing import EXTRA_COLOR
+from pinet_mm.comparison.drawing import EXTRA_COLOR, LEGEND_HEIGHT, draw_legend
 from pinet_mm.datasets.matching import Persons
 from pinet_mm.inference.drawing import PERSON_COLORS
 
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 META = parse_pose_metainfo(toys.five_metainfo())
 SIGMAS = np.array(META['sigmas'])
 SHAPE = np.array([[0, -30], [-30, 0], [30, 0], [-20, 30], [20, 30]])
-RED, GREY = (24, 0, 214), (84, 84, 84)  # BGR of the tags
+WHITE = (255, 255, 255)
 
 
 def poses(*middles, scores=None):
@@ -111,7 +111,7 @@ def test_persons_are_found_as_cocos_evaluation_finds_them(seed, tmp_path):
     evaluated = wanted.evalImgs[0]  # of all areas
     people = Annotations(path, 5).persons(7)
     result = judging.judge_by_annotations([poses(*np.zeros((12, 2)))] * 2, people, SIGMAS)
-    assert len(result.boxes) == (np.array(evaluated['gtIgnore']) == 0).sum()
+    assert len(result.people.keypoints) == (np.array(evaluated['gtIgnore']) == 0).sum()
     each = InstanceData(keypoints=keypoints, bbox_scores=scores)
     view, _ = judging.judge_by_annotations([each] * 2, people, SIGMAS).views
     # COCO's ids of annotations, in our order: those who count.
@@ -148,7 +148,9 @@ def test_nobody_on_either_side():
     ):
         result = judging.judge_each_other([first, second], SIGMAS)
         assert [view.missed.tolist() for view in result.views] == missed
-        assert result.persons is None and len(result.boxes) == max(len(first), len(second))
+        assert result.persons is None and len(result.people.keypoints) == max(
+            len(first), len(second)
+        )
 
 
 def plain_oks(first, second):
@@ -177,8 +179,8 @@ def test_without_annotations_the_models_judge_each_other(seed):
     for pose, person in enumerate(result.views[1].shown):
         assert person == 5 + new.index(pose) if pose in new else alike[person, pose]
     wanted = np.concatenate((first.keypoints, second.keypoints[new]))
-    np.testing.assert_allclose(result.boxes[:, :2], wanted.min(axis=1))
-    np.testing.assert_allclose(result.boxes[:, 2:], wanted.max(axis=1))
+    np.testing.assert_allclose(result.people.keypoints, wanted)
+    assert result.people.labeled.all()
 
 
 def test_poses_count_by_their_score_the_best_first():
@@ -279,34 +281,61 @@ def count(picture, bgr):
 
 
 def panes_of(drawn, width=480):
-    """The panes without their two lines of title."""
-    return drawn[-width:, :width], drawn[-width:, -width:]
+    """The panes without their two lines of title and the legend."""
+    height = drawn.shape[0] - LEGEND_HEIGHT
+    return drawn[height - width : height, :width], drawn[height - width : height, -width:]
 
 
-def test_a_person_has_one_color_and_the_missed_stand_in_boxes():
+def test_a_person_has_one_color_and_the_missed_are_drawn_in_dashes():
     people = persons((60, 120), (180, 120), (120, 180))
     result = judging.judge_by_annotations(
         [poses((180, 120), (60, 60)), poses((60, 120), (180, 120))], people, SIGMAS
     )
     drawn = draw(np.full((240, 240, 3), 128, np.uint8), result, 'AB', META)
-    assert drawn.shape == (480 + 56, 2 * 480 + 6, 3)
+    assert drawn.shape == (480 + 56 + LEGEND_HEIGHT, 2 * 480 + 6, 3)
     left, right = panes_of(drawn)
     bgr = [color[::-1] for color in PERSON_COLORS]
     # Coordinates are doubled: the head of the second person, found by both models.
     assert bgr[1] in near(left, 360, 180) and bgr[1] in near(right, 360, 180)
-    # The first person is missed on the left, where a grey pose shows nobody, …
+    # The first person is missed on the left, where a gray pose shows nobody, …
     assert bgr[0] in near(right, 120, 180) and bgr[0] not in near(left, 120, 180)
     assert EXTRA_COLOR[::-1] in near(left, 120, 60)
     assert EXTRA_COLOR[::-1] not in near(right, 120, 60)
-    # … and stands there in a box from 30 to 90, 90 to 150; the third is missed by both.
-    for x in (60, 180):
-        assert bgr[0] in {tuple(pixel) for pixel in left[200:300, x].tolist()}
-    assert count(left, RED) > 500 and not count(right, RED)
-    assert (left[184, 64] == RED).all()
-    assert count(left, GREY) > 500 and count(right, GREY) > 500
+    # … and is drawn there in white; the third is missed by both.
+    for x, y in SHAPE * 2 + (120, 240):
+        assert WHITE in near(left, x, y) and WHITE not in near(right, x, y)
     for side in (left, right):
-        assert bgr[2] in {tuple(pixel) for pixel in side[320:400, 180].tolist()}
+        assert WHITE in near(side, 240, 300)
+    assert count(left, WHITE) > count(right, WHITE) + 50
     assert drawn[:28].max() > 200 and drawn[28:56].max() > 200
+    assert (drawn[-LEGEND_HEIGHT:] == draw_legend(drawn.shape[1], annotated=True)).all()
+
+
+def test_limbs_of_the_missed_are_dashed_and_only_labeled_keypoints_are_drawn():
+    people = persons((120, 120))
+    people.labeled[0, 4] = False
+    result = judging.judge_by_annotations([poses()] * 2, people, SIGMAS)
+    left, _ = panes_of(draw(np.full((240, 240, 3), 128, np.uint8), result, 'AB', META))
+    first, second = next(link for link in META['skeleton_links'] if 4 not in link)
+    line = np.linspace(SHAPE[first] * 2 + 240, SHAPE[second] * 2 + 240, 200).round().astype(int)
+    white = (left[line[:, 1], line[:, 0]] == WHITE).all(axis=-1)
+    changes = np.flatnonzero(np.diff(white.astype(int)))
+    assert white.any() and len(changes) >= 6, 'dashes: on and off several times'
+    x, y = SHAPE[4] * 2 + 240
+    assert (left[y - 4 : y + 5, x - 4 : x + 5] == 128).all(), 'nothing stands at an unlabeled one'
+
+
+@pytest.mark.parametrize('width', [486, 966, 1300])
+@pytest.mark.parametrize('annotated', [True, False])
+def test_the_legend_shows_what_the_lines_mean(width, annotated):
+    legend = draw_legend(width, annotated)
+    assert legend.shape == (LEGEND_HEIGHT, width, 3)
+    colors = {tuple(color) for color in legend.reshape(-1, 3).tolist()}
+    assert {PERSON_COLORS[0][::-1], PERSON_COLORS[1][::-1], WHITE} <= colors
+    assert (EXTRA_COLOR[::-1] in {tuple(c) for c in legend[14:17].reshape(-1, 3).tolist()}) >= (
+        annotated
+    )
+    assert not legend[:, -4:].any(), 'the last text ends before the edge'
 
 
 @pytest.mark.parametrize(
@@ -323,8 +352,9 @@ def test_panes_are_neither_too_small_nor_too_large(size, wanted):
     result = judging.judge_by_annotations([poses()] * 2, persons(), SIGMAS)
     drawn = draw(np.full((height, width, 3), 9, np.uint8), result, ('a' * 200, 'b'), META)
     title = 2 * round(28 * max(1, wanted[1] / 480))
-    assert drawn.shape == (wanted[0] + title, 2 * wanted[1] + 6, 3)
-    assert (drawn[title:, : wanted[1]] == 9).all() and (drawn[title:, -wanted[1] :] == 9).all()
+    assert drawn.shape == (wanted[0] + title + LEGEND_HEIGHT, 2 * wanted[1] + 6, 3)
+    panes = drawn[title:-LEGEND_HEIGHT]
+    assert (panes[:, : wanted[1]] == 9).all() and (panes[:, -wanted[1] :] == 9).all()
     # A long name gets smaller instead of running into its neighbour's.
     assert drawn[: title // 2, : wanted[1]].max() > 60
     assert not drawn[: title // 2, wanted[1] - 2 : wanted[1] + 6].any()
@@ -339,9 +369,12 @@ def test_panes_are_neither_too_small_nor_too_large(size, wanted):
 )
 def test_the_titles_say_how_many_were_found(monkeypatch, people, wanted):
     said = []
-    monkeypatch.setattr(
-        comparison.drawing, 'side_by_side', lambda panes, titles, gap: said.extend(titles)
-    )
+
+    def side_by_side(panes, titles, gap):
+        said.extend(titles)
+        return panes[0]
+
+    monkeypatch.setattr(comparison.drawing, 'side_by_side', side_by_side)
     found = [poses(), poses((0, 0), (300, 300))]
     result = (
         judging.judge_by_annotations(found, people, SIGMAS)
@@ -476,7 +509,7 @@ def test_compare_counts_draws_and_writes(folder, monkeypatch, capsys):
         'overview.jpg',
     ]
     drawn = cv2.imread(str(folder / 'out' / 'a.jpg'))
-    assert drawn.shape == (536, 966, 3)
+    assert drawn.shape == (536 + LEGEND_HEIGHT, 966, 3)
     poses = totals['models'][names[0]]['poses']
     assert capsys.readouterr().out.rstrip().splitlines()[-1] == (
         f'2 images, {persons} persons: config found {persons} with {poses} poses; '

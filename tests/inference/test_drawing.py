@@ -8,7 +8,6 @@ from pinet_mm.inference.drawing import (
     draw_poses,
     in_column,
     in_row,
-    mark_boxes,
     side_by_side,
 )
 
@@ -111,19 +110,6 @@ def test_persons_can_bring_their_colors():
     drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
     assert (30, 20, 10) in colors_near(drawn, (300, 270))
     assert not drawn[:200, :200].any()
-
-
-def test_tags_of_one_corner_stand_in_different_corners():
-    picture = np.zeros((200, 300, 3), np.uint8)
-    boxes = np.array([[50, 50, 250, 150], [50, 50, 250, 150], [-90, 10, 900, 170]])
-    tags = [('a', (9, 8, 7)), ('b', (6, 5, 4)), ('c', (3, 2, 1))]
-    drawn = mark_boxes(picture, boxes, [(255, 0, 0)] * 3, tags)
-    assert not picture.any(), 'the input picture must stay as it is'
-    assert (drawn[51, 51] == (7, 8, 9)).all() and (drawn[51, 249] == (4, 5, 6)).all()
-    # A box that leaves the picture is drawn along its edge.
-    assert (drawn[11, 3] == (1, 2, 3)).all()
-    assert (drawn[20:160, 297] == (0, 0, 255)).all(axis=-1).sum() > 40
-    np.testing.assert_array_equal(mark_boxes(picture, boxes[:0], [], []), picture)
 
 
 def test_titles_have_lines_and_pictures_a_gap():
