@@ -9,6 +9,7 @@ config's values, and lets a config import one below its `_base_`.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 # `flip_indices` and the three `input_*` map predictions back to the original image.
 TEST_META_KEYS = (
@@ -52,10 +53,9 @@ def test(codec: Mapping, input_size: tuple[int, int] | None = None) -> list[dict
         input_size: (w, h) to whose short side images are resized, by default the codec's.
     """
     size = tuple(input_size or codec['input_size'])
-    if _is_release(codec):
-        resize = dict(type='WholeCentreResize', input_size=size)
-    else:
-        resize = dict(type='BottomupResize', input_size=size, size_factor=64, resize_mode='expand')
+    resize = dict[str, Any](type='WholeCentreResize', input_size=size)
+    if not _is_release(codec):
+        resize.update(type='BottomupResize', size_factor=64, resize_mode='expand')
     return [load(codec), resize, dict(type='PackPoseInputs', meta_keys=TEST_META_KEYS)]
 
 
