@@ -112,8 +112,8 @@ def test_cfg_options_reach_the_evaluator_beside_dump(tmp_path, trained):
             'test_evaluator.prefix=toy',
         )
     )
-    assert [metric['type'] for metric in cfg.test_evaluator] == ['ToyMetric', 'DumpResults']
-    assert cfg.test_evaluator[0]['prefix'] == 'toy'
+    assert [metric['type'] for metric in cfg.test_evaluator] == ['DumpResults', 'ToyMetric']
+    assert cfg.test_evaluator[1]['prefix'] == 'toy'
 
 
 def test_no_validate_removes_the_validation(tmp_path):
