@@ -4,7 +4,8 @@
 needs more than numpy and OpenCV.
 """
 
-from .bodies import POSES, VIEWS
+from .angles import POSES
+from .bodies import VIEWS
 from .dataset import annotate, mask_to_polygons, summarize, write_dataset
 from .labels import Person, crowd_index
 from .preview import draw_preview, write_preview

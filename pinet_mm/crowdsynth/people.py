@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot
 
-import cv2
 import numpy as np
 
-from .bodies import PROPORTIONS, SIDES, Body
+from .angles import SIDES
+from .bodies import PROPORTIONS, Body
 from .outfits import Outfit
-from .shapes import Drawing, Shape, draw_shapes
+from .shapes import Drawing, draw_shapes
+from .tailor import Tailor, rings_of
 
 # half widths of limbs at their first and second joint, shares of the upright height
 _LIMBS = (
@@ -31,8 +31,6 @@ _TRUNK = (
     (0.12, 0.088, 0.060),
 )
 _PELVIS = ((0.10, 0.080, 0.056), (0.02, 0.098, 0.066), (-0.05, 0.088, 0.060))
-_RING = np.linspace(0, 2 * np.pi, 12, endpoint=False)[:, None]
-_COSINES, _SINES = np.cos(_RING), np.sin(_RING)
 
 # how far below the seen surface a keypoint may lie and still count as seen: about its joint's own
 # half thickness plus a third of it
@@ -70,92 +68,6 @@ class Figure:
     height: float
 
 
-class _Tailor:
-    """Collect the shapes of one body in pixels relative to its ground contact."""
-
-    def __init__(self, body: Body, outfit: Outfit, height: float, shift: np.ndarray):
-        self.body, self.outfit, self.height = body, outfit, height
-        lowest = max(joint[1] for joint in body.joints_cam.values())
-        self.offset = np.array([shift[0], shift[1] - lowest * height, 0.0])
-        points = np.array(list(body.joints_cam.values())) * height + self.offset
-        self.points = dict(zip(body.joints_cam, points.tolist()))
-        self.shapes = []
-
-    def point(self, joint_cam: str | np.ndarray) -> list[float]:
-        """Return x, y, near in px of a joint (or of its name), unit camera frame."""
-        if isinstance(joint_cam, str):
-            return self.points[joint_cam]
-        return (joint_cam * self.height + self.offset).tolist()
-
-    def limb(
-        self,
-        ends: Sequence,
-        radii: Sequence[float],
-        colours: tuple,
-        bias: float = 0.0,
-        key: float | None = None,
-        **look: object,
-    ) -> None:
-        """Add a limb; `bias` moves it to the front in the painting order, unit lengths.
-
-        `key`, px, replaces the mean depth in that order.
-        """
-        ends = self.point(ends[0]), self.point(ends[1])
-        radii = tuple(radius * self.height for radius in radii)
-        key = (ends[0][2] + ends[1][2]) / 2 if key is None else key
-        self._add(ends, radii, colours, key + bias * self.height, look)
-
-    def hull(
-        self,
-        rings: np.ndarray,
-        ends: Sequence,
-        colours: tuple,
-        bias: float = 0.0,
-        key: float | None = None,
-        **look: object,
-    ) -> None:
-        """Add the union of the convex hulls of consecutive rings of camera-frame points.
-
-        `rings` are (R, V, 3): V points on each of R rings.
-        """
-        rings = rings * self.height + self.offset
-        flat = rings[..., :2].astype(np.float32)
-        hulls = tuple(
-            cv2.convexHull(flat[place : place + 2].reshape(-1, 2))[:, 0]
-            for place in range(len(rings) - 1)
-        )
-        ends = self.point(ends[0]), self.point(ends[1])
-        (x, y, near), (x2, y2, near2) = ends
-        length = max(hypot(x2 - x, y2 - y), 1e-3)
-        across = (rings[..., 0] - x) * ((y - y2) / length) + (rings[..., 1] - y) * (
-            (x2 - x) / length
-        )
-        radius = float(np.abs(across).max())
-        depths = rings[len(rings) // 2, :, 2]
-        key = (near + near2) / 2 if key is None else key
-        self._add(
-            ends,
-            (radius, radius),
-            colours,
-            key + bias * self.height,
-            dict(look, hulls=hulls, depth=float(depths.max() - depths.min()) / 2),
-        )
-
-    def _add(
-        self, ends: Sequence, radii: Sequence[float], colours: tuple, key: float, look: dict
-    ) -> None:
-        self.shapes.append(Shape(ends, radii, colours, key=key, **look))
-
-
-def _rings(
-    sections: Sequence[tuple], frame_cam: np.ndarray, start: np.ndarray, unit: float
-) -> np.ndarray:
-    """Return (R, 12, 3) camera-frame points around the trunk's or the pelvis' cross-sections."""
-    place, width, depth = np.array(sections, float).T[:, :, None, None]
-    left, up, forward = frame_cam.T
-    return start + up * (place * unit) + width * _COSINES * left + depth * _SINES * forward
-
-
 def _scaled(sections: Sequence[tuple], girth: float) -> list[tuple]:
     return [(place, width * girth, depth * girth) for place, width, depth in sections]
 
@@ -165,7 +77,7 @@ def _split(sleeve: float, first: np.ndarray, second: np.ndarray) -> tuple:
     return (first, second), sleeve, max(sleeve - 1, 0.0)
 
 
-def _dress_limbs(tailor: _Tailor) -> None:
+def _dress_limbs(tailor: Tailor) -> None:
     outfit, girth = tailor.outfit, tailor.body.girth
     arm, arm_cut, forearm_cut = _split(outfit.sleeve, outfit.shirt, outfit.skin)
     leg, thigh_cut, shank_cut = _split(outfit.leg, outfit.trousers, outfit.skin)
@@ -186,18 +98,18 @@ def _dress_limbs(tailor: _Tailor) -> None:
             tailor.limb((f'{side}_{first}', f'{side}_{second}'), radii, colours, bias, cut=cut)
 
 
-def _dress_trunk(tailor: _Tailor) -> None:
+def _dress_trunk(tailor: Tailor) -> None:
     body, outfit = tailor.body, tailor.outfit
     pelvis, neck = body.joints_cam['pelvis'], body.joints_cam['neck']
     tailor.hull(
-        _rings(_scaled(_PELVIS, body.girth), body.pelvis_cam, pelvis, 1.0),
+        rings_of(_scaled(_PELVIS, body.girth), body.pelvis_cam, pelvis, 1.0),
         (pelvis + 0.1 * body.pelvis_cam[:, 1], pelvis - 0.06 * body.pelvis_cam[:, 1]),
         (outfit.trousers,) * 2,
         bias=-0.01,
     )
     second = outfit.trim if outfit.stripes or outfit.checks else outfit.shirt
     tailor.hull(
-        _rings(_scaled(_TRUNK, body.girth), body.trunk_cam, pelvis, body.bones['trunk']),
+        rings_of(_scaled(_TRUNK, body.girth), body.trunk_cam, pelvis, body.bones['trunk']),
         (neck, pelvis),
         (outfit.shirt, second),
         stripes=outfit.stripes,
@@ -207,14 +119,14 @@ def _dress_trunk(tailor: _Tailor) -> None:
         _dress_skirt(tailor)
 
 
-def _dress_skirt(tailor: _Tailor) -> None:
+def _dress_skirt(tailor: Tailor) -> None:
     """Hang a skirt between the waist and the middle of the thighs."""
     body = tailor.body
     joints = body.joints_cam
     thighs = [joints[f'{s}_hip'] + 0.55 * (joints[f'{s}_knee'] - joints[f'{s}_hip']) for s in SIDES]
     frame = body.pelvis_cam
-    hems = [_rings([(0, 0.07, 0.075)], frame, knee, 1.0)[0] for knee in thighs]
-    waist = _rings([(0.08, 0.082, 0.06)], frame, joints['pelvis'], 1.0)[0]
+    hems = [rings_of([(0, 0.07, 0.075)], frame, knee, 1.0)[0] for knee in thighs]
+    waist = rings_of([(0.08, 0.082, 0.06)], frame, joints['pelvis'], 1.0)[0]
     tailor.hull(
         np.stack([np.tile(waist, (2, 1)), np.concatenate(hems)]),
         (joints['pelvis'], np.mean(thighs, axis=0)),
@@ -223,7 +135,7 @@ def _dress_skirt(tailor: _Tailor) -> None:
     )
 
 
-def _dress_head(tailor: _Tailor) -> None:
+def _dress_head(tailor: Tailor) -> None:
     """Add head, hair, ears and, if the face looks at the camera at all, its features."""
     body, outfit = tailor.body, tailor.outfit
     size = body.bones['head'] / PROPORTIONS['head']
@@ -254,7 +166,7 @@ def _dress_head(tailor: _Tailor) -> None:
         _draw_face(tailor, size, key + 0.01 * tailor.height)
 
 
-def _draw_face(tailor: _Tailor, size: float, key: float) -> None:
+def _draw_face(tailor: Tailor, size: float, key: float) -> None:
     outfit = tailor.outfit
     dark, white = (np.array([30.0, 25, 25]),) * 2, (np.array([235.0, 235, 235]),) * 2
     for side in SIDES:
@@ -280,7 +192,7 @@ def _draw_face(tailor: _Tailor, size: float, key: float) -> None:
 
 
 def _plate(
-    tailor: _Tailor, corners: Sequence[tuple], colour: np.ndarray, depth: float, bias: float
+    tailor: Tailor, corners: Sequence[tuple], colour: np.ndarray, depth: float, bias: float
 ) -> None:
     """Add a flat patch on the trunk; corners are (left, up) shares, depth is forwards."""
     body = tailor.body
@@ -297,7 +209,7 @@ def _plate(
     tailor.hull(np.stack([ring, ring]), (ring[0], ring[-1]), (colour,) * 2, bias, trunk, gloss=0.3)
 
 
-def _draw_front_and_back(tailor: _Tailor) -> None:
+def _draw_front_and_back(tailor: Tailor) -> None:
     """Add what tells the chest from the back: neckline, zip, print or jacket; a backpack."""
     outfit, facing = tailor.outfit, tailor.body.trunk_cam[2, 2]
     if outfit.backpack:
@@ -331,7 +243,7 @@ def draw_figure(
     Returns:
         A `Figure`.
     """
-    tailor = _Tailor(body, outfit, height, shift)
+    tailor = Tailor(body, outfit, height, shift)
     _dress_limbs(tailor)
     _dress_trunk(tailor)
     _dress_head(tailor)

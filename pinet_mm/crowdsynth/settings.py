@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from .bodies import POSES, VIEWS
+from .angles import POSES
+from .bodies import VIEWS
 from .skeletons import LAYOUTS
 
 SPLITS = {'train': 0, 'val': 1, 'test': 2}

@@ -20,15 +20,8 @@ from pinet_mm.crowdsynth import (
     summarize,
     write_dataset,
 )
-from pinet_mm.crowdsynth.bodies import (
-    LIMITS,
-    PROPORTIONS,
-    SIDES,
-    joints_of,
-    sample_angles,
-    sample_body,
-    sample_bones,
-)
+from pinet_mm.crowdsynth.angles import LIMITS, SIDES, sample_angles
+from pinet_mm.crowdsynth.bodies import PROPORTIONS, joints_of, sample_body, sample_bones
 from pinet_mm.crowdsynth.layout import Layouts, make_actor
 from pinet_mm.crowdsynth.people import Figure
 from pinet_mm.crowdsynth.shading import join_tables, shade, surface
