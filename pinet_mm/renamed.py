@@ -26,7 +26,7 @@ NEW_NAMES = {
     'losses': ('models.losses',),
     'noise': ('environment.noise',),
     'prediction': ('inference.prediction',),
-    'proposals': ('method.proposals',),
+    'proposals': ('method.proposals', 'method.reading'),
     'quantization': ('export.int8',),
     'refinement': ('method.refinement',),
     'release': ('conventions.official',),

@@ -1,9 +1,9 @@
 """What the authors' official implementation computes where it differs from the supplement.
 
-Each function replaces one of `method.targets` or `method.proposals`; `table` says which of the two
-is used. Coordinates are map pixels (`_hm`, pixel centers at integers, (x, y) last), areas input
-pixels² (`_in`). Shape shorthand: N people, K keypoints, M parts, P pixels, B images, C channels,
-H×W map, T proposals per image.
+Each function replaces one of `method.targets`, `method.proposals` or `method.reading`; `table` says
+which of the two is used. Coordinates are map pixels (`_hm`, pixel centers at integers, (x, y)
+last), areas input pixels² (`_in`). Shape shorthand: N people, K keypoints, M parts, P pixels, B
+images, C channels, H×W map, T proposals per image.
 """
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..method.proposals import Centres, draw_pixels, map_size, sample_grid, sample_pixels
+from ..method.proposals import Centres, draw_pixels
+from ..method.reading import map_size, sample_grid, sample_pixels
 from ..method.targets import OffsetTargets, pixel_offsets
 
 

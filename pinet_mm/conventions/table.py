@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from ..method import proposals, targets
+from ..method import proposals, reading, targets
 from . import official
 
 
@@ -24,7 +24,7 @@ class Convention:
         offset_targets: computes the offset targets of an image, called as `targets.disc_offsets`.
         training_centres: chooses what trains the refinement, called as
             `proposals.training_centres`.
-        sample_features: reads features at keypoints, called as `proposals.sample_bilinear`.
+        sample_features: reads features at keypoints, called as `reading.sample_bilinear`.
         enlarge_scores: score maps are read as if enlarged to the input's size, by
             `official.score_keypoints`, else by `proposals.score_keypoints`.
         order_by_keypoints: fusion orders poses by `fusion.order_by_keypoints`, else by the score
@@ -66,7 +66,7 @@ PAPER = Convention(
     area_floor=1,
     offset_targets=targets.disc_offsets,
     training_centres=proposals.training_centres,
-    sample_features=proposals.sample_bilinear,
+    sample_features=reading.sample_bilinear,
     enlarge_scores=False,
     order_by_keypoints=False,
     clamp_scores=True,

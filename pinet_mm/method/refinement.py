@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .proposals import sample_bilinear, sample_pixels
+from .reading import sample_bilinear, sample_pixels
 
 
 def normalized_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]) -> Tensor:

@@ -16,14 +16,8 @@ from torch import Tensor, nn
 from ..method.agreement import weigh_by_agreement
 from ..method.fusion import FusedPoses, PoseFusion
 from ..method.layouts import PartLayout
-from ..method.proposals import (
-    Centres,
-    ProposalSampler,
-    map_size,
-    project_offsets,
-    read_offsets,
-    sample_pixels,
-)
+from ..method.proposals import Centres, ProposalSampler, project_offsets, read_offsets
+from ..method.reading import map_size, sample_pixels
 from ..method.refinement import PoseRefinement
 from ..method.views import ViewMirror, mirror_points
 from .codec import PINetCodec

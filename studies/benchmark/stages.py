@@ -5,7 +5,7 @@ Shape shorthand: B pictures, V views, K keypoints.
 
 from collections.abc import Mapping, Sequence
 
-from pinet_mm.method.proposals import sample_pixels
+from pinet_mm.method.reading import sample_pixels
 from pinet_mm.models.decoding import (
     Proposals,
     RawMaps,

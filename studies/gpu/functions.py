@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pinet_mm.conventions import official as release
 from pinet_mm.method import agreement as rescoring
-from pinet_mm.method import fusion, proposals
+from pinet_mm.method import fusion, proposals, reading
 from pinet_mm.method import views as scaling
 from pinet_mm.method.targets import OffsetTargets
 from pinet_mm.method.views import ViewMirror
@@ -86,10 +86,10 @@ _FUNCTIONS: dict[str, tuple[Callable[[_Inputs], object], float]] = {
         0,
     ),
     'read_offsets': (lambda g: proposals.read_offsets(g.offsets, g.centres, 3), 0),
-    'sample_pixels': (lambda g: proposals.sample_pixels(g.maps, g.centres), 0),
-    'sample_bilinear': (lambda g: proposals.sample_bilinear(g.maps, g.points), 1e-4),
+    'sample_pixels': (lambda g: reading.sample_pixels(g.maps, g.centres), 0),
+    'sample_bilinear': (lambda g: reading.sample_bilinear(g.maps, g.points), 1e-4),
     'sample_bilinear, channels last': (
-        lambda g: proposals.sample_bilinear(
+        lambda g: reading.sample_bilinear(
             g.maps.contiguous(memory_format=torch.channels_last), g.points
         ),
         1e-4,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pinet_mm.environment.compat import mmcv_has_operators
 from pinet_mm.export.graph import export_onnx
-from pinet_mm.method.proposals import sample_bilinear
+from pinet_mm.method.reading import sample_bilinear
 
 import numpy as np
 import torch

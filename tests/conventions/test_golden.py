@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from pinet_mm.checkpoints.names import ours_to_release, release_to_ours
 from pinet_mm.conventions.transforms import WholeCentreResize
-from pinet_mm.method import proposals
+from pinet_mm.method import proposals, reading
 from pinet_mm.method.fusion import fuse_poses, match_poses, order_by_keypoints, pairwise_oks
 from pinet_mm.method.refinement import normalized_adjacency
 from pinet_mm.method.views import mirror_inputs, mirror_points
@@ -193,7 +193,7 @@ def test_eval_maps_and_refinement(folder, dataset):
     refinement = model.head.refinement
     nodes = refinement.sample_features(features, poses_hm)
     close(nodes[:, :2], arrays['pr_feat_joints'], 'pr_feat_joints', ATOL['features'])
-    centre = proposals.sample_pixels(features, centres_hm)
+    centre = reading.sample_pixels(features, centres_hm)
     close(centre, arrays['pr_feat_center'], 'pr_feat_center', ATOL['features'])
     refining = refinement(features, poses_hm, centres_hm).flatten(2)
     close(refining, arrays['pr_refine_offset'], 'pr_refine_offset', ATOL['offsets'])

@@ -1,13 +1,8 @@
 """Reading maps at pixels and between them: offsets, features, keypoint scores."""
 
 from pinet_mm.conventions.official import sample_stretched
-from pinet_mm.method.proposals import (
-    project_offsets,
-    read_offsets,
-    sample_bilinear,
-    sample_pixels,
-    score_keypoints,
-)
+from pinet_mm.method.proposals import project_offsets, read_offsets, score_keypoints
+from pinet_mm.method.reading import sample_bilinear, sample_pixels
 
 import numpy as np
 import pytest
