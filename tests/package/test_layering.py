@@ -97,6 +97,11 @@ def test_every_module_has_a_place():
     assert names <= set(ORDER), 'add the new module to ORDER, where its imports allow'
 
 
+def test_contributors_read_the_same_order():
+    text = ' '.join((PACKAGE.parent / 'CONTRIBUTING.md').read_text().split())
+    assert ', '.join(f'`{name}`' for name in ORDER) in text
+
+
 @every_module
 def test_imports_point_one_way(path):
     if top(path) == '__init__':

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -28,6 +29,13 @@ def shell(*words, **environment):
     )
 
 
+def free_port():
+    """Find a port that no other run of the tests uses."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return str(probe.getsockname()[1])
+
+
 @pytest.mark.slow
 def test_two_processes_on_cpus_equal_one_with_the_double_batch(tmp_path):
     one, two = tmp_path / 'one', tmp_path / 'two'
@@ -35,7 +43,7 @@ def test_two_processes_on_cpus_equal_one_with_the_double_batch(tmp_path):
     train(one, '--cfg-options', f'train_dataloader.batch_size={2 * BATCH}')
     config = write_config(tmp_path)
     training = shell(
-        'bash', ROOT / 'tools/dist_train.sh', config, 2, '--work-dir', two, PORT='29611'
+        'bash', ROOT / 'tools/dist_train.sh', config, 2, '--work-dir', two, PORT=free_port()
     )
     assert training.returncode == 0, training.stderr
     assert 'Distributed launcher: pytorch' in training.stdout
@@ -54,7 +62,7 @@ def test_two_processes_on_cpus_equal_one_with_the_double_batch(tmp_path):
         two,
         '--out',
         out,
-        PORT='29612',
+        PORT=free_port(),
     )
     assert testing.returncode == 0, testing.stderr
     assert json.loads(out.read_text())['count'] == SAMPLES
