@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError('nothing to check: name an annotation file, or two folders to --overlap')
     names = _names(args.metainfo) if args.metainfo else None
     refused = [not _check(path, names, args) for path in args.files]
-    shared = _compare(*args.overlap, args.exclude) if args.overlap else False
+    shared = _compare(args.overlap, args.exclude) if args.overlap else False
     return int(any(refused) or shared)
 
 
@@ -98,7 +98,8 @@ def _summary(checked: Checked) -> str:
     )
 
 
-def _compare(folder: str, other: str, target: str | None) -> bool:
+def _compare(folders: Sequence[str], target: str | None) -> bool:
+    folder, other = folders
     first, second = (
         list(prints_of(each, [str(path.relative_to(each)) for path in find_pictures([each])]))
         for each in (folder, other)

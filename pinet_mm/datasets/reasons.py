@@ -72,7 +72,7 @@ def _compare(persons: dict, poses: dict, images, sigmas: np.ndarray) -> tuple[fl
         areas = np.array([each['bbox'][2] * each['bbox'][3] for each in persons[image]])
         found = np.array([each['keypoints'] for each in poses[image]], dtype=np.float64)
         found = found.reshape(len(found), -1, 3)[..., :2]
-        oks = person_oks(found, truth[..., :2], truth[..., 2] > 0, 0.53 * areas, sigmas)
+        oks = person_oks(found, truth[..., :2], truth[..., 2] > 0, 0.53 * areas, tuple(sigmas))
         best = max(best, float(oks.max()))
         top = found[int(np.argmax([each['score'] for each in poses[image]]))]
         ratios.append(float(np.sqrt(np.ptp(top, axis=0).prod() / areas.mean())))
