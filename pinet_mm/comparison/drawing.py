@@ -17,7 +17,7 @@ PANE = (480, 640)  # px, what the long side of a drawing lies between
 EXTRA_COLOR = (200, 200, 200)  # of poses that show none of the annotated people; RGB
 MISSED_COLOR = (255, 255, 255)
 GAP = 6  # px
-DASH = 6  # px
+DASH = 8  # px
 LEGEND_HEIGHT = 30  # px
 SAMPLE = 34  # px, the length of the line before a text of the legend
 TEXT = (0.5, (230, 230, 230))  # size, BGR
@@ -86,7 +86,7 @@ def _dash(
         for start, end in limbs:
             _dashed_line(picture, start, end, color, width)
         for x, y in keypoints[labeled].round().astype(int).tolist():
-            cv2.circle(picture, (x, y), 3, color, width, cv2.LINE_AA)
+            cv2.circle(picture, (x, y), 1, color, width, cv2.LINE_AA)
 
 
 def _dashed_line(
