@@ -1,6 +1,6 @@
 """Evaluate a model: pinet test CONFIG CHECKPOINT.
 
-The options are those of MMPose's tool, and --json, --amp and --compile.
+The options are those of MMPose's tool, and --ann, --img, --json, --amp and --compile.
 """
 
 import argparse
@@ -17,6 +17,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     add_run_options(parser)
+    parser.add_argument(
+        '--ann', metavar='FILE', help="annotations to evaluate on in place of the config's"
+    )
+    parser.add_argument('--img', metavar='DIR', help='folder of the images of --ann')
     parser.add_argument('--out', help='file for the metrics, FILE.json')
     parser.add_argument('--dump', help='file for the predictions, FILE.pkl')
     parser.add_argument('--json', help="file for the poses in COCO's result format, FILE.json")

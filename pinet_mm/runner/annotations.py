@@ -17,7 +17,7 @@ from mmpose.registry import DATASETS
 
 from ..datasets.check import Checked, check_file
 from ..datasets.labeling import keypoint_names
-from ..errors import RunError
+from ..errors import InputError, RunError
 
 # It compares each category's names with the metainfo itself, and takes several categories.
 OWN_CHECK = 'LabeledCocoDataset'
@@ -58,6 +58,31 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
         for each in _result_files(cfg, loader) if len(checked) == 1 else ():
             (only,) = checked.values()
             each['category_id'] = only.category_id
+
+
+def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
+    """Evaluate on other data than the config's, in place.
+
+    Args:
+        cfg: its one dataset of `test_dataloader` and the metrics beside it are changed.
+        ann: the annotation file.
+        img: folder of the images.
+
+    Raises:
+        InputError: one of the two is missing, or the folder is none.
+        RunError: the config evaluates on no or several annotation files.
+    """
+    if not ann or not img:
+        raise InputError(f'--ann FILE and --img DIR go together; found --ann {ann}, --img {img}')
+    if not osp.isdir(img):
+        raise InputError(f'--img {img} is no folder')
+    datasets = list(_datasets((cfg.get('test_dataloader') or {}).get('dataset')))
+    if len(datasets) != 1:
+        raise RunError(f'--ann needs a config that evaluates on one file; found {len(datasets)}')
+    path = osp.abspath(ann)
+    datasets[0].update(data_root='', ann_file=path, data_prefix=dict(img=osp.abspath(img)))
+    for each in _evaluators(cfg, 'test_dataloader'):
+        each['ann_file'] = path
 
 
 def _datasets(node) -> Iterator[dict]:

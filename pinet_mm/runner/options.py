@@ -60,6 +60,8 @@ class TestOptions(RunOptions):
         out: file for the metrics, .json, .yaml or .pkl.
         dump: file for the predictions, .pkl.
         json: file for the poses in COCO's result format, .json.
+        ann: annotation file to evaluate on in place of the config's; needs `img`.
+        img: folder of its images.
         amp: most of it in half precision, see `acceleration.accelerate`.
         compile: compile the model, see `acceleration.accelerate`.
         badcase: collect the worst predictions; top-down configs with a bad-case hook only.
@@ -71,6 +73,8 @@ class TestOptions(RunOptions):
     out: str | None = None
     dump: str | None = None
     json: str | None = None
+    ann: str | None = None
+    img: str | None = None
     amp: bool = False
     compile: bool = False
     badcase: bool = False

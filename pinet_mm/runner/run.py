@@ -100,10 +100,13 @@ def test_config(options: TestOptions) -> Config:
 
     Raises:
         RunError: a file is missing, or an option needs a setting that the config has not.
+        InputError: one of `ann` and `img` is missing.
     """
     cfg = _shared_config(options)
     require_checkpoint(options.checkpoint)
     cfg.update(load_from=None, resume=False)  # the checkpoint is loaded by `test`
+    if options.ann or options.img:
+        point_at(cfg, options.ann, options.img)
     weights.drop_backbone_init(cfg)
     settings.drop_weight_averaging(cfg)
     settings.enable_overlays(cfg, options, show=options.show and not options.badcase)

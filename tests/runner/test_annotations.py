@@ -3,13 +3,12 @@
 import json
 
 from pinet_mm.errors import InputError, RunError
-from pinet_mm.runner.annotations import check_annotations
+from pinet_mm.runner.annotations import check_annotations, point_at
 
 import pytest
 from mmengine.config import Config
 
 from tests.helpers.mutations import CONTENT, NAMES, valid
-from tests.helpers.toy_runs import parse  # noqa: F401
 
 METAINFO = dict(
     dataset_name='toy',
@@ -130,3 +129,29 @@ def test_an_evaluator_that_lacks_images_of_its_loader(tmp_path):
         RunError, match=r'2 images of test_dataloader are not in .*b\.json, .* such as image_id 2'
     ):
         check_annotations(config(tmp_path, 'b.json'), 'test_dataloader')
+
+
+# --- other data ----------------------------------------------------------------------------------
+
+
+def test_an_evaluation_is_pointed_at_other_data_by_two_options(tmp_path):
+    (tmp_path / 'images').mkdir()
+    mutated(tmp_path / 'b.json')
+    cfg = config(tmp_path)
+    point_at(cfg, str(tmp_path / 'b.json'), str(tmp_path / 'images'))
+    check_annotations(cfg, 'test_dataloader')
+    dataset = cfg.test_dataloader.dataset.dataset
+    assert (dataset.data_root, dataset.ann_file) == ('', str(tmp_path / 'b.json'))
+    assert dataset.data_prefix.img == str(tmp_path / 'images')
+    assert cfg.test_evaluator[1].ann_file == str(tmp_path / 'b.json')
+
+
+def test_the_two_options_go_together(tmp_path):
+    cfg = config(tmp_path)
+    with pytest.raises(InputError, match='--ann FILE and --img DIR go together; found --ann a.js'):
+        point_at(cfg, 'a.json', None)
+    with pytest.raises(InputError, match='--img .*gone is no folder'):
+        point_at(cfg, 'a.json', str(tmp_path / 'gone'))
+    cfg.test_dataloader.dataset = dict(type='CrowdSynthDataset')
+    with pytest.raises(RunError, match='evaluates on one file; found 0'):
+        point_at(cfg, 'a.json', str(tmp_path))
