@@ -1,7 +1,7 @@
 """Why an evaluation has AP 0: said beside the number, instead of leaving it to be found out."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -56,14 +56,16 @@ def why_zero(
     return '; '.join(reasons)
 
 
-def _by_image(records) -> dict[int, list]:
+def _by_image(records: Iterable[dict]) -> dict[int, list]:
     grouped = defaultdict(list)
     for each in records:
         grouped[each['image_id']].append(each)
     return grouped
 
 
-def _compare(persons: dict, poses: dict, images, sigmas: np.ndarray) -> tuple[float, list]:
+def _compare(
+    persons: dict, poses: dict, images: Collection, sigmas: np.ndarray
+) -> tuple[float, list]:
     """Return the best OKS of any pose, and sizes of the images' best poses over the persons'."""
     best, ratios = 0.0, []
     for image in images:

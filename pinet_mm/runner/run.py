@@ -12,7 +12,7 @@ from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..configs import read_config
 from ..errors import RunError
 from . import settings, weights
-from .annotations import check_annotations
+from .annotations import check_annotations, point_at
 from .options import RunOptions, TestOptions, TrainOptions
 
 
