@@ -42,20 +42,13 @@ class Dependency(NamedTuple):
     distributions: tuple[str, ...]
 
 
+_OPENCV = ('python', 'python-headless', 'contrib-python', 'contrib-python-headless')
 REQUIRED = (
     Dependency('torch', ('torch',)),
     Dependency('torchvision', ('torchvision',)),
     Dependency('numpy', ('numpy',)),
     Dependency('scipy', ('scipy',)),
-    Dependency(
-        'cv2',
-        (
-            'opencv-python',
-            'opencv-python-headless',
-            'opencv-contrib-python',
-            'opencv-contrib-python-headless',
-        ),
-    ),
+    Dependency('cv2', tuple(f'opencv-{kind}' for kind in _OPENCV)),
     Dependency('mmengine', ('mmengine',)),
     Dependency('mmcv', ('mmcv', 'mmcv-lite')),
     Dependency('mmdet', ('mmdet',)),

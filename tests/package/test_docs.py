@@ -32,12 +32,18 @@ def section(node, title):
     return re.findall(r'^ {4}(\*{0,2}\w+)(?:, \w+)*:', found[1], flags=re.M) if found else []
 
 
-def parameters(node):
-    """Names in a function's signature; a class has those of its constructor or its fields."""
+def parameters(node, classes=()):
+    """Names in a function's signature; a class has those of its constructor or its fields.
+
+    A class without either has those of its base, if that is among the `classes` of the module.
+    """
     if isinstance(node, ast.ClassDef):
         constructors = [child for child in node.body if getattr(child, 'name', '') == '__init__']
+        bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+        inherited = [other for other in classes if other.name in bases]
+        own = [child.target.id for child in node.body if isinstance(child, ast.AnnAssign)]
         if not constructors:
-            return [child.target.id for child in node.body if isinstance(child, ast.AnnAssign)]
+            return parameters(inherited[0], classes) if inherited and not own else own
         (node,) = constructors
     signature = node.args
     names = [arg.arg for arg in (*signature.posonlyargs, *signature.args, *signature.kwonlyargs)]
@@ -71,8 +77,10 @@ def test_public_names_have_docstrings(path):
 
 @every_module
 def test_documented_arguments_exist_in_this_order(path):
-    for name, node in public(tree_of(path)):
-        documented, known = section(node, 'Args'), parameters(node)
+    tree = tree_of(path)
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for name, node in public(tree):
+        documented, known = section(node, 'Args'), parameters(node, classes)
         assert documented == [key for key in known if key in documented], name
 
 
