@@ -22,10 +22,10 @@ POSE_THR = 0.1  # as in tools/infer.py
 
 
 class Frame(NamedTuple):
-    """Where a network input of `size_in` lies in the image: `centre_img`, `scale_img` (w, h)."""
+    """Where a network input of `size_in` lies in the image: `center_img`, `scale_img` (w, h)."""
 
     size_in: tuple[int, int]
-    centre_img: np.ndarray
+    center_img: np.ndarray
     scale_img: np.ndarray
 
 
@@ -77,7 +77,7 @@ class OnnxPoses:
         n = count[0]
         keypoints = (
             keypoints_in[0, :n] / frame.size_in * frame.scale_img
-            + frame.centre_img
+            + frame.center_img
             - 0.5 * frame.scale_img
         )
         return dict(
@@ -134,16 +134,16 @@ def fit(
         )
         # In units of 200 pixels, which decides the last digit.
         scale = np.array(size_in) / size[0] * min(w, h) / 200 * 200
-        centre = np.floor(np.array((w, h)) / 2 + 0.5)
+        center = np.floor(np.array((w, h)) / 2 + 0.5)
     else:
         content = max(size[0], size[1] * (w / h)), max(size[1], size[0] / (w / h))
         size_in = tuple(int(np.ceil(side / multiple) * multiple) for side in content)
         scale = np.float32((w * size_in[0] / content[0], h * size_in[1] / content[1]))
-        centre = np.float32((w / 2, h / 2))
+        center = np.float32((w / 2, h / 2))
     warp = cv2.getAffineTransform(
-        _triangle(centre, scale[0], whole), _triangle(np.array(size_in) / 2, size_in[0], whole)
+        _triangle(center, scale[0], whole), _triangle(np.array(size_in) / 2, size_in[0], whole)
     )
-    return Frame(size_in, centre, scale), warp
+    return Frame(size_in, center, scale), warp
 
 
 def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:

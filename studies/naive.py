@@ -42,11 +42,11 @@ def encode(
             if has_target[k]:
                 draw(maps, k, points[k], sigma)
         for m, part in enumerate(parts):
-            centre = part_centre(points, labels, part)
-            if centre is None or not is_inside(centre, map_size) or area < min_area:
+            center = part_center(points, labels, part)
+            if center is None or not is_inside(center, map_size) or area < min_area:
                 continue
-            draw(maps, num_keypoints + m, centre, sigma)
-            claim(maps, m, centre, points, has_target, area, radius)
+            draw(maps, num_keypoints + m, center, sigma)
+            claim(maps, m, center, points, has_target, area, radius)
     for name in ('offsets', 'offset_weights'):
         maps[name] = maps[name].reshape(-1, h, w)
     return maps
@@ -57,7 +57,7 @@ def is_inside(point, map_size):
     return 0 <= point[0] < map_size[0] and 0 <= point[1] < map_size[1]
 
 
-def part_centre(points, labels, part):
+def part_center(points, labels, part):
     """Average the labelled keypoints of a part; None if there are none."""
     used = [points[k] for k in part if labels[k] > 0]
     if not used:
@@ -78,10 +78,10 @@ def draw(maps, channel, point, sigma):
                 weight[j, i] = 1
 
 
-def claim(maps, m, centre, points, has_target, area, radius):
-    """Let a person take the free pixels around its centre, and those of larger persons."""
+def claim(maps, m, center, points, has_target, area, radius):
+    """Let a person take the free pixels around its center, and those of larger persons."""
     h, w = maps['areas'].shape[1:]
-    x, y = centre
+    x, y = center
     reach = math.ceil(math.sqrt(radius))
     for j in range(max(math.floor(y) - reach, 0), min(math.ceil(y) + reach + 1, h)):
         for i in range(max(math.floor(x) - reach, 0), min(math.ceil(x) + reach + 1, w)):

@@ -91,13 +91,13 @@ def _unlabelled(rng):
 
 
 def _coinciding(rng):
-    # Whole map pixels, mirrored about one centre: many pixels at exactly the radius.
+    # Whole map pixels, mirrored about one center: many pixels at exactly the radius.
     arm = rng.integers(-8, 9, (5, 5, 2)) * STRIDE
     arm[:, [2, 4]] = -arm[:, [1, 3]]
     arm[:, 0] = 0
-    centre = np.array([12, 10]) * STRIDE
+    center = np.array([12, 10]) * STRIDE
     areas = rng.permutation([300.0, 500.0, 700.0, 900.0, 1100.0])
-    return Scene((centre + arm).astype(float), rng.integers(0, 2, (5, 5)), areas)
+    return Scene((center + arm).astype(float), rng.integers(0, 2, (5, 5)), areas)
 
 
 def _equal_areas(rng):

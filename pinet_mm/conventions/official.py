@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..method.proposals import Centres, draw_pixels
+from ..method.proposals import Centers, draw_pixels
 from ..method.reading import map_size, sample_grid, sample_pixels
 from ..method.targets import OffsetTargets, pixel_offsets
 
 
 def square_offsets(
-    centres_hm: np.ndarray,
+    centers_hm: np.ndarray,
     drawn: np.ndarray,
     keypoints_hm: np.ndarray,
     present: np.ndarray,
@@ -33,7 +33,7 @@ def square_offsets(
     and so on.
 
     Args:
-        centres_hm: (N, M, 2).
+        centers_hm: (N, M, 2).
         drawn: (N, M) boolean; other centers claim nothing.
         keypoints_hm: (N, K, 2).
         present: (N, K) boolean: labeled and inside the map; others get weight 0.
@@ -45,7 +45,7 @@ def square_offsets(
         All claimed pixels; the area is that of the last person who wrote there, 0 where nobody
         did.
     """
-    cells, person = _claims(centres_hm, drawn, map_size, int(radius))
+    cells, person = _claims(centers_hm, drawn, map_size, int(radius))
     order = np.argsort(cells, kind='stable')
     cells, person = cells[order], person[order]
     first = np.flatnonzero(np.diff(cells, prepend=-1))
@@ -79,10 +79,10 @@ def _contest(
     memory[pixel] = np.where(write.any(axis=-1), area[:, 0], memory[pixel])
 
 
-def _claims(centres_hm: np.ndarray, drawn: np.ndarray, map_size: tuple[int, int], r: int):
+def _claims(centers_hm: np.ndarray, drawn: np.ndarray, map_size: tuple[int, int], r: int):
     # Every pixel of every square, person by person: flat index (part, y, x), and the person.
     w, h = map_size
-    corners = np.trunc(centres_hm).astype(np.int64) - r
+    corners = np.trunc(centers_hm).astype(np.int64) - r
     person, part = np.nonzero(
         drawn & ((corners >= -r) & (corners < np.array(map_size) - r)).all(axis=-1)
     )
@@ -115,9 +115,9 @@ def _overwritten(
     return np.where(began, present & ~(stored & smaller_after), first)
 
 
-def training_centres(
+def training_centers(
     part_heatmaps: Tensor, targets: OffsetTargets[Tensor], max_per_part: int
-) -> Centres:
+) -> Centers:
     """Return the pixels with the largest P*/√S, for each part as many as every image has.
 
     A part that some image lacks gets `max_per_part` pixels in every image, targets or not.
@@ -139,7 +139,7 @@ def training_centres(
     valid = torch.arange(most, device=rank.device) < rank.new_tensor(counts)[:, None]
     scores = heat.gather(2, index) * valid
     y = torch.div(index, w, rounding_mode='floor').flatten(1)
-    return Centres(
+    return Centers(
         torch.stack((index.flatten(1) - y * w, y), dim=-1),
         scores.flatten(1),
         valid.flatten().expand(b, -1),

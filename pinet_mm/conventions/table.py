@@ -22,8 +22,8 @@ class Convention:
         spread: a Gaussian is exp(-d² / (spread · σ²)).
         area_floor: smaller person areas S (input pixels²) count as this, to keep 1/√S finite.
         offset_targets: computes the offset targets of an image, called as `targets.disc_offsets`.
-        training_centres: chooses what trains the refinement, called as
-            `proposals.training_centres`.
+        training_centers: chooses what trains the refinement, called as
+            `proposals.training_centers`.
         sample_features: reads features at keypoints, called as `reading.sample_bilinear`.
         enlarge_scores: score maps are read as if enlarged to the input's size, by
             `official.score_keypoints`, else by `proposals.score_keypoints`.
@@ -35,7 +35,7 @@ class Convention:
     spread: float
     area_floor: float
     offset_targets: Callable
-    training_centres: Callable
+    training_centers: Callable
     sample_features: Callable
     enlarge_scores: bool
     order_by_keypoints: bool
@@ -56,16 +56,16 @@ class Convention:
             return official.score_keypoints(score_maps, poses_hm, pose_scores, stride)
         return proposals.score_keypoints(score_maps, poses_hm, pose_scores)
 
-    def pose_scores(self, centre_scores: Tensor) -> Tensor | None:
+    def pose_scores(self, center_scores: Tensor) -> Tensor | None:
         """Return what orders the poses in `fuse_poses`; None stands for the keypoints' scores."""
-        return None if self.order_by_keypoints else centre_scores
+        return None if self.order_by_keypoints else center_scores
 
 
 PAPER = Convention(
     spread=1,
     area_floor=1,
     offset_targets=targets.disc_offsets,
-    training_centres=proposals.training_centres,
+    training_centers=proposals.training_centers,
     sample_features=reading.sample_bilinear,
     enlarge_scores=False,
     order_by_keypoints=False,
@@ -76,7 +76,7 @@ RELEASE = Convention(
     spread=2,
     area_floor=1e-6,
     offset_targets=official.square_offsets,
-    training_centres=official.training_centres,
+    training_centers=official.training_centers,
     sample_features=official.sample_stretched,
     enlarge_scores=True,
     order_by_keypoints=True,

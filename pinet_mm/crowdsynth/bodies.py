@@ -30,7 +30,7 @@ PROPORTIONS = dict(
     head=0.127,
 )
 
-# centre and half width of the yaw range; the side is left or right with equal chance
+# center and half width of the yaw range; the side is left or right with equal chance
 _YAWS = dict(front=(0, 50), side=(90, 40), back=(180, 50))
 VIEWS = tuple(_YAWS)
 
@@ -197,8 +197,8 @@ def sample_body(rng: Generator, pose: str, view: str, tilt: float) -> Body:
     """
     bones = sample_bones(rng)
     joints, trunk, head = joints_of(sample_angles(rng, pose), bones)
-    centre, half = _YAWS[view]
-    yaw = (centre + rng.uniform(-half, half)) * (-1, 1)[rng.integers(2)]
+    center, half = _YAWS[view]
+    yaw = (center + rng.uniform(-half, half)) * (-1, 1)[rng.integers(2)]
     turn = rotation(0, tilt) @ rotation(1, yaw)
     if pose == 'lying':
         turn = turn @ _fall(rng)

@@ -45,7 +45,7 @@ def mask_to_polygons(mask: np.ndarray) -> list[list[int]]:
 
 def _trace(mask: np.ndarray) -> list[np.ndarray]:
     """Return (V, 2) int outlines of a uint8 mask, cut open at its holes."""
-    # doubled, the outline's pixel centres 2j and 2j + 1 round to the pixel edges j and j + 1
+    # doubled, the outline's pixel centers 2j and 2j + 1 round to the pixel edges j and j + 1
     doubled = cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
     contours, tree = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     # the fourth entry of a contour's node is its parent: only holes have one

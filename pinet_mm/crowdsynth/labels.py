@@ -1,6 +1,6 @@
 """What is labelled: persons and the crowd index of a picture.
 
-Frames: keypoints are picture pixels, integers at pixel centres, as COCO's. Boxes are (x, y, w, h)
+Frames: keypoints are picture pixels, integers at pixel centers, as COCO's. Boxes are (x, y, w, h)
 as pycocotools makes them from masks: pixel j covers [j, j + 1].
 """
 

@@ -2,7 +2,7 @@
 
 Nothing is drawn for it but one small silhouette a person: on a grid of 64 × 64 cells, a row of the
 picture is a 64-bit word, and a silhouette moves sideways by a shift. Coordinates with suffix `_c`
-are cells, a cell's centre at an integer. T stands for the number of layouts that are tried at
+are cells, a cell's center at an integer. T stands for the number of layouts that are tried at
 once, N for that of persons, K for that of keypoints.
 """
 
@@ -185,10 +185,10 @@ def search(
     count, width = layouts.is_person.sum(), layouts.width
     apart = rng.permuted(np.tile(np.arange(count), (2, 1)), axis=1)
     apart = (apart + rng.uniform(0.2, 0.8, (2, count))) / count
-    centres = rng.uniform(0.35, 0.65, (2, 1))
+    centers = rng.uniform(0.35, 0.65, (2, 1))
     # beyond 1, the outermost stand half outside the picture
     spreads = np.concatenate([np.linspace(0, 1, 9), [1.15]])[:, None, None]
-    people = (centres + spreads * (apart - centres)).reshape(-1, count) * width
+    people = (centers + spreads * (apart - centers)).reshape(-1, count) * width
     best = _best(layouts, people, owners, offsets, target)
     for step in 0.12 * 0.5 ** np.arange(rounds):
         if best.cost < _NEAR_ENOUGH or count == 1:

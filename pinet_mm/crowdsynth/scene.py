@@ -159,7 +159,7 @@ class _View:
         return len(self.owner_of) - 1
 
 
-# where the four samples of a pixel lie, px from its centre
+# where the four samples of a pixel lie, px from its center
 _QUARTERS = np.array([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]], np.float32)
 
 

@@ -61,16 +61,16 @@ def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
     """Draw a building, window, post or stain: a rectangle, ellipse or line of clutter."""
     height, width = picture.shape[:2]
     colour = random_colour(rng, 0.7).tolist()
-    centre = (int(rng.uniform(0, width)), int(np.clip(rng.normal(horizon, height / 4), 0, height)))
+    center = (int(rng.uniform(0, width)), int(np.clip(rng.normal(horizon, height / 4), 0, height)))
     half = (rng.uniform(0.02, 0.2, 2) * (width, height)).astype(int) + 1
     kind = rng.integers(3)
     if kind == 0:
-        corners = np.array(centre) - half, np.array(centre) + half
+        corners = np.array(center) - half, np.array(center) + half
         cv2.rectangle(picture, *(tuple(map(int, corner)) for corner in corners), colour, -1)
     elif kind == 1:
         cv2.ellipse(
             picture,
-            centre,
+            center,
             tuple(map(int, half)),
             rng.uniform(0, 180),
             0,
@@ -80,8 +80,8 @@ def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
             cv2.LINE_AA,
         )
     else:
-        end = (int(centre[0] + rng.normal(0, width / 3)), int(rng.uniform(0, height)))
-        cv2.line(picture, centre, end, colour, int(1 + half[0] // 6), cv2.LINE_AA)
+        end = (int(center[0] + rng.normal(0, width / 3)), int(rng.uniform(0, height)))
+        cv2.line(picture, center, end, colour, int(1 + half[0] // 6), cv2.LINE_AA)
 
 
 def draw_shadow(picture: np.ndarray, foot: np.ndarray, height: float) -> None:

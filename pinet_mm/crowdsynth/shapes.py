@@ -1,7 +1,7 @@
 """Shapes of bodies and objects: tapered limbs and hulls, their outlines and a table of their looks.
 
 Coordinates are pixels relative to the point where a figure touches the ground, integers at pixel
-centres, x to the right and y down; `near` grows towards the camera, in pixels too. Colours are BGR
+centers, x to the right and y down; `near` grows towards the camera, in pixels too. Colours are BGR
 in 0..255. S stands for the number of shapes.
 """
 
@@ -190,7 +190,7 @@ def stamp(
     Args:
         canvas: (H, W) uint8 or uint16.
         drawing: A `Drawing`.
-        place: x, y of the drawing's origin on the canvas; with pixel centres at integers.
+        place: x, y of the drawing's origin on the canvas; with pixel centers at integers.
         scale: Canvas pixels per pixel of the drawing, (x, y).
         first: Value of the first shape, the others count on; without it, all are filled with 1.
     """

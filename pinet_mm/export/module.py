@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import RunError
 from ..method.fusion import FusedPoses
-from ..method.proposals import KERNELS, Centres, find_peaks
+from ..method.proposals import KERNELS, Centers, find_peaks
 from ..models.decoding import decode
 from ..models.estimator import PINet
 from ..models.test_cfg import TestSettings
@@ -123,7 +123,7 @@ def _exportable_settings(model: PINet) -> TestSettings:
     return settings
 
 
-def propose_any_size(part_maps: Tensor, max_per_part: int, part_thr: float) -> Centres:
+def propose_any_size(part_maps: Tensor, max_per_part: int, part_thr: float) -> Centers:
     """Find the peaks of maps whose size is not known yet, see `proposals.find_peaks`."""
     return find_peaks(part_maps, max_per_part, part_thr, pool_any_size)
 

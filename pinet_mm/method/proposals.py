@@ -19,7 +19,7 @@ from .reading import map_size, sample_bilinear
 from .targets import OffsetTargets
 
 
-class Centres(NamedTuple):
+class Centers(NamedTuple):
     """T part-center pixels for each of B images, ordered by part, then by score.
 
     Attributes:
@@ -61,7 +61,7 @@ def find_peaks(
     max_per_part: int,
     part_thr: float,
     pool: Callable[[Tensor], Tensor] = pool_maps,
-) -> Centres:
+) -> Centers:
     """Return the best local maxima of every part map, the supplement's sampling in inference.
 
     Args:
@@ -95,9 +95,9 @@ def draw_pixels(
     return maps
 
 
-def training_centres(
+def training_centers(
     part_heatmaps: Tensor, targets: OffsetTargets[Tensor], max_per_part: int
-) -> Centres:
+) -> Centers:
     """Return the pixels with non-zero S (Eq. 3) and the largest P*, the sampling in training.
 
     Args:
@@ -110,14 +110,14 @@ def training_centres(
     return _best_pixels(rank, max_per_part, -torch.inf)
 
 
-def _best_pixels(rank: Tensor, count: int, threshold: float) -> Centres:
+def _best_pixels(rank: Tensor, count: int, threshold: float) -> Centers:
     b, m, h, w = rank.shape
     scores, index = rank.flatten(2).topk(min(count, h * w), dim=-1)
     index = index.reshape(b, -1)
     y = torch.div(index, w, rounding_mode='floor')
     scores = scores.reshape(b, -1)
     # 0 rather than -inf for padding, so that what is computed from it stays finite.
-    return Centres(
+    return Centers(
         torch.stack((index - y * w, y), dim=-1),
         scores.masked_fill(scores == -torch.inf, 0),
         scores > threshold,
@@ -125,24 +125,24 @@ def _best_pixels(rank: Tensor, count: int, threshold: float) -> Centres:
 
 
 def read_offsets(
-    offsets: Tensor, centres_hm: Tensor, num_parts: int, part_order: Tensor | None = None
+    offsets: Tensor, centers_hm: Tensor, num_parts: int, part_order: Tensor | None = None
 ) -> Tensor:
     """Read the offsets at every center from the maps of its own part: (B, T, K, 2) map pixels.
 
     Args:
         offsets: (B, M·2K, H, W); channel order part, keypoint, then x, y.
-        centres_hm: (B, T, 2) integer pixels, T = M·t, ordered by part.
+        centers_hm: (B, T, 2) integer pixels, T = M·t, ordered by part.
         num_parts: M.
         part_order: (M,) or (B, M) the part from whose maps the centers of each part read; by
             default their own.
     """
-    (b, channels), t, device = offsets.shape[:2], centres_hm.shape[1], offsets.device
+    (b, channels), t, device = offsets.shape[:2], centers_hm.shape[1], offsets.device
     if part_order is None:
         part_order = torch.arange(num_parts, device=device)
     per_part = channels // num_parts
     part = part_order[..., None].expand(*part_order.shape, t // num_parts).flatten(-2)
     channel = part[..., None] * per_part + torch.arange(per_part, device=device)
-    x, y = centres_hm[..., None].unbind(dim=2)
+    x, y = centers_hm[..., None].unbind(dim=2)
     # Not by one flat index, for which channels-last maps would have to be copied.
     image = torch.arange(b, device=device)[:, None, None]
     return offsets[image, channel, y, x].view(b, t, per_part // 2, 2)
@@ -195,24 +195,24 @@ class ProposalSampler(nn.Module):
 
     Args:
         max_train_per_part: pixels per part and image that train the refinement.
-        training_rule: chooses them, called as `training_centres`; the head passes the one of its
+        training_rule: chooses them, called as `training_centers`; the head passes the one of its
             convention.
     """
 
     def __init__(
         self,
         max_train_per_part: int = 40,
-        training_rule: Callable[[Tensor, OffsetTargets[Tensor], int], Centres] = training_centres,
+        training_rule: Callable[[Tensor, OffsetTargets[Tensor], int], Centers] = training_centers,
     ):
         super().__init__()
         if max_train_per_part < 1:
             raise InputError(f'max_train_per_part must be at least 1; found {max_train_per_part}')
         self.max_train_per_part, self.training_rule = max_train_per_part, training_rule
 
-    def sample(self, part_heatmaps: Tensor, targets: OffsetTargets[Tensor]) -> Centres:
-        """Choose what trains the refinement by the training rule, see `training_centres`."""
+    def sample(self, part_heatmaps: Tensor, targets: OffsetTargets[Tensor]) -> Centers:
+        """Choose what trains the refinement by the training rule, see `training_centers`."""
         return self.training_rule(part_heatmaps, targets, self.max_train_per_part)
 
-    def propose(self, part_maps: Tensor, max_per_part: int, part_thr: float) -> Centres:
+    def propose(self, part_maps: Tensor, max_per_part: int, part_thr: float) -> Centers:
         """Find the peaks of predicted part maps, see `find_peaks`."""
         return find_peaks(part_maps, max_per_part, part_thr)

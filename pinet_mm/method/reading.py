@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def sample_pixels(maps: Tensor, centres_hm: Tensor) -> Tensor:
+def sample_pixels(maps: Tensor, centers_hm: Tensor) -> Tensor:
     """Read maps (B, C, H, W) at integer pixels (B, T, 2), all inside the map: (B, T, C)."""
-    (b, c, h, w), (x, y) = maps.shape, centres_hm.unbind(dim=-1)
+    (b, c, h, w), (x, y) = maps.shape, centers_hm.unbind(dim=-1)
     image, pixels = torch.arange(b, device=maps.device)[:, None], maps.permute(0, 2, 3, 1)
     if torch.compiler.is_exporting() or not pixels.is_contiguous():
         return pixels[image, y, x]

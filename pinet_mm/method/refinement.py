@@ -115,14 +115,14 @@ class PoseRefinement(nn.Module):
         )
 
     def forward(
-        self, features: Tensor, poses_hm: Tensor, centres_hm: Tensor, valid: Tensor | None = None
+        self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor | None = None
     ) -> Tensor:
         """Predict refining offsets; the refined pose is pose - refining offset.
 
         Args:
             features: (B, C, H, W).
             poses_hm: (B, T, K, 2).
-            centres_hm: (B, T, 2) integer pixels that proposed the poses.
+            centers_hm: (B, T, 2) integer pixels that proposed the poses.
             valid: (B, T) boolean, the poses that are refined and, in training, enter the batch
                 statistics; by default all.
 
@@ -132,15 +132,15 @@ class PoseRefinement(nn.Module):
         if valid is None:
             valid = torch.ones(poses_hm.shape[:2], dtype=torch.bool, device=poses_hm.device)
         if self.training:
-            return self._forward_valid(features, poses_hm, centres_hm, valid)
+            return self._forward_valid(features, poses_hm, centers_hm, valid)
         # All poses at once: selecting the valid ones would make the host wait for the device.
         nodes = self.sample_features(features, poses_hm).flatten(0, 1)
-        centre = sample_pixels(features, centres_hm).flatten(0, 1)
-        refining = self.refine_nodes(nodes, centre).view_as(poses_hm)
+        center = sample_pixels(features, centers_hm).flatten(0, 1)
+        refining = self.refine_nodes(nodes, center).view_as(poses_hm)
         return torch.where(valid[..., None, None], refining, 0)
 
     def _forward_valid(
-        self, features: Tensor, poses_hm: Tensor, centres_hm: Tensor, valid: Tensor
+        self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor
     ) -> Tensor:
         refining = torch.zeros_like(poses_hm)
         # Batch statistics need two poses. With fewer, every parameter gets a gradient of 0, since
@@ -149,16 +149,16 @@ class PoseRefinement(nn.Module):
         if alone and int(valid.sum()) < 2:
             return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
         nodes = self.sample_features(features, poses_hm)[valid]
-        centre = sample_pixels(features, centres_hm)[valid]
-        return refining.masked_scatter(valid[..., None, None], self.refine_nodes(nodes, centre))
+        center = sample_pixels(features, centers_hm)[valid]
+        return refining.masked_scatter(valid[..., None, None], self.refine_nodes(nodes, center))
 
-    def refine_nodes(self, nodes: Tensor, centre: Tensor) -> Tensor:
+    def refine_nodes(self, nodes: Tensor, center: Tensor) -> Tensor:
         """Predict offsets (S, K, 2) from the features of nodes (S, K, C) and centers (S, C)."""
         half = self.product_dtype
         with torch.autocast(nodes.device.type, half, enabled=half is not None):
             nodes = self.stem(nodes, self.adjacency).to(nodes.dtype)
             for block in self.blocks:
                 nodes = block(nodes, self.adjacency)
-        pooled = torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), centre), dim=1)
+        pooled = torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), center), dim=1)
         offsets: Tensor = self.predictor(pooled)
         return offsets.view(*nodes.shape[:2], 2)

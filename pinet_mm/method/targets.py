@@ -37,7 +37,7 @@ class OffsetTargets(NamedTuple, Generic[Array]):
     areas: Array
 
 
-def part_centres(
+def part_centers(
     keypoints_hm: np.ndarray, labeled: np.ndarray, membership: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average the labeled keypoints of every part of every person.
@@ -53,8 +53,8 @@ def part_centres(
     """
     used = (labeled[:, None] & membership).astype(np.float64)
     count = used.sum(axis=-1)
-    centres_hm = np.einsum('nmk,nkc->nmc', used, keypoints_hm) / np.maximum(count, 1)[..., None]
-    return centres_hm, count > 0
+    centers_hm = np.einsum('nmk,nkc->nmc', used, keypoints_hm) / np.maximum(count, 1)[..., None]
+    return centers_hm, count > 0
 
 
 def inside_map(points_hm: np.ndarray, map_size: tuple[int, int]) -> np.ndarray:
@@ -85,7 +85,7 @@ def draw_gaussians(
     pixels = _flat_view('heatmaps', heatmaps)
     (_, h, w), channel = heatmaps.shape, np.nonzero(drawn)[1]
     (x, gauss_x), (y, gauss_y) = (
-        _window(centre, size, sigma, spread) for centre, size in zip(points_hm[drawn].T, (w, h))
+        _window(center, size, sigma, spread) for center, size in zip(points_hm[drawn].T, (w, h))
     )
     first = (channel * h + y) * w + x
     window = np.arange(gauss_y.shape[1])[:, None] * w + np.arange(gauss_x.shape[1])
@@ -108,16 +108,16 @@ def _flat_view(name: str, maps: np.ndarray) -> np.ndarray:
 
 
 def _window(
-    centre: np.ndarray, size: int, sigma: float, spread: float
+    center: np.ndarray, size: int, sigma: float, spread: float
 ) -> tuple[np.ndarray, np.ndarray]:
     # Along one axis, for D windows: the first pixel of each and its Gaussian factors (D, window).
     # Windows are moved into the map; factors of pixels that a window only gained by that are 0.
-    first, end = np.floor(centre - 3 * sigma - 1), np.ceil(centre + 3 * sigma + 2)
+    first, end = np.floor(center - 3 * sigma - 1), np.ceil(center + 3 * sigma + 2)
     width = min(int(np.ceil(6 * sigma + 3)) + 1, size)
     start = np.clip(first, 0, size - width)
     # Distances are a few pixels, so float32 is enough: the Gaussian is off by at most 3e-7.
     middle, low, high = (
-        (each - start).astype(np.float32)[:, None] for each in (centre, first, end)
+        (each - start).astype(np.float32)[:, None] for each in (center, first, end)
     )
     step = np.arange(width, dtype=np.float32)
     gauss = np.exp(-(((step - middle) / np.float32(sigma)) ** 2) / np.float32(spread))
@@ -140,7 +140,7 @@ def weigh_heatmaps(weights: np.ndarray, heatmaps: np.ndarray, background_weight:
 
 
 def claim_pixels(
-    centres_hm: np.ndarray,
+    centers_hm: np.ndarray,
     drawn: np.ndarray,
     areas_in: np.ndarray,
     map_size: tuple[int, int],
@@ -151,7 +151,7 @@ def claim_pixels(
     Where two people claim a pixel of a part, the smaller one takes it; of equal ones the first.
 
     Args:
-        centres_hm: (N, M, 2).
+        centers_hm: (N, M, 2).
         drawn: (N, M) boolean; other centers claim nothing.
         areas_in: (N,) input pixels².
         map_size: (w, h).
@@ -160,17 +160,17 @@ def claim_pixels(
     Returns:
         The pixels (P, 3): part, y, x, sorted so; and the person of each, (P,).
     """
-    (w, h), num_parts = map_size, centres_hm.shape[1]
+    (w, h), num_parts = map_size, centers_hm.shape[1]
     # The last claim of a pixel stays, so the smallest and of equal ones the first person goes last.
     order = np.lexsort((np.arange(len(areas_in)), areas_in))[::-1]
     rank, part = np.nonzero(drawn[order])
     person = order[rank]
-    centre = centres_hm[person, part]
+    center = centers_hm[person, part]
     step = np.arange(int(2 * np.sqrt(radius)) + 1)
-    first = np.ceil(centre - np.sqrt(radius))
+    first = np.ceil(center - np.sqrt(radius))
     x = first[:, :1, None] + step
     y = first[:, 1:, None] + step[:, None]
-    near = (x - centre[:, :1, None]) ** 2 + (y - centre[:, 1:, None]) ** 2 <= radius
+    near = (x - center[:, :1, None]) ** 2 + (y - center[:, 1:, None]) ** 2 <= radius
     near &= (x >= 0) & (x < w) & (y >= 0) & (y < h)
     claim, row, column = np.nonzero(near)
     owner = np.full((num_parts, h, w), -1, dtype=np.int32)
@@ -230,7 +230,7 @@ def write_offsets(
 
 
 def disc_offsets(
-    centres_hm: np.ndarray,
+    centers_hm: np.ndarray,
     drawn: np.ndarray,
     keypoints_hm: np.ndarray,
     present: np.ndarray,
@@ -241,7 +241,7 @@ def disc_offsets(
     """Compute the offset targets of one image: `claim_pixels`, then `pixel_offsets`.
 
     Args:
-        centres_hm: (N, M, 2).
+        centers_hm: (N, M, 2).
         drawn: (N, M) boolean; other centers claim nothing, nor do those outside the map.
         keypoints_hm: (N, K, 2).
         present: (N, K) boolean: labeled and inside the map; others get weight 0.
@@ -249,6 +249,6 @@ def disc_offsets(
         map_size: (w, h).
         radius: r, a squared distance in map pixels.
     """
-    drawn = drawn & inside_map(centres_hm, map_size)
-    pixels, person = claim_pixels(centres_hm, drawn, areas_in, map_size, radius)
+    drawn = drawn & inside_map(centers_hm, map_size)
+    pixels, person = claim_pixels(centers_hm, drawn, areas_in, map_size, radius)
     return pixel_offsets(pixels, person, keypoints_hm, present, areas_in)

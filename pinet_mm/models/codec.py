@@ -21,7 +21,7 @@ from ..method.targets import (
     OffsetTargets,
     draw_gaussians,
     inside_map,
-    part_centres,
+    part_centers,
     weigh_heatmaps,
     write_offsets,
 )
@@ -162,14 +162,14 @@ class PINetCodec(BaseKeypointCodec):
         keypoints_hm, labeled, area = self._check(keypoints, keypoints_visible, area)
         declared = self._declared(labeled_keypoints, keypoints_visible_weights)
         labeled = labeled & declared
-        centres_hm, defined = part_centres(keypoints_hm, labeled, self.layout.membership)
+        centers_hm, defined = part_centers(keypoints_hm, labeled, self.layout.membership)
         present = labeled & inside_map(keypoints_hm, self.heatmap_size)
         drawn = defined & (area >= self.min_area)[:, None]
         maps = self._zeroed_maps(whole=not self.sparse_offsets)
         draw_gaussians(
             maps['heatmaps'],
-            np.concatenate((keypoints_hm, centres_hm), axis=1),
-            np.concatenate((present, drawn & inside_map(centres_hm, self.heatmap_size)), axis=1),
+            np.concatenate((keypoints_hm, centers_hm), axis=1),
+            np.concatenate((present, drawn & inside_map(centers_hm, self.heatmap_size)), axis=1),
             self.sigma,
             self.rules.spread,
         )
@@ -177,7 +177,7 @@ class PINetCodec(BaseKeypointCodec):
         taught = np.concatenate((declared, (self.layout.membership & declared).any(axis=1)))
         maps['heatmap_weights'][~taught] = 0
         targets = self.rules.offset_targets(
-            centres_hm, drawn, keypoints_hm, present, area, self.heatmap_size, self.radius
+            centers_hm, drawn, keypoints_hm, present, area, self.heatmap_size, self.radius
         )
         if self.sparse_offsets:
             return dict(maps, **dict(zip(OFFSET_KEYS, targets)))
@@ -211,16 +211,16 @@ class PINetCodec(BaseKeypointCodec):
             (self.layout.num_keypoints, self.layout.num_parts), dim=1
         )
         settings = TestSettings()
-        centres = find_peaks(part_maps, settings.max_per_part, settings.part_thr)
-        poses_hm = centres.xy_hm[:, :, None] - read_offsets(
-            offsets, centres.xy_hm, self.layout.num_parts
+        centers = find_peaks(part_maps, settings.max_per_part, settings.part_thr)
+        poses_hm = centers.xy_hm[:, :, None] - read_offsets(
+            offsets, centers.xy_hm, self.layout.num_parts
         )
         fused = fuse_poses(
             poses_hm,
-            self.rules.score_keypoints(score_maps, poses_hm, centres.scores, self.stride),
+            self.rules.score_keypoints(score_maps, poses_hm, centers.scores, self.stride),
             torch.tensor(self.layout.sigmas),
-            self.rules.pose_scores(centres.scores),
-            centres.valid,
+            self.rules.pose_scores(centers.scores),
+            centers.valid,
             settings.oks_thr,
         )
         return (

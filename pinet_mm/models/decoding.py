@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..method.agreement import weigh_by_agreement
 from ..method.fusion import FusedPoses, PoseFusion
 from ..method.layouts import PartLayout
-from ..method.proposals import Centres, ProposalSampler, project_offsets, read_offsets
+from ..method.proposals import Centers, ProposalSampler, project_offsets, read_offsets
 from ..method.reading import map_size, sample_pixels
 from ..method.refinement import PoseRefinement
 from ..method.views import ViewMirror, mirror_points
@@ -59,7 +59,7 @@ class Proposals(NamedTuple):
 
     Attributes:
         poses_hm: (B, T, K, 2).
-        scores: (B, T) of their part centres.
+        scores: (B, T) of their part centers.
         valid: (B, T) boolean; the rest is padding.
     """
 
@@ -73,14 +73,14 @@ def decode(
     scales: Sequence[RawMaps],
     image_per_map: Tensor,
     settings: TestSettings,
-    propose: Callable[[Tensor, int, float], Centres] | None = None,
+    propose: Callable[[Tensor, int, float], Centers] | None = None,
 ) -> tuple[FusedPoses, Tensor]:
     """Decode the raw maps of B images of one size into people.
 
     With several scales, the poses of all are matched together. The score maps are averaged as
     if the smaller ones were enlarged without moving their origin: a keypoint reads every
     scale's map bilinearly at its own place there, beyond the last pixel that pixel, and takes the
-    mean. The part-centre scores of every other scale are brought to scale 1's: per image, their
+    mean. The part-center scores of every other scale are brought to scale 1's: per image, their
     maximum becomes its maximum (unless one of the two is not above 0).
 
     Args:
@@ -102,9 +102,9 @@ def decode(
         heatmaps = [average_views(maps.heatmaps, mirror) for maps in scales]
         found = []
         for average, maps, factor in zip(heatmaps, scales, settings.scale_factors):
-            centres = propose(average[:, k:], settings.max_per_part, settings.part_thr)
-            poses_scaled = propose_poses(head, maps, centres, settings)
-            found.append(Proposals(poses_scaled / factor, centres.scores, centres.valid))
+            centers = propose(average[:, k:], settings.max_per_part, settings.part_thr)
+            poses_scaled = propose_poses(head, maps, centers, settings)
+            found.append(Proposals(poses_scaled / factor, centers.scores, centers.valid))
         proposals = _pool(found, head.layout.num_parts)
         keypoint_scores = _score_keypoints(
             head, [average[:, :k] for average in heatmaps], proposals, settings
@@ -128,30 +128,30 @@ def average_views(heatmaps: Tensor, mirror: ViewMirror | None) -> Tensor:
 
 
 def propose_poses(
-    head: DecodingHead, maps: RawMaps, centres: Centres, settings: TestSettings
+    head: DecodingHead, maps: RawMaps, centers: Centers, settings: TestSettings
 ) -> Tensor:
     """Read and refine each view's own poses, and average them: (B, T, K, 2) map pixels.
 
     Args:
         head: see `decode`.
         maps: of all views.
-        centres: T of each image, in the plain view.
+        centers: T of each image, in the plain view.
         settings: see `decode`.
     """
     width, mirror = maps.features.shape[-1], head.mirror if settings.flip_test else None
-    centres_hm = centres_of_views(centres.xy_hm, width, settings.flip_test)
-    poses_hm = centres_hm[:, :, None] - offsets_of_views(head, maps, centres_hm, mirror)
+    centers_hm = centers_of_views(centers.xy_hm, width, settings.flip_test)
+    poses_hm = centers_hm[:, :, None] - offsets_of_views(head, maps, centers_hm, mirror)
     if head.refinement is not None and settings.use_refinement is not False:
-        valid = centres.valid.repeat(1 + settings.flip_test, 1)
-        poses_hm = poses_hm - head.refinement(maps.features, poses_hm, centres_hm, valid)
+        valid = centers.valid.repeat(1 + settings.flip_test, 1)
+        poses_hm = poses_hm - head.refinement(maps.features, poses_hm, centers_hm, valid)
     return average_poses(poses_hm, width, mirror)
 
 
-def centres_of_views(centres_hm: Tensor, width: int, flip_test: bool) -> Tensor:
-    """Repeat centres (B, T, 2) of the plain view in every view: (V·B, T, 2)."""
+def centers_of_views(centers_hm: Tensor, width: int, flip_test: bool) -> Tensor:
+    """Repeat centers (B, T, 2) of the plain view in every view: (V·B, T, 2)."""
     if not flip_test:
-        return centres_hm
-    return torch.cat((centres_hm, mirror_points(centres_hm, width)))
+        return centers_hm
+    return torch.cat((centers_hm, mirror_points(centers_hm, width)))
 
 
 def average_poses(poses_hm: Tensor, width: int, mirror: ViewMirror | None) -> Tensor:
@@ -169,19 +169,19 @@ def average_poses(poses_hm: Tensor, width: int, mirror: ViewMirror | None) -> Te
 
 
 def offsets_of_views(
-    head: DecodingHead, maps: RawMaps, centres_hm: Tensor, mirror: ViewMirror | None
+    head: DecodingHead, maps: RawMaps, centers_hm: Tensor, mirror: ViewMirror | None
 ) -> Tensor:
-    """Read or compute every view's offsets at its centres: (V·B, T, K, 2) map pixels.
+    """Read or compute every view's offsets at its centers: (V·B, T, K, 2) map pixels.
 
     Args:
         head: see `decode`.
         maps: of all views.
-        centres_hm: (V·B, T, 2), of all views.
+        centers_hm: (V·B, T, 2), of all views.
         mirror: see `average_views`.
     """
     parts = head.layout.num_parts
     if maps.offsets is None:
-        branch, pixels = head.offset_branch, sample_pixels(maps.features, centres_hm)
+        branch, pixels = head.offset_branch, sample_pixels(maps.features, centers_hm)
         orders = (None,) if mirror is None else (None, mirror.parts)
         views = pixels.unflatten(0, (len(orders), -1))
         return torch.cat(
@@ -192,9 +192,9 @@ def offsets_of_views(
         )
     order = None
     if mirror is not None:
-        own, images = torch.arange(parts, device=centres_hm.device), centres_hm.shape[0] // 2
+        own, images = torch.arange(parts, device=centers_hm.device), centers_hm.shape[0] // 2
         order = torch.stack((own, mirror.parts)).repeat_interleave(images, dim=0)
-    return read_offsets(maps.offsets, centres_hm, parts, order)
+    return read_offsets(maps.offsets, centers_hm, parts, order)
 
 
 def fuse(

@@ -85,7 +85,7 @@ class PINetHead(BaseHead):
             )
         )
         self.sampler = MODELS.build(
-            dict(sampler or dict(type='ProposalSampler'), training_rule=rules.training_centres)
+            dict(sampler or dict(type='ProposalSampler'), training_rule=rules.training_centers)
         )
         self.fusion = MODELS.build(dict(type='PoseFusion', sigmas=layout.sigmas))
         self.mirror = ViewMirror(layout)

@@ -134,29 +134,29 @@ def refinement_loss(
         criterion: called as MMPose's `SoftWeightSmoothL1Loss`.
     """
     part_heatmaps = targets.part_heatmaps
-    centres = sampler.sample(part_heatmaps, targets.offsets)
+    centers = sampler.sample(part_heatmaps, targets.offsets)
     # Proposals are inputs here: the offsets they come from learn by `offset_loss` alone.
-    predicted = read_offsets(offset_maps.detach(), centres.xy_hm, part_heatmaps.shape[1])
-    poses_hm = centres.xy_hm[:, :, None] - predicted
-    refined = predicted + refinement(features, poses_hm, centres.xy_hm, centres.valid)
-    wanted, weights = targets_at(targets.offsets, centres.xy_hm, part_heatmaps.shape)
-    return criterion(*in_omega(refined, wanted, weights * centres.valid[..., None]))
+    predicted = read_offsets(offset_maps.detach(), centers.xy_hm, part_heatmaps.shape[1])
+    poses_hm = centers.xy_hm[:, :, None] - predicted
+    refined = predicted + refinement(features, poses_hm, centers.xy_hm, centers.valid)
+    wanted, weights = targets_at(targets.offsets, centers.xy_hm, part_heatmaps.shape)
+    return criterion(*in_omega(refined, wanted, weights * centers.valid[..., None]))
 
 
 def targets_at(
-    targets: OffsetTargets[Tensor], centres_hm: Tensor, map_shape: Sequence[int]
+    targets: OffsetTargets[Tensor], centers_hm: Tensor, map_shape: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
     """Look up offsets (B, T, K, 2) and weights (B, T, K) at pixels, 0 where there are none.
 
     Args:
         targets: of the batch.
-        centres_hm: (B, T, 2) integer pixels, T = M·t, ordered by part.
+        centers_hm: (B, T, 2) integer pixels, T = M·t, ordered by part.
         map_shape: (B, M, H, W).
     """
     nothing = len(targets.pixels)  # the row that stands for no target
     numbers = torch.arange(nothing, device=targets.pixels.device)
     rows = draw_pixels(targets.pixels, numbers, map_shape, elsewhere=nothing)
-    pixel = centres_hm[..., 1] * map_shape[3] + centres_hm[..., 0]
+    pixel = centers_hm[..., 1] * map_shape[3] + centers_hm[..., 0]
     row = rows.flatten(2).gather(2, pixel.unflatten(1, (map_shape[1], -1))).flatten(1)
     offsets, weights = (
         torch.cat((values, values.new_zeros(1, *values.shape[1:])))[row]

@@ -20,7 +20,7 @@ class TestSettings:
         flip_test: average the image with its mirror image.
         scale_factors: look for people at these multiples of the input's size, 1 among them; see
             `decoding.decode` for how they are combined.
-        part_thr: part-centre scores at or below it propose nothing.
+        part_thr: part-center scores at or below it propose nothing.
         max_per_part: proposals per part, image and scale.
         oks_thr: poses whose OKS is above it are one person.
         use_refinement: apply the refinement; by default if the head has one.

@@ -59,7 +59,7 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=8,
     ),
     Claim(
-        'the same, one centre',
+        'the same, one center',
         ('one-centre', 'fusion'),
         ('one-centre', 'no-refinement'),
         wanted=None,
@@ -83,7 +83,7 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=None,
     ),
     Claim(
-        'three parts against one centre, both with refinement and fusion',
+        'three parts against one center, both with refinement and fusion',
         ('three-parts', 'fusion'),
         ('one-centre', 'fusion'),
         wanted=3,
@@ -103,7 +103,7 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=8,
     ),
     Claim(
-        'three parts against one centre, both with refinement left out',
+        'three parts against one center, both with refinement left out',
         ('three-parts', 'no-refinement'),
         ('one-centre', 'no-refinement'),
         wanted=None,
@@ -116,7 +116,7 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=None,
     ),
     Claim(
-        'three parts against one centre, hard pictures',
+        'three parts against one center, hard pictures',
         ('three-parts', 'fusion'),
         ('one-centre', 'fusion'),
         'AP_hard',
@@ -129,7 +129,7 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=None,
     ),
     Claim(
-        'three parts against one centre, both with agreement',
+        'three parts against one center, both with agreement',
         ('three-parts', 'agreement'),
         ('one-centre', 'agreement'),
         wanted=None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pinet_mm.datasets.matching import match_poses, oks_terms
 from pinet_mm.method.layouts import PartLayout
-from pinet_mm.method.targets import part_centres
+from pinet_mm.method.targets import part_centers
 
 import numpy as np
 from xtcocotools.coco import COCO
@@ -21,7 +21,7 @@ from xtcocotools.cocoeval import COCOeval
 # CrowdPose's bounds of the crowd index; xtcocotools prints easy, medium and hard with 0.2 for 0.1.
 CROWDING = dict(easy=(0, 0.1), medium=(0.1, 0.8), hard=(0.8, 1.001))
 SEEN_SHARES = (0, 0.25, 0.5, 0.75, 1.001)  # of a person's labelled keypoints
-NEAR = 8.0  # picture pixels between two persons' part centres
+NEAR = 8.0  # picture pixels between two persons' part centers
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Persons:
         pictures: (N,) picture ids.
         keypoints_img: (N, K, 2).
         visibility: (N, K) COCO's v: 0 not labelled, 1 hidden, 2 seen.
-        near: for every part and for `person`, the centre of all keypoints: (N,) bool, whether
-            another person's centre lies within `NEAR` pixels; `any` part of them.
+        near: for every part and for `person`, the center of all keypoints: (N,) bool, whether
+            another person's center lies within `NEAR` pixels; `any` part of them.
     """
 
     ids: np.ndarray
@@ -71,7 +71,7 @@ def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
 
     Args:
         annotations: in COCO's format; persons without labelled keypoints are left out.
-        layout: whose parts count as centres.
+        layout: whose parts count as centers.
     """
     rows = [row for row in annotations.dataset['annotations'] if row['num_keypoints']]
     keypoints = np.array([row['keypoints'] for row in rows], float).reshape(
@@ -81,17 +81,17 @@ def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
     points, labelled = keypoints[..., :2], keypoints[..., 2] > 0
     whole = np.ones((1, layout.num_keypoints), bool)
     near = {
-        name: _has_neighbour(pictures, *part_centres(points, labelled, part[None]))
+        name: _has_neighbour(pictures, *part_centers(points, labelled, part[None]))
         for name, part in zip(layout.part_names, layout.membership)
     }
     near['any'] = np.any(list(near.values()), axis=0)
-    near['person'] = _has_neighbour(pictures, *part_centres(points, labelled, whole))
+    near['person'] = _has_neighbour(pictures, *part_centers(points, labelled, whole))
     return Persons(np.array([row['id'] for row in rows]), pictures, points, keypoints[..., 2], near)
 
 
-def _has_neighbour(pictures: np.ndarray, centres_img: np.ndarray, exists: np.ndarray) -> np.ndarray:
-    # Centres (N, 1, 2) of one part, and whether each exists (N, 1).
-    distance = np.linalg.norm(centres_img - centres_img[:, 0], axis=-1)
+def _has_neighbour(pictures: np.ndarray, centers_img: np.ndarray, exists: np.ndarray) -> np.ndarray:
+    # Centers (N, 1, 2) of one part, and whether each exists (N, 1).
+    distance = np.linalg.norm(centers_img - centers_img[:, 0], axis=-1)
     pair = (pictures[:, None] == pictures) & exists & exists[:, 0]
     np.fill_diagonal(pair, False)
     return ((distance < NEAR) & pair).any(axis=1)

@@ -11,7 +11,7 @@ PINET = 'pinet_hrnet-slim_ablation.py'
 CID = 'cid_hrnet-slim_ablation.py'
 DEKR = 'dekr_hrnet-slim_ablation.py'
 
-# A part that is one keypoint has that keypoint's heatmap as its centre map, and no loss of offsets:
+# A part that is one keypoint has that keypoint's heatmap as its center map, and no loss of offsets:
 # what is left to learn are keypoint heatmaps, which every method here predicts.
 _HEATMAPS_ALONE = {
     'codec.layout.parts': dict(_delete_=True, nose=['nose']),
@@ -59,7 +59,7 @@ BACKBONE = Variant('backbone, keypoint heatmaps alone', options=_HEATMAPS_ALONE)
 VARIANTS: dict[str, Variant] = {
     # The refinement is trained on as many poses a picture, whatever the number of parts.
     'one-centre': Variant(
-        'one centre',
+        'one center',
         options={'codec.layout.parts': 'all', 'model.head.sampler.max_train_per_part': 36},
     ),
     'three-parts': Variant('three parts'),

@@ -122,7 +122,7 @@ class Scene:
         return found
 
     def _dekr_maps(self) -> list:
-        # Score maps with one centre's, and displacements: of the picture, and mirrored.
+        # Score maps with one center's, and displacements: of the picture, and mirrored.
         k, (_, heatmaps, offsets) = self.head.layout.num_keypoints, self.maps
         return [
             [heatmaps[i : i + 1, : k + 1].contiguous(), -offsets[i : i + 1, : 2 * k].contiguous()]
@@ -153,7 +153,7 @@ def bench_decode(persons: int = 30, repeats: int = 7, device: str = 'cpu', **sce
     c, h, w = scene.maps.features.shape[1:]
     k = scene.head.layout.num_keypoints
     note = (
-        f'{persons} persons, {int(stages.centres.valid.sum())} proposals, 2 views, {k} '
+        f'{persons} persons, {int(stages.centers.valid.sum())} proposals, 2 views, {k} '
         f'keypoints, {w}×{h} maps, C = {c}; ms, medians.'
     )
     heads = scene.heads()

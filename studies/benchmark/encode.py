@@ -18,14 +18,14 @@ CONFIG = 'pinet_hrnet_crowdpose.py'
 
 NOTE = (
     "CrowdPose's 14 keypoints on 128×128 maps; ms of processor time, medians. SPR encodes one "
-    'centre.'
+    'center.'
 )
 
 
 def bench_encode(persons: Sequence[int] = (2, 10, 30, 100), repeats: int = 7) -> list[Table]:
     """Measure encoding of CrowdPose's keypoints on 128×128 maps, a row for each crowd.
 
-    Times are milliseconds of processor time, medians. SPR encodes one centre and keypoint maps;
+    Times are milliseconds of processor time, medians. SPR encodes one center and keypoint maps;
     the three after it are PINet's, and the last two columns tell how often whole and sparse
     encoding go into the naive loops.
 

@@ -65,7 +65,7 @@ class DecodingLoops:
     def peaks(self) -> None:
         """List the peaks (part, x, y, score) of the part maps."""
         kernel = pool_kernel(*self.heatmaps.shape[1:])
-        self.centres = [
+        self.centers = [
             (part, *peak)
             for part in range(self.layout.num_parts)
             for peak in self.naive.sample_peaks(
@@ -79,7 +79,7 @@ class DecodingLoops:
     def gather(self) -> None:
         """Read the poses that every view proposes, each (view, x, y, pose)."""
         last, self.proposed = self.maps.shape[-1] - 1, []
-        for part, x, y, _ in self.centres:
+        for part, x, y, _ in self.centers:
             self.proposed.append((0, x, y, self._read_pose(0, part, x, y)))
             if self.settings.flip_test:
                 pose = self._read_pose(1, self.part_flips[part], last - x, y)
@@ -96,18 +96,18 @@ class DecodingLoops:
         ]
 
     def sampling(self) -> None:
-        """Read the features at keypoints and part centres."""
+        """Read the features at keypoints and part centers."""
         self.nodes = [
             np.array([read_features(self.features[view], *point) for point in pose])
             for view, _, _, pose in self.proposed
         ]
-        self.centre = [self.features[view, :, y, x] for view, x, y, _ in self.proposed]
+        self.center = [self.features[view, :, y, x] for view, x, y, _ in self.proposed]
 
     def refinement(self) -> None:
         """Run the graph network, pose by pose."""
         self.refined = [
-            np.array(pose) - refine_pose(self.weights, nodes, centre)
-            for (*_, pose), nodes, centre in zip(self.proposed, self.nodes, self.centre)
+            np.array(pose) - refine_pose(self.weights, nodes, center)
+            for (*_, pose), nodes, center in zip(self.proposed, self.nodes, self.center)
         ]
 
     def scoring(self) -> None:
@@ -125,7 +125,7 @@ class DecodingLoops:
             ]
         self.keypoint_scores = [
             self.naive.score(self.heatmaps[: self.layout.num_keypoints], pose, score)
-            for pose, (*_, score) in zip(self.refined, self.centres)
+            for pose, (*_, score) in zip(self.refined, self.centers)
         ]
 
     def fusion(self) -> None:
@@ -134,7 +134,7 @@ class DecodingLoops:
             [pose * self.image_per_map for pose in self.refined],
             self.keypoint_scores,
             self.layout.sigmas,
-            [score for *_, score in self.centres],
+            [score for *_, score in self.centers],
             threshold=self.settings.oks_thr,
             merge=self.settings.use_fusion,
         )
@@ -162,14 +162,14 @@ def read_features(features: np.ndarray, x: float, y: float) -> np.ndarray:
 
 
 def refine_pose(
-    weights: Mapping[str, np.ndarray], nodes: np.ndarray, centre: np.ndarray
+    weights: Mapping[str, np.ndarray], nodes: np.ndarray, center: np.ndarray
 ) -> np.ndarray:
     """Predict the refining offsets (K, 2) of one pose.
 
     Args:
         weights: of a `PoseRefinement`, by name.
         nodes: (K, C) features at its keypoints.
-        centre: (C,) features at its part centre.
+        center: (C,) features at its part center.
     """
 
     def normalise(x: np.ndarray, name: str) -> np.ndarray:
@@ -184,7 +184,7 @@ def refine_pose(
     while f'blocks.{block}.conv1.weight' in weights:
         nodes = nodes + convolve(convolve(nodes, f'blocks.{block}.conv1'), f'blocks.{block}.conv2')
         block += 1
-    pooled = np.concatenate((nodes.mean(axis=0), nodes.max(axis=0), centre))
+    pooled = np.concatenate((nodes.mean(axis=0), nodes.max(axis=0), center))
     hidden = normalise(
         weights['predictor.0.weight'] @ pooled + weights['predictor.0.bias'], 'predictor.1'
     )

@@ -11,7 +11,7 @@ from pinet_mm.models.decoding import (
     RawMaps,
     average_poses,
     average_views,
-    centres_of_views,
+    centers_of_views,
     fuse,
     offsets_of_views,
 )
@@ -61,7 +61,7 @@ class DecodingStages:
 
     def peaks(self) -> None:
         """Find the peaks of the part maps."""
-        self.centres = self.head.sampler.propose(
+        self.centers = self.head.sampler.propose(
             self.heatmaps[:, self.num_keypoints :],
             self.settings.max_per_part,
             self.settings.part_thr,
@@ -69,26 +69,26 @@ class DecodingStages:
 
     def gather(self) -> None:
         """Read the poses that every view proposes at the peaks."""
-        self.centres_hm = centres_of_views(
-            self.centres.xy_hm, self.heatmaps.shape[-1], self.settings.flip_test
+        self.centers_hm = centers_of_views(
+            self.centers.xy_hm, self.heatmaps.shape[-1], self.settings.flip_test
         )
-        self.poses_hm = self.centres_hm[:, :, None] - offsets_of_views(
-            self.head, self.maps, self.centres_hm, self.mirror
+        self.poses_hm = self.centers_hm[:, :, None] - offsets_of_views(
+            self.head, self.maps, self.centers_hm, self.mirror
         )
 
     def sampling(self) -> None:
-        """Read the features at keypoints and part centres."""
+        """Read the features at keypoints and part centers."""
         if self.graph_network is not None:
             self.nodes = self.graph_network.sample_features(
                 self.maps.features, self.poses_hm
             ).flatten(0, 1)
-            self.centre = sample_pixels(self.maps.features, self.centres_hm).flatten(0, 1)
+            self.center = sample_pixels(self.maps.features, self.centers_hm).flatten(0, 1)
 
     def refinement(self) -> None:
         """Run the graph network, matrix products mostly."""
         if self.graph_network is not None:
-            refining = self.graph_network.refine_nodes(self.nodes, self.centre)
-            valid = self.centres.valid.repeat(len(self.poses_hm) // len(self.centres.valid), 1)
+            refining = self.graph_network.refine_nodes(self.nodes, self.center)
+            valid = self.centers.valid.repeat(len(self.poses_hm) // len(self.centers.valid), 1)
             self.poses_hm = self.poses_hm - torch.where(
                 valid[..., None, None], refining.view_as(self.poses_hm), 0
             )
@@ -99,7 +99,7 @@ class DecodingStages:
         self.keypoint_scores = self.head.codec.rules.score_keypoints(
             self.heatmaps[:, : self.num_keypoints],
             self.poses_hm,
-            self.centres.scores,
+            self.centers.scores,
             self.head.codec.stride,
         )
 
@@ -107,7 +107,7 @@ class DecodingStages:
         """Compare all poses, match and fuse them."""
         self.fused = fuse(
             self.head,
-            Proposals(self.poses_hm, self.centres.scores, self.centres.valid),
+            Proposals(self.poses_hm, self.centers.scores, self.centers.valid),
             self.keypoint_scores,
             self.image_per_map,
             self.settings,
@@ -170,4 +170,4 @@ class TestStages(DecodingStages):
     def gather(self) -> None:
         """Compute the offsets of the peaks, and take the crowd's in place of them."""
         super().gather()
-        offsets_of_views(self.head, self.maps._replace(offsets=None), self.centres_hm, self.mirror)
+        offsets_of_views(self.head, self.maps._replace(offsets=None), self.centers_hm, self.mirror)

@@ -29,7 +29,7 @@ class _Inputs(NamedTuple):
     # What the functions below are given; all of it is moved to the device.
     maps: Tensor
     points: Tensor
-    centres: Tensor
+    centers: Tensor
     offsets: Tensor
     poses: Tensor
     scores: Tensor
@@ -77,16 +77,16 @@ def _fused(given: _Inputs) -> fusion.FusedPoses:
 # By name: a function of the inputs, and how far its tensors may be from the CPU's.
 _FUNCTIONS: dict[str, tuple[Callable[[_Inputs], object], float]] = {
     'find_peaks': (lambda g: proposals.find_peaks(_parts(g), 30, 0.5), 0),
-    'training_centres': (
-        lambda g: proposals.training_centres(_parts(g), _targets(g), 40),
+    'training_centers': (
+        lambda g: proposals.training_centers(_parts(g), _targets(g), 40),
         0,
     ),
-    'release.training_centres': (
-        lambda g: release.training_centres(_parts(g), _targets(g), 40),
+    'release.training_centers': (
+        lambda g: release.training_centers(_parts(g), _targets(g), 40),
         0,
     ),
-    'read_offsets': (lambda g: proposals.read_offsets(g.offsets, g.centres, 3), 0),
-    'sample_pixels': (lambda g: reading.sample_pixels(g.maps, g.centres), 0),
+    'read_offsets': (lambda g: proposals.read_offsets(g.offsets, g.centers, 3), 0),
+    'sample_pixels': (lambda g: reading.sample_pixels(g.maps, g.centers), 0),
     'sample_bilinear': (lambda g: reading.sample_bilinear(g.maps, g.points), 1e-4),
     'sample_bilinear, channels last': (
         lambda g: reading.sample_bilinear(
@@ -141,7 +141,7 @@ def _compare_modules(place: Place, given: _Inputs, moved: _Inputs) -> Iterator[F
     twin = copy.deepcopy(head).to(place.device)
     with torch.no_grad(), exact_products():
         refining, wanted = (
-            each.refinement(g.maps, g.points, g.centres, g.valid)
+            each.refinement(g.maps, g.points, g.centers, g.valid)
             for each, g in ((twin, moved), (head, given))
         )
         yield Finding('PoseRefinement, evaluation', apart(refining, wanted), POSE_LIMIT, 'px')

@@ -179,9 +179,9 @@ def check_against_loops(monkeypatch, folder, dataset, annotations, input_size):
     content = json.loads(annotations.read_text())
     files = {image['id']: annotations.parent / image['file_name'] for image in content['images']}
     first = cv2.imread(str(next(iter(files.values()))))
-    size, centre, width = naive_release.resized_size(*first.shape[:2], input_size)
+    size, center, width = naive_release.resized_size(*first.shape[:2], input_size)
     image = naive_release.normalise(
-        cv2.warpAffine(first, naive_release.affine(centre, width, size), size)
+        cv2.warpAffine(first, naive_release.affine(center, width, size), size)
     )
     model = make_checkpoint(folder, cfg, torch.from_numpy(image))
     target = folder / 'new' / 'poses.json'

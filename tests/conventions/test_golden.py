@@ -189,13 +189,13 @@ def test_eval_maps_and_refinement(folder, dataset):
     close(offsets[:, :, ::2, ::3], arrays['eval_offset_sub'], 'eval_offset_sub', ATOL['offsets'])
 
     poses_hm = torch.from_numpy(arrays['pr_coords'])
-    centres_hm = torch.from_numpy(arrays['pr_center_ind_yx']).flip(-1)
+    centers_hm = torch.from_numpy(arrays['pr_center_ind_yx']).flip(-1)
     refinement = model.head.refinement
     nodes = refinement.sample_features(features, poses_hm)
     close(nodes[:, :2], arrays['pr_feat_joints'], 'pr_feat_joints', ATOL['features'])
-    centre = reading.sample_pixels(features, centres_hm)
-    close(centre, arrays['pr_feat_center'], 'pr_feat_center', ATOL['features'])
-    refining = refinement(features, poses_hm, centres_hm).flatten(2)
+    center = reading.sample_pixels(features, centers_hm)
+    close(center, arrays['pr_feat_center'], 'pr_feat_center', ATOL['features'])
+    refining = refinement(features, poses_hm, centers_hm).flatten(2)
     close(refining, arrays['pr_refine_offset'], 'pr_refine_offset', ATOL['offsets'])
 
 
@@ -203,17 +203,17 @@ class Recorder:
     """Keep what passes through a head: proposals, inputs and result of fusion, refinement."""
 
     def __init__(self, head):
-        self.centres = self.fusion_inputs = self.fused = self.refinement = self.maps = None
+        self.centers = self.fusion_inputs = self.fused = self.refinement = self.maps = None
         for name in ('propose', 'sample'):
-            setattr(head.sampler, name, self._keep_centres(getattr(head.sampler, name)))
+            setattr(head.sampler, name, self._keep_centers(getattr(head.sampler, name)))
         head.fusion.register_forward_hook(self._keep_fusion)
         if head.refinement is not None:
             head.refinement.register_forward_hook(self._keep_refinement)
 
-    def _keep_centres(self, method):
+    def _keep_centers(self, method):
         def wrapped(*args):
-            self.centres = method(*args)
-            return self.centres
+            self.centers = method(*args)
+            return self.centers
 
         return wrapped
 
@@ -261,11 +261,11 @@ def test_whole_network(folder, dataset):
     mirrored = model.head(model.extract_feat(mirror_inputs(image, STRIDE)))[0][:, k:]
     close(mirrored, arrays['fwd_flip_detkptmap'], 'fwd_flip_detkptmap', ATOL['score_maps'])
 
-    valid = record.centres.valid[0]
+    valid = record.centers.valid[0]
     poses_hm = (record.fusion_inputs[0][0, valid] / STRIDE).numpy()
     pairs = pair_poses(poses_hm, arrays['fwd_poses'])
     close(
-        record.centres.scores[0, valid],
+        record.centers.scores[0, valid],
         arrays['fwd_scores'][pairs],
         'fwd_scores',
         ATOL['score_maps'],
@@ -358,12 +358,12 @@ def test_training_samples(folder, dataset, prefix):
     )
     heatmaps = stacked(samples, 'heatmaps')[:, layout.num_keypoints :]
     rank = heatmaps * stacked(samples, 'offset_weights').unflatten(1, (3, -1)).amax(dim=2)
-    centres = model.head.sampler.sample(heatmaps, targets)
+    centers = model.head.sampler.sample(heatmaps, targets)
     for part in range(3):
         wanted = arrays[f'{prefix}_gt_inds{part}']
         for i in range(len(samples)):
-            xy_hm = centres.xy_hm[i].unflatten(0, (3, -1))[part]
-            valid = centres.valid[i].unflatten(0, (3, -1))[part]
+            xy_hm = centers.xy_hm[i].unflatten(0, (3, -1))[part]
+            valid = centers.valid[i].unflatten(0, (3, -1))[part]
             found = (xy_hm @ torch.tensor([1, 32]))[valid].numpy()
             # What is picked of pixels without rank depends on the machine.
             use = rank[i, part].flatten()[wanted[i]].numpy() > 0
@@ -409,13 +409,13 @@ def test_training_forward(folder, dataset):
         'train_pred_offset_sub',
         ATOL['offsets'],
     )
-    (_, poses_hm, centres_hm, valid), refining = record.refinement
+    (_, poses_hm, centers_hm, valid), refining = record.refinement
     use = valid[0]  # alike in both pictures
-    assert np.array_equal(centres_hm[:, use].flip(-1), arrays['train_proposal_center_yx'])
+    assert np.array_equal(centers_hm[:, use].flip(-1), arrays['train_proposal_center_yx'])
     close(
         poses_hm[:, use], arrays['train_proposal_coords'], 'train_proposal_coords', ATOL['offsets']
     )
-    refined = (centres_hm[:, :, None] - poses_hm + refining)[:, use].flatten(2)
+    refined = (centers_hm[:, :, None] - poses_hm + refining)[:, use].flatten(2)
     close(refined, arrays['train_refine_offsets'], 'train_refine_offsets', 2 * ATOL['offsets'])
     for name, wanted in (
         (name, value)
@@ -528,8 +528,8 @@ def test_decoding(folder, dataset, case, view, monkeypatch):
     wanted, record, persons = decode(
         arrays, case, view, release_model(folder, dataset), monkeypatch
     )
-    valid = record.centres.valid[0]
-    close(record.centres.scores[0, valid], wanted['scores'], 'scores', ATOL['scores'])
+    valid = record.centers.valid[0]
+    close(record.centers.scores[0, valid], wanted['scores'], 'scores', ATOL['scores'])
     if not len(wanted['scores']):
         assert len(persons.keypoints) == 0
         return
@@ -609,7 +609,7 @@ def test_resizing():
         results = resized(np.zeros((h, w, 3), np.uint8), size)
         assert results['input_size'] == tuple(arrays['resize_out_wh'][i])
         assert results['img'].shape[1::-1] == results['input_size']
-        close(results['input_center'], arrays['resize_center'][i], 'centre', 0)
+        close(results['input_center'], arrays['resize_center'][i], 'center', 0)
         close(results['input_scale'], arrays['resize_scale'][i] * 200, 'scale', 1e-9)
         odd += h % 2 or w % 2
     assert odd > 10

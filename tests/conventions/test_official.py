@@ -6,7 +6,7 @@ from pinet_mm.conventions.official import (
     sample_stretched,
     score_keypoints,
     square_offsets,
-    training_centres,
+    training_centers,
 )
 from pinet_mm.conventions.table import CONVENTIONS
 from pinet_mm.method.fusion import fuse_poses
@@ -31,8 +31,8 @@ from tests.helpers.toys import (
 MAP = (12, 9)
 
 
-def offset_maps(centres, drawn, keypoints, present, areas):
-    targets = square_offsets(centres, drawn, keypoints, present, areas, MAP, 2)
+def offset_maps(centers, drawn, keypoints, present, areas):
+    targets = square_offsets(centers, drawn, keypoints, present, areas, MAP, 2)
     assert [array.dtype for array in targets] == [np.int64] + [np.float32] * 3
     m, k = drawn.shape[1], keypoints.shape[1]
     offsets, weights = np.zeros((2, m * 2 * k, *MAP[::-1]), np.float32)
@@ -41,13 +41,13 @@ def offset_maps(centres, drawn, keypoints, present, areas):
     return offsets, weights, memory
 
 
-def naive_offsets(centres, drawn, keypoints, present, areas, radius=2):
+def naive_offsets(centers, drawn, keypoints, present, areas, radius=2):
     """Go through persons, parts, pixels and keypoints, as the rule is told."""
     (n, m), k, (w, h) = drawn.shape, keypoints.shape[1], MAP
     offsets = np.zeros((m, k, 2, h, w), dtype=np.float32)
     weights, memory = np.zeros_like(offsets), np.zeros((m, h, w), dtype=np.float32)
     for person, part in np.ndindex(n, m):
-        cx, cy = (math.trunc(c) for c in centres[person, part])
+        cx, cy = (math.trunc(c) for c in centers[person, part])
         if not drawn[person, part] or not (0 <= cx < w and 0 <= cy < h):
             continue
         for y in range(max(cy - radius, 0), min(cy + radius, h)):
@@ -68,18 +68,18 @@ def naive_offsets(centres, drawn, keypoints, present, areas, radius=2):
 def test_crowded_pixels_are_the_naive_loops(seed):
     rng = np.random.default_rng(seed)
     n, m, k = 9, 2, 4
-    # Centres on the border and just outside; whole keypoints, so that offsets of 0 occur.
-    centres = rng.uniform((-1.5, -1.5), MAP, (n, m, 2))
+    # Centers on the border and just outside; whole keypoints, so that offsets of 0 occur.
+    centers = rng.uniform((-1.5, -1.5), MAP, (n, m, 2))
     keypoints = rng.integers(0, 9, (n, k, 2)) + rng.choice([0.0, 0.3], (n, k, 1))
     areas = rng.choice([100.1, 100.2, 0.1, 700.0, 1 / 3], n)
     assert any(np.float32(a) < a for a in areas) and any(np.float32(a) >= a for a in areas)
-    arguments = (centres, rng.random((n, m)) < 0.8, keypoints, rng.random((n, k)) < 0.7, areas)
+    arguments = (centers, rng.random((n, m)) < 0.8, keypoints, rng.random((n, k)) < 0.7, areas)
     for found, wanted in zip(offset_maps(*arguments), naive_offsets(*arguments)):
         np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize(
-    'centre, pixels',
+    'center, pixels',
     [
         ((5.9, 4.2), (range(3, 7), range(2, 6))),
         ((-0.9, -0.1), (range(0, 2), range(0, 2))),
@@ -88,9 +88,9 @@ def test_crowded_pixels_are_the_naive_loops(seed):
         ((12.0, 4.0), ((), ())),
     ],
 )
-def test_the_square_around_a_centre(centre, pixels):
+def test_the_square_around_a_center(center, pixels):
     _, weights, areas = offset_maps(
-        np.array([[centre]]),
+        np.array([[center]]),
         np.ones((1, 1), bool),
         np.array([[[3.5, 3.5]]]),
         np.ones((1, 1), bool),
@@ -159,12 +159,12 @@ def test_samples_favour_small_persons_and_stop_at_the_poorest_picture():
     targets = OffsetTargets(
         pixels, torch.zeros(len(x), 4, 2), weights[image, part, :, y, x], torch.ones(len(x))
     )
-    centres = training_centres(heat, targets, max_per_part=5)
-    valid = centres.valid.unflatten(1, (2, 5))
+    centers = training_centers(heat, targets, max_per_part=5)
+    valid = centers.valid.unflatten(1, (2, 5))
     assert valid.sum(-1).tolist() == [[2, 5], [2, 5]]  # part 1 has none: all of them
-    assert centres.xy_hm[0, :2].tolist() == [[2, 0], [1, 0]]
-    assert centres.xy_hm[1, :2].tolist() == [[1, 0], [0, 0]]
-    assert centres.scores[0, :3].tolist() == pytest.approx([0.7, 0.8, 0])
+    assert centers.xy_hm[0, :2].tolist() == [[2, 0], [1, 0]]
+    assert centers.xy_hm[1, :2].tolist() == [[1, 0], [0, 0]]
+    assert centers.scores[0, :3].tolist() == pytest.approx([0.7, 0.8, 0])
 
 
 def test_of_equal_poses_the_last_comes_first():
@@ -195,7 +195,7 @@ def test_codec_and_head_follow_the_switch(convention):
     head, rules = make_head(convention, refinement=REFINEMENT), CONVENTIONS[convention]
     assert head.codec.rules is rules
     assert head.refinement.sample_features is rules.sample_features
-    assert head.sampler.training_rule is rules.training_centres
+    assert head.sampler.training_rule is rules.training_centers
     assert (
         make_head(
             convention, sampler=dict(type='ProposalSampler', max_train_per_part=7)

@@ -35,7 +35,7 @@ MAP, INPUT = 128, 512
 SHAPE = (157, 203)  # of the made-up picture
 COCO_FLIPS = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 CROWDPOSE_FLIPS = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 12, 13]
-# Parts, mirror pairs, the least area of a person with part centres, whether regions are ignored.
+# Parts, mirror pairs, the least area of a person with part centers, whether regions are ignored.
 KINDS = dict(
     coco=(list(COCO_PARTS.values()), COCO_FLIPS, 1024, True),
     crowdpose=(list(CROWDPOSE_PARTS.values()), CROWDPOSE_FLIPS, 0, False),
@@ -290,7 +290,7 @@ def naive_persons(annotations, crop, flips, flip):
         yield joints, w * h * (INPUT / (200 * crop[0])) ** 2
 
 
-def naive_centres(joints, parts):
+def naive_centers(joints, parts):
     """Average the labelled joints of each part: [x, y, v]."""
     for part in parts:
         used = [joints[k] for k in part if joints[k][2] > 0]
@@ -319,11 +319,11 @@ def naive_targets(persons, parts, min_area):
     weights = np.zeros(offsets.shape)
     memory = np.zeros((3, MAP, MAP), dtype=np.float32)
     for joints, area in persons:
-        centres = list(naive_centres(joints, parts)) if area >= min_area else [[0, 0, 0]] * 3
-        for channel, point in enumerate(joints + centres):
+        centers = list(naive_centers(joints, parts)) if area >= min_area else [[0, 0, 0]] * 3
+        for channel, point in enumerate(joints + centers):
             if is_drawn(point):
                 naive_draw_heat(heat[channel], heat_weights[channel], point)
-        for part, (cx, cy, v) in enumerate(centres):
+        for part, (cx, cy, v) in enumerate(centers):
             cx, cy = int(cx), int(cy)
             if not v or not (0 <= cx < MAP and 0 <= cy < MAP):
                 continue
@@ -403,7 +403,7 @@ def made_up(k):
 
     In this order: two persons of equal area on one another and a third of nearly theirs; a crowd
     whose stray labels do not count; a person without labels; a crowd that is labelled; a person
-    too small for part centres; one whose box leaves the picture; one with a single label, at
+    too small for part centers; one whose box leaves the picture; one with a single label, at
     (0, 0), whose region MMPose would ignore.
     """
     rng = np.random.default_rng(5)

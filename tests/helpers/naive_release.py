@@ -23,13 +23,13 @@ def poses_of_picture(model, path, input_size, flip_index, sigmas):
         were proposed.
     """
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    size, centre, width = resized_size(*picture.shape[:2], input_size)
-    image = normalise(cv2.warpAffine(picture, affine(centre, width, size), size))
+    size, center, width = resized_size(*picture.shape[:2], input_size)
+    image = normalise(cv2.warpAffine(picture, affine(center, width, size), size))
     features, joint_maps, part_maps, offsets = run_branches(model, image)
     joint_maps = (joint_maps[0] + joint_maps[1][flip_index, :, ::-1]) / 2
     part_maps = (part_maps[0] + part_maps[1][:, :, ::-1]) / 2
     enlarged = [enlarge(channel) for channel in joint_maps]
-    back = affine(centre, width, size, inverse=True)
+    back = affine(center, width, size, inverse=True)
     poses = []
     for score, part, x, y in candidates(part_maps):
         pose_hm = read_both_views(model, features, offsets, part, x, y, flip_index)
@@ -50,19 +50,19 @@ def poses_of_picture(model, path, input_size, flip_index, sigmas):
 
 
 def resized_size(h, w, input_size):
-    """Tell the (w, h) of the input, the centre and the width of what it shows of the picture."""
+    """Tell the (w, h) of the input, the center and the width of what it shows of the picture."""
     short = (input_size + 63) // 64 * 64
     long = int((short / min(h, w) * max(h, w) + 63) // 64 * 64)
-    centre = (int(w / 2 + 0.5), int(h / 2 + 0.5))
+    center = (int(w / 2 + 0.5), int(h / 2 + 0.5))
     if w < h:
-        return (short, long), centre, w / 200 * 200
-    return (long, short), centre, long / short * h / 200 * 200
+        return (short, long), center, w / 200 * 200
+    return (long, short), center, long / short * h / 200 * 200
 
 
-def affine(centre, width, size, inverse=False):
+def affine(center, width, size, inverse=False):
     """Compute the matrix of the resize from three points in single precision."""
     w, h = size
-    source = np.float32([centre, (centre[0], centre[1] - width / 2), (0, 0)])
+    source = np.float32([center, (center[0], center[1] - width / 2), (0, 0)])
     target = np.float32([(w / 2, h / 2), (w / 2, h / 2 - w / 2), (0, 0)])
     for first, second, third in (source, target):
         dx, dy = first - second
@@ -146,8 +146,8 @@ def read_stretched(features, x, y):
     return value
 
 
-def refine(weights, nodes, centre):
-    """Predict refining offsets (K, 2) from node features (K, C) and the centre's (C,)."""
+def refine(weights, nodes, center):
+    """Predict refining offsets (K, 2) from node features (K, C) and the center's (C,)."""
     weights = {name: value.numpy().astype(np.float64) for name, value in weights.items()}
 
     def normed(x, name):
@@ -163,7 +163,7 @@ def refine(weights, nodes, centre):
     while f'blocks.{block}.conv1.weight' in weights:
         nodes = nodes + convolve(convolve(nodes, f'blocks.{block}.conv1'), f'blocks.{block}.conv2')
         block += 1
-    x = np.concatenate((nodes.mean(axis=0), nodes.max(axis=0), centre))
+    x = np.concatenate((nodes.mean(axis=0), nodes.max(axis=0), center))
     x = normed(weights['predictor.0.weight'] @ x + weights['predictor.0.bias'], 'predictor.1')
     x = weights['predictor.3.weight'] @ x + weights['predictor.3.bias']
     return x.reshape(-1, 2)

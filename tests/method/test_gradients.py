@@ -54,7 +54,7 @@ def read_stretched(features, x, y):
     return value
 
 
-def refine(features, poses, centres, weights, num_layers):
+def refine(features, poses, centers, weights, num_layers):
     """Run the release's graph network: (poses, 2K)."""
     nodes = [
         torch.stack(
@@ -76,7 +76,7 @@ def refine(features, poses, centres, weights, num_layers):
     pooled = torch.stack(
         [
             torch.cat((node.mean(dim=0), node.amax(dim=0), features[i][:, y, x]))
-            for node, (i, y, x) in zip(nodes, centres)
+            for node, (i, y, x) in zip(nodes, centers)
         ]
     )
     hidden = pooled @ weights['pr.gconv_pred.0.weight'][..., 0].T + weights['pr.gconv_pred.0.bias']
@@ -110,7 +110,7 @@ def step_of_the_release(features, targets, picks, weights, num_layers):
     offset = smooth_l1(maps['offset'], targets['offsets'], targets['offset_weights'])
 
     k, w = maps['heatmap'].shape[1], features.shape[-1]
-    poses, centres, read, wanted, weight = [], [], [], [], []
+    poses, centers, read, wanted, weight = [], [], [], [], []
     for i in range(len(features)):
         for part, pixels in enumerate(picks):
             for pixel in pixels[i]:
@@ -119,11 +119,11 @@ def step_of_the_release(features, targets, picks, weights, num_layers):
                 guess = maps['offset'][at].detach()
                 pixel_xy = torch.tensor([x, y], dtype=torch.float64)
                 poses.append((features[i], pixel_xy - guess.view(k, 2)))
-                centres.append((i, y, x))
+                centers.append((i, y, x))
                 read.append(guess)
                 wanted.append(targets['offsets'][at])
                 weight.append(targets['offset_weights'][at])
-    refined = refine(features, poses, centres, weights, num_layers) + torch.stack(read)
+    refined = refine(features, poses, centers, weights, num_layers) + torch.stack(read)
     return (
         heat + 0.03 * offset + 0.03 * smooth_l1(refined, torch.stack(wanted), torch.stack(weight))
     )

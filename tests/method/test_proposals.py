@@ -1,12 +1,12 @@
 """Peaks and training samples against plain loops over pixels."""
 
 from pinet_mm.method.proposals import (
-    Centres,
+    Centers,
     ProposalSampler,
     find_peaks,
     pool_kernel,
     score_keypoints,
-    training_centres,
+    training_centers,
 )
 from pinet_mm.method.targets import OffsetTargets
 from pinet_mm.models.codec import PINetCodec
@@ -29,9 +29,9 @@ def targets_in(areas):
     return OffsetTargets(pixels, torch.zeros(len(areas), 5, 2), torch.ones(len(areas), 5), areas)
 
 
-def rows(centres, picture, part, num_parts):
+def rows(centers, picture, part, num_parts):
     """Valid (x, y, score) of one picture and part, in the order of the result."""
-    xy, scores, valid = (field[picture].unflatten(0, (num_parts, -1))[part] for field in centres)
+    xy, scores, valid = (field[picture].unflatten(0, (num_parts, -1))[part] for field in centers)
     return [
         (*point, score)
         for point, score, use in zip(xy.tolist(), scores.tolist(), valid.tolist())
@@ -43,8 +43,8 @@ def approx(peaks):
     return [pytest.approx(peak, abs=1e-6) for peak in peaks]
 
 
-def picture(centres, index):
-    return Centres(*(field[index : index + 1] for field in centres))
+def picture(centers, index):
+    return Centers(*(field[index : index + 1] for field in centers))
 
 
 # --- peaks ---------------------------------------------------------------------------------------
@@ -54,13 +54,13 @@ def picture(centres, index):
 @pytest.mark.parametrize('max_per_part, threshold', [(30, 0.01), (5, 0.5), (200, -1.0)])
 def test_peaks_are_the_naive_loops(seed, max_per_part, threshold):
     maps = random_maps(seed, 2, 3, 11, 14)
-    centres = find_peaks(maps, max_per_part, threshold)
+    centers = find_peaks(maps, max_per_part, threshold)
     count = min(max_per_part, 11 * 14)
-    assert centres.xy_hm.shape == (2, 3 * count, 2)
-    assert centres.scores.shape == centres.valid.shape == (2, 3 * count)
+    assert centers.xy_hm.shape == (2, 3 * count, 2)
+    assert centers.scores.shape == centers.valid.shape == (2, 3 * count)
     for b, m in np.ndindex(2, 3):
         expected = naive.sample_peaks(maps[b, m].numpy(), 3, max_per_part, threshold)
-        assert rows(centres, b, m, 3) == approx(expected)
+        assert rows(centers, b, m, 3) == approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_the_best_peaks_stay_in_order():
     for i in range(5):
         maps[0, 0, 4, 4 * i + 1] = (i + 2) / 10
         maps[0, 1, 4, 4 * i + 1] = (7 - i) / 10
-    centres = find_peaks(maps, 3, 0.01)
-    assert rows(centres, 0, 0, 2) == approx([(17, 4, 0.6), (13, 4, 0.5), (9, 4, 0.4)])
-    assert rows(centres, 0, 1, 2) == approx([(1, 4, 0.7), (5, 4, 0.6), (9, 4, 0.5)])
+    centers = find_peaks(maps, 3, 0.01)
+    assert rows(centers, 0, 0, 2) == approx([(17, 4, 0.6), (13, 4, 0.5), (9, 4, 0.4)])
+    assert rows(centers, 0, 1, 2) == approx([(1, 4, 0.7), (5, 4, 0.6), (9, 4, 0.5)])
 
 
 def test_all_pixels_of_a_plateau_survive():
@@ -123,28 +123,28 @@ def test_peaks_at_the_border_and_below_zero():
 
 def test_a_map_without_peaks_proposes_nothing():
     assert not find_peaks(torch.zeros(2, 3, 8, 8), 30, 0.01).valid.any()
-    # 2×3 pixels hold fewer centres than asked for.
+    # 2×3 pixels hold fewer centers than asked for.
     assert find_peaks(torch.zeros(2, 3, 2, 3), 30, 0.01).scores.shape == (2, 18)
 
 
 def test_the_filling_of_a_batch_stays_finite():
     maps = torch.full((1, 2, 8, 8), 0.2)
     maps[0, :, 3, 3] = 1
-    peaks, trained = find_peaks(maps, 64, 0.5), training_centres(maps, targets_in(maps == 1), 64)
-    for centres, filling in ((peaks, {0, np.float32(0.2)}), (trained, {0})):
-        assert centres.valid.sum() == 2
-        assert set(centres.scores[~centres.valid].tolist()) == filling
+    peaks, trained = find_peaks(maps, 64, 0.5), training_centers(maps, targets_in(maps == 1), 64)
+    for centers, filling in ((peaks, {0, np.float32(0.2)}), (trained, {0})):
+        assert centers.valid.sum() == 2
+        assert set(centers.scores[~centers.valid].tolist()) == filling
     poses_hm = peaks.xy_hm[:, :, None].expand(-1, -1, 5, -1).float()
     assert score_keypoints(torch.zeros(1, 5, 8, 8), poses_hm, peaks.scores).isfinite().all()
 
 
 def test_a_batch_gives_what_its_pictures_give():
     maps, areas = random_maps(9, 3, 3, 12, 10), random_maps(10, 3, 3, 12, 10).round()
-    together, trained = find_peaks(maps, 12, 0.6), training_centres(maps, targets_in(areas), 12)
+    together, trained = find_peaks(maps, 12, 0.6), training_centers(maps, targets_in(areas), 12)
     for i in range(3):
         alone = find_peaks(maps[i : i + 1], 12, 0.6)
         assert all(map(torch.equal, picture(together, i), alone))
-        alone = training_centres(maps[i : i + 1], targets_in(areas[i : i + 1]), 12)
+        alone = training_centers(maps[i : i + 1], targets_in(areas[i : i + 1]), 12)
         assert all(map(torch.equal, picture(trained, i), alone))
 
 
@@ -153,25 +153,25 @@ def test_a_batch_gives_what_its_pictures_give():
 
 @pytest.mark.parametrize('seed', range(4))
 @pytest.mark.parametrize('max_per_part', [4, 40])
-def test_training_centres_are_the_naive_loops(seed, max_per_part):
+def test_training_centers_are_the_naive_loops(seed, max_per_part):
     maps = random_maps(seed, 2, 3, 9, 13)
     areas = 500 * (random_maps(seed + 10, 2, 3, 9, 13) > 0.7) * random_maps(seed + 20, 2, 3, 9, 13)
     areas[0, 1] = 0
-    centres = training_centres(maps, targets_in(areas), max_per_part)
+    centers = training_centers(maps, targets_in(areas), max_per_part)
     for b, m in np.ndindex(2, 3):
         expected = naive.sample_targets(maps[b, m].numpy(), areas[b, m].numpy(), max_per_part)
-        assert rows(centres, b, m, 3) == approx(expected)
-    assert not centres.valid[0, max_per_part : 2 * max_per_part].any()
+        assert rows(centers, b, m, 3) == approx(expected)
+    assert not centers.valid[0, max_per_part : 2 * max_per_part].any()
 
 
-def test_training_centres_of_encoded_persons(scene, toy_layout):
+def test_training_centers_of_encoded_persons(scene, toy_layout):
     encoded = PINetCodec((104, 84), (26, 21), toy_layout).encode(*scene)
     maps, areas = encoded['heatmaps'][5:], encoded['areas']
     targets = targets_in(torch.from_numpy(areas)[None])
-    centres = training_centres(torch.from_numpy(maps)[None], targets, 10)
+    centers = training_centers(torch.from_numpy(maps)[None], targets, 10)
     for m in range(3):
         expected = naive.sample_targets(maps[m], areas[m], 10)
-        found = rows(centres, 0, m, 3)
+        found = rows(centers, 0, m, 3)
         # Equal values of P* may come in any order.
         assert [row[2] for row in found] == approx([row[2] for row in expected])
         assert all(areas[m, y, x] > 0 and maps[m, y, x] == value for x, y, value in found)
@@ -181,7 +181,7 @@ def test_training_centres_of_encoded_persons(scene, toy_layout):
 def test_sampler_is_the_two_functions():
     maps, targets = random_maps(1, 2, 3, 12, 10), targets_in(random_maps(2, 2, 3, 12, 10).round())
     sampler = ProposalSampler(max_train_per_part=7)
-    assert all(map(torch.equal, sampler.sample(maps, targets), training_centres(maps, targets, 7)))
+    assert all(map(torch.equal, sampler.sample(maps, targets), training_centers(maps, targets, 7)))
     assert all(map(torch.equal, sampler.propose(maps, 5, 0.7), find_peaks(maps, 5, 0.7)))
     assert ProposalSampler().sample(maps, targets).scores.shape == (2, 3 * 40)
 

@@ -35,7 +35,7 @@ def test_projected_offsets_are_those_of_the_maps(order):
 
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
 def test_sampling_is_that_of_mmcv(memory_format):
-    # Its points are fractions of the picture whose pixels have their centres at halves.
+    # Its points are fractions of the picture whose pixels have their centers at halves.
     ops = pytest.importorskip('mmcv.ops', reason='mmcv has no operators here')
     maps = random_maps(5, 2, 6, 11, 14).contiguous(memory_format=memory_format)
     points_hm = random_maps(6, 2, 40, 2) * torch.tensor([16.0, 13.0]) - 1.5  # some of them outside
@@ -44,7 +44,7 @@ def test_sampling_is_that_of_mmcv(memory_format):
     torch.testing.assert_close(sample_bilinear(maps, points_hm), wanted, atol=1e-5, rtol=0)
 
 
-def test_offsets_are_read_from_the_part_of_the_centre():
+def test_offsets_are_read_from_the_part_of_the_center():
     offsets = random_maps(3, 2, 3 * 2 * 4, 6, 7)
     xy = torch.stack([torch.randint(size, (2, 15)) for size in (7, 6)], dim=-1)
     read = read_offsets(offsets, xy, 3)

@@ -44,11 +44,11 @@ def make_net(num_layers=2, train=False):
 
 
 def make_inputs(b=2, t=4):
-    """Features, poses of which some leave the map, integer centres."""
+    """Features, poses of which some leave the map, integer centers."""
     features = torch.randn(b, C, H, W, dtype=torch.float64)
     poses = torch.rand(b, t, K, 2, dtype=torch.float64) * torch.tensor([W + 3, H + 3]) - 2
-    centres = torch.stack((torch.randint(W, (b, t)), torch.randint(H, (b, t))), dim=-1)
-    return features, poses, centres
+    centers = torch.stack((torch.randint(W, (b, t)), torch.randint(H, (b, t))), dim=-1)
+    return features, poses, centers
 
 
 def arrays(module):
@@ -74,7 +74,7 @@ def graph_conv(nodes, adjacency, state, prefix):
     return np.maximum(batch_norm(np.array(mixed), state, prefix + 'bn.'), 0)
 
 
-def refine_one(features, pose, centre, state, num_layers):
+def refine_one(features, pose, center, state, num_layers):
     """Predict the refining offsets (K, 2) of one pose."""
     nodes = np.array([[naive.bilinear(channel, x, y) for channel in features] for x, y in pose])
     adjacency = state['adjacency']
@@ -82,7 +82,7 @@ def refine_one(features, pose, centre, state, num_layers):
     for i in range(num_layers):
         inner = graph_conv(nodes, adjacency, state, f'blocks.{i}.conv1.')
         nodes = nodes + graph_conv(inner, adjacency, state, f'blocks.{i}.conv2.')
-    x, y = centre
+    x, y = center
     pooled = np.concatenate((nodes.mean(axis=0), nodes.max(axis=0), features[:, y, x]))
     hidden = state['predictor.0.weight'] @ pooled + state['predictor.0.bias']
     hidden = np.maximum(batch_norm(hidden, state, 'predictor.1.'), 0)
@@ -167,14 +167,14 @@ def test_residual_block_adds_what_two_convolutions_find():
 
 @pytest.mark.parametrize('num_layers', [0, 1, 3])
 def test_refinement_is_the_naive_network(num_layers):
-    net, (features, poses, centres) = make_net(num_layers), make_inputs()
-    found = net(features, poses, centres)
+    net, (features, poses, centers) = make_net(num_layers), make_inputs()
+    found = net(features, poses, centers)
     assert found.shape == (2, 4, K, 2)
     for b, t in np.ndindex(2, 4):
         expected = refine_one(
             features[b].numpy(),
             poses[b, t].numpy(),
-            centres[b, t].tolist(),
+            centers[b, t].tolist(),
             arrays(net),
             num_layers,
         )
@@ -190,11 +190,11 @@ def test_a_zeroed_last_layer_is_the_identity(train):
 
 
 def test_poses_outside_the_map_see_zeros():
-    net, (features, poses, centres) = make_net(), make_inputs()
+    net, (features, poses, centers) = make_net(), make_inputs()
     poses[1, 2] = torch.tensor([W + 50.0, -3.0])
-    x, y = centres[1, 2]
+    x, y = centers[1, 2]
     expected = net.refine_nodes(torch.zeros(1, K, C).double(), features[1, :, y, x][None])
-    torch.testing.assert_close(net(features, poses, centres)[1, 2], expected[0])
+    torch.testing.assert_close(net(features, poses, centers)[1, 2], expected[0])
 
 
 @pytest.mark.parametrize('train', [True, False])
@@ -209,13 +209,13 @@ def test_input_poses_and_features_stay_as_they_are(train):
 
 
 def test_a_batch_gives_what_its_pictures_give():
-    net, (features, poses, centres) = make_net(), make_inputs(b=3)
+    net, (features, poses, centers) = make_net(), make_inputs(b=3)
     valid = torch.tensor([[True] * 4, [False, True, False, False], [False] * 4])
-    together = net(features, poses, centres, valid)
+    together = net(features, poses, centers, valid)
     assert not together[~valid].any() and together[valid].all()
     for i in range(3):
         count = valid[i].sum()
-        alone = net(features[i : i + 1], poses[i : i + 1, valid[i]], centres[i : i + 1, valid[i]])
+        alone = net(features[i : i + 1], poses[i : i + 1, valid[i]], centers[i : i + 1, valid[i]])
         assert alone.shape == (1, count, K, 2)
         torch.testing.assert_close(together[i, valid[i]], alone[0])
 
@@ -237,12 +237,12 @@ def test_all_poses_are_valid_by_default():
 
 
 def test_only_valid_poses_enter_the_batch_statistics():
-    features, poses, centres = make_inputs(b=1, t=6)
+    features, poses, centers = make_inputs(b=1, t=6)
     valid = torch.tensor([[True, False, True, True, False, False]])
     masked, alone = make_net(train=True), make_net(train=True)
     alone.load_state_dict(masked.state_dict())
-    found = masked(features, poses, centres, valid)
-    expected = alone(features, poses[:, valid[0]], centres[:, valid[0]])
+    found = masked(features, poses, centers, valid)
+    expected = alone(features, poses[:, valid[0]], centers[:, valid[0]])
     torch.testing.assert_close(found[valid], expected[0])
     for name, value in alone.state_dict().items():
         torch.testing.assert_close(masked.state_dict()[name], value, msg=name)

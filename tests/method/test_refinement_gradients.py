@@ -47,28 +47,28 @@ def test_pictures_without_proposals_get_gradients(train):
 
 @pytest.mark.parametrize('train', [True, False])
 def test_features_learn_from_valid_poses_only(train):
-    net, (features, poses, centres) = make_net(train=train), make_inputs(b=2)
+    net, (features, poses, centers) = make_net(train=train), make_inputs(b=2)
     features.requires_grad_()
     valid = torch.tensor([[True, True, False, False], [False] * 4])
     poses[0, :2] = torch.rand(2, K, 2) * 2  # in pixels 0 to 2
     poses[0, :2, 0] = 0.5
     poses[0, 2:] = 5.5
-    centres[0] = torch.tensor([[0, 1], [1, 0], [8, 6], [4, 4]])
-    net(features, poses, centres, valid).square().sum().backward()
+    centers[0] = torch.tensor([[0, 1], [1, 0], [8, 6], [4, 4]])
+    net(features, poses, centers, valid).square().sum().backward()
     touched = features.grad.abs().amax(dim=1) > 0
     assert touched[0, :2, :2].all()
     assert not touched[0, 3:].any() and not touched[0, :, 3:].any() and not touched[1].any()
 
 
 def test_junk_in_invalid_poses_reaches_nothing():
-    net, (features, poses, centres) = make_net(train=True), make_inputs(b=1)
+    net, (features, poses, centers) = make_net(train=True), make_inputs(b=1)
     features.requires_grad_()
     valid = torch.tensor([[True, True, True, False]])
     gradients = []
     for junk in (3.0, 1e30):
         poses[0, 3] = junk
         features.grad = None
-        net(features, poses, centres, valid).square().sum().backward()
+        net(features, poses, centers, valid).square().sum().backward()
         gradients.append(features.grad)
     assert torch.equal(*gradients) and gradients[0].isfinite().all()
 
@@ -77,12 +77,12 @@ def test_gradients_are_derivatives():
     net = shake(PoseRefinement(3, 4, [(0, 1), (1, 2)], num_layers=1)).double().eval()
     features = torch.randn(1, 3, 3, 4, dtype=torch.float64)
     poses = torch.randint(-1, 4, (1, 2, 4, 2)) + 0.1 + 0.8 * torch.rand(1, 2, 4, 2).double()
-    centres = torch.tensor([[[0, 1], [3, 2]]])
+    centers = torch.tensor([[[0, 1], [3, 2]]])
     names, values = zip(*net.named_parameters())
 
     def refine(features, poses, *parameters):
         return torch.func.functional_call(
-            net, dict(zip(names, parameters)), (features, poses, centres)
+            net, dict(zip(names, parameters)), (features, poses, centers)
         )
 
     inputs = [tensor.detach().clone().requires_grad_() for tensor in (features, poses, *values)]
@@ -93,9 +93,9 @@ def test_gradients_are_derivatives():
 def test_products_in_half_precision():
     # bfloat16 rounds by at most 1/256; what the blocks add up and what is predicted is not rounded.
     net = shake(PoseRefinement(C, K, [(0, 1), (1, 2)], num_layers=2)).eval()
-    nodes, centre = torch.randn(6, K, C), torch.randn(6, C)
-    expected = net.refine_nodes(nodes, centre)
+    nodes, center = torch.randn(6, K, C), torch.randn(6, C)
+    expected = net.refine_nodes(nodes, center)
     net.product_dtype = torch.bfloat16
-    found = net.refine_nodes(nodes, centre)
+    found = net.refine_nodes(nodes, center)
     assert found.dtype is torch.float32
     assert 1e-5 < (found - expected).norm() / expected.norm() < 0.02

@@ -7,7 +7,7 @@ from pinet_mm.method.targets import (
     claim_pixels,
     draw_gaussians,
     inside_map,
-    part_centres,
+    part_centers,
     pixel_offsets,
     weigh_heatmaps,
     write_offsets,
@@ -49,14 +49,14 @@ def naive_gaussians(points, drawn, map_size, sigma, background):
     return maps['heatmaps'], maps['heatmap_weights']
 
 
-def naive_owners(centres, drawn, areas, map_size, radius):
+def naive_owners(centers, drawn, areas, map_size, radius):
     """(M, H, W): person that owns each pixel, -1 for nobody."""
-    owner = np.full((centres.shape[1], *map_size[::-1]), -1)
+    owner = np.full((centers.shape[1], *map_size[::-1]), -1)
     for m, y, x in np.ndindex(*owner.shape):
         near = [
             (areas[n], n)
-            for n in range(len(centres))
-            if drawn[n, m] and (x - centres[n, m, 0]) ** 2 + (y - centres[n, m, 1]) ** 2 <= radius
+            for n in range(len(centers))
+            if drawn[n, m] and (x - centers[n, m, 0]) ** 2 + (y - centers[n, m, 1]) ** 2 <= radius
         ]
         owner[m, y, x] = min(near)[1] if near else -1
     return owner
@@ -69,31 +69,31 @@ def owners(claimed, map_size, num_parts):
     return owner
 
 
-def claim(centres, areas, radius=2.0, drawn=None, map_size=MAP_SIZE):
-    centres = np.asarray(centres, dtype=float)
-    drawn = np.ones(centres.shape[:2], dtype=bool) if drawn is None else drawn
-    return claim_pixels(centres, drawn, np.asarray(areas, dtype=float), map_size, radius)
+def claim(centers, areas, radius=2.0, drawn=None, map_size=MAP_SIZE):
+    centers = np.asarray(centers, dtype=float)
+    drawn = np.ones(centers.shape[:2], dtype=bool) if drawn is None else drawn
+    return claim_pixels(centers, drawn, np.asarray(areas, dtype=float), map_size, radius)
 
 
-# --- part centres and the map's extent -----------------------------------------------------------
+# --- part centers and the map's extent -----------------------------------------------------------
 
 
 @pytest.mark.parametrize('seed', range(5))
-def test_part_centres_are_means_over_labelled_keypoints(seed, toy_layout):
+def test_part_centers_are_means_over_labelled_keypoints(seed, toy_layout):
     rng = np.random.default_rng(seed)
     points, labelled = random_points(rng, 6, 5), rng.random((6, 5)) < 0.5
-    centres, defined = part_centres(points, labelled, toy_layout.membership)
-    assert centres.shape == (6, 3, 2) and defined.shape == (6, 3)
+    centers, defined = part_centers(points, labelled, toy_layout.membership)
+    assert centers.shape == (6, 3, 2) and defined.shape == (6, 3)
     for n, m in np.ndindex(6, 3):
-        expected = naive.part_centre(points[n], labelled[n], toy_layout.parts[m])
+        expected = naive.part_center(points[n], labelled[n], toy_layout.parts[m])
         assert defined[n, m] == (expected is not None)
-        assert centres[n, m] == pytest.approx(expected or (0, 0), abs=1e-12)
+        assert centers[n, m] == pytest.approx(expected or (0, 0), abs=1e-12)
 
 
-def test_keypoints_outside_the_map_count_for_the_centre():
+def test_keypoints_outside_the_map_count_for_the_center():
     points = np.array([[[-10.0, 4.0], [16.0, 8.0]]])
-    centres, defined = part_centres(points, np.array([[True, True]]), np.array([[True, True]]))
-    assert centres.tolist() == [[[3.0, 6.0]]] and defined.tolist() == [[True]]
+    centers, defined = part_centers(points, np.array([[True, True]]), np.array([[True, True]]))
+    assert centers.tolist() == [[[3.0, 6.0]]] and defined.tolist() == [[True]]
 
 
 def test_inside_map_takes_the_first_pixel_and_not_the_size():
@@ -222,24 +222,24 @@ def test_neighbourhood_between_pixels():
 @pytest.mark.parametrize('radius', [0.5, 2.0, 7.3])
 def test_pixels_belong_to_the_smaller_then_the_first(seed, radius):
     rng = np.random.default_rng(seed)
-    centres = rng.uniform(-2, 14, (8, 2, 2))
+    centers = rng.uniform(-2, 14, (8, 2, 2))
     if seed % 2:
-        centres = np.round(centres)
+        centers = np.round(centers)
     areas, drawn = rng.choice([100.0, 200.0, 300.0], 8), rng.random((8, 2)) < 0.8
     size = (12, 11)
-    claimed = claim(centres, areas, radius, drawn, size)
+    claimed = claim(centers, areas, radius, drawn, size)
     np.testing.assert_array_equal(
-        owners(claimed, size, 2), naive_owners(centres, drawn, areas, size, radius)
+        owners(claimed, size, 2), naive_owners(centers, drawn, areas, size, radius)
     )
     rows = claimed[0].tolist()
     assert rows == sorted(map(list, set(map(tuple, rows))))
 
 
 def test_the_smaller_person_wins_whatever_the_order():
-    centres = [[[5.0, 5.0]], [[6.0, 5.0]], [[7.0, 5.0]]]
-    owner = owners(claim(centres, [30, 20, 30]), MAP_SIZE, 1)[0]
+    centers = [[[5.0, 5.0]], [[6.0, 5.0]], [[7.0, 5.0]]]
+    owner = owners(claim(centers, [30, 20, 30]), MAP_SIZE, 1)[0]
     assert owner[5, 3:10].tolist() == [-1, 0, 1, 1, 1, 2, -1]
-    owner = owners(claim(centres[::-1], [30, 20, 30]), MAP_SIZE, 1)[0]
+    owner = owners(claim(centers[::-1], [30, 20, 30]), MAP_SIZE, 1)[0]
     assert owner[5, 3:10].tolist() == [-1, 2, 1, 1, 1, 0, -1]
 
 
@@ -260,7 +260,7 @@ def test_offsets_by_hand():
     offsets, weights, areas = offset_maps(claimed, keypoints, present, np.array([16.0]), (1, 6, 8))
     assert offsets.shape == weights.shape == (6, 6, 8) and areas.shape == (1, 6, 8)
     assert offsets.dtype == weights.dtype == areas.dtype == np.float32
-    # At the centre pixel keypoint 0 has a target of exactly 0, which counts.
+    # At the center pixel keypoint 0 has a target of exactly 0, which counts.
     assert offsets[:, 2, 3].tolist() == [0, 0, -2.5, 1.75, 0, 0]
     assert weights[:, 2, 3].tolist() == [0.25, 0.25, 0.25, 0.25, 0, 0]
     assert offsets[:, 1, 4].tolist() == [1, -1, -1.5, 0.75, 0, 0]
@@ -273,11 +273,11 @@ def test_offsets_by_hand():
 @pytest.mark.parametrize('seed', range(4))
 def test_offsets_are_the_naive_loops(seed):
     rng = np.random.default_rng(seed)
-    centres, keypoints = rng.uniform(-1, 20, (5, 2, 2)), random_points(rng, 5, 3)
+    centers, keypoints = rng.uniform(-1, 20, (5, 2, 2)), random_points(rng, 5, 3)
     present, areas = rng.random((5, 3)) < 0.6, rng.uniform(1, 900, 5)
-    claimed, shape = claim(centres, areas), (2, *MAP_SIZE[::-1])
+    claimed, shape = claim(centers, areas), (2, *MAP_SIZE[::-1])
     offsets, weights, area_maps = offset_maps(claimed, keypoints, present, areas, shape)
-    owner = naive_owners(centres, np.ones((5, 2)), areas, MAP_SIZE, 2.0)
+    owner = naive_owners(centers, np.ones((5, 2)), areas, MAP_SIZE, 2.0)
     expected = np.zeros((3, 2, 3, 2, *shape[1:]))
     for m, y, x in np.argwhere(owner >= 0):
         n = owner[m, y, x]

@@ -62,9 +62,9 @@ def test_encode_by_hand(toy_layout):
     heatmaps = encoded['heatmaps']
     peaks = [np.unravel_index(channel.argmax(), channel.shape)[::-1] for channel in heatmaps]
     assert peaks[:5] == [(5, 3), (4, 5), (8, 5), (5, 12), (8, 13)]
-    assert peaks[6] == (6, 5)  # the hands' centre
+    assert peaks[6] == (6, 5)  # the hands' center
     assert heatmaps[0, 3, 5] == 1 and heatmaps[0, 4, 7] == pytest.approx(math.exp(-5 / 4))
-    # The feet's centre is (6.5, 12.5): four pixels at a distance² of 0.5.
+    # The feet's center is (6.5, 12.5): four pixels at a distance² of 0.5.
     assert heatmaps[7, 12:14, 6:8].ravel() == pytest.approx([math.exp(-1 / 8)] * 4)
     assert (encoded['areas'][2] > 0).sum() == 4 and encoded['areas'][2, 12, 6] == 100
     # Hands (part 1) at pixel (7, 4): pixel - keypoint; channels are part, keypoint, x and y.
@@ -104,12 +104,12 @@ def test_the_smaller_person_takes_the_whole_pixel(toy_layout):
     assert set(encoded['areas'][1][hands]) == {400}
     assert weights[1, 0][:, hands] == pytest.approx(1 / 20)
     assert not weights[1, 4].any()
-    # The feet's centre of the small person is its only foot, so the parts' centres differ.
+    # The feet's center of the small person is its only foot, so the parts' centers differ.
     assert set(encoded['areas'][2][encoded['areas'][2] > 0]) >= {400}
     assert encoded['heatmaps'][4].max() > 0.7  # the large person's foot is still on its score map
 
 
-def test_small_persons_get_keypoints_but_no_part_centres(toy_layout):
+def test_small_persons_get_keypoints_but_no_part_centers(toy_layout):
     points = np.random.default_rng(2).uniform(20, 60, (1, 5, 2))
     for area, drawn in ((1023.9, False), (1024.0, True)):
         encoded = make_codec(toy_layout, min_area=32**2).encode(points, area=np.array([area]))

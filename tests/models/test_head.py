@@ -141,7 +141,7 @@ def test_offset_loss_is_weighted_smooth_l1_over_omega():
 
 
 def test_offset_loss_of_one_pixel_by_hand():
-    # One person whose only centre stands on a pixel, radius 0: Ω is that pixel's 10 numbers.
+    # One person whose only center stands on a pixel, radius 0: Ω is that pixel's 10 numbers.
     codec = build_codec('one', radius=0)
     keypoints = np.array([[[40, 40], [20, 60], [60, 60], [36, 20], [44, 20]]], dtype=np.float32)
     sample = make_sample(codec, keypoints, area=np.array([64.0]))
@@ -149,7 +149,7 @@ def test_offset_loss_of_one_pixel_by_hand():
         build_head('one', layers=0), torch.zeros(1, 6, 32, 32), torch.zeros(1, 10, 32, 32)
     )
     losses = head.loss(features_for(head), [sample])
-    # The centre is (40, 40) / 4; distances in map pixels: 0 0, 5 5, 5 5, 1 5, 1 5.
+    # The center is (40, 40) / 4; distances in map pixels: 0 0, 5 5, 5 5, 1 5, 1 5.
     distances = [0, 0, 5, 5, 5, 5, 1, 5, 1, 5]
     wanted = 0.03 * sum(d - BETA / 2 if d else 0 for d in distances) / 10 / np.sqrt(64)
     assert losses['loss_offset'].item() == pytest.approx(wanted, rel=1e-6)
@@ -178,9 +178,9 @@ def test_refine_loss_pose_by_pose(sampler, count):
     for b, sample in enumerate(samples):
         wanted = sample.gt_fields.offsets.view(3, 5, 2, 32, 32)
         for m, y, x in chosen_pixels(sample, 5, count):
-            centre, predicted = torch.tensor([x, y]), offsets[b, m, :, :, y, x]
+            center, predicted = torch.tensor([x, y]), offsets[b, m, :, :, y, x]
             refining = head.refinement(
-                features[b : b + 1], (centre - predicted)[None, None], centre[None, None]
+                features[b : b + 1], (center - predicted)[None, None], center[None, None]
             )[0, 0]
             distance = F.smooth_l1_loss(
                 predicted + refining, wanted[m, :, :, y, x], beta=BETA, reduction='none'
@@ -342,9 +342,9 @@ def test_scores_boxes_and_parts_by_hand():
     order = pair_up(found.keypoints, keypoints)
     ranks = []
     for row, person in zip(order, keypoints / 4):
-        # r: Eq. 1 at the pixel next to each part's centre; every part proposes the same pose.
-        centres = np.array([person[list(part)].mean(axis=0) for part in head.layout.parts])
-        r = np.exp(-((np.round(centres) - centres) ** 2).sum(axis=-1) / 4)
+        # r: Eq. 1 at the pixel next to each part's center; every part proposes the same pose.
+        centers = np.array([person[list(part)].mean(axis=0) for part in head.layout.parts])
+        r = np.exp(-((np.round(centers) - centers) ** 2).sum(axis=-1) / 4)
         ranks.append(r.max())
         scores = [r.max() * read_bilinear(score_maps[k], *person[k]) for k in range(17)]
         np.testing.assert_allclose(found.keypoint_scores[row], scores, atol=1e-5)
@@ -352,7 +352,7 @@ def test_scores_boxes_and_parts_by_hand():
         assert (found.keypoint_parts[row] == r.argmax()).all()
         box = [*person.min(axis=0), *person.max(axis=0)]
         np.testing.assert_allclose(found.bboxes[row], np.multiply(box, 4), atol=1e-3)
-    # Poses come from best to worst part-centre score.
+    # Poses come from best to worst part-center score.
     assert (np.diff(np.array(ranks)[order.argsort()]) <= 0).all()
 
 
@@ -550,7 +550,7 @@ def test_flip_test_refines_each_view_on_its_own_features():
     maps = zip(target_maps(samples), mirrored_maps(head, samples, [keypoints]))
     answer_with(head, *(torch.cat(views) for views in maps)).eval()
 
-    def refinement(features, poses_hm, centres_hm, valid):
+    def refinement(features, poses_hm, centers_hm, valid):
         refining = torch.zeros_like(poses_hm)
         refining[:, :, 1] = features[:, None, :2, 0, 0]
         return refining

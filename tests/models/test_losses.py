@@ -151,12 +151,12 @@ def test_targets_draw_the_maps_that_they_come_from():
     assert torch.equal(drawn, torch.where(areas > 0, wanted, 7))
 
 
-def test_targets_at_centres():
+def test_targets_at_centers():
     offsets, weights, areas = (torch.stack(maps) for maps in zip(naive_maps(3), naive_maps(4)))
     targets = targets_of_maps(offsets, weights, areas)
     owned = [(areas[:, m] > 0).nonzero() for m in range(3)]
     # Two pixels of a person per image and part, and a corner where nobody is.
-    centres = torch.tensor(
+    centers = torch.tensor(
         [
             [
                 [x, y]
@@ -169,9 +169,9 @@ def test_targets_at_centres():
             for b in range(2)
         ]
     )
-    found_offsets, found_weights = targets_at(targets, centres, areas.shape)
+    found_offsets, found_weights = targets_at(targets, centers, areas.shape)
     for b, t in np.ndindex(2, 9):
-        (x, y), part = centres[b, t].tolist(), t // 3
+        (x, y), part = centers[b, t].tolist(), t // 3
         at = b, slice(10 * part, 10 * part + 10), y, x
         assert found_offsets[b, t].flatten().tolist() == offsets[at].tolist()
         assert found_weights[b, t].repeat_interleave(2).tolist() == weights[at].tolist()
@@ -179,7 +179,7 @@ def test_targets_at_centres():
     assert somebody.tolist() == [[[True, True, False]] * 3] * 2
 
 
-def test_targets_at_centres_of_nobody():
+def test_targets_at_centers_of_nobody():
     targets = OffsetTargets(
         torch.zeros(0, 4, dtype=torch.long),
         torch.zeros(0, 5, 2),

@@ -75,8 +75,8 @@ def test_a_process_without_proposals_answers_the_others(monkeypatch, valid):
         lambda self, nodes: asked.append(self) or nodes * self.weight + self.bias,
     )
     features = torch.randn(1, 60, 16, 16, requires_grad=True)
-    poses_hm, centres_hm = torch.rand(1, 3, 5, 2) * 15, torch.randint(0, 16, (1, 3, 2))
-    offsets = refinement(features, poses_hm, centres_hm, torch.arange(3)[None] < valid)
+    poses_hm, centers_hm = torch.rand(1, 3, 5, 2) * 15, torch.randint(0, 16, (1, 3, 2))
+    offsets = refinement(features, poses_hm, centers_hm, torch.arange(3)[None] < valid)
     assert len(asked) == len(norms(refinement))
     assert (offsets[0, valid:] == 0).all()
     offsets.sum().backward()

@@ -74,10 +74,10 @@ def propose_by_loops(model, image, settings):
                 (seen[0], m, x),
                 (seen[1], part_flips[m], last - x),
             ):
-                centre = torch.tensor([column, y])
-                pose = centre - offsets[part, :, :, y, column]
+                center = torch.tensor([column, y])
+                pose = center - offsets[part, :, :, y, column]
                 poses.append(
-                    pose - head.refinement(features, pose[None, None], centre[None, None])[0, 0]
+                    pose - head.refinement(features, pose[None, None], center[None, None])[0, 0]
                 )
             back = poses[1][list(flips)] * torch.tensor([-1, 1]) + torch.tensor([last, 0])
             proposals.append((m, ((poses[0] + back) / 2).numpy().astype(float), r))
@@ -244,7 +244,7 @@ def test_a_scale_that_finds_nobody_changes_no_part_score():
     for scales in ((some[0], nobody[1]), (nobody[0], some[1])):
         keypoints, scores, *_ = decode_scales(head, scales, (1, 2))
         np.testing.assert_allclose(keypoints[pair_up(keypoints, everyone)], everyone, atol=1e-3)
-        # 0.4 at the best centre, and one of two score maps has people.
+        # 0.4 at the best center, and one of two score maps has people.
         assert 0.1 < scores.max() <= 0.2 and np.isfinite(scores).all()
     assert len(decode_scales(head, nobody, (1, 2))[0]) == 0
 

@@ -132,8 +132,8 @@ def test_overlays_show_what_fusion_did(folder, model, pictures, monkeypatch):
     monkeypatch.setitem(model.test_cfg, 'oks_thr', 0.0)
     (before,) = api.predict(folders._without_fusion(model), pictures[:1])
     (after,) = api.predict(model, pictures[:1])
-    centres = 15  # three parts, five proposals each
-    assert len(before.pred_instances) == centres > len(after.pred_instances)
+    centers = 15  # three parts, five proposals each
+    assert len(before.pred_instances) == centers > len(after.pred_instances)
     report = api.infer(model, [folder / 'inputs' / '0.png'], folder / 'both', before_fusion=True)
     assert cv2.imread(str(folder / 'both' / '0.jpg')).shape == (508, 960, 3)
     assert report.pictures == 1 and report.seconds > 0

@@ -96,15 +96,15 @@ def test_near_persons_are_those_of_a_loop():
     ]
     assert found.pictures.tolist() == [i for i, _ in kept]
     for name, members in dict(top=[0], low=[1, 2], person=[0, 1, 2]).items():
-        centres = []
+        centers = []
         for _, points in kept:
             labelled = [points[k, :2] for k in members if points[k, 2] > 0]
-            centres.append(np.mean(labelled, axis=0) if labelled else (np.nan, np.nan))
+            centers.append(np.mean(labelled, axis=0) if labelled else (np.nan, np.nan))
         wanted = [
             any(
                 b != a
                 and kept[b][0] == kept[a][0]
-                and np.hypot(*np.subtract(centres[b], centres[a])) < 8
+                and np.hypot(*np.subtract(centers[b], centers[a])) < 8
                 for b in range(len(kept))
             )
             for a in range(len(kept))
@@ -247,7 +247,7 @@ def test_the_backbone_learns_keypoint_heatmaps_alone():
     losses = model.loss(**batch)
     assert set(losses) == {'loss_heatmap', 'loss_offset'} and losses['loss_offset'] == 0
     heatmaps = sample['data_samples'].gt_fields.heatmaps
-    assert (heatmaps[17] == heatmaps[0]).all()  # the one part's centre is the nose itself
+    assert (heatmaps[17] == heatmaps[0]).all()  # the one part's center is the nose itself
 
 
 @pytest.mark.parametrize('name', ['cid', 'dekr'])
@@ -323,7 +323,7 @@ def test_differences_are_paired_over_folds_and_seeds():
     assert difference.error == pytest.approx(1)
     assert difference.seeds == pytest.approx((4, 6))
     judged = {claim.title: holds for claim, _, holds in claims.judge(results)}
-    assert judged['three parts against one centre, both with refinement and fusion'] is True
+    assert judged['three parts against one center, both with refinement and fusion'] is True
 
 
 def test_a_claim_needs_its_points_and_twice_its_error():

@@ -218,7 +218,7 @@ def test_every_part_has_all_the_proposals(scene):
     decoding = stages.DecodingStages(scene.head, scene.settings, maps, torch.full((3, 2), 4.0))
     decoding.average()
     decoding.peaks()
-    assert decoding.centres.valid.shape == (3, 90) and decoding.centres.valid.all()
+    assert decoding.centers.valid.shape == (3, 90) and decoding.centers.valid.all()
     # Mirrored back, the other view is the plain one.
     torch.testing.assert_close(decoding.heatmaps, maps.heatmaps[:3])
 
