@@ -58,7 +58,7 @@ def is_inside(point, map_size):
 
 
 def part_center(points, labels, part):
-    """Average the labelled keypoints of a part; None if there are none."""
+    """Average the labeled keypoints of a part; None if there are none."""
     used = [points[k] for k in part if labels[k] > 0]
     if not used:
         return None

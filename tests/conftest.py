@@ -86,7 +86,7 @@ def _outside(rng):
     return scene._replace(keypoints_in=scene.keypoints_in * 1.8 - 50)
 
 
-def _unlabelled(rng):
+def _unlabeled(rng):
     return _crowd(rng)._replace(visible=rng.integers(0, 3, (6, 5)) * rng.integers(0, 2, (6, 1)))
 
 
@@ -114,7 +114,7 @@ def _nobody(rng):
 _SCENES = dict(
     crowd=_crowd,
     outside=_outside,
-    unlabelled=_unlabelled,
+    unlabeled=_unlabeled,
     coinciding=_coinciding,
     equal_areas=_equal_areas,
     nobody=_nobody,

@@ -1,4 +1,4 @@
-"""A synthetic crowd: overlapping articulated people, drawn from a seed, labelled as COCO does.
+"""A synthetic crowd: overlapping articulated people, drawn from a seed, labeled as COCO does.
 
 `draw_crowd` makes one picture and its labels, `write_dataset` a dataset on disk. Nothing here
 needs more than numpy and OpenCV.

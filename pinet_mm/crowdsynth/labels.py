@@ -1,4 +1,4 @@
-"""What is labelled: persons and the crowd index of a picture.
+"""What is labeled: persons and the crowd index of a picture.
 
 Frames: keypoints are picture pixels, integers at pixel centers, as COCO's. Boxes are (x, y, w, h)
 as pycocotools makes them from masks: pixel j covers [j, j + 1].
@@ -38,25 +38,25 @@ class Person:
 def crowd_index(keypoints: ArrayLike, bboxes: ArrayLike) -> float:
     """Measure how crowded a picture is, as CrowdPose does.
 
-    The mean over persons with labelled keypoints of n_others / n_own, capped at 1: n_others counts
-    the labelled keypoints of all other persons inside the person's box (its edges included),
-    n_own the person's own labelled keypoints.
+    The mean over persons with labeled keypoints of n_others / n_own, capped at 1: n_others counts
+    the labeled keypoints of all other persons inside the person's box (its edges included),
+    n_own the person's own labeled keypoints.
 
     Args:
-        keypoints: (N, K, 3) x, y, v; labelled where v > 0.
+        keypoints: (N, K, 3) x, y, v; labeled where v > 0.
         bboxes: (N, 4) x, y, w, h in the same frame.
 
     Returns:
-        A float in [0, 1]; 0 if nobody has labelled keypoints.
+        A float in [0, 1]; 0 if nobody has labeled keypoints.
     """
     keypoints, bboxes = np.asarray(keypoints, float), np.asarray(bboxes, float)
     if len(keypoints) == 0:
         return 0.0
     low, high = bboxes[:, None, None, :2], bboxes[:, None, None, :2] + bboxes[:, None, None, 2:]
     inside = ((keypoints[None, ..., :2] >= low) & (keypoints[None, ..., :2] <= high)).all(-1)
-    labelled = keypoints[..., 2] > 0
-    counts = (inside & labelled).sum(-1)
-    own, others = labelled.sum(1), counts.sum(1) - np.diag(counts)
+    labeled = keypoints[..., 2] > 0
+    counts = (inside & labeled).sum(-1)
+    own, others = labeled.sum(1), counts.sum(1) - np.diag(counts)
     if not own.any():
         return 0.0
     return float(np.minimum(others[own > 0] / own[own > 0], 1).mean())

@@ -121,12 +121,12 @@ class Layouts:
         px = x_c[:, self.is_person, None] + self.points_x  # (T, N, K)
         py = self.points_y[None]
         limit = _CELLS - 0.5
-        labelled = (px > -0.5) & (px < limit) & (py > -0.5) & (py < limit) & ~hidden[..., None]
+        labeled = (px > -0.5) & (px < limit) & (py > -0.5) & (py < limit) & ~hidden[..., None]
         x0, y0, x1, y1 = np.moveaxis(boxes, -1, 0)[:, :, :, None, None]
         px, py = px[:, None], py[:, None]
-        inside = (px >= x0) & (px <= x1) & (py >= y0) & (py <= y1) & labelled[:, None]
+        inside = (px >= x0) & (px <= x1) & (py >= y0) & (py <= y1) & labeled[:, None]
         counts = inside.sum(-1)
-        own = labelled.sum(-1)
+        own = labeled.sum(-1)
         others = counts.sum(-1) - np.diagonal(counts, axis1=1, axis2=2)
         ratios = np.minimum(others / np.maximum(own, 1), 1) * (own > 0)
         return ratios.sum(1) / np.maximum((own > 0).sum(1), 1), hidden

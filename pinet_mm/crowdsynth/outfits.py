@@ -1,4 +1,4 @@
-"""What a person wears: colours, cut of the clothes, hair, and cues that tell front from back."""
+"""What a person wears: colors, cut of the clothes, hair, and cues that tell front from back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ _DENIMS = np.array(
 
 @dataclass(frozen=True)
 class Outfit:
-    """Hold the colours (BGR, 0..255) and cuts of one person's clothes.
+    """Hold the colors (BGR, 0..255) and cuts of one person's clothes.
 
     Args:
-        skin, hair, shirt, trim, trousers, shoes: Colours; `trim` is the shirt's second one.
+        skin, hair, shirt, trim, trousers, shoes: Colors; `trim` is the shirt's second one.
         sleeve: Share of the arm that the sleeve covers, 0 to 2 (upper arm, then forearm).
         leg: Share of the leg that the trousers cover, 0 to 2 (thigh, then shank).
         skirt: Whether a skirt hangs from the waist.
@@ -61,16 +61,16 @@ class Outfit:
     badge: str
 
 
-def random_colours(rng: Generator, count: int, vivid: float = 1.0) -> np.ndarray:
-    """Draw (count, 3) colours of clothes, BGR in 0..255; lower `vivid` towards 0 is greyer."""
+def random_colors(rng: Generator, count: int, vivid: float = 1.0) -> np.ndarray:
+    """Draw (count, 3) colors of clothes, BGR in 0..255; lower `vivid` towards 0 is greyer."""
     value, saturation = rng.uniform(40, 245, (count, 1)), rng.beta(1.5, 1.8, (count, 1)) * vivid
     hue = np.abs((rng.random((count, 1)) * 6 - np.array([4, 2, 0])) % 6 - 3) - 1
     return value * (1 - saturation * (1 - np.minimum(np.maximum(hue, 0), 1)))
 
 
-def random_colour(rng: Generator, vivid: float = 1.0) -> np.ndarray:
-    """Draw one of `random_colours`."""
-    return random_colours(rng, 1, vivid)[0]
+def random_color(rng: Generator, vivid: float = 1.0) -> np.ndarray:
+    """Draw one of `random_colors`."""
+    return random_colors(rng, 1, vivid)[0]
 
 
 def _one_of(rng: Generator, choices: Sequence) -> object:
@@ -81,7 +81,7 @@ def sample_outfit(rng: Generator) -> Outfit:
     """Draw an `Outfit`."""
     vary = rng.uniform(0.85, 1.1, 3)
     skirt = bool(rng.random() < 0.15)
-    shirt, trim, trousers, shoes = random_colours(rng, 4)
+    shirt, trim, trousers, shoes = random_colors(rng, 4)
     if rng.random() < 0.6:
         trousers = _one_of(rng, _DENIMS) * vary[0]
     return Outfit(

@@ -73,7 +73,7 @@ def _scaled(sections: Sequence[tuple], girth: float) -> list[tuple]:
 
 
 def _split(sleeve: float, first: np.ndarray, second: np.ndarray) -> tuple:
-    """Return colours and cut of two bones in a row of which a sleeve covers `sleeve`."""
+    """Return colors and cut of two bones in a row of which a sleeve covers `sleeve`."""
     return (first, second), sleeve, max(sleeve - 1, 0.0)
 
 
@@ -91,11 +91,11 @@ def _dress_limbs(tailor: Tailor) -> None:
     )
     for side in SIDES:
         for name, first, second, *radii in _LIMBS:
-            colours, cut = looks[name]
+            colors, cut = looks[name]
             radii = [radius * (girth if name not in ('hand', 'foot') else 1) for radius in radii]
             # the arm's first bone starts inside the chest: the chest must not cut it off
             bias = {'upper_arm': 0.025, 'hand': 0.01, 'foot': -0.01}.get(name, 0.0)
-            tailor.limb((f'{side}_{first}', f'{side}_{second}'), radii, colours, bias, cut=cut)
+            tailor.limb((f'{side}_{first}', f'{side}_{second}'), radii, colors, bias, cut=cut)
 
 
 def _dress_trunk(tailor: Tailor) -> None:
@@ -192,7 +192,7 @@ def _draw_face(tailor: Tailor, size: float, key: float) -> None:
 
 
 def _plate(
-    tailor: Tailor, corners: Sequence[tuple], colour: np.ndarray, depth: float, bias: float
+    tailor: Tailor, corners: Sequence[tuple], color: np.ndarray, depth: float, bias: float
 ) -> None:
     """Add a flat patch on the trunk; corners are (left, up) shares, depth is forwards."""
     body = tailor.body
@@ -206,7 +206,7 @@ def _plate(
     )
     # the patch must lie right above the trunk in painting order, whatever its own depth
     trunk = (tailor.points['neck'][2] + tailor.points['pelvis'][2]) / 2
-    tailor.hull(np.stack([ring, ring]), (ring[0], ring[-1]), (colour,) * 2, bias, trunk, gloss=0.3)
+    tailor.hull(np.stack([ring, ring]), (ring[0], ring[-1]), (color,) * 2, bias, trunk, gloss=0.3)
 
 
 def _draw_front_and_back(tailor: Tailor) -> None:

@@ -14,7 +14,7 @@ from .skeletons import LAYOUTS, Layout
 _LEFT, _RIGHT, _MIDDLE = (80, 220, 80), (70, 120, 255), (250, 210, 90)  # BGR
 
 
-def _colour(names: Sequence[str]) -> tuple[int, int, int]:
+def _color(names: Sequence[str]) -> tuple[int, int, int]:
     sides = {name.split('_')[0] for name in names}
     if sides == {'left'}:
         return _LEFT
@@ -41,11 +41,11 @@ def draw_labels(picture: np.ndarray, persons: list[Person], layout: Layout) -> n
         cells = np.rint(person.keypoints[:, :2]).astype(int).tolist()
         for a, b in limbs:
             if person.keypoints[[a, b], 2].min() > 0:
-                colour = _colour((layout.names[a], layout.names[b]))
-                cv2.line(picture, cells[a], cells[b], colour, max(1, dot // 2), cv2.LINE_AA)
+                color = _color((layout.names[a], layout.names[b]))
+                cv2.line(picture, cells[a], cells[b], color, max(1, dot // 2), cv2.LINE_AA)
         for cell, flag, name in zip(cells, person.keypoints[:, 2], layout.names):
             if flag > 0:
-                cv2.circle(picture, cell, dot, _colour((name,)), -1 if flag == 2 else 1)
+                cv2.circle(picture, cell, dot, _color((name,)), -1 if flag == 2 else 1)
     return picture
 
 
@@ -68,8 +68,8 @@ def draw_preview(
     cells = []
     for number in range(rows * columns):
         picture, persons = draw_crowd(settings, seed, number, split)
-        labelled = number % columns % 2 == 1
-        cells.append(draw_labels(picture, persons, layout) if labelled else picture)
+        labeled = number % columns % 2 == 1
+        cells.append(draw_labels(picture, persons, layout) if labeled else picture)
     return np.vstack([np.hstack(cells[row * columns : (row + 1) * columns]) for row in range(rows)])
 
 

@@ -205,10 +205,10 @@ def _paint(picture: np.ndarray, view: _View, mixed: np.ndarray, light: Light) ->
     rows, columns = np.divmod(pixels, width)
     ground = np.flatnonzero(labels == view.nothing)
     labels[ground] = 0
-    colours = shade(view.table, labels, columns + shift[0], rows + shift[1], light)
-    colours[:, ground] = flat[pixels[ground]].T
-    blend = colours[:, len(pure) :].reshape(3, 4, -1).mean(1)
-    for where, values in ((pure, colours[:, : len(pure)]), (mixed, blend)):
+    colors = shade(view.table, labels, columns + shift[0], rows + shift[1], light)
+    colors[:, ground] = flat[pixels[ground]].T
+    blend = colors[:, len(pure) :].reshape(3, 4, -1).mean(1)
+    for where, values in ((pure, colors[:, : len(pure)]), (mixed, blend)):
         flat[where] = np.minimum(values + 0.5, 255).T
     return picture
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .outfits import random_colour
+from .outfits import random_color
 from .shading import Light
 from .shapes import Drawing, Shape, draw_shapes
 
@@ -46,7 +46,7 @@ def draw_background(rng: Generator, size: tuple[int, int], horizon: float) -> np
         (H, W, 3) uint8 BGR.
     """
     width, height = size
-    above, below = random_colour(rng, 0.55), random_colour(rng, 0.45)
+    above, below = random_color(rng, 0.55), random_color(rng, 0.45)
     rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
     picture = np.where(np.arange(height)[:, None, None] < horizon, above, below)
     picture = np.clip(picture * (1 + rng.uniform(-0.25, 0.25) * rows), 0, 255)
@@ -60,13 +60,13 @@ def draw_background(rng: Generator, size: tuple[int, int], horizon: float) -> np
 def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
     """Draw a building, window, post or stain: a rectangle, ellipse or line of clutter."""
     height, width = picture.shape[:2]
-    colour = random_colour(rng, 0.7).tolist()
+    color = random_color(rng, 0.7).tolist()
     center = (int(rng.uniform(0, width)), int(np.clip(rng.normal(horizon, height / 4), 0, height)))
     half = (rng.uniform(0.02, 0.2, 2) * (width, height)).astype(int) + 1
     kind = rng.integers(3)
     if kind == 0:
         corners = np.array(center) - half, np.array(center) + half
-        cv2.rectangle(picture, *(tuple(map(int, corner)) for corner in corners), colour, -1)
+        cv2.rectangle(picture, *(tuple(map(int, corner)) for corner in corners), color, -1)
     elif kind == 1:
         cv2.ellipse(
             picture,
@@ -75,13 +75,13 @@ def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
             rng.uniform(0, 180),
             0,
             360,
-            colour,
+            color,
             -1,
             cv2.LINE_AA,
         )
     else:
         end = (int(center[0] + rng.normal(0, width / 3)), int(rng.uniform(0, height)))
-        cv2.line(picture, center, end, colour, int(1 + half[0] // 6), cv2.LINE_AA)
+        cv2.line(picture, center, end, color, int(1 + half[0] // 6), cv2.LINE_AA)
 
 
 def draw_shadow(picture: np.ndarray, foot: np.ndarray, height: float) -> None:
@@ -107,30 +107,30 @@ def _limb_shape(
     start: Sequence[float],
     end: Sequence[float],
     radii: Sequence[float],
-    colour: np.ndarray,
+    color: np.ndarray,
     key: float = 0.0,
     cap: tuple = (),
 ) -> Shape:
     ends = (*start, 0.0), (*end, 0.0)
-    return Shape(ends, tuple(radii), (colour, colour * 1.3), key=key, cap=cap)
+    return Shape(ends, tuple(radii), (color, color * 1.3), key=key, cap=cap)
 
 
 def _post(rng: Generator, unit: float) -> list[Shape]:
     thin = rng.uniform(0.015, 0.04) * unit
     return [
-        _limb_shape((0, 0), (0, -rng.uniform(0.5, 1.6) * unit), (thin, thin), random_colour(rng))
+        _limb_shape((0, 0), (0, -rng.uniform(0.5, 1.6) * unit), (thin, thin), random_color(rng))
     ]
 
 
 def _bush(rng: Generator, unit: float) -> list[Shape]:
-    colour = random_colour(rng, 0.5) * [0.5, 0.9, 0.6]
+    color = random_color(rng, 0.5) * [0.5, 0.9, 0.6]
     places = rng.normal(0, 0.13, (10, 2)) * unit - (0, 0.2 * unit)
     return [
         _limb_shape(
             place,
             place,
             [rng.uniform(0.06, 0.13) * unit] * 2,
-            colour * rng.uniform(0.7, 1.2),
+            color * rng.uniform(0.7, 1.2),
             key,
             ((0.2, -0.6, 0.75), 0.9),
         )
@@ -139,11 +139,11 @@ def _bush(rng: Generator, unit: float) -> list[Shape]:
 
 
 def _fence(rng: Generator, unit: float) -> list[Shape]:
-    colour, half, top = random_colour(rng), rng.uniform(0.2, 0.5) * unit, -0.4 * unit
+    color, half, top = random_color(rng), rng.uniform(0.2, 0.5) * unit, -0.4 * unit
     thin = [0.018 * unit] * 2
-    posts = [_limb_shape((x, 0), (x, top), thin, colour * 0.9) for x in (-half, 0, half)]
+    posts = [_limb_shape((x, 0), (x, top), thin, color * 0.9) for x in (-half, 0, half)]
     return posts + [
-        _limb_shape((-half, share * top), (half, share * top), thin, colour, 1.0)
+        _limb_shape((-half, share * top), (half, share * top), thin, color, 1.0)
         for share in (0.4, 1.0)
     ]
 
@@ -152,12 +152,12 @@ def _crate(rng: Generator, unit: float) -> list[Shape]:
     half, top = rng.uniform(0.1, 0.22) * unit, -rng.uniform(0.2, 0.45) * unit
     corners = np.array([[-half, 0], [half, 0], [half, top], [-half, top]])
     ends = ((0.0, 0.0, 0.0), (0.0, top, 0.0))
-    colours = random_colour(rng), random_colour(rng)
+    colors = random_color(rng), random_color(rng)
     return [
         Shape(
             ends,
             (half, half),
-            colours,
+            colors,
             hulls=(corners,),
             gloss=0.2,
             stripes=int(rng.integers(0, 3)),
@@ -182,7 +182,7 @@ def draw_object(rng: Generator, unit: float) -> Drawing:
 
 
 def develop(rng: Generator, picture: np.ndarray) -> np.ndarray:
-    """Return the picture with random exposure, colour cast, contrast, blur and noise.
+    """Return the picture with random exposure, color cast, contrast, blur and noise.
 
     Args:
         rng: A numpy random generator.

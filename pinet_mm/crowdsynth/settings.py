@@ -28,7 +28,7 @@ class CrowdSettings:
             many large persons cannot reach is missed, unless `persons` lets some of them leave;
             the measured value is reported.
         occluders: Draw objects that stand between and in front of people.
-        photometric: Blur, noise, lighting and colour cast of the finished picture.
+        photometric: Blur, noise, lighting and color cast of the finished picture.
         keypoints: Layout of the keypoints, a key of `LAYOUTS`: 'coco' or 'crowdpose'.
         min_visible: Smallest visible share of a person's pixels, in [0, 1).
 

@@ -1,4 +1,4 @@
-"""The picture of a label map: for every sample, the colour of the shape that is seen there.
+"""The picture of a label map: for every sample, the color of the shape that is seen there.
 
 Labels are numbers of columns of a table as `shapes.draw_shapes` makes it; its rows are named there.
 N stands for the number of samples, S for that of shapes.
@@ -84,7 +84,7 @@ class _Samples:
 
 
 def surface(table: np.ndarray, labels: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return how near the surface of the labelled shape is at each sample, px.
+    """Return how near the surface of the labeled shape is at each sample, px.
 
     Args:
         table: (27, S), in the frame of the samples.
@@ -104,7 +104,7 @@ def surface(table: np.ndarray, labels: np.ndarray, x: np.ndarray, y: np.ndarray)
 def shade(
     table: np.ndarray, labels: np.ndarray, x: np.ndarray, y: np.ndarray, light: Light
 ) -> np.ndarray:
-    """Return the colour of the labelled shape at each sample.
+    """Return the color of the labeled shape at each sample.
 
     Args:
         table: (27, S), in the frame of the samples.
@@ -116,14 +116,14 @@ def shade(
     Returns:
         (3, N) float32 BGR, 0 or more; may exceed 255.
     """
-    colours = np.empty((3, len(labels)), np.float32)
+    colors = np.empty((3, len(labels)), np.float32)
     if not len(labels):
-        return colours
+        return colors
     table = np.concatenate([table, _light_rows(table, light)])
     for start in range(0, len(labels), _BLOCK):
         part = slice(start, start + _BLOCK)
-        _shade_block(_Samples(table, labels[part], x[part], y[part]), light, colours[:, part])
-    return colours
+        _shade_block(_Samples(table, labels[part], x[part], y[part]), light, colors[:, part])
+    return colors
 
 
 def _light_rows(table: np.ndarray, light: Light) -> np.ndarray:
@@ -144,8 +144,8 @@ def _light_rows(table: np.ndarray, light: Light) -> np.ndarray:
     )
 
 
-def _shade_block(at: _Samples, light: Light, colours: np.ndarray) -> None:
-    """Write the colours of some samples."""
+def _shade_block(at: _Samples, light: Light, colors: np.ndarray) -> None:
+    """Write the colors of some samples."""
     rows = len(at.table) - 4
     lit = at.side * at.side
     np.subtract(1, lit, out=lit)
@@ -172,11 +172,11 @@ def _shade_block(at: _Samples, light: Light, colours: np.ndarray) -> None:
         second -= first
         second *= share
         second += first
-        np.multiply(second, lit, out=colours[channel])
+        np.multiply(second, lit, out=colors[channel])
 
 
 def _pattern(at: _Samples, some: np.ndarray) -> np.ndarray:
-    """Return the share of the second colour of striped and chequered shapes."""
+    """Return the share of the second color of striped and chequered shapes."""
     stripes, checks = at.look(STRIPES, some), at.look(CHECKS, some)
     # sharp enough for an edge, and both together make a check
     along = np.sin(at.t[some] * (2 * np.pi * stripes)) * (stripes > 0)
@@ -185,7 +185,7 @@ def _pattern(at: _Samples, some: np.ndarray) -> np.ndarray:
 
 
 def _ball(at: _Samples, some: np.ndarray, light: Light) -> tuple[np.ndarray, np.ndarray]:
-    """Return light and share of the second colour of shapes that are lit as balls."""
+    """Return light and share of the second color of shapes that are lit as balls."""
     t, radius, x, y = at.t[some], at.radius[some], at.x[some], at.y[some]
     look = at.table[:, at.labels[some]]
     # along the axis, only what reaches beyond its ends counts

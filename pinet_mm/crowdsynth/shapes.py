@@ -1,7 +1,7 @@
 """Shapes of bodies and objects: tapered limbs and hulls, their outlines and a table of their looks.
 
 Coordinates are pixels relative to the point where a figure touches the ground, integers at pixel
-centers, x to the right and y down; `near` grows towards the camera, in pixels too. Colours are BGR
+centers, x to the right and y down; `near` grows towards the camera, in pixels too. Colors are BGR
 in 0..255. S stands for the number of shapes.
 """
 
@@ -58,13 +58,13 @@ class Shape:
     Args:
         ends: x, y, near of the axis' two ends.
         radii: Half widths at the two ends, px.
-        colours: Two BGR colours, one on each side of `cut`.
-        cut: Share of the axis where the second colour begins.
+        colors: Two BGR colors, one on each side of `cut`.
+        cut: Share of the axis where the second color begins.
         key: Depth by which shapes are painted, far to near.
         hulls: (V, 2) convex outlines; without any, the shape is the limb around the axis.
-        stripes: Number of stripes of the second colour along the axis, 0 for none.
-        checks: Number of stripes of the second colour across the axis, 0 for none.
-        cap: Direction (right, down, near) and cosine of the cap of the second colour, or none; a
+        stripes: Number of stripes of the second color along the axis, 0 for none.
+        checks: Number of stripes of the second color across the axis, 0 for none.
+        cap: Direction (right, down, near) and cosine of the cap of the second color, or none; a
             shape with a cap is lit as a ball.
         gloss: 1 shades the shape as round, 0 leaves it flat.
         depth: Half thickness towards the camera, px; 0 takes the radii.
@@ -72,7 +72,7 @@ class Shape:
 
     ends: Sequence[Sequence[float]]
     radii: tuple[float, float]
-    colours: tuple[np.ndarray, np.ndarray]
+    colors: tuple[np.ndarray, np.ndarray]
     cut: float = 2.0
     key: float = 0.0
     hulls: tuple[np.ndarray, ...] = ()
@@ -150,7 +150,7 @@ def _looks(
     table[DEPTH] = [shape.depth for shape in shapes]
     caps = [(1, *shape.cap[0], shape.cap[1]) if shape.cap else (0,) * 5 for shape in shapes]
     table[BALL:BLUE] = np.array(caps).T
-    table[BLUE:] = np.array([shape.colours for shape in shapes]).reshape(len(shapes), 6).T
+    table[BLUE:] = np.array([shape.colors for shape in shapes]).reshape(len(shapes), 6).T
     return table
 
 

@@ -42,7 +42,7 @@ class Tailor:
         self,
         ends: Sequence,
         radii: Sequence[float],
-        colours: tuple,
+        colors: tuple,
         bias: float = 0.0,
         key: float | None = None,
         **look: object,
@@ -54,13 +54,13 @@ class Tailor:
         ends = self.point(ends[0]), self.point(ends[1])
         radii = tuple(radius * self.height for radius in radii)
         key = (ends[0][2] + ends[1][2]) / 2 if key is None else key
-        self._add(ends, radii, colours, key + bias * self.height, look)
+        self._add(ends, radii, colors, key + bias * self.height, look)
 
     def hull(
         self,
         rings: np.ndarray,
         ends: Sequence,
-        colours: tuple,
+        colors: tuple,
         bias: float = 0.0,
         key: float | None = None,
         **look: object,
@@ -87,15 +87,15 @@ class Tailor:
         self._add(
             ends,
             (radius, radius),
-            colours,
+            colors,
             key + bias * self.height,
             dict(look, hulls=hulls, depth=float(depths.max() - depths.min()) / 2),
         )
 
     def _add(
-        self, ends: Sequence, radii: Sequence[float], colours: tuple, key: float, look: dict
+        self, ends: Sequence, radii: Sequence[float], colors: tuple, key: float, look: dict
     ) -> None:
-        self.shapes.append(Shape(ends, radii, colours, key=key, **look))
+        self.shapes.append(Shape(ends, radii, colors, key=key, **look))
 
 
 def rings_of(

@@ -131,6 +131,7 @@ def read_truth(path: str | Path, iou_type: str = 'keypoints') -> COCO:
     checked = check_file(path, crowd_index=iou_type == 'keypoints_crowd', need_size=False)
     truth = COCO()
     truth.dataset = checked.require().data
+    truth.anno_file = [str(path)]  # where COCOeval reads crowd indices again
     with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
         truth.createIndex()
     return truth

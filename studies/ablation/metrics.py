@@ -20,7 +20,7 @@ from xtcocotools.cocoeval import COCOeval
 
 # CrowdPose's bounds of the crowd index; xtcocotools prints easy, medium and hard with 0.2 for 0.1.
 CROWDING = dict(easy=(0, 0.1), medium=(0.1, 0.8), hard=(0.8, 1.001))
-SEEN_SHARES = (0, 0.25, 0.5, 0.75, 1.001)  # of a person's labelled keypoints
+SEEN_SHARES = (0, 0.25, 0.5, 0.75, 1.001)  # of a person's labeled keypoints
 NEAR = 8.0  # picture pixels between two persons' part centers
 
 
@@ -32,7 +32,7 @@ class Persons:
         ids: (N,) annotation ids.
         pictures: (N,) picture ids.
         keypoints_img: (N, K, 2).
-        visibility: (N, K) COCO's v: 0 not labelled, 1 hidden, 2 seen.
+        visibility: (N, K) COCO's v: 0 not labeled, 1 hidden, 2 seen.
         near: for every part and for `person`, the center of all keypoints: (N,) bool, whether
             another person's center lies within `NEAR` pixels; `any` part of them.
     """
@@ -45,7 +45,7 @@ class Persons:
 
     @property
     def seen_shares(self) -> np.ndarray:
-        """Share of each person's labelled keypoints that is seen: (N,)."""
+        """Share of each person's labeled keypoints that is seen: (N,)."""
         return (self.visibility == 2).sum(1) / np.maximum((self.visibility > 0).sum(1), 1)
 
     @property
@@ -70,7 +70,7 @@ def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
     """Read a test set's persons and who stands on whom.
 
     Args:
-        annotations: in COCO's format; persons without labelled keypoints are left out.
+        annotations: in COCO's format; persons without labeled keypoints are left out.
         layout: whose parts count as centers.
     """
     rows = [row for row in annotations.dataset['annotations'] if row['num_keypoints']]
@@ -78,18 +78,18 @@ def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
         len(rows), layout.num_keypoints, 3
     )
     pictures = np.array([row['image_id'] for row in rows], int)
-    points, labelled = keypoints[..., :2], keypoints[..., 2] > 0
+    points, labeled = keypoints[..., :2], keypoints[..., 2] > 0
     whole = np.ones((1, layout.num_keypoints), bool)
     near = {
-        name: _has_neighbour(pictures, *part_centers(points, labelled, part[None]))
+        name: _has_neighbor(pictures, *part_centers(points, labeled, part[None]))
         for name, part in zip(layout.part_names, layout.membership)
     }
     near['any'] = np.any(list(near.values()), axis=0)
-    near['person'] = _has_neighbour(pictures, *part_centers(points, labelled, whole))
+    near['person'] = _has_neighbor(pictures, *part_centers(points, labeled, whole))
     return Persons(np.array([row['id'] for row in rows]), pictures, points, keypoints[..., 2], near)
 
 
-def _has_neighbour(pictures: np.ndarray, centers_img: np.ndarray, exists: np.ndarray) -> np.ndarray:
+def _has_neighbor(pictures: np.ndarray, centers_img: np.ndarray, exists: np.ndarray) -> np.ndarray:
     # Centers (N, 1, 2) of one part, and whether each exists (N, 1).
     distance = np.linalg.norm(centers_img - centers_img[:, 0], axis=-1)
     pair = (pictures[:, None] == pictures) & exists & exists[:, 0]

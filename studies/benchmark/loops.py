@@ -172,20 +172,20 @@ def refine_pose(
         center: (C,) features at its part center.
     """
 
-    def normalise(x: np.ndarray, name: str) -> np.ndarray:
+    def normalize(x: np.ndarray, name: str) -> np.ndarray:
         x = (x - weights[f'{name}.running_mean']) / np.sqrt(weights[f'{name}.running_var'] + 1e-5)
         return np.maximum(x * weights[f'{name}.weight'] + weights[f'{name}.bias'], 0)
 
     def convolve(x: np.ndarray, name: str) -> np.ndarray:
         x = weights['adjacency'] @ (x @ weights[f'{name}.weight']) + weights[f'{name}.bias']
-        return normalise(x, f'{name}.bn')
+        return normalize(x, f'{name}.bn')
 
     nodes, block = convolve(nodes, 'stem'), 0
     while f'blocks.{block}.conv1.weight' in weights:
         nodes = nodes + convolve(convolve(nodes, f'blocks.{block}.conv1'), f'blocks.{block}.conv2')
         block += 1
     pooled = np.concatenate((nodes.mean(axis=0), nodes.max(axis=0), center))
-    hidden = normalise(
+    hidden = normalize(
         weights['predictor.0.weight'] @ pooled + weights['predictor.0.bias'], 'predictor.1'
     )
     return (weights['predictor.3.weight'] @ hidden + weights['predictor.3.bias']).reshape(-1, 2)

@@ -26,7 +26,7 @@ from mmpose.structures import PoseDataSample
 def random_crowd(
     persons: int, num_keypoints: int, input_size: tuple[int, int], seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw persons of a fifth of the picture, wholly inside it, every keypoint labelled.
+    """Draw persons of a fifth of the picture, wholly inside it, every keypoint labeled.
 
     Args:
         persons: N.

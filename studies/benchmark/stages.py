@@ -149,7 +149,7 @@ class TestStages(DecodingStages):
         return chain_of(self, 'input', 'backbone', 'branches', *DECODING)
 
     def input(self) -> None:
-        """Resize, pack, normalise and move the pictures."""
+        """Resize, pack, normalize and move the pictures."""
         packed = [
             self.pipeline(dict(img=picture, img_path='', **self.model.dataset_meta))
             for picture in self.pictures

@@ -64,7 +64,7 @@ class TrainingStages:
         return chain_of(self, *STAGES)
 
     def data(self) -> None:
-        """Make and augment pictures and targets, in this process, and normalise them."""
+        """Make and augment pictures and targets, in this process, and normalize them."""
         packed = [self.dataset[next(self.indices) % len(self.dataset)] for _ in range(self.batch)]
         data = self.model.data_preprocessor(pseudo_collate(packed), training=True)
         self.inputs, self.samples = data['inputs'], data['data_samples']

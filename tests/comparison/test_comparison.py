@@ -355,7 +355,7 @@ def test_panes_are_neither_too_small_nor_too_large(size, wanted):
     assert drawn.shape == (wanted[0] + title + LEGEND_HEIGHT, 2 * wanted[1] + 6, 3)
     panes = drawn[title:-LEGEND_HEIGHT]
     assert (panes[:, : wanted[1]] == 9).all() and (panes[:, -wanted[1] :] == 9).all()
-    # A long name gets smaller instead of running into its neighbour's.
+    # A long name gets smaller instead of running into its neighbor's.
     assert drawn[: title // 2, : wanted[1]].max() > 60
     assert not drawn[: title // 2, wanted[1] - 2 : wanted[1] + 6].any()
 

@@ -180,7 +180,7 @@ def check_against_loops(monkeypatch, folder, dataset, annotations, input_size):
     files = {image['id']: annotations.parent / image['file_name'] for image in content['images']}
     first = cv2.imread(str(next(iter(files.values()))))
     size, center, width = naive_release.resized_size(*first.shape[:2], input_size)
-    image = naive_release.normalise(
+    image = naive_release.normalize(
         cv2.warpAffine(first, naive_release.affine(center, width, size), size)
     )
     model = make_checkpoint(folder, cfg, torch.from_numpy(image))

@@ -147,7 +147,7 @@ def test_sampled_features_lie_half_a_pixel_aside():
     assert sample_stretched(maps, points).flatten().tolist() == pytest.approx(wanted)
 
 
-def test_samples_favour_small_persons_and_stop_at_the_poorest_picture():
+def test_samples_favor_small_persons_and_stop_at_the_poorest_picture():
     heat, weights = torch.zeros(2, 2, 3, 4), torch.zeros(2, 2, 4, 3, 4)
     heat[:, :, 0] = torch.tensor([0.9, 0.8, 0.7, 0.6])
     weights[:, 0, :, 0] = torch.tensor([0.1, 0.5, 0.2, 0])

@@ -291,7 +291,7 @@ def naive_persons(annotations, crop, flips, flip):
 
 
 def naive_centers(joints, parts):
-    """Average the labelled joints of each part: [x, y, v]."""
+    """Average the labeled joints of each part: [x, y, v]."""
     for part in parts:
         used = [joints[k] for k in part if joints[k][2] > 0]
         yield (
@@ -402,7 +402,7 @@ def made_up(k):
     """Nine annotations and the rectangles that their segmentations cover.
 
     In this order: two persons of equal area on one another and a third of nearly theirs; a crowd
-    whose stray labels do not count; a person without labels; a crowd that is labelled; a person
+    whose stray labels do not count; a person without labels; a crowd that is labeled; a person
     too small for part centers; one whose box leaves the picture; one with a single label, at
     (0, 0), whose region MMPose would ignore.
     """

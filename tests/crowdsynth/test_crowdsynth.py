@@ -1,4 +1,4 @@
-"""The synthetic crowd: what is labelled is what is seen, and every byte follows from the seed."""
+"""The synthetic crowd: what is labeled is what is seen, and every byte follows from the seed."""
 
 import json
 import os
@@ -274,7 +274,7 @@ def test_a_limb_is_brightest_on_its_axis_and_later_shapes_cover_it():
     assert slanted == pytest.approx(255 * 0.2, abs=0.1)
 
 
-def test_two_colours_meet_at_the_cut_and_stripes_alternate():
+def test_two_colors_meet_at_the_cut_and_stripes_alternate():
     black, white = np.zeros(3), np.full(3, 100.0)
     axis = ((0, 0, 0), (40, 0, 0))
     drawing = draw_shapes(
@@ -287,7 +287,7 @@ def test_two_colours_meet_at_the_cut_and_stripes_alternate():
     x = np.array([5, 9, 11, 35] * 3, np.float32)
     labels = np.repeat(np.arange(3), 4)
     found = shade(drawing.table, labels, x, np.zeros(12, np.float32), (1, 0, 0, 0))[0]
-    # a stripe of 10 px has the second colour, the next the first
+    # a stripe of 10 px has the second color, the next the first
     assert found.tolist() == [0, 0, 100, 100] + [100] * 4 + [100, 100, 0, 0]
 
 
@@ -386,7 +386,7 @@ def _naive_crowd_index(keypoints, bboxes):
 
 
 def test_crowd_index_by_hand():
-    first = [[1, 1, 2], [3, 3, 1], [9, 9, 2], [0, 0, 0]]  # three labelled
+    first = [[1, 1, 2], [3, 3, 1], [9, 9, 2], [0, 0, 0]]  # three labeled
     second = [[4, 4, 2], [20, 20, 2], [0, 0, 0], [0, 0, 0]]  # one of two inside the first's box
     assert crowd_index([first, second], [[0, 0, 10, 10], [15, 15, 9, 9]]) == pytest.approx(1 / 6)
 

@@ -16,12 +16,12 @@ from tests.helpers.toys import build_in_mmpose
 KINDS = {'keypoints': ('coco', 17), 'keypoints_crowd': ('crowdpose', 14)}
 
 
-def person(number, image, num_keypoints, labelled=None):
+def person(number, image, num_keypoints, labeled=None):
     """A large annotated person whose keypoints spread over its box."""
-    labelled = num_keypoints if labelled is None else labelled
+    labeled = num_keypoints if labeled is None else labeled
     rng = np.random.default_rng(number)
     points = rng.uniform(20, 180, (num_keypoints, 2)).round(1)
-    visible = np.arange(num_keypoints) < labelled
+    visible = np.arange(num_keypoints) < labeled
     keypoints = np.concatenate((points * visible[:, None], 2 * visible[:, None]), axis=-1)
     return dict(
         id=number,
@@ -30,7 +30,7 @@ def person(number, image, num_keypoints, labelled=None):
         iscrowd=0,
         area=12000.0,
         bbox=[20, 20, 160, 160],
-        num_keypoints=int(labelled),
+        num_keypoints=int(labeled),
         keypoints=keypoints.flatten().tolist(),
     )
 
@@ -114,9 +114,9 @@ def test_crowdpose_metrics_by_difficulty(tmp_path):
 
 
 def make_dataset(tmp_path, **options):
-    """Pictures 1 … 4 with 5 + 6, 4 + 6, 17 and 0 labelled keypoints; 5 without persons."""
-    labelled = [(1, 5), (1, 6), (2, 4), (2, 6), (3, 17), (4, 0)]
-    persons = [person(n, image, 17, count) for n, (image, count) in enumerate(labelled, start=1)]
+    """Pictures 1 … 4 with 5 + 6, 4 + 6, 17 and 0 labeled keypoints; 5 without persons."""
+    labeled = [(1, 5), (1, 6), (2, 4), (2, 6), (3, 17), (4, 0)]
+    persons = [person(n, image, 17, count) for n, (image, count) in enumerate(labeled, start=1)]
     path = write_annotations(tmp_path / 'train.json', persons, images=(1, 2, 3, 4, 5))
     dataset = MinKeypointsCocoDataset(
         ann_file=path, data_mode='bottomup', data_prefix=dict(img='train/'), **options

@@ -159,7 +159,7 @@ def shift_for(oks, area, sigma):
 
 @crowdpose_leaves
 def test_crowdpose_measures_by_053_of_the_box(leaf, tmp_path):
-    # The head alone is labelled; it is off by what makes OKS 0.62 with σ = 0.079: right at the
+    # The head alone is labeled; it is off by what makes OKS 0.62 with σ = 0.079: right at the
     # thresholds 0.5, 0.55 and 0.6 of ten. Its annotated area would make it 0.96.
     truth = person(14)
     truth[:12, 2] = truth[13, 2] = 0

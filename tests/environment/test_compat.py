@@ -196,7 +196,7 @@ def test_other_errors_of_torchvision_are_not_hidden(packages):
 @pytest.mark.parametrize('core', [b'numpy._core', b'numpy.core'])
 def test_mmengine_checkpoint_is_read(core):
     arrays = {code: np.ones(3, code) for code in ('u1', 'u4', 'i4', 'i8', 'f4', 'f8', '?')}
-    arrays['empty'] = np.zeros((0, 3), 'u1')  # the links' colours of a dataset without skeleton
+    arrays['empty'] = np.zeros((0, 3), 'u1')  # the links' colors of a dataset without skeleton
     saved = {'loss': HistoryBuffer([1.0, 2.0], [1, 1]), 'seed': np.float64(7), **arrays}
     loaded = reload(saved, rename=(b'numpy._core', core))
     assert loaded['loss'].mean() == 1.5 and loaded['seed'] == 7

@@ -543,7 +543,7 @@ def test_infer_takes_the_file_for_a_model(exported, tmp_path):
     for i, picture in enumerate(crowd(*SIZES[:2])):
         cv2.imwrite(str(tmp_path / f'{i}.png'), picture)
     best = people(next(api.predict(model, [tmp_path / '0.png'])))[2]
-    between = float(best[:2].mean())  # draws one person: colours go by order, which may differ
+    between = float(best[:2].mean())  # draws one person: colors go by order, which may differ
     run_tool(
         'infer.py',
         tmp_path / '0.png',

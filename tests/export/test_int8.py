@@ -50,7 +50,7 @@ def test_the_tool_says_how_the_file_fares(written):
     again, _, all_of_them, *_ = found.split(', ')[1].split()
     assert int(all_of_them) >= 10 and int(again) >= 0.9 * int(all_of_them)
     distance = float(found.split('median keypoint ')[1].split()[0])
-    assert 0 < distance < 1  # px; 0 would be the file that is not quantised
+    assert 0 < distance < 1  # px; 0 would be the file that is not quantized
 
 
 def test_backbone_and_neck_are_of_8_bits_and_the_head_is_not(written):

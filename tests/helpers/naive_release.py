@@ -24,7 +24,7 @@ def poses_of_picture(model, path, input_size, flip_index, sigmas):
     """
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     size, center, width = resized_size(*picture.shape[:2], input_size)
-    image = normalise(cv2.warpAffine(picture, affine(center, width, size), size))
+    image = normalize(cv2.warpAffine(picture, affine(center, width, size), size))
     features, joint_maps, part_maps, offsets = run_branches(model, image)
     joint_maps = (joint_maps[0] + joint_maps[1][flip_index, :, ::-1]) / 2
     part_maps = (part_maps[0] + part_maps[1][:, :, ::-1]) / 2
@@ -70,7 +70,7 @@ def affine(center, width, size, inverse=False):
     return cv2.getAffineTransform(*((target, source) if inverse else (source, target)))
 
 
-def normalise(image):
+def normalize(image):
     """Turn (H, W, 3) BGR bytes into (2, 3, H, W): the picture, and mirrored, 3 pixels left."""
     rgb = (image[:, :, ::-1].astype(np.float32) / 255 - np.float32(MEAN)) / np.float32(STD)
     mirrored = np.zeros_like(rgb)

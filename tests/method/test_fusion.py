@@ -27,7 +27,7 @@ def pose_set(rng, num_persons=3, copies=4, noise=(0.3, 8)):
 
 
 def chain(num_poses, step):
-    """Poses in a row, each matching its neighbours only: OKS 0.83 at a step of 6, 0.47 at 12."""
+    """Poses in a row, each matching its neighbors only: OKS 0.83 at a step of 6, 0.47 at 12."""
     pose = np.array([[0, 0], [40, 0], [0, 60], [40, 60], [20, 30.0]])
     return pose + np.arange(num_poses)[:, None, None] * np.array([step, 0])
 

@@ -22,7 +22,7 @@ EPS = 1e-5  # of batch norms
 
 
 def batch_norm(values, weight, bias):
-    """Normalise (rows, C) by the mean and the biased variance of the rows."""
+    """Normalize (rows, C) by the mean and the biased variance of the rows."""
     mean = values.mean(dim=0)
     variance = ((values - mean) ** 2).mean(dim=0)
     return (values - mean) / (variance + EPS).sqrt() * weight + bias

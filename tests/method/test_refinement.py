@@ -59,7 +59,7 @@ def arrays(module):
 
 
 def batch_norm(values, state, prefix):
-    """Normalise (..., C) with the running statistics."""
+    """Normalize (..., C) with the running statistics."""
     scale = state[prefix + 'weight'] / np.sqrt(state[prefix + 'running_var'] + 1e-5)
     return (values - state[prefix + 'running_mean']) * scale + state[prefix + 'bias']
 
@@ -125,7 +125,7 @@ def test_graph_conv_is_the_naive_loop():
     assert (found > 0).any() and (found == 0).any()
 
 
-def test_graph_conv_in_training_normalises_over_poses_and_keypoints():
+def test_graph_conv_in_training_normalizes_over_poses_and_keypoints():
     conv = shake(GraphConv(4)).double().train()
     nodes, adjacency = torch.randn(3, K, 4).double(), torch.randn(K, K).double()
     state = {name: value.copy() for name, value in arrays(conv).items()}
@@ -141,7 +141,7 @@ def test_graph_conv_in_training_normalises_over_poses_and_keypoints():
     np.testing.assert_allclose(conv.bn.running_var, running, atol=1e-12)
 
 
-def test_graph_conv_initialisation():
+def test_graph_conv_initialization():
     conv = GraphConv(256)
     # Xavier uniform with gain √2: U(±√2 · √(6 / 512)); biases U(±1/16).
     bound = math.sqrt(2) * math.sqrt(6 / 512)

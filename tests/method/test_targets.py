@@ -79,13 +79,13 @@ def claim(centers, areas, radius=2.0, drawn=None, map_size=MAP_SIZE):
 
 
 @pytest.mark.parametrize('seed', range(5))
-def test_part_centers_are_means_over_labelled_keypoints(seed, toy_layout):
+def test_part_centers_are_means_over_labeled_keypoints(seed, toy_layout):
     rng = np.random.default_rng(seed)
-    points, labelled = random_points(rng, 6, 5), rng.random((6, 5)) < 0.5
-    centers, defined = part_centers(points, labelled, toy_layout.membership)
+    points, labeled = random_points(rng, 6, 5), rng.random((6, 5)) < 0.5
+    centers, defined = part_centers(points, labeled, toy_layout.membership)
     assert centers.shape == (6, 3, 2) and defined.shape == (6, 3)
     for n, m in np.ndindex(6, 3):
-        expected = naive.part_center(points[n], labelled[n], toy_layout.parts[m])
+        expected = naive.part_center(points[n], labeled[n], toy_layout.parts[m])
         assert defined[n, m] == (expected is not None)
         assert centers[n, m] == pytest.approx(expected or (0, 0), abs=1e-12)
 
@@ -193,7 +193,7 @@ def test_channels_are_separate():
     assert np.unravel_index(heatmaps[1].argmax(), heatmaps[1].shape) == (12, 15)
 
 
-# --- neighbourhoods ------------------------------------------------------------------------------
+# --- neighborhoods ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -206,12 +206,12 @@ def test_channels_are_separate():
         (5, ['.###.', '#####', '#####', '#####', '.###.']),
     ],
 )
-def test_neighbourhood_of_a_whole_pixel(radius, shape):
+def test_neighborhood_of_a_whole_pixel(radius, shape):
     owner = owners(claim([[[2.0, 2.0]]], [1], radius, map_size=(5, 5)), (5, 5), 1)
     assert [''.join('.#'[pixel + 1] for pixel in row) for row in owner[0]] == shape
 
 
-def test_neighbourhood_between_pixels():
+def test_neighborhood_between_pixels():
     # ||.||² <= 2 around (2.5, 2.5): the inner 2×2 at 0.5; the next ones are at 2.5.
     pixels, person = claim([[[2.5, 2.5]]], [1])
     assert pixels.tolist() == [[0, 2, 2], [0, 2, 3], [0, 3, 2], [0, 3, 3]]
@@ -265,7 +265,7 @@ def test_offsets_by_hand():
     assert weights[:, 2, 3].tolist() == [0.25, 0.25, 0.25, 0.25, 0, 0]
     assert offsets[:, 1, 4].tolist() == [1, -1, -1.5, 0.75, 0, 0]
     assert areas[0, 1, 4] == 16
-    # Outside the neighbourhood there is nothing.
+    # Outside the neighborhood there is nothing.
     assert offsets[:, 2, 5].tolist() == weights[:, 2, 5].tolist() == [0] * 6
     assert (weights[0] > 0).sum() == (areas > 0).sum() == 9
 

@@ -36,7 +36,7 @@ def assert_same_maps(encoded, expected):
 
 
 def one_person(layout, points_in):
-    """Encode a single person with an area of 100 px² whose keypoints are labelled."""
+    """Encode a single person with an area of 100 px² whose keypoints are labeled."""
     return make_codec(layout).encode(
         np.array([points_in], dtype=float), np.ones((1, 5)), np.array([100.0])
     )
@@ -145,7 +145,7 @@ def test_persons_without_labels_or_outside_leave_no_trace(toy_layout):
     assert_same_maps(codec.encode(points, visible, np.array([700.0, 10.0, 10.0])), alone)
 
 
-def test_all_keypoints_are_labelled_by_default(toy_layout):
+def test_all_keypoints_are_labeled_by_default(toy_layout):
     points, area = np.random.default_rng(5).uniform(10, 80, (3, 5, 2)), np.array([90.0, 80.0, 99.0])
     codec = make_codec(toy_layout)
     assert_same_maps(codec.encode(points, area=area), codec.encode(points, np.ones((3, 5)), area))

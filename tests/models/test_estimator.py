@@ -136,7 +136,7 @@ def test_training_step_moves_every_parameter():
 
 
 def mirror(picture):
-    """Mirror a picture and move it left by 3 px; the freed columns take the mean colour."""
+    """Mirror a picture and move it left by 3 px; the freed columns take the mean color."""
     mirrored = np.empty_like(picture)
     mirrored[:, :-3] = picture[:, ::-1][:, 3:]
     mirrored[:, -3:] = 0

@@ -31,7 +31,7 @@ BATCHES = {  # persons of every picture
 
 
 def crowd(count, seed):
-    """People who stand over each other, some keypoints unlabelled; the last has no label."""
+    """People who stand over each other, some keypoints unlabeled; the last has no label."""
     rng = np.random.default_rng(seed)
     keypoints = rng.uniform(45, 75, (count, 1, 2)) + rng.uniform(-30, 30, (count, 5, 2))
     visible = (rng.random((count, 5)) < 0.8).astype(np.float32)

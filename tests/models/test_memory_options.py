@@ -1,4 +1,4 @@
-"""MMEngine's switches that PINet trains with: gradient checkpointing, synchronised batch norm."""
+"""MMEngine's switches that PINet trains with: gradient checkpointing, synchronized batch norm."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_checkpointed_modules_give_equal_gradients(modules, most):
     assert 0 < found_kept < most * kept, found_kept / kept
 
 
-def test_a_config_can_ask_for_synchronised_norms():
+def test_a_config_can_ask_for_synchronized_norms():
     # Every norm is replaced, the refinement's among them, and a test computes the same.
     model, inputs = build_model(), torch.randn(1, 3, *SIZE)
     count = len(norms(model))
@@ -65,7 +65,7 @@ def test_a_config_can_ask_for_synchronised_norms():
 
 @pytest.mark.parametrize('valid', [0, 1])
 def test_a_process_without_proposals_answers_the_others(monkeypatch, valid):
-    # A synchronised norm waits for all processes: one that skipped it would stop the training.
+    # A synchronized norm waits for all processes: one that skipped it would stop the training.
     refinement = convert_sync_batchnorm(build_model().head.refinement, 'torch').train()
     monkeypatch.setattr('pinet_mm.method.refinement._several_processes', lambda: True)
     asked = []

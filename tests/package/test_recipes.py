@@ -110,7 +110,7 @@ def test_splits_and_evaluation(leaf, recipe):
     assert cfg.test_evaluator.iou_type == recipe['iou_type']
     assert cfg.test_evaluator.get('use_area', True) == recipe['use_area']
     if train == 'train2017':
-        # "More than 10 labelled keypoints in total."
+        # "More than 10 labeled keypoints in total."
         assert cfg.train_dataloader.dataset.min_keypoints == 11
 
 

@@ -98,8 +98,8 @@ def test_near_persons_are_those_of_a_loop():
     for name, members in dict(top=[0], low=[1, 2], person=[0, 1, 2]).items():
         centers = []
         for _, points in kept:
-            labelled = [points[k, :2] for k in members if points[k, 2] > 0]
-            centers.append(np.mean(labelled, axis=0) if labelled else (np.nan, np.nan))
+            labeled = [points[k, :2] for k in members if points[k, 2] > 0]
+            centers.append(np.mean(labeled, axis=0) if labeled else (np.nan, np.nan))
         wanted = [
             any(
                 b != a
@@ -114,7 +114,7 @@ def test_near_persons_are_those_of_a_loop():
     assert found.near['any'].tolist() == (found.near['top'] | found.near['low']).tolist()
 
 
-def test_shares_of_seen_keypoints_leave_out_unlabelled_ones():
+def test_shares_of_seen_keypoints_leave_out_unlabeled_ones():
     data = coco([[far_apart(5, (2, 1, 0))], [far_apart(5, (1, 1, 1))]], [0, 1])
     assert metrics.read_persons(data, LAYOUT).seen_shares.tolist() == [0.5, 0.0]
 

@@ -40,7 +40,7 @@ def test_the_bounds_of_oks_by_hand():
         assert reached([[far_apart(10)]], [entry(0, moved(10, by), 0.5)]) == [wanted], by
 
 
-def test_keypoints_that_are_not_labelled_do_not_count():
+def test_keypoints_that_are_not_labeled_do_not_count():
     pose = [(10, 10, 0), (10, 32, 0), (99, 99, 0)]  # OKS (1 + exp(-1/2)) / 2 = 0.80
     assert reached([[far_apart(10, (2, 1, 0))]], [entry(0, pose, 0.1)]) == [[1, 1, 1]]
     assert reached([[far_apart(10, (2, 1, 1))]], [entry(0, pose, 0.1)]) == [[1, 1, 0]]

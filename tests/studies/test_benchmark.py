@@ -367,13 +367,13 @@ def test_onnx_is_left_out_with_its_reason(model, monkeypatch):
 def test_onnx_finds_the_same(model):
     pictures = scenes.draw_pictures(1, (128, 128), 2)
     functions, note = images._onnx_functions(model, pictures)
-    whole, quantised = (
+    whole, quantized = (
         functions['PINet', f'{mode}, ONNX Runtime on the CPU', 1]()[0] for mode in ('fp32', 'int8')
     )
     (wanted,) = [sample.pred_instances for sample in api.predict(model, pictures)]
     assert len(functions) == 2 and not note
     assert len(whole) == len(wanted) >= 3
-    scores = [persons.bbox_scores.max() for persons in (whole, quantised, wanted)]
+    scores = [persons.bbox_scores.max() for persons in (whole, quantized, wanted)]
     assert scores[0] == pytest.approx(scores[2], abs=1e-5)
     assert scores[1] == pytest.approx(scores[2], abs=0.05) and scores[1] != scores[0]
 
