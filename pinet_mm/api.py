@@ -1,9 +1,10 @@
-"""A few lines to load a model and run it on many pictures.
+"""A few lines to load a model and run it on many images.
 
-from pinet_mm import api
-model = api.load()  # the model that the package ships; or a config and a checkpoint
-for sample in api.predict(model, ['street.jpg', picture]):
-    print(sample.pred_instances.keypoints)
+    from pinet_mm import api
+
+    model = api.load()  # the default model; or a config and a checkpoint
+    for sample in api.predict(model, ['street.jpg', image]):
+        print(sample.pred_instances.keypoints)
 """
 
 import logging
