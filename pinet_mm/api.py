@@ -1,10 +1,12 @@
 """A few lines to load a model and run it on many images.
 
-    from pinet_mm import api
+```python
+from pinet_mm import api
 
-    model = api.load()  # the default model; or a config and a checkpoint
-    for sample in api.predict(model, ['street.jpg', image]):
-        print(sample.pred_instances.keypoints)
+model = api.load()  # the default model; or a config and a checkpoint
+for sample in api.predict(model, ['street.jpg', image]):
+    print(sample.pred_instances.keypoints)
+```
 """
 
 import logging
