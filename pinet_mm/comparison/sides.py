@@ -11,6 +11,7 @@ from mmpose.structures import PoseDataSample
 
 from ..api import load
 from ..errors import InputError
+from ..inference.drawing import person_scores
 
 
 class Spec(NamedTuple):
@@ -89,17 +90,14 @@ def _keypoint_names(model: BottomupPoseEstimator) -> list[str]:
 
 
 def counted_poses(sample: PoseDataSample, pose_thr: float) -> InstanceData:
-    """Take the poses of a score that counts, the best first.
-
-    Models that score no persons, such as MMPose's CID, are scored as its evaluation does it: by
-    the mean keypoint score.
+    """Return the poses whose score counts, the best first.
 
     Args:
         sample: what `predict` yields.
-        pose_thr: the least score that counts.
+        pose_thr: the lowest score that counts, see `person_scores`.
     """
     people = sample.pred_instances
-    scores = np.asarray(people.get('bbox_scores', people.keypoint_scores.mean(axis=-1)))
+    scores = person_scores(people)
     order = [i for i in np.argsort(-scores, kind='stable') if scores[i] >= pose_thr]
     return InstanceData(
         keypoints=people.keypoints[order].astype(np.float64),

@@ -32,6 +32,19 @@ def person_color(index: int) -> tuple:
     return PERSON_COLORS[index % len(PERSON_COLORS)]
 
 
+def person_scores(people: InstanceData) -> np.ndarray:
+    """Return the scores (N,) of people, the mean keypoint score where a model gives no others.
+
+    MMPose's CID scores keypoints alone; MMPose's evaluation then takes the mean as well.
+
+    Args:
+        people: `pred_instances` of any bottom-up model.
+    """
+    if 'bbox_scores' in people:
+        return np.asarray(people.bbox_scores)
+    return np.asarray(people.keypoint_scores).mean(axis=-1)
+
+
 @VISUALIZERS.register_module()
 class CrowdVisualizer(PoseLocalVisualizer):
     """MMPose's visualizer for crowds: one color per person, and no persons of low score.
@@ -40,7 +53,7 @@ class CrowdVisualizer(PoseLocalVisualizer):
 
     Args:
         name: MMEngine finds visualizers by it.
-        pose_thr: persons whose `bbox_scores` are lower are not drawn.
+        pose_thr: people with a lower score are not drawn, see `person_scores`.
         radius: of a keypoint, px.
         line_width: of a limb, px.
     """
@@ -57,9 +70,9 @@ class CrowdVisualizer(PoseLocalVisualizer):
         self.pose_thr = pose_thr
 
     def _shown(self, instances: InstanceData) -> InstanceData:
-        if 'bbox_scores' not in instances:
-            return instances
-        return instances[np.asarray(instances.bbox_scores) >= self.pose_thr]
+        if 'bbox_scores' not in instances and 'keypoint_scores' not in instances:
+            return instances  # annotated people have no score
+        return instances[person_scores(instances) >= self.pose_thr]
 
     def _draw_instances_kpts(self, image: np.ndarray, instances: InstanceData, *args, **kwargs):
         people = self._shown(instances)

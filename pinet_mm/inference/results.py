@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
 from ..atomic import write_whole
+from .drawing import person_scores
 
 SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
 
@@ -43,16 +45,29 @@ def to_record(sample: PoseDataSample, name: str) -> dict:
         x2, y2) and `keypoints`, a list of [x, y, score].
     """
     people, (height, width) = sample.pred_instances, sample.metainfo['ori_shape'][:2]
+    scores, boxes = person_scores(people), person_boxes(people)
     keypoints = np.concatenate((people.keypoints, people.keypoint_scores[..., None]), axis=-1)
     persons = [
         dict(
-            score=round(float(people.bbox_scores[i]), 4),
-            bbox=people.bboxes[i].round(2).tolist(),
+            score=round(float(scores[i]), 4),
+            bbox=boxes[i].round(2).tolist(),
             keypoints=keypoints[i].round(4).tolist(),
         )
-        for i in np.argsort(-people.bbox_scores, kind='stable')
+        for i in np.argsort(-scores, kind='stable')
     ]
     return dict(file=name, width=int(width), height=int(height), persons=persons)
+
+
+def person_boxes(people: InstanceData) -> np.ndarray:
+    """Return the boxes (N, 4; x1, y1, x2, y2) of people, around their keypoints if there are none.
+
+    Args:
+        people: `pred_instances` of any bottom-up model, in pixels of the image.
+    """
+    if 'bboxes' in people:
+        return people.bboxes
+    lowest, highest = people.keypoints.min(axis=1), people.keypoints.max(axis=1)
+    return np.concatenate((lowest, highest), axis=-1)
 
 
 def best_score(record: Mapping) -> float:

@@ -73,6 +73,35 @@ def test_an_overview_that_cannot_be_written_is_said(images, model, tmp_path):
     assert (tmp_path / 'out' / 'predictions.json').is_file()
 
 
+def cid_found_in(image):
+    """Two people as MMPose's CID returns them: keypoints and their scores, nothing else."""
+    first = np.array([[20.0, 5], [21, 22], [22, 9], [23, 8], [30, 7]])
+    scores = np.array([[0.01, 0.02, 0.03, 0.04, 0.0], [0.2, 0.4, 0.6, 0.8, 1.0]])
+    people = InstanceData(
+        keypoints=np.stack([first, first + (8, 4)]),
+        keypoint_scores=scores,
+        keypoints_visible=scores,
+    )
+    return PoseDataSample(pred_instances=people, metainfo=dict(ori_shape=image.shape[:2]))
+
+
+def test_people_without_scores_and_boxes_get_those_of_their_keypoints(
+    images, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(folders, 'predict', lambda model, found, size: map(cid_found_in, found))
+    report = infer(SimpleNamespace(dataset_meta=META), [images], tmp_path / 'out')
+    for record in json.loads(report.json.read_text())['pictures']:
+        assert [person['score'] for person in record['persons']] == [0.6, 0.02]
+        assert [person['bbox'] for person in record['persons']] == [
+            [28, 9, 38, 26],
+            [20, 5, 30, 22],
+        ]
+    # An overlay leaves out whoever scores less than 0.1: x and y of the first person, enlarged.
+    overlay = cv2.imread(str(tmp_path / 'out' / 'a.jpg'))
+    zoom = overlay.shape[1] / 60
+    assert overlay[:, : round(25 * zoom)].max() < 60 <= overlay[:, round(27 * zoom) :].max()
+
+
 def test_an_exported_file_has_no_poses_before_fusion(images, tmp_path):
     exported = OnnxPoses.__new__(OnnxPoses)  # refused before anything is asked of it
     with pytest.raises(ValueError, match='before_fusion needs .* a PINet .*; found OnnxPoses'):
