@@ -12,6 +12,8 @@ from ..crowdsynth import (
     SPLITS,
     VIEWS,
     CrowdSettings,
+    check_preview,
+    check_request,
     write_dataset,
     write_preview,
 )
@@ -68,30 +70,43 @@ def _count(least: int):
 
 
 def make_settings(args: argparse.Namespace) -> CrowdSettings:
-    """Bring the options together.
+    """Return what the options say about the images.
 
     Raises:
-        InputError: a range is out of bounds or upside down, or a name stands twice.
+        ValueError: a range is out of bounds or upside down, or a name occurs twice.
+    """
+    return CrowdSettings(
+        size=args.size,
+        persons=args.persons,
+        height=args.height,
+        poses=args.poses,
+        views=args.views,
+        crowd_index=args.crowd_index,
+        occluders=not args.plain,
+        photometric=not args.plain,
+        keypoints=args.keypoints,
+    )
+
+
+def check_options(args: argparse.Namespace) -> CrowdSettings:
+    """Check all options before anything is drawn, and return the settings.
+
+    Raises:
+        InputError: an option has a value that the dataset or the preview cannot have.
     """
     try:
-        return CrowdSettings(
-            size=args.size,
-            persons=args.persons,
-            height=args.height,
-            poses=args.poses,
-            views=args.views,
-            crowd_index=args.crowd_index,
-            occluders=not args.plain,
-            photometric=not args.plain,
-            keypoints=args.keypoints,
-        )
+        settings = make_settings(args)
+        check_request(settings, args.images, args.seed, args.split, args.workers, args.suffix)
+        if args.preview:
+            check_preview(args.preview)
     except ValueError as error:
         raise InputError(str(error)) from error
+    return settings
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the dataset, then print its statistics."""
-    settings = make_settings(args)
+    settings = check_options(args)
     path, statistics = write_dataset(
         args.out, settings, args.images, args.seed, args.split, args.workers, args.suffix
     )

@@ -6,9 +6,9 @@ needs more than numpy and OpenCV.
 
 from .angles import POSES
 from .bodies import VIEWS
-from .dataset import annotate, mask_to_polygons, summarize, write_dataset
+from .dataset import annotate, check_request, mask_to_polygons, summarize, write_dataset
 from .labels import Person, crowd_index
-from .preview import draw_preview, write_preview
+from .preview import check_preview, draw_preview, write_preview
 from .scene import draw_crowd
 from .settings import SPLITS, CrowdSettings
 from .skeletons import LAYOUTS, Layout
@@ -22,6 +22,8 @@ __all__ = [
     'Layout',
     'Person',
     'annotate',
+    'check_preview',
+    'check_request',
     'crowd_index',
     'draw_crowd',
     'draw_preview',

@@ -232,8 +232,7 @@ def write_dataset(
         TypeError: If `settings` is no `CrowdSettings`.
         ValueError: If another argument is not what is listed above.
     """
-    _check_request(settings, num_images, workers, suffix)
-    check_stream(seed, 0, split)
+    check_request(settings, num_images, seed, split, workers, suffix)
     folder = Path(out_dir) / 'images' / split
     folder.mkdir(parents=True, exist_ok=True)
     path = Path(out_dir) / 'annotations' / f'{split}.json'
@@ -260,7 +259,28 @@ def write_dataset(
     return path, statistics
 
 
-def _check_request(settings: CrowdSettings, num_images: int, workers: int, suffix: str) -> None:
+def check_request(
+    settings: CrowdSettings,
+    num_images: int,
+    seed: int = 0,
+    split: str = 'train',
+    workers: int = 1,
+    suffix: str = '.jpg',
+) -> None:
+    """Check the arguments of `write_dataset` before anything is drawn.
+
+    Args:
+        settings: See `write_dataset`, as for all others.
+        num_images: At least 1.
+        seed: At least 0.
+        split: A key of `SPLITS`.
+        workers: At least 1.
+        suffix: '.jpg' or '.png'.
+
+    Raises:
+        TypeError: If `settings` is no `CrowdSettings`.
+        ValueError: If another argument is not what is listed above.
+    """
     if not isinstance(settings, CrowdSettings):
         raise TypeError(f'settings must be a CrowdSettings, got {type(settings).__name__}')
     for name, value in (('num_images', num_images), ('workers', workers)):
@@ -268,3 +288,4 @@ def _check_request(settings: CrowdSettings, num_images: int, workers: int, suffi
             raise ValueError(f'{name} must be an integer of at least 1, got {value!r}')
     if suffix not in SUFFIXES:
         raise ValueError(f'suffix must be one of {list(SUFFIXES)}, got {suffix!r}')
+    check_stream(seed, 0, split)

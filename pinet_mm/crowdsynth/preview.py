@@ -85,11 +85,26 @@ def write_preview(
         split: 'train', 'val' or 'test'.
 
     Raises:
+        ValueError: See `check_preview`.
         OSError: If the file cannot be written.
     """
+    check_preview(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     # fewer cells of large pictures: the sheet stays some 1500 px wide
     columns = int(np.clip(1536 // settings.size[0], 2, 8)) // 2 * 2
     sheet = draw_preview(settings, seed, split, rows=max(2, columns // 2), columns=columns)
     if not cv2.imwrite(str(path), sheet):
         raise OSError(f'could not write the preview to {path}')
+
+
+def check_preview(path: str | Path) -> None:
+    """Check that a preview can have this name, before anything is drawn.
+
+    Args:
+        path: File to write.
+
+    Raises:
+        ValueError: If OpenCV writes no images with its suffix.
+    """
+    if not cv2.haveImageWriter(str(path)):
+        raise ValueError(f'the preview must be an image file such as preview.jpg, got {path}')

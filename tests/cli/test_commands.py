@@ -158,6 +158,7 @@ def test_a_mistake_of_the_user_s_is_one_sentence(command, kind, monkeypatch, tmp
         (('fuse', '{here}/a.png', '--out', 'b.json'), 'a.png is no JSON'),
         (('make-crowdsynth', 'crowd', '--size', '8', '8'), r'size must be two integers in \[32'),
         (('make-crowdsynth', 'crowd', '--persons', '3', '2'), r'persons must be \(lowest, highest'),
+        (('make-crowdsynth', 'crowd', '--preview', 'a.xyz'), 'must be an image file .*, got a.xyz'),
     ],
 )
 def test_what_a_user_can_get_wrong(words, message, monkeypatch, tmp_path):
@@ -200,6 +201,26 @@ def test_numbers_that_cannot_be_are_refused_with_the_usage(words, message, capsy
         cli.main(['make-crowdsynth', 'crowd', *words])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'option, message',
+    [
+        (dict(images=0), 'num_images must be an integer of at least 1, got 0'),
+        (dict(seed=-1), 'seed must be a non-negative integer, got -1'),
+        (dict(split='dev'), "split must be one of .*, got 'dev'"),
+        (dict(workers=0), 'workers must be an integer of at least 1, got 0'),
+        (dict(suffix='.gif'), "suffix must be one of .*, got '.gif'"),
+    ],
+)
+def test_options_that_no_dataset_has_are_mistakes_in_the_input(option, message, tmp_path):
+    # Called without the parser, which would refuse them with the usage.
+    command = module_of('make-crowdsynth')
+    args = command.make_parser().parse_args([str(tmp_path / 'crowd')])
+    vars(args).update(option)
+    with pytest.raises(InputError, match=message):
+        command.run(args)
+    assert not (tmp_path / 'crowd').exists()
 
 
 # --- options -------------------------------------------------------------------------------------
