@@ -229,7 +229,8 @@ CONTENT = [
     Mutation('width is 0', _image(width=0), 'image-size'),
     Mutation('sizes are text', _image(width='100', height='80'), 'image-size-text'),
     # segmentations
-    Mutation('a region', _one(segmentation=[REGION]), None),
+    Mutation('regions', _everyone(segmentation=[REGION]), None),
+    Mutation('a region of one', _one(segmentation=[REGION]), 'region-missing'),
     Mutation('region [[]]', _one(segmentation=[[]]), 'region-empty'),
     Mutation('region is a point', _one(segmentation=[[3, 4]]), 'region-empty'),
     Mutation('region is a line', _one(segmentation=[[3, 4, 9, 9]]), 'region-empty'),

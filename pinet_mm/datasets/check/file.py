@@ -15,7 +15,7 @@ from .kinds import KINDS
 from .listing import check_images, check_links
 from .people import check_area, check_boxes, check_keypoints, check_places
 from .reading import AnnotationError, read_json
-from .regions import check_region
+from .regions import check_region, fill_regions
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,7 @@ def _check_persons(
     for annotation, size in zip(annotations, sizes.tolist()):
         _check_crowd_flag(annotation, findings)
         check_region(annotation, tuple(size), findings)
+    fill_regions(annotations, findings)
     points = check_keypoints(annotations, num_keypoints, order, findings)
     if findings.of(Level.REFUSED):
         return  # what follows from a refused record is no fault of its own

@@ -181,6 +181,12 @@ KINDS = {
         'polygons of at least three points',
         'points, lines and empty lists are an empty region',
     ),
+    'region-missing': Kind(
+        M,
+        'annotation.segmentation',
+        'a region of everybody in an image, or of nobody',
+        'an empty region is taken, without which MMPose cannot load the image',
+    ),
     'region-type': Kind(
         R, 'annotation.segmentation', 'polygons, or a run-length code with size and counts'
     ),

@@ -16,14 +16,30 @@ def check_region(annotation: dict, size: tuple[int, int], findings: Findings) ->
         findings: told of every fault.
     """
     region, record_id = annotation.get('segmentation'), annotation['id']
-    if region is None or region == []:
+    if region is None:
         annotation.pop('segmentation', None)
     elif isinstance(region, dict):
         _check_run_lengths(region, size, record_id, findings)
-    elif isinstance(region, list):
+    elif isinstance(region, list) and region:
         annotation['segmentation'] = _polygons(region, record_id, findings)
-    else:
+    elif region != []:
         findings.add('region-type', record_id, region)
+
+
+def fill_regions(annotations: Sequence[dict], findings: Findings) -> None:
+    """Give an empty region to who has none in an image where others have polygons, in place.
+
+    Args:
+        annotations: the records, each checked by `check_region`.
+        findings: told of every fault.
+    """
+    with_polygons = {
+        each['image_id'] for each in annotations if isinstance(each.get('segmentation'), list)
+    }
+    for each in annotations:
+        if each['image_id'] in with_polygons and 'segmentation' not in each:
+            findings.add('region-missing', each['id'])
+            each['segmentation'] = []
 
 
 def _check_run_lengths(
