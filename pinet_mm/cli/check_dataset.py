@@ -14,6 +14,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from ..atomic import write_whole
 from ..datasets.check import Checked, Level, check_file
 from ..datasets.check.overlap import find_shared, prints_of
+from ..datasets.check.page import to_markdown
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError
 from ..inference.sources import find_pictures
@@ -33,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="MMPose's metainfo of the dataset, such as configs/_base_/datasets/coco.py: compare "
         'the names of keypoints',
     )
+    parser.add_argument('--list', action='store_true', help='print all faults that are known')
     parser.add_argument('--category', metavar='NAME', help='the category that counts, or its id')
     parser.add_argument(
         '--crowd-index', action='store_true', help='every image needs a crowdIndex (CrowdPose)'
@@ -59,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InputError: there is nothing to check.
     """
+    if args.list:
+        print(to_markdown(), end='')
+        return 0
     if not args.files and not args.overlap:
         raise InputError('nothing to check: name an annotation file, or two folders to --overlap')
     names = _names(args.metainfo) if args.metainfo else None

@@ -1,5 +1,6 @@
 """Datasets of annotated images whose rules MMPose lacks."""
 
+import os.path as osp
 from collections.abc import Mapping
 from copy import deepcopy
 
@@ -9,6 +10,7 @@ from mmpose.datasets.transforms.converting import KeypointConverter
 from mmpose.registry import DATASETS
 
 from ..errors import InputError
+from .check.reading import read_json
 from .labeling import (
     check_fields,
     keypoint_names,
@@ -27,10 +29,12 @@ class MinKeypointsCocoDataset(CocoDataset):
 
     Args:
         min_keypoints: images with fewer are left out of training.
+        exclude: JSON file with a list of image paths inside the image folder, which are left out
+            of training, as `tools/check_dataset.py --overlap A B --exclude FILE` writes it.
     """
 
-    def __init__(self, *args, min_keypoints: int = 1, **kwargs):
-        self.min_keypoints = min_keypoints
+    def __init__(self, *args, min_keypoints: int = 1, exclude: str | None = None, **kwargs):
+        self.min_keypoints, self.exclude = min_keypoints, exclude
         super().__init__(*args, **kwargs)
 
     def filter_data(self) -> list[dict]:
@@ -42,12 +46,24 @@ class MinKeypointsCocoDataset(CocoDataset):
         images = super().filter_data()
         if self.test_mode:
             return images
+        images = self._without_excluded(images) if self.exclude else images
         kept = [image for image in images if sum(image['num_keypoints']) >= self.min_keypoints]
         if not kept:
             raise InputError(
                 f'min_keypoints={self.min_keypoints} leaves none of the '
                 f'{len(images)} images of {self.ann_file}'
             )
+        return kept
+
+    def _without_excluded(self, images: list[dict]) -> list[dict]:
+        names = read_json(self.exclude)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InputError(f'{self.exclude} must hold a list of image paths')
+        folder = self.data_prefix.get('img', '')
+        excluded = {osp.normpath(osp.join(folder, name)) for name in names}
+        kept = [each for each in images if osp.normpath(each['img_path']) not in excluded]
+        if names and len(kept) == len(images):
+            raise InputError(f'no image of {self.ann_file} is in {self.exclude}')
         return kept
 
 

@@ -159,3 +159,34 @@ def test_other_datasets_train_on_every_picture_with_a_person(name, k, tmp_path):
     for picture in found:
         for key in ('keypoints', 'area', 'raw_ann_info'):
             assert len(picture[key]) == len(picture['id'])
+
+
+# --- excluded images -----------------------------------------------------------------------------
+
+
+def coco_of(tmp_path, names, **options):
+    persons = [person(n, n, 17) for n in (1, 2)]
+    (tmp_path / 'shared.json').write_text(json.dumps(names))
+    return MinKeypointsCocoDataset(
+        ann_file=write_annotations(tmp_path / 'truth.json', persons),
+        data_prefix=dict(img=str(tmp_path / 'images')),
+        data_mode='bottomup',
+        exclude=str(tmp_path / 'shared.json'),
+        metainfo=dict(from_file='configs/_base_/datasets/coco.py'),
+        pipeline=[],
+        **options,
+    )
+
+
+def test_excluded_images_are_not_trained_on_but_evaluated(tmp_path):
+    assert [each['img_id'] for each in coco_of(tmp_path, ['1.jpg'])] == [2]
+    whole = coco_of(tmp_path, ['./1.jpg'], test_mode=True)
+    assert [each['img_id'] for each in whole] == [1, 2]
+
+
+def test_a_list_that_excludes_nothing_is_a_mistake(tmp_path):
+    assert len(coco_of(tmp_path, [])) == 2
+    with pytest.raises(ValueError, match=r'no image of .*truth\.json is in .*shared\.json'):
+        coco_of(tmp_path, ['7.jpg'])
+    with pytest.raises(ValueError, match=r'shared\.json must hold a list of image paths'):
+        coco_of(tmp_path, dict(a=1))
