@@ -3,9 +3,8 @@
 MMPose 1.3.2, mmdet 3.3.0, mmengine 0.10.7 and mmcv-lite 2.1.0 were released before torch 2.6 and
 numpy 2. `apply` repairs, one function per fault, what has broken since. It has to run before
 MMPose is imported; importing `pinet_mm` does that. A fix whose package is absent is skipped, so
-that `python -m pinet_mm.doctor` can say what is missing.
-
-No other module of this package knows about these faults.
+that `python -m pinet_mm.doctor` can say what is missing. Only this module knows about
+these faults.
 """
 
 import functools
@@ -19,8 +18,17 @@ _torchvision_schemas: list = []  # torch forgets a schema as soon as its Library
 
 
 def installed(*packages: str) -> bool:
-    """Tell whether all of these top-level packages can be found, without importing them."""
+    """Return whether all of these top-level packages can be found, without importing them."""
     return all(importlib.util.find_spec(name) for name in packages)
+
+
+def _wrap_once(owner, name: str, wrap) -> None:
+    """Replace the function `owner.name` by what `wrap` makes of it, unless that was done before."""
+    function = getattr(owner, name)
+    if not hasattr(function, 'wrapped_by_pinet_mm'):
+        wrapped = functools.wraps(function)(wrap(function))
+        wrapped.wrapped_by_pinet_mm = True
+        setattr(owner, name, wrapped)
 
 
 # --- setuptools, xtcocotools ---------------------------------------------------------------------
@@ -50,8 +58,7 @@ def use_pycocotools_masks() -> None:
     """
     if not installed('xtcocotools', 'pycocotools', 'numpy'):
         return
-    compiled = importlib.import_module('pycocotools._mask')
-    sys.modules['xtcocotools._mask'] = compiled
+    compiled = sys.modules['xtcocotools._mask'] = importlib.import_module('pycocotools._mask')
     if 'xtcocotools.mask' in sys.modules:  # MMPose came first: its references are already bound
         wrapper = sys.modules['xtcocotools.mask']
         wrapper._mask = compiled
@@ -79,12 +86,9 @@ def _raise_missing_operator(name, *args, **kwargs):
 
 
 def mmcv_has_operators() -> bool:
-    """Tell whether mmcv with compiled operators is installed, without importing it."""
+    """Return whether mmcv with compiled operators is installed, without importing it."""
     mmcv = importlib.util.find_spec('mmcv')
-    return (
-        mmcv is not None
-        and PathFinder.find_spec('mmcv._ext', mmcv.submodule_search_locations) is not None
-    )
+    return bool(mmcv and PathFinder.find_spec('mmcv._ext', mmcv.submodule_search_locations))
 
 
 def stub_mmcv_operators() -> None:
@@ -108,8 +112,8 @@ def declare_torchvision_operators() -> None:
     Beside a torch of another build (a CPU build, say) torchvision carries on without its compiled
     part until it describes two operators which then do not exist, and dies ("operator
     torchvision::nms does not exist"). MMPose needs nothing but a transform written in Python.
-    With the two operators declared the import succeeds; calling them still raises torchvision's own
-    error. Where torchvision works, or fails in another way, nothing is changed.
+    With both declared the import succeeds; calling them still raises torchvision's own error. Where
+    torchvision works, or fails in another way, nothing is changed.
     """
     if not installed('torch', 'torchvision'):
         return
@@ -180,16 +184,14 @@ def _numpy_globals() -> list:
     """List what numpy pickles as under its names 1 and 2; an empty array calls `bytes`."""
     import numpy as np
 
-    rebuilders = {
-        '_reconstruct': np.empty(0).__reduce__()[0],
-        'scalar': np.float64(0).__reduce__()[0],
-    }
+    array, number = np.empty(0), np.float64(0)
+    rebuilders = dict(_reconstruct=array.__reduce__()[0], scalar=number.__reduce__()[0])
     functions = [
         (function, f'numpy.{core}.multiarray.{name}')
         for core in ('core', '_core')
         for name, function in rebuilders.items()
     ]
-    dtypes = [type(np.dtype(code)) for code in ('u1', 'u4', 'i4', 'i8', 'f4', 'f8', '?')]
+    dtypes = (type(np.dtype(code)) for code in ('u1', 'u4', 'i4', 'i8', 'f4', 'f8', '?'))
     return [bytes, np.ndarray, np.dtype, *functions, *dtypes]
 
 
@@ -199,24 +201,18 @@ def skip_cuda_device_without_cuda() -> None:
     mmengine calls it whenever training is launched by torchrun, for gloo on CPUs as well, and a CPU
     build of torch has no `torch._C._cuda_setDevice`. With CUDA the real function is called.
     """
-    if not installed('torch'):
-        return
-    import torch
-
-    if not hasattr(torch.cuda.set_device, 'without_cuda'):
-        torch.cuda.set_device = _only_with_cuda(torch.cuda.set_device)
+    if installed('torch'):
+        _wrap_once(importlib.import_module('torch.cuda'), 'set_device', _only_with_cuda)
 
 
 def _only_with_cuda(set_device):
     import torch
 
     # CUDA is looked for at the call: asking at import would start its driver in every program.
-    @functools.wraps(set_device)
     def set_device_with_cuda(device):
         if torch.cuda.is_available():
             set_device(device)
 
-    set_device_with_cuda.without_cuda = 'skipped'
     return set_device_with_cuda
 
 
@@ -231,17 +227,14 @@ def announce_package_to_mmengine() -> None:
     importlib.import_module('mmengine.config.utils').MODULE2PACKAGE['pinet_mm'] = 'pinet-mm'
     for name in ('mmengine.config.config', 'mmengine.hub.hub'):
         module = importlib.import_module(name)
-        if not hasattr(module._get_package_and_cfg_path, 'takes_flat_names'):
-            module._get_package_and_cfg_path = _with_flat_names(module._get_package_and_cfg_path)
+        _wrap_once(module, '_get_package_and_cfg_path', _with_flat_names)
 
 
 def _with_flat_names(split):
-    @functools.wraps(split)
     def split_flat_names(cfg_path):
         package, _, name = cfg_path.partition('::')
         return ('pinet-mm', name) if package == 'pinet_mm' else split(cfg_path)
 
-    split_flat_names.takes_flat_names = True
     return split_flat_names
 
 
@@ -272,24 +265,19 @@ def accept_radius_arrays() -> None:
     dimensions to numbers ("only 0-dimensional arrays can be converted"). Matplotlib's drawing needs
     the array, so only OpenCV's gets a number.
     """
-    if not installed('torch', 'mmpose'):
-        return
-    from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer as Visualizer
-
-    if not hasattr(Visualizer.draw_circles, 'takes_radius_arrays'):
-        Visualizer.draw_circles = _with_number_as_radius(Visualizer.draw_circles)
+    if installed('torch', 'mmpose'):
+        module = importlib.import_module('mmpose.visualization.opencv_backend_visualizer')
+        _wrap_once(module.OpencvBackendVisualizer, 'draw_circles', _with_number_as_radius)
 
 
 def _with_number_as_radius(draw_circles):
     import numpy as np
 
-    @functools.wraps(draw_circles)
     def draw_circles_of_number(self, center, radius, *args, **kwargs):
         if self.backend == 'opencv':
             radius = np.asarray(radius).item()
         return draw_circles(self, center, radius, *args, **kwargs)
 
-    draw_circles_of_number.takes_radius_arrays = True
     return draw_circles_of_number
 
 
