@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-STRIDE, MAP_SIZE = 4, (26, 21)
+from tests.helpers.maps import MAP_SIZE, STRIDE
+
 TOY_NAMES = ('nose', 'left_hand', 'right_hand', 'left_foot', 'right_foot')
 TOY_SWAPS = ('', 'right_hand', 'left_hand', 'right_foot', 'left_foot')
 TOY_PARTS = dict(

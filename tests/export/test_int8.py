@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.export.test_export import ROOT, SHIPPED, run_tool
+from tests.helpers.exports import ROOT, SHIPPED, run_tool
 
 pytest.importorskip('onnxscript', reason='the export needs pip install onnx onnxscript onnxruntime')
 from pinet_mm.export import int8 as quantization  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from studies import naive
-from tests.method.test_fusion import SIGMAS, pose_set
+from tests.helpers.pose_sets import SIGMAS, pose_set
 
 
 @pytest.mark.parametrize('num_parts', [1, 2, 4])

@@ -16,7 +16,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.conventions.test_golden import FOLDERS, load, release_model, training_samples
+from tests.helpers.release import FOLDERS, load, release_model, training_samples
 
 EPS = 1e-5  # of batch norms
 

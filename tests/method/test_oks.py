@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from studies import naive
-from tests.method.test_fusion import SIGMAS, chain, pose_set, tensors
+from tests.helpers.pose_sets import SIGMAS, chain, pose_set, tensors
 
 # --- object keypoint similarity ------------------------------------------------------------------
 

@@ -16,10 +16,7 @@ import pytest
 import torch
 
 from studies import naive
-
-
-def random_maps(seed, *shape):
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+from tests.helpers.peaks import approx, random_maps
 
 
 def targets_in(areas):
@@ -37,10 +34,6 @@ def rows(centers, picture, part, num_parts):
         for point, score, use in zip(xy.tolist(), scores.tolist(), valid.tolist())
         if use
     ]
-
-
-def approx(peaks):
-    return [pytest.approx(peak, abs=1e-6) for peak in peaks]
 
 
 def picture(centers, index):

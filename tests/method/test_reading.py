@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from studies import naive
-from tests.method.test_proposals import approx, random_maps
+from tests.helpers.peaks import approx, random_maps
 
 
 @pytest.mark.parametrize('order', [None, (2, 0, 1)])

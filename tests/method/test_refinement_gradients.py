@@ -7,7 +7,7 @@ from pinet_mm.method.refinement import (
 import pytest
 import torch
 
-from tests.method.test_refinement import C, H, K, W, make_inputs, make_net, shake
+from tests.helpers.refinements import C, H, K, W, make_inputs, make_net, shake
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ import torch
 from mmengine.config import Config
 
 from studies.benchmark.scenes import draw_pictures
+from tests.helpers.finding import awake_model, find, noise, prepared
 from tests.helpers.toys import plain_sample
-from tests.models.test_estimator import awake_model, find, noise, prepared
 
 
 def compiled_by(model, monkeypatch, **options):

@@ -1,18 +1,16 @@
 """PINet as a whole: batches of mixed sizes, mirror images, original pixels, other layouts."""
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
-from mmpose.datasets.transforms import BottomupResize, PackPoseInputs
 
+from tests.helpers.finding import awake_model, find, load, noise, prepared
 from tests.helpers.toys import (
     FIVE_FLIPS,
     LAYOUTS,
     answer_with,
-    awaken,
     build_codec,
     build_model,
     make_sample,
@@ -22,47 +20,9 @@ from tests.helpers.toys import (
     target_maps,
 )
 
-META_KEYS = ('ori_shape', 'img_shape', 'input_size', 'input_center', 'input_scale', 'flip_indices')
 # (h, w) of eight pictures; their inputs have a short side of 64 and multiples of 32: four sizes.
 SHAPES = [(50, 80), (64, 64), (90, 60), (60, 61), (70, 100), (40, 100), (64, 90), (80, 80)]
 MILLIPIXEL = 1e-3
-
-
-def noise(shape, seed=0):
-    """A picture of coarse and fine noise, uint8."""
-    rng = np.random.default_rng(seed)
-    coarse = cv2.resize(rng.uniform(0, 255, (shape[0] // 8, shape[1] // 8, 3)), shape[::-1])
-    return np.uint8(np.clip(coarse + rng.uniform(-40, 40, (*shape, 3)), 0, 255))
-
-
-def load(picture):
-    """Take a picture through a test pipeline whose inputs have a short side of 64."""
-    results = dict(
-        img=picture,
-        ori_shape=picture.shape[:2],
-        img_shape=picture.shape[:2],
-        flip_indices=FIVE_FLIPS,
-    )
-    results = BottomupResize(input_size=(64, 64), size_factor=32, resize_mode='expand')(results)
-    return PackPoseInputs(meta_keys=META_KEYS)(results)
-
-
-def prepared(model, pictures):
-    """Inputs and samples as the estimator gets them."""
-    data = model.data_preprocessor(pseudo_collate([load(picture) for picture in pictures]))
-    return data['inputs'], data['data_samples']
-
-
-def find(model, pictures):
-    """Predict the people of pictures as one batch."""
-    samples = model.test_step(pseudo_collate([load(picture) for picture in pictures]))
-    return [sample.pred_instances for sample in samples]
-
-
-def awake_model(layout='three', test_cfg=None, **options):
-    model = build_model(layout, test_cfg, **options)
-    return awaken(model, prepared(model, [noise((64, 64), 5)])[0])
-
 
 # --- batches -------------------------------------------------------------------------------------
 

@@ -12,8 +12,7 @@ from timm.layers import Conv2dSame
 from torch import nn
 
 from tests.helpers import toys
-from tests.models.test_backbones import LITE, build, noise
-from tests.models.test_pretrained import assert_same_maps
+from tests.helpers.timm_networks import LITE, assert_same_maps, build, noise
 
 # --- padding -------------------------------------------------------------------------------------
 

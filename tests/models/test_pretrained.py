@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmpose.registry import MODELS
 
 from tests.helpers import toys
-from tests.models.test_backbones import FAMILIES, LITE, build, noise
+from tests.helpers.timm_networks import FAMILIES, LITE, assert_same_maps, build
 
 # --- weights -------------------------------------------------------------------------------------
 
@@ -31,14 +31,6 @@ def initialized(name, checkpoint, **options):
 
 def scrambled(name, **options):
     return toys.scramble(timm.create_model(name, **options), seed=3)
-
-
-def assert_same_maps(backbone, net):
-    with torch.no_grad():
-        for one, other in zip(
-            backbone.eval()(noise(1, 3, 64, 64)), net.eval()(noise(1, 3, 64, 64)), strict=True
-        ):
-            torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize(

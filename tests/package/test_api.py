@@ -1,16 +1,9 @@
-"""The Python interface, `tools/infer.py` and MMPose's inferencer on a narrow, random network."""
+"""The Python interface on a narrow, random network."""
 
 import json
-import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
-from types import SimpleNamespace
 
 from pinet_mm import api
-from pinet_mm.configs import read_config
-from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.errors import RunError
 from pinet_mm.inference import folders, prediction
 
@@ -18,44 +11,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from mmpose.apis import MMPoseInferencer
-from mmpose.registry import MODELS
-
-from tests.helpers import toys
-
-ROOT = Path(__file__).parents[2]
-SIZES = ((128, 128), (200, 100), (100, 150), (128, 128), (90, 90))
-
-
-@pytest.fixture(scope='module')
-def pictures():
-    settings = [CrowdSettings(size=size, persons=(2, 4)) for size in SIZES]
-    return [draw_crowd(each, seed=0, index=i)[0] for i, each in enumerate(settings)]
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory, pictures):
-    """Pictures, a config, and a checkpoint that proposes persons at random."""
-    path = tmp_path_factory.mktemp('api')
-    (path / 'inputs' / 'sub').mkdir(parents=True)
-    for i, picture in enumerate(pictures):
-        cv2.imwrite(str(path / 'inputs' / ('sub' if i % 2 else '.') / f'{i // 2}.png'), picture)
-    (path / 'inputs' / 'notes.txt').write_text('no picture')
-    config = Config.fromfile(ROOT / 'configs' / 'pinet_hrnet-slim_crowdsynth.py')
-    config.model = toys.model_config('coco', test_cfg=dict(flip_test=True, max_per_part=5))
-    config.model.head.decoder = config.codec
-    config.dump(path / 'config.py')
-    torch.manual_seed(0)
-    model = toys.build_in_mmpose(MODELS, config.model).eval()
-    toys.awaken(model, torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)))
-    torch.save(dict(state_dict=model.state_dict(), meta={}), path / 'weights.pth')
-    return path
-
-
-@pytest.fixture(scope='module')
-def model(folder):
-    return api.load(folder / 'config.py', str(folder / 'weights.pth'), device='cpu')
 
 
 def assert_same_people(found, wanted):
@@ -203,100 +158,3 @@ def test_wrong_pictures_and_weights_are_refused(folder, model, tmp_path, capfd):
         api.load('nowhere.py', tmp_path / 'other.pth')
     assert api.config_path('pinet_hrnet_coco.py') == api.config_path('pinet_hrnet_coco')
     assert api.config_path('pinet_hrnet_coco').is_file()
-
-
-def run_infer(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / 'infer.py'), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
-
-
-def test_infer_writes_overlays_and_one_json(folder, model, pictures):
-    weights = ('--config', folder / 'config.py', '--checkpoint', folder / 'weights.pth')
-    done = run_infer(folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
-    assert done.returncode == 0, done.stderr
-    assert re.search(
-        rf'^5 pictures in .* s \(.* images/s\); .* are in {folder / "poses"}', done.stdout, re.M
-    )
-    assert '5/5 [' in done.stderr and 'images/s]' in done.stderr
-    document = json.loads((folder / 'poses' / 'predictions.json').read_text())
-    assert document['schema'] == api.SCHEMA and document['keypoint_names'][0] == 'nose'
-    assert [15, 13] in document['skeleton']
-    names = [record['overlay'] for record in document['pictures']]
-    assert names == ['0.jpg', '1.jpg', '2.jpg', '0-1.jpg', '1-1.jpg']
-    for name in (*names, 'overview.jpg'):
-        assert cv2.imread(str(folder / 'poses' / name)) is not None
-    # The second of the five pictures lies in the sub-folder.
-    (single,) = api.predict(model, pictures[1:2])
-    assert document['pictures'][3] == dict(
-        api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png')), overlay='0-1.jpg'
-    )
-    # A second run takes neither its own overlays for pictures nor stops at what is none.
-    (folder / 'inputs' / 'broken.jpg').write_text('no picture')
-    again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
-    again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
-    assert again.returncode == 1 and again.stderr.endswith(
-        f'error: 1 file is no picture that can be read: {folder / "inputs" / "broken.jpg"}\n'
-    )
-    assert '6/6 [' in again.stderr
-    second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())
-    assert second['unreadable'] == [str(folder / 'inputs' / 'broken.jpg')]
-    assert document['unreadable'] == []
-    assert [record['persons'] for record in second['pictures']] == [
-        record['persons'] for record in document['pictures']
-    ]
-    # Told at once, before a checkpoint is looked at.
-    gone = run_infer('gone.jpg', '--checkpoint', 'gone.pth', '--out', folder / 'nothing')
-    assert gone.returncode == 1 and gone.stderr.splitlines()[-1].startswith('error: gone.jpg does')
-    assert not (folder / 'nothing').exists()
-
-
-def test_mmpose_inferencer_finds_the_same_people(folder, model, pictures):
-    inferencer = MMPoseInferencer(
-        pose2d=str(folder / 'config.py'), device='cpu', pose2d_weights=str(folder / 'weights.pth')
-    )
-    for picture, sample in zip(pictures, api.predict(model, pictures)):
-        result = next(inferencer(picture, return_vis=True, draw_heatmap=True, draw_bbox=True))
-        people, wanted = result['predictions'][0], sample.pred_instances
-        assert len(people) == len(wanted)
-        np.testing.assert_allclose(
-            [person['keypoints'] for person in people], wanted.keypoints, atol=1e-2
-        )
-        # Below the picture with the persons stand the heatmaps.
-        h, w = picture.shape[:2]
-        assert result['visualization'][0].shape == (2 * h, w, 3)
-
-
-def test_other_models_get_one_picture_at_a_time():
-    shipped, sizes = api.load('pinet_hrnet-slim_crowdsynth.py', device='cpu'), []
-
-    def test_step(batch):
-        sizes.append(len(batch['inputs']))
-        return batch['data_samples']
-
-    model = SimpleNamespace(cfg=shipped.cfg, dataset_meta=shipped.dataset_meta, test_step=test_step)
-    found = list(api.predict(model, [np.zeros((128, 128, 3), np.uint8)] * 3, batch_size=8))
-    assert sizes == [1, 1, 1] and len(found) == 3
-
-
-@pytest.mark.parametrize('is_wrapped', [False, True])
-def test_heads_of_mmpose_get_the_weights_of_the_checkpoint(tmp_path, is_wrapped):
-    # CIDHead renames what it takes for weights of before MMPose 1.0.
-    config = read_config('cid_hrnet-slim_ablation.py')
-    trained = toys.build_in_mmpose(MODELS, config.model)
-    for parameter in trained.parameters():
-        torch.nn.init.normal_(parameter)
-    weights = trained.state_dict()
-    saved = torch.nn.DataParallel(trained).state_dict() if is_wrapped else weights
-    assert next(iter(saved)).startswith('module.') == is_wrapped
-    torch.save(dict(state_dict=saved, meta={}), tmp_path / 'cid.pth')
-    model = api.load(config.filename, tmp_path / 'cid.pth', device='cpu')
-    for key, value in model.state_dict().items():
-        assert torch.equal(value, weights[key]), key
-
-
-def test_a_device_that_is_not_there_is_named():
-    with pytest.raises(RunError, match='the device cuda:99 cannot be used here: '):
-        api.load(device='cuda:99')

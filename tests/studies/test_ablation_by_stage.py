@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from studies.ablation import by_stage, metrics, report, study, testing, training, variants
-from tests.studies.test_ablation import LAYOUT, coco, entry, far_apart, results_of
+from tests.helpers.ablations import LAYOUT, coco, entry, far_apart, results_of
 
 
 def reached(persons, entries):

@@ -1,0 +1,141 @@
+"""The runner of ONNX files: images of any size, without PyTorch and MMPose, and its errors."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pinet_mm import api, onnx_runner
+from pinet_mm.errors import RunError
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('onnxscript', reason='the export needs pip install onnx onnxscript onnxruntime')
+import onnx  # noqa: E402
+
+from tests.helpers.exports import assert_same_people, crowd, people, run_tool
+
+ROOT = Path(__file__).parents[2]
+# w, h of pictures whose network inputs have several sizes; 192×128 is its own input.
+SIZES = ((192, 128), (200, 100), (90, 141), (128, 128), (61, 61))
+
+# --- the runner ----------------------------------------------------------------------------------
+
+
+def test_the_runner_resizes_pictures_as_the_test_pipeline_does(exported):
+    model, folder = exported
+    runner, pictures = onnx_runner.OnnxPoses(folder / 'pinet.onnx'), crowd(*SIZES)
+    samples = list(api.predict(model, pictures))
+    assert sum(len(sample.pred_instances) for sample in samples) >= 5
+    for picture, sample in zip(pictures, samples):
+        found = runner(picture)
+        assert_same_people(
+            [found['keypoints'], found['keypoint_scores'], found['scores']], people(sample)
+        )
+        frame, _ = onnx_runner.fit(picture.shape[1::-1], **runner.resize)
+        assert frame.size_in == tuple(sample.metainfo['input_size'])
+        np.testing.assert_array_equal(frame.scale_img, sample.metainfo['input_scale'])
+
+
+def test_the_runner_needs_neither_torch_nor_mmpose(exported, tmp_path):
+    model, folder = exported
+    for name in ('torch', 'mmpose', 'mmengine', 'mmcv', 'pinet_mm'):
+        (tmp_path / f'{name}.py').write_text(f'raise ImportError("no {name} here")')
+    (picture,) = crowd(SIZES[1])
+    cv2.imwrite(str(tmp_path / 'a.png'), picture)
+    done = subprocess.run(
+        [
+            sys.executable,
+            ROOT / 'pinet_mm' / 'onnx_runner.py',
+            '--pose-thr=-inf',
+            folder / 'pinet.onnx',
+            tmp_path / 'a.png',
+            tmp_path / 'gone.png',
+        ],
+        text=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
+    )
+    assert done.stderr.endswith(f'error: {tmp_path / "gone.png"} is no image that can be read\n')
+    (record,) = map(json.loads, done.stdout.splitlines())
+    wanted = people(next(api.predict(model, [picture])))
+    assert record['file'] == str(tmp_path / 'a.png') and len(wanted[0])
+    found = np.array([person['keypoints'] for person in record['persons']])
+    assert_same_people(
+        [
+            found[..., :2],
+            found[..., 2],
+            np.array([person['score'] for person in record['persons']]),
+        ],
+        wanted,
+    )
+
+
+def test_files_of_others_are_refused(tmp_path):
+    (tmp_path / 'text.onnx').write_text('no graph')
+    with pytest.raises(RunError, match='text.onnx is no ONNX file that can be run: '):
+        api.load_onnx(tmp_path / 'text.onnx')
+    value = onnx.helper.make_tensor_value_info('x', onnx.TensorProto.FLOAT, [1])
+    same = onnx.helper.make_tensor_value_info('y', onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node('Identity', ['x'], ['y'])
+    other = onnx.helper.make_model(
+        onnx.helper.make_graph([node], 'g', [value], [same]),
+        ir_version=10,
+        opset_imports=[onnx.helper.make_opsetid('', 18)],
+    )
+    onnx.save(other, tmp_path / 'other.onnx')
+    with pytest.raises(
+        RunError,
+        match=r'other.onnx must have been written by tools/export_onnx.py,'
+        r' schema pinet_mm.onnx/1; found None',
+    ):
+        api.load_onnx(tmp_path / 'other.onnx')
+
+
+# --- the tools -----------------------------------------------------------------------------------
+
+
+def test_infer_takes_the_file_for_a_model(exported, tmp_path):
+    model, folder = exported
+    for i, picture in enumerate(crowd(*SIZES[:2])):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), picture)
+    best = people(next(api.predict(model, [tmp_path / '0.png'])))[2]
+    between = float(best[:2].mean())  # draws one person: colors go by order, which may differ
+    run_tool(
+        'infer.py',
+        tmp_path / '0.png',
+        tmp_path / '1.png',
+        '--onnx',
+        folder / 'pinet.onnx',
+        '--out',
+        tmp_path / 'onnx',
+        '--pose-thr',
+        between,
+    )
+    api.infer(model, [tmp_path / '0.png', tmp_path / '1.png'], tmp_path / 'torch', pose_thr=between)
+    found, wanted = (
+        json.loads((tmp_path / name / 'predictions.json').read_text()) for name in ('onnx', 'torch')
+    )
+    assert {**found, 'pictures': 0} == {**wanted, 'pictures': 0}
+    for record, expected in zip(found['pictures'], wanted['pictures'], strict=True):
+        assert {**record, 'persons': 0} == {**expected, 'persons': 0}
+        arrays = [
+            [
+                np.array([np.ravel(person[name]) for person in each['persons']])
+                for name in ('keypoints', 'bbox', 'score')
+            ]
+            for each in (record, expected)
+        ]
+        for values, others in zip(*arrays):
+            np.testing.assert_allclose(values, others, atol=2e-2)
+    one, two = (
+        cv2.imread(str(tmp_path / name / '0.jpg')).astype(int) for name in ('onnx', 'torch')
+    )
+    assert np.abs(one - two).mean() < 1
+    for option in (('--before-fusion',), ('--amp',), ('--compile',), ('--config', 'a.py')):
+        with pytest.raises(SystemExit, match=f'error: {option[0]} has no effect on the file of'):
+            run_tool('infer.py', tmp_path / '0.png', '--onnx', folder / 'pinet.onnx', *option)

@@ -1,0 +1,79 @@
+"""Narrow networks to export, drawn crowds, and the people that are found on them."""
+
+import contextlib
+import io
+import runpy
+import sys
+from pathlib import Path
+from unittest import mock
+
+from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmpose.registry import MODELS
+
+from tests.helpers import toys
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / 'configs' / 'pinet_hrnet-slim_crowdsynth.py'
+# Poses of a random network have little to do with each other; so some are fused all the same.
+TEST_CFG = dict(
+    paper=dict(flip_test=True, max_per_part=5, oks_thr=0.05, use_agreement=True),
+    release=dict(max_per_part=4, oks_thr=0.05),
+)
+
+# With stages of stride 4 to 32 as HRNet's branches, but a third of its layers to trace.
+BACKBONE = dict(type='ResNet', depth=18, stem_channels=8, base_channels=4, out_indices=range(4))
+
+
+def crowd(*sizes):
+    return [
+        draw_crowd(CrowdSettings(size=size, persons=(3, 4)), seed=0, index=i)[0]
+        for i, size in enumerate(sizes)
+    ]
+
+
+def write_model(folder, convention):
+    """A config of the project with a narrow network, and weights that propose at random."""
+    config = Config.fromfile(SHIPPED)
+    config.codec.convention = convention
+    config.model = toys.model_config('coco', test_cfg=TEST_CFG[convention])
+    config.model.head.decoder = config.codec
+    config.model.backbone = BACKBONE
+    if convention == 'release':
+        config.test_dataloader.dataset.pipeline[1] = dict(
+            type='WholeCentreResize', input_size=(128, 128)
+        )
+    config.dump(folder / 'config.py')
+    model = toys.build_in_mmpose(MODELS, config.model).eval()
+    toys.awaken(model, torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)))
+    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'weights.pth')
+
+
+def run_tool(name, *arguments):
+    """Run a tool in this process and return what it prints."""
+    said = io.StringIO()
+    with (
+        mock.patch.object(sys, 'argv', [name, *map(str, arguments)]),
+        contextlib.redirect_stdout(said),
+    ):
+        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+    return said.getvalue()
+
+
+def people(sample):
+    """Keypoints, their scores, the persons' scores; best first."""
+    found = sample.pred_instances
+    order = np.argsort(-found.bbox_scores, kind='stable')
+    return found.keypoints[order], found.keypoint_scores[order], found.bbox_scores[order]
+
+
+def assert_same_people(found, wanted, atol=1e-2):
+    assert len(found[0]) == len(wanted[0])
+    if len(wanted[0]):
+        order = toys.pair_up(found[0], wanted[0])
+        np.testing.assert_allclose(found[0][order], wanted[0], atol=atol)
+        for values, expected in zip(found[1:], wanted[1:]):
+            np.testing.assert_allclose(values[order], expected, atol=1e-4)

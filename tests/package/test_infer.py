@@ -1,0 +1,120 @@
+"""`tools/infer.py` and MMPose's inferencer on a narrow, random network; models of MMPose."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+from pinet_mm import api
+from pinet_mm.configs import read_config
+from pinet_mm.errors import RunError
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmpose.apis import MMPoseInferencer
+from mmpose.registry import MODELS
+
+from tests.helpers import toys
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_infer(*arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / 'infer.py'), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_infer_writes_overlays_and_one_json(folder, model, pictures):
+    weights = ('--config', folder / 'config.py', '--checkpoint', folder / 'weights.pth')
+    done = run_infer(folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        rf'^5 pictures in .* s \(.* images/s\); .* are in {folder / "poses"}', done.stdout, re.M
+    )
+    assert '5/5 [' in done.stderr and 'images/s]' in done.stderr
+    document = json.loads((folder / 'poses' / 'predictions.json').read_text())
+    assert document['schema'] == api.SCHEMA and document['keypoint_names'][0] == 'nose'
+    assert [15, 13] in document['skeleton']
+    names = [record['overlay'] for record in document['pictures']]
+    assert names == ['0.jpg', '1.jpg', '2.jpg', '0-1.jpg', '1-1.jpg']
+    for name in (*names, 'overview.jpg'):
+        assert cv2.imread(str(folder / 'poses' / name)) is not None
+    # The second of the five pictures lies in the sub-folder.
+    (single,) = api.predict(model, pictures[1:2])
+    assert document['pictures'][3] == dict(
+        api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png')), overlay='0-1.jpg'
+    )
+    # A second run takes neither its own overlays for pictures nor stops at what is none.
+    (folder / 'inputs' / 'broken.jpg').write_text('no picture')
+    again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
+    again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
+    assert again.returncode == 1 and again.stderr.endswith(
+        f'error: 1 file is no picture that can be read: {folder / "inputs" / "broken.jpg"}\n'
+    )
+    assert '6/6 [' in again.stderr
+    second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())
+    assert second['unreadable'] == [str(folder / 'inputs' / 'broken.jpg')]
+    assert document['unreadable'] == []
+    assert [record['persons'] for record in second['pictures']] == [
+        record['persons'] for record in document['pictures']
+    ]
+    # Told at once, before a checkpoint is looked at.
+    gone = run_infer('gone.jpg', '--checkpoint', 'gone.pth', '--out', folder / 'nothing')
+    assert gone.returncode == 1 and gone.stderr.splitlines()[-1].startswith('error: gone.jpg does')
+    assert not (folder / 'nothing').exists()
+
+
+def test_mmpose_inferencer_finds_the_same_people(folder, model, pictures):
+    inferencer = MMPoseInferencer(
+        pose2d=str(folder / 'config.py'), device='cpu', pose2d_weights=str(folder / 'weights.pth')
+    )
+    for picture, sample in zip(pictures, api.predict(model, pictures)):
+        result = next(inferencer(picture, return_vis=True, draw_heatmap=True, draw_bbox=True))
+        people, wanted = result['predictions'][0], sample.pred_instances
+        assert len(people) == len(wanted)
+        np.testing.assert_allclose(
+            [person['keypoints'] for person in people], wanted.keypoints, atol=1e-2
+        )
+        # Below the picture with the persons stand the heatmaps.
+        h, w = picture.shape[:2]
+        assert result['visualization'][0].shape == (2 * h, w, 3)
+
+
+def test_other_models_get_one_picture_at_a_time():
+    shipped, sizes = api.load('pinet_hrnet-slim_crowdsynth.py', device='cpu'), []
+
+    def test_step(batch):
+        sizes.append(len(batch['inputs']))
+        return batch['data_samples']
+
+    model = SimpleNamespace(cfg=shipped.cfg, dataset_meta=shipped.dataset_meta, test_step=test_step)
+    found = list(api.predict(model, [np.zeros((128, 128, 3), np.uint8)] * 3, batch_size=8))
+    assert sizes == [1, 1, 1] and len(found) == 3
+
+
+@pytest.mark.parametrize('is_wrapped', [False, True])
+def test_heads_of_mmpose_get_the_weights_of_the_checkpoint(tmp_path, is_wrapped):
+    # CIDHead renames what it takes for weights of before MMPose 1.0.
+    config = read_config('cid_hrnet-slim_ablation.py')
+    trained = toys.build_in_mmpose(MODELS, config.model)
+    for parameter in trained.parameters():
+        torch.nn.init.normal_(parameter)
+    weights = trained.state_dict()
+    saved = torch.nn.DataParallel(trained).state_dict() if is_wrapped else weights
+    assert next(iter(saved)).startswith('module.') == is_wrapped
+    torch.save(dict(state_dict=saved, meta={}), tmp_path / 'cid.pth')
+    model = api.load(config.filename, tmp_path / 'cid.pth', device='cpu')
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, weights[key]), key
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(RunError, match='the device cuda:99 cannot be used here: '):
+        api.load(device='cuda:99')

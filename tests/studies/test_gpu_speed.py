@@ -1,0 +1,75 @@
+"""The benchmark of a GPU: its logic on the CPU."""
+
+import pytest
+import torch
+
+from studies.benchmark import gpu as speed
+from studies.benchmark import gpu_cases, gpu_tables
+from tests.helpers.gpus import GONE, TINY
+
+
+def test_the_benchmark_builds_a_config_at_its_size():
+    model = gpu_cases.build_model(TINY, 'cpu')
+    assert tuple(model.head.codec.input_size) == (64, 64)
+    inputs = gpu_cases.make_inputs(model, 1)
+    assert inputs.images.shape == (1, 3, 64, 64)
+    found = gpu_cases.finder_of(model, gpu_cases.Case(TINY, 'fp32', 1), inputs)
+    with torch.no_grad():
+        fused, _ = found()
+    assert fused.keypoints.shape[-2:] == (model.head.codec.layout.num_keypoints, 2)
+
+
+def test_the_benchmark_measures_every_precision(tables):
+    rows = tables[speed.IMAGES]
+    assert {row['precision'] for row in rows} == set(gpu_cases.PRECISIONS)
+    assert {row['layout'] for row in rows} == {'NCHW', 'NHWC'}
+    assert all(row['images/s'] == pytest.approx(1000 / row['ms']) for row in rows)
+    assert {row['precision'] for row in tables[speed.TRAINING]} == {'bf16', 'fp16', 'fp32 TF32'}
+    assert all(row['rest, ms'] < row['ms'] for row in tables[speed.SHARE])
+    assert [row['what'] for row in tables[speed.HOST]][-1] == 'whole test_step, uint8 to persons'
+    assert tables[speed.KERNELS][-1]['kernel'] == 'all'
+
+
+def test_what_the_benchmark_leaves_out_is_listed(monkeypatch):
+    told = []
+    tables = speed.bench_gpu(0, 'cpu', (GONE, TINY), (1,), told.append)
+    assert [table.title for table in tables] == ['Goals', 'Left out']
+    assert len(told) == len(tables[1].rows)
+    assert {row['reason'] for row in tables[1].rows} == {'the budget was used up'}
+    bench = speed.GPUBenchmark('cpu', (GONE, TINY), (1,))
+    assert bench.missing == [GONE] and bench.networks == [TINY]
+
+
+def test_an_error_leaves_out_a_step_and_its_reason_is_told():
+    def broken():
+        yield dict(a=1.0)
+        raise RuntimeError('out of memory')
+
+    rows = []
+    reason = speed._run(speed.Step('a', speed.IMAGES, broken), 5, rows, lambda text: None)
+    assert (reason, rows) == ('RuntimeError: out of memory', [dict(a=1.0)])
+
+
+def test_goals_take_the_best_rows():
+    def row(precision, batch, found):
+        return dict(
+            network=speed.WIDE.name, precision=precision, batch=batch, **{'images/s': found}
+        )
+
+    rows = [
+        row('fp32', 1, 50.0),
+        row('bf16', 16, 300.0),
+        row('bf16', 16, 400.0),
+        row('fp16', 8, 450.0),
+    ]
+    shares = [{'network': speed.WIDE.name, 'share of the rest': share} for share in (0.1, 0.04)]
+    assert [goal['found'] for goal in gpu_tables.goals(rows, shares)] == [8.0, 450.0, None, 0.04]
+
+
+def test_the_best_layout_is_taken_for_the_other_batches():
+    bench = speed.GPUBenchmark('cpu', (TINY,), (1,))
+    case = gpu_cases.Case(TINY, 'fp16', 4)
+    assert bench._settled(case).channels_last and not bench._settled(case).tuned
+    bench.best['tiny', 'bf16'] = (False, True)
+    assert bench._settled(case)[-2:] == (False, True)
+    assert bench._settled(case._replace(precision='fp32'))[-2:] == (False, False)
