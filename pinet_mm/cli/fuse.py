@@ -9,7 +9,8 @@ import argparse
 
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-from ..datasets.evaluation import STATISTICS, average_precision, read_truth
+from ..datasets.evaluation import STATISTICS, average_precision, note_on_crowded, read_truth
+from ..datasets.matching import MAX_POSES
 from ..datasets.pose_files import write_poses
 from ..inference import ensemble
 from . import command
@@ -42,6 +43,13 @@ def make_parser() -> argparse.ArgumentParser:
         default='keypoints',
         help='with crowds also AP of easy, medium and hard images (%(default)s)',
     )
+    parser.add_argument(
+        '--max-poses',
+        type=int,
+        default=MAX_POSES,
+        metavar='N',
+        help="poses per image that count in AP; COCO's protocol has %(default)s",
+    )
     return parser
 
 
@@ -49,13 +57,16 @@ def run(args: argparse.Namespace) -> None:
     """Fuse and write; evaluate if there are annotations."""
     sigmas = parse_pose_metainfo(dict(from_file=args.metainfo))['sigmas']
     if args.annotations:
-        read_truth(args.annotations, args.iou_type)  # before anything is written
+        truth = read_truth(args.annotations, args.iou_type)  # before anything is written
+        note = note_on_crowded(truth.dataset['annotations'], args.max_poses)
+        if note:
+            print(note)
     fused = ensemble.fuse_files(args.files, sigmas, args.oks_thr, args.weights)
     write_poses(args.out, fused)
     count = sum(len(poses.scores) for poses in fused.values())
     print(f'{count} poses of {len(fused)} pictures are in {args.out}')
     for path in (*args.files, args.out) if args.annotations else ():
-        found = average_precision(path, args.annotations, sigmas, args.iou_type)
+        found = average_precision(path, args.annotations, sigmas, args.iou_type, args.max_poses)
         print(path, *(f'{name} {value:.3f}' for name, value in found.items()))
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmpose.registry import METRICS
 from xtcocotools.coco import COCO
+from xtcocotools.cocoeval import COCOeval
 
 from ..errors import InputError
 from .check import check_file
 from .check.categories import PERSON
-from .matching import match_poses
+from .matching import MAX_POSES, match_poses
 from .pose_files import to_entries
 
 # Where they stand among COCOeval's numbers.
@@ -83,6 +85,7 @@ def average_precision(
     annotations: str | Path,
     sigmas: Sequence[float],
     iou_type: str = 'keypoints',
+    max_poses: int = MAX_POSES,
 ) -> dict[str, float]:
     """Evaluate a file of poses as `CocoMetric` does with `score_mode='keypoint', nms_mode='none'`.
 
@@ -94,14 +97,22 @@ def average_precision(
         annotations: file of COCO annotations.
         sigmas: K OKS sigmas.
         iou_type: 'keypoints', or 'keypoints_crowd' with AP of easy, medium and hard images too.
+        max_poses: how many poses of an image count, the best first. Another number than 20 is not
+            COCO's protocol; AP by difficulty is of the protocol alone.
 
     Returns:
         `AP`, `AP50`, `AP75` and `AR`, with crowds also `AP(E)`, `AP(M)` and `AP(H)`.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: images are not annotated, or have no crowd index where one is needed.
+        InputError: images are not annotated, or have no crowd index where one is needed, or
+            `max_poses` is below 1, or another than 20 with 'keypoints_crowd'.
     """
+    if max_poses < 1 or (max_poses != MAX_POSES and iou_type != 'keypoints'):
+        raise InputError(
+            f"max_poses must be at least 1, and {MAX_POSES} with 'keypoints_crowd'; "
+            f'found {max_poses}'
+        )
     for path in (results, annotations):
         if not Path(path).is_file():
             raise FileNotFoundError(f'the file {path} does not exist')
@@ -110,11 +121,58 @@ def average_precision(
     _check_images(entries, truth, results, annotations)
     entries = [dict(entry, category_id=PERSON) for entry in entries]  # whatever id they give it
     use_area = all('area' in person for person in truth.anns.values())
-    evaluation = match_poses(truth, entries, sigmas, iou_type, use_area, every_area=True)
+    evaluation = match_poses(
+        truth, entries, sigmas, iou_type, use_area, every_area=True, max_poses=max_poses
+    )
     with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
         evaluation.accumulate()
+        if max_poses != MAX_POSES:
+            return _summarize(evaluation)
         evaluation.summarize()
     return {name: float(evaluation.stats[i]) for name, i in STATISTICS[iou_type].items()}
+
+
+def _summarize(evaluation: COCOeval) -> dict[str, float]:
+    """Return what `COCOeval.summarize` does, which knows 20 poses only."""
+    # (thresholds, recalls, categories, areas, limits); the first area is all, -1 means nobody.
+    precision = evaluation.eval['precision'][:, :, 0, 0, 0]
+    recall = evaluation.eval['recall'][:, 0, 0, 0]
+    if (precision < 0).all():
+        return dict.fromkeys(STATISTICS['keypoints'], -1.0)
+    values = precision.mean(), precision[0].mean(), precision[5].mean(), recall.mean()
+    return dict(zip(STATISTICS['keypoints'], map(float, values)))
+
+
+def crowded_images(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> list[int]:
+    """Return the ids of images with more persons than poses count.
+
+    Args:
+        annotations: as in a COCO file, checked.
+        max_poses: see `average_precision`.
+    """
+    counts = Counter(
+        each['image_id']
+        for each in annotations
+        if each['num_keypoints'] and not each.get('iscrowd')
+    )
+    return [image_id for image_id, count in counts.items() if count > max_poses]
+
+
+def note_on_crowded(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> str | None:
+    """Return a line on images with more persons than poses count; None without any.
+
+    Args:
+        annotations: as in a COCO file, checked.
+        max_poses: see `average_precision`.
+    """
+    crowded = crowded_images(annotations, max_poses)
+    if not crowded:
+        return None
+    return (
+        f'{len(crowded)} images have more than {max_poses} persons, such as image {crowded[0]}; '
+        f"COCO's protocol counts {MAX_POSES} poses per image, so that even perfect poses have an "
+        'AP below 1 there; tools/fuse.py --max-poses N evaluates a file of poses by another limit'
+    )
 
 
 def read_truth(path: str | Path, iou_type: str = 'keypoints') -> COCO:

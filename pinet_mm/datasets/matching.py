@@ -12,6 +12,9 @@ import numpy as np
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
+# COCO's protocol counts so many poses per image.
+MAX_POSES = 20
+
 
 class Persons(NamedTuple):
     """An image's annotated persons who have labeled keypoints.
@@ -38,10 +41,11 @@ def match_poses(
     iou_type: str = 'keypoints',
     use_area: bool = True,
     every_area: bool = False,
+    max_poses: int = MAX_POSES,
 ) -> COCOeval:
     """Match poses with annotated persons at each of COCO's OKS thresholds.
 
-    In an image the best 20 poses take, from the best to the worst, the free person most like them.
+    In an image the best poses take, from the best to the worst, the free person most like them.
 
     Args:
         truth: the annotations.
@@ -50,6 +54,7 @@ def match_poses(
         iou_type: 'keypoints' or 'keypoints_crowd'.
         use_area: OKS with the annotated areas; else with 0.53 of the boxes, as on CrowdPose.
         every_area: match within COCO's ranges of areas too, not only among all persons.
+        max_poses: how many poses of an image count; the others are left out.
 
     Returns:
         The evaluation, ready for `accumulate`; `evalImgs` holds the matches of each image.
@@ -59,6 +64,7 @@ def match_poses(
         matches = COCOeval(truth, poses, iou_type, np.asarray(sigmas), use_area)
         if not every_area:
             matches.params.areaRng, matches.params.areaRngLbl = matches.params.areaRng[:1], ['all']
+        matches.params.maxDets = [max_poses]
         matches.evaluate()
     return matches
 

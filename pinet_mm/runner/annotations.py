@@ -16,6 +16,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 from ..datasets.check import Checked, check_file
+from ..datasets.evaluation import note_on_crowded
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError, RunError
 
@@ -128,7 +129,8 @@ def _check(path: str, dataset: dict, evaluators: list[dict], category: str | Non
         need_area=any(each.get('use_area', True) for each in evaluated) or None,
     ).require()
     if os.environ.get('RANK', '0') == '0':
-        for note in checked.notes():
+        crowded = note_on_crowded(checked.data['annotations']) if evaluated else None
+        for note in filter(None, (*checked.notes(), crowded)):
             print_log(note, 'current')
     return checked
 
