@@ -18,7 +18,10 @@ LIKE = (0.5, 2.0)  # pose over person: sizes outside this are said
 
 
 def why_zero(
-    annotations: Sequence[dict], entries: Sequence[dict], sigmas: Sequence[float]
+    annotations: Sequence[dict],
+    entries: Sequence[dict],
+    sigmas: Sequence[float],
+    use_area: bool = True,
 ) -> str | None:
     """Return why no pose matches any person, in a sentence or two; None if one does.
 
@@ -26,6 +29,7 @@ def why_zero(
         annotations: persons as in a COCO file, checked.
         entries: poses in COCO's result format, with keypoints in pixels of the image.
         sigmas: K OKS sigmas.
+        use_area: OKS with the annotated areas, where there are any; else with 0.53 of the boxes.
     """
     persons = _by_image(
         each for each in annotations if each['num_keypoints'] and not each.get('iscrowd')
@@ -38,7 +42,7 @@ def why_zero(
     shared = persons.keys() & poses.keys()
     if not shared:
         return 'the poses are of other images than the annotated persons'
-    best, ratios = _compare(persons, poses, shared, np.asarray(sigmas))
+    best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
     if best >= LEAST_OKS:
         return None
     reasons = [f'the best of all poses has an OKS of {best:.2f}, below {LEAST_OKS}']
@@ -64,20 +68,26 @@ def _by_image(records: Iterable[dict]) -> dict[int, list]:
 
 
 def _compare(
-    persons: dict, poses: dict, images: Collection, sigmas: np.ndarray
+    persons: dict, poses: dict, images: Collection, sigmas: np.ndarray, use_area: bool
 ) -> tuple[float, list]:
     """Return the best OKS of any pose, and sizes of the images' best poses over the persons'."""
     best, ratios = 0.0, []
     for image in images:
         truth = np.array([each['keypoints'] for each in persons[image]], dtype=np.float64)
         truth = truth.reshape(len(truth), -1, 3)
-        areas = np.array([each['bbox'][2] * each['bbox'][3] for each in persons[image]])
+        boxes = np.array([each['bbox'][2] * each['bbox'][3] for each in persons[image]])
+        areas = np.array(
+            [
+                each['area'] if use_area and 'area' in each else 0.53 * box
+                for each, box in zip(persons[image], boxes)
+            ]
+        )
         found = np.array([each['keypoints'] for each in poses[image]], dtype=np.float64)
         found = found.reshape(len(found), -1, 3)[..., :2]
-        oks = person_oks(found, truth[..., :2], truth[..., 2] > 0, 0.53 * areas, tuple(sigmas))
+        oks = person_oks(found, truth[..., :2], truth[..., 2] > 0, areas, tuple(sigmas))
         best = max(best, float(oks.max()))
         top = found[int(np.argmax([each['score'] for each in poses[image]]))]
-        ratios.append(float(np.sqrt(np.ptp(top, axis=0).prod() / areas.mean())))
+        ratios.append(float(np.sqrt(np.ptp(top, axis=0).prod() / boxes.mean())))
     return best, ratios
 
 
@@ -88,13 +98,14 @@ class ZeroReason(BaseMetric):
     Args:
         ann_file: the annotations that a metric beside it evaluates against.
         collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
+        use_area: as that metric has it.
     """
 
     default_prefix = 'reason'  # of no metric: MMEngine warns where there is none
 
-    def __init__(self, ann_file: str, collect_device: str = 'cpu'):
+    def __init__(self, ann_file: str, collect_device: str = 'cpu', use_area: bool = True):
         super().__init__(collect_device=collect_device)
-        self.ann_file = ann_file
+        self.ann_file, self.use_area = ann_file, use_area
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
         """Keep the poses of a batch.
@@ -116,7 +127,7 @@ class ZeroReason(BaseMetric):
         """
         entries = [entry for image in results for entry in image]
         annotations = read_truth(self.ann_file).dataset['annotations']
-        reason = why_zero(annotations, entries, self.dataset_meta['sigmas'])
+        reason = why_zero(annotations, entries, self.dataset_meta['sigmas'], self.use_area)
         if reason:
             print_log(f'AP is 0: {reason}', 'current')
         return {}

@@ -52,9 +52,9 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
             if dataset.get('type') == OWN_CHECK:
                 continue
             checked[osp.realpath(path)] = _check(path, dataset, evaluators, category)
+        _check_evaluators(evaluators, checked, loader)
         for path, each in checked.items():
             _use(each, path, datasets, evaluators, cfg.work_dir)
-        _check_evaluators(evaluators, checked, loader)
         _explain_zero(cfg, loader, evaluators)
         for each in _result_files(cfg, loader) if len(checked) == 1 else ():
             (only,) = checked.values()
@@ -165,8 +165,10 @@ def _use(
 def _explain_zero(cfg: Config, loader: str, evaluators: list[dict]) -> None:
     """Let an evaluation with AP 0 say why, beside MMPose's metric for keypoints."""
     coco = [each for each in evaluators if each.get('type') == 'CocoMetric']
-    if len(coco) == 1:
-        reason = dict(type='ZeroReason', ann_file=coco[0]['ann_file'])
+    # With a converter, poses have other keypoints than the annotations.
+    if len(coco) == 1 and not (coco[0].get('gt_converter') or coco[0].get('pred_converter')):
+        use_area = coco[0].get('use_area', True)
+        reason = dict(type='ZeroReason', ann_file=coco[0]['ann_file'], use_area=use_area)
         cfg[loader.replace('dataloader', 'evaluator')] = [*_metrics(cfg, loader), reason]
 
 
@@ -175,7 +177,7 @@ def _check_evaluators(evaluators: list[dict], checked: dict[str, Checked], loade
     images = {image['id'] for each in checked.values() for image in each.data['images']}
     for each in evaluators:
         path = each['ann_file']
-        if any(_is(path, other) for other in checked) or '/annotations/' in path or not checked:
+        if any(_is(path, other) for other in checked) or not checked:
             continue
         if not osp.isfile(path):
             raise RunError(f'the annotation file {path} of an evaluator does not exist')

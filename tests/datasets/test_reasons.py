@@ -52,6 +52,14 @@ def test_the_best_oks_and_the_scores():
     assert 'checkpoint' not in said
 
 
+def test_areas_are_those_of_the_metric():
+    # 3 px beside at an area of 800 instead of 424: exp(-9 / 16) = 0.57, so AP is not 0.
+    larger = dict(PERSON, area=800)
+    found = [pose(PERSON, 0.9, shift=(3, 0))]
+    assert why_zero([larger], found, SIGMAS) is None
+    assert 'OKS of 0.35' in why_zero([larger], found, SIGMAS, use_area=False)
+
+
 @pytest.mark.parametrize('factor', [0.25, 4.0])
 def test_another_scale_is_said(factor):
     said = why_zero([PERSON], [pose(PERSON, factor=factor)], SIGMAS)

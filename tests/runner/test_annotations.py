@@ -121,14 +121,28 @@ def test_areas_are_needed_where_the_evaluator_uses_them(tmp_path):
         assert areas == pytest.approx([424.0] * 5)
 
 
-def test_an_evaluator_that_lacks_images_of_its_loader(tmp_path):
-    data = mutated(tmp_path / 'a.json')
+# COCO's files lie in a folder of this name, as mended copies do.
+@pytest.mark.parametrize('folder', ['.', 'annotations'])
+def test_an_evaluator_that_lacks_images_of_its_loader(tmp_path, folder):
+    (tmp_path / folder).mkdir(exist_ok=True)
+    data, lacking = mutated(tmp_path / 'a.json', 'category has id 9'), f'{folder}/b.json'
     data['images'], data['annotations'] = data['images'][:1], data['annotations'][:2]
-    (tmp_path / 'b.json').write_text(json.dumps(data))
+    with pytest.raises(RunError, match=r'b\.json of an evaluator does not exist'):
+        check_annotations(config(tmp_path, lacking), 'test_dataloader')
+    (tmp_path / lacking).write_text(json.dumps(data))
     with pytest.raises(
         RunError, match=r'2 images of test_dataloader are not in .*b\.json, .* such as image_id 2'
     ):
-        check_annotations(config(tmp_path, 'b.json'), 'test_dataloader')
+        check_annotations(config(tmp_path, lacking), 'test_dataloader')
+
+
+def test_a_reason_is_given_where_poses_and_annotations_have_the_same_keypoints(tmp_path):
+    mutated(tmp_path / 'a.json')
+    for options, given in (({}, True), (dict(gt_converter=dict(type='KeypointConverter')), False)):
+        cfg = config(tmp_path, use_area=False, **options)
+        check_annotations(cfg, 'test_dataloader')
+        reasons = [each for each in cfg.test_evaluator if each.type == 'ZeroReason']
+        assert [each.use_area for each in reasons] == ([False] if given else [])
 
 
 # --- other data ----------------------------------------------------------------------------------
