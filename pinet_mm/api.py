@@ -24,11 +24,12 @@ from .inference.folders import infer
 from .inference.overlays import overlay_names
 from .inference.prediction import predict
 from .inference.results import SCHEMA, Report, to_record
-from .inference.sources import PICTURES, find_pictures
+from .inference.sources import IMAGE_SUFFIXES, PICTURES, find_images, find_pictures
 from .models.acceleration import accelerate
 from .onnx_runner import OnnxPoses, describe
 
 __all__ = [
+    'IMAGE_SUFFIXES',
     'PICTURES',
     'SCHEMA',
     'SHIPPED',
@@ -36,6 +37,7 @@ __all__ = [
     'Report',
     'config_path',
     'describe',
+    'find_images',
     'find_pictures',
     'infer',
     'load',
@@ -46,13 +48,13 @@ __all__ = [
     'to_record',
 ]
 
-# Shipped ones, each named after its config; models.json says what they know.
+# The shipped weights, each named after its config; models.json says what they were trained on.
 WEIGHTS = Path(__file__).parent / 'weights'
 SHIPPED = 'pinet_lite_photos.py'  # the default of `load` and `load_onnx`
 
 
 def shipped_weights(config: str | Path) -> Path:
-    """Find the weights that the package ships for a config, by the name of its file.
+    """Return the path of the weights that the package ships for a config, by its file name.
 
     Raises:
         FileNotFoundError: it ships none for this config.
@@ -77,7 +79,7 @@ def load(
 ) -> BottomupPoseEstimator:
     """Build a model from a config and load its weights, ready to predict.
 
-    Which weights they are and what they know (`describe`) is logged at level INFO.
+    Logs at level INFO which weights they are and what they were trained on, see `describe`.
 
     Args:
         config: a config, its path or name, see `config_path`; by default the shipped model's.
@@ -119,11 +121,11 @@ def _check_device(device: str | None) -> str:
 
 
 def load_onnx(path: str | Path | None = None, threads: int = 0) -> OnnxPoses:
-    """Load what tools/export_onnx.py wrote; `predict` and `infer` take it for a model.
+    """Load a file of tools/export_onnx.py; `predict` and `infer` accept it as a model.
 
     Args:
         path: of the file; by default the one that the package ships.
-        threads: to run it, by default as many as there are cores.
+        threads: of ONNX Runtime, by default one per core.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their place, and only then put there."""
+"""Files that are whole or absent: written beside their place, then moved there."""
 
 import os
 from collections.abc import Iterator

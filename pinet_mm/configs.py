@@ -1,4 +1,4 @@
-"""The one door to configs: where they are, and settings that reach all that depends on them."""
+"""Configs: where they are, and settings that reach everything that depends on them."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from .errors import InputError
 
 
 def config_path(name: str) -> Path:
-    """Find one of the project's configs, such as `pinet_hrnet_crowdpose.py`, or take a path.
+    """Return the path of a config, such as `pinet_hrnet_crowdpose.py` of the project, or any file.
 
     Raises:
         FileNotFoundError: there is no such file, neither here nor among the configs.
@@ -46,12 +46,12 @@ def read_config(source: str | Path | Config, options: Mapping | None = None) -> 
 
 
 def share_codec(cfg: Config) -> None:
-    """Bring the config's top-level `codec` to the head and the pipelines, in place.
+    """Copy the config's top-level `codec` to the head and the pipelines, in place.
 
     These hold copies of it, which MMEngine makes when it reads a config: without this, a setting
-    such as `--cfg-options codec.input_size=320,320` would reach none of them. Whatever step of a
-    pipeline has the input size of the copies follows it, crop and resize first of all. The maps
-    keep their stride if `input_size` alone is changed.
+    such as `--cfg-options codec.input_size=320,320` would reach none of them. Every step of a
+    pipeline that has the input size of the copies gets the new one, such as crop and resize. The
+    maps keep their stride if only `input_size` is changed.
 
     Raises:
         InputError: `input_size` is not (w, h), or the maps' stride does not divide it.
@@ -97,7 +97,7 @@ def _size(node: Mapping, name: str = 'input_size') -> tuple[int, ...]:
 
 
 def _keep_stride(codec: dict, before: Mapping) -> None:
-    """Bring `heatmap_size` to an `input_size` that was changed alone."""
+    """Set `heatmap_size` to fit an `input_size` that was changed alone."""
     size, maps = _size(before), _size(before, 'heatmap_size')
     if _size(codec) == size or _size(codec, 'heatmap_size') != maps or not maps:
         return

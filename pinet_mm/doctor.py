@@ -82,7 +82,7 @@ def parse_pins(text: str) -> dict[str, str]:
 
 
 def normalize(name: str) -> str:
-    """Spell a distribution's name as package indexes do."""
+    """Return a distribution's name as package indexes spell it."""
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
@@ -118,7 +118,7 @@ def examine_dependency(dependency: Dependency, pins: dict[str, str]) -> Finding:
         return Finding(pinned, '-', tested, 'missing', remedy)
     try:
         importlib.import_module(dependency.module)
-    except Exception as error:  # whatever it is, it is what this report is for
+    except Exception as error:  # every failure belongs in the report
         return Finding(name, found, tested, 'broken', f'{reason(error)}; {remedy}')
     return Finding(name, found, tested, judge_version(found, tested))
 
@@ -200,10 +200,10 @@ CHECKS = (
 
 
 def examine(name: str, check: Callable[[], None]) -> Finding:
-    """Run a check; its exception is the finding."""
+    """Run a check; if it raises, the exception becomes the finding."""
     try:
         check()
-    except Exception as error:  # whatever it is, it is what this report is for
+    except Exception as error:  # every failure belongs in the report
         remedy = f'{reason(error)}; pip install -r requirements.txt'
         return Finding(name, 'no', '', 'broken', remedy)
     return Finding(name, 'yes', '', 'ok')
@@ -213,21 +213,21 @@ def examine(name: str, check: Callable[[], None]) -> Finding:
 
 
 def has_cuda() -> str:
-    """Name the GPU."""
+    """Return the name of the GPU, or 'no'."""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else 'no'
 
 
 def has_torchvision_operators() -> str:
-    """Tell whether torchvision's compiled part has loaded."""
+    """Return 'yes' if torchvision's compiled part has loaded, else 'no'."""
     from torchvision.extension import _has_ops
 
     return 'yes' if _has_ops() else 'no'
 
 
 def has_mmcv_operators() -> str:
-    """Tell whether mmcv is the full one."""
+    """Return 'yes' if mmcv has its compiled operators, else 'no'."""
     return 'yes' if compat.mmcv_has_operators() else 'no'
 
 
@@ -239,7 +239,7 @@ FACTS = (
 
 
 def state(name: str, fact: Callable[[], str], without: str) -> Finding:
-    """State a fact; it is unknown where the package it is about cannot be imported."""
+    """Return a fact as a line of the report, '?' where its package cannot be imported."""
     try:
         found = fact()
     except Exception:  # the package has its own line, with the error
@@ -251,7 +251,7 @@ def state(name: str, fact: Callable[[], str], without: str) -> Finding:
 
 
 def examine_environment() -> list[Finding]:
-    """Examine everything; the fixes run first, for they decide what can be imported."""
+    """Examine everything; the fixes run first, since they decide what can be imported."""
     fixes = [examine(f'fix {fix.__name__}', fix) for fix in compat.FIXES]
     pins = read_tested_versions()
     return [
@@ -265,7 +265,7 @@ def examine_environment() -> list[Finding]:
 
 
 def format_report(findings: list[Finding]) -> str:
-    """Lay the findings out in columns, the remedy last."""
+    """Format the findings in columns, the remedy last."""
     rows = [Finding('', 'found', 'tested', 'verdict'), *findings]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [

@@ -22,7 +22,7 @@ POSE_THR = 0.1  # as in tools/infer.py
 
 
 class Frame(NamedTuple):
-    """Where a network input of `size_in` lies in the image: `center_img`, `scale_img` (w, h)."""
+    """Place of a network input of `size_in` in the image: `center_img`, `scale_img` (w, h)."""
 
     size_in: tuple[int, int]
     center_img: np.ndarray
@@ -38,7 +38,7 @@ class OnnxPoses:
     Args:
         path: what tools/export_onnx.py wrote.
         providers: of ONNX Runtime.
-        threads: of ONNX Runtime, by default as many as there are cores.
+        threads: of ONNX Runtime, by default one per core.
 
     Attributes:
         dataset_meta: MMPose's metainfo, with `keypoint_id2name` and `skeleton_links`.
@@ -70,9 +70,9 @@ class OnnxPoses:
             },
         )
 
-    def __call__(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Find the poses of an image (H, W, 3), uint8 BGR, in its pixels."""
-        frame, rgb = self.to_input(picture)
+        frame, rgb = self.to_input(image)
         keypoints_in, keypoint_scores, scores, count = self.session.run(None, {'images': rgb})
         n = count[0]
         keypoints = (
@@ -84,11 +84,11 @@ class OnnxPoses:
             keypoints=keypoints, keypoint_scores=keypoint_scores[0, :n], scores=scores[0, :n]
         )
 
-    def to_input(self, picture: np.ndarray) -> tuple[Frame, np.ndarray]:
+    def to_input(self, image: np.ndarray) -> tuple[Frame, np.ndarray]:
         """Make the network input of an image, and say where it lies.
 
         Args:
-            picture: the image, (h, w, 3) uint8, BGR.
+            image: the image, (h, w, 3) uint8, BGR.
 
         Returns:
             A `Frame`, and the input (1, 3, H, W) float32, RGB, 0 to 255.
@@ -101,22 +101,22 @@ class OnnxPoses:
                 'the file does not say how to resize images, for its config does so '
                 'in a way that this runner does not know'
             )
-        frame, warp = fit(picture.shape[1::-1], **self.resize)
-        image = cv2.warpAffine(picture, warp, frame.size_in, flags=cv2.INTER_LINEAR)
+        frame, warp = fit(image.shape[1::-1], **self.resize)
+        resized = cv2.warpAffine(image, warp, frame.size_in, flags=cv2.INTER_LINEAR)
         return frame, np.ascontiguousarray(
-            image[None, ..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32
+            resized[None, ..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32
         )
 
 
 def fit(
     size_img: tuple[int, int], kind: str, size: tuple[int, int], multiple: int
 ) -> tuple[Frame, np.ndarray]:
-    """Lay the network input over an image, as the test pipeline does.
+    """Lay the network input over an image, as the pipeline of the config does.
 
     Args:
         size_img: of the image.
         kind: `'BottomupResize'`: the short side becomes that of `size`; `'WholeCentreResize'`, of
-            the release: what exceeds a multiple by less than a pixel is cut off.
+            the official implementation: what exceeds a multiple by less than a pixel is cut off.
         size: of a square image's input.
         multiple: sides are rounded up to it.
 
@@ -132,7 +132,7 @@ def fit(
             else size[0]
             for side in (w, h)
         )
-        # In units of 200 pixels, which decides the last digit.
+        # In units of 200 pixels, as the official implementation rounds.
         scale = np.array(size_in) / size[0] * min(w, h) / 200 * 200
         center = np.floor(np.array((w, h)) / 2 + 0.5)
     else:
@@ -174,7 +174,7 @@ def describe(weights: str | Path) -> tuple[str, str]:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog='python onnx_runner.py',
         usage='%(prog)s [-h] [--pose-thr SCORE] [MODEL.onnx] IMAGE...',
@@ -191,14 +191,14 @@ def make_parser() -> argparse.ArgumentParser:
         type=float,
         default=POSE_THR,
         metavar='SCORE',
-        help='persons with a lower score are not printed; most proposals score next to 0 '
+        help='people with a lower score are not printed; most proposals score close to 0 '
         '(%(default)s)',
     )
     return parser
 
 
 def main(*arguments: str) -> None:
-    """Print the persons of every image, each with `score` and `keypoints` [x, y, score].
+    """Print the people of every image, each with `score` and `keypoints` [x, y, score].
 
     Args:
         *arguments: an exported file, which may be left out, images, and options.

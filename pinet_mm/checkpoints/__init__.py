@@ -1,4 +1,4 @@
-"""The one door for checkpoints: files read and written, names, the fit to a network, conversion."""
+"""Checkpoints: files read and written, names, the fit to a network, conversion."""
 
 from .convert import Conversion, convert_checkpoint, dataset_meta
 from .files import (

@@ -26,10 +26,10 @@ from .names import (
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a checkpoint was.
+    """A converted checkpoint.
 
     Attributes:
-        network: as the shapes tell it; None for a network that is not on HRNet.
+        network: recognized by the shapes; None for a network that is not on HRNet.
         config: file of the config whose network the weights fit.
         config_has_size: that config as it is builds a network of this size.
         is_backbone: these are initial weights of a backbone, whose names are the same everywhere.
@@ -59,13 +59,13 @@ def convert_checkpoint(
             package, or an ImageNet HRNet, which becomes the initial weights of a backbone.
         target: file to write, in the format that its ending names.
         config: that of the model, as `config_path` takes it; by default the release config of the
-            dataset that the shapes tell. A network that is not on HRNet needs it.
+            dataset that the shapes show. A network that is not on HRNet needs it.
         to_release: write a bare state dict with the official names.
         half: store matrices and kernels in half precision.
 
     Raises:
-        InputError: `half` stands beside `to_release`, or one of them beside a backbone; or the
-            config is no PINet's, or has to be named.
+        InputError: `half` is combined with `to_release`, or one of them with a backbone; or the
+            config is not a PINet's, or has to be named.
         CheckpointError: the source is no checkpoint, or its weights do not fit the network of the
             config; or the target cannot be written.
         FileNotFoundError: the config does not exist.

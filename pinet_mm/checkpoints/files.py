@@ -28,8 +28,8 @@ from .safetensors_files import KEPT, SAFETENSORS, load_from_safetensors, to_safe
 SUFFIXES = ('.pth', '.pt', '.tar', SAFETENSORS)
 PACKAGE = 'package:'  # before the name of an installed package that holds a checkpoint
 WRAPPER = 'module.'  # before every name that a distributed model saves
-# What reading an unreachable, damaged or foreign file raises. Of torch's exceptions, which one
-# comes depends on the first letters of the file.
+# Errors from reading an unreachable, damaged or foreign file. Which one torch raises depends on the
+# first bytes of the file.
 _UNREADABLE = (
     OSError,
     HTTPException,
@@ -46,7 +46,7 @@ _UNREADABLE = (
 
 
 class Checkpoint(NamedTuple):
-    """What a file holds.
+    """Content of a checkpoint file.
 
     Attributes:
         weights: by name, without the prefix of a wrapper; with the versions of the modules that
@@ -138,7 +138,7 @@ def _read(source: str) -> Any:
 
 
 def _download(url: str) -> Any:
-    # MMEngine's loader would run code out of what it downloads.
+    # MMEngine's loader would run code from what it downloads.
     def load():
         return load_state_dict_from_url(
             url, map_location='cpu', progress=sys.stderr.isatty(), weights_only=True
@@ -148,7 +148,7 @@ def _download(url: str) -> Any:
     if processes > 1:
         try:
             if rank == 0:
-                load()  # into the cache, where the others find it
+                load()  # into the cache, where the other processes find it
         finally:
             barrier()
     return load()
@@ -176,7 +176,7 @@ def _find_weights(content: Any) -> Mapping[str, Tensor] | None:
 
 
 def _unwrap(weights: Mapping[str, Tensor]) -> 'OrderedDict[str, Tensor]':
-    # On some names only, the prefix is part of them: without it two might become one.
+    # A prefix of some names only belongs to them: without it two names might be the same.
     plain, versions = OrderedDict(weights), getattr(weights, '_metadata', {})
     if all(key.startswith(WRAPPER) for key in weights):
         plain = OrderedDict((key.removeprefix(WRAPPER), value) for key, value in weights.items())

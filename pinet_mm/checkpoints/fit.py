@@ -16,13 +16,13 @@ from ..errors import CheckpointError
 from .files import Checkpoint
 from .names import is_official
 
-SHOWN = 10  # complaints in an error, but for a conversion's
+SHOWN = 10  # complaints listed in an error, except in a conversion
 STAGES = 15  # channels of HRNet's four maps side by side, in widths: 1 + 2 + 4 + 8
 _LAYER = re.compile(r'(?:pr\.gconv_layers|head\.refinement\.blocks)\.(\d+)\.')
 
 
 class Network(NamedTuple):
-    """What shapes tell of a PINet on HRNet.
+    """A PINet on HRNet, recognized by the shapes of its weights.
 
     Attributes:
         dataset: whose keypoints it finds; None if that is none of the official implementation's.
@@ -159,10 +159,10 @@ def _is_optional(key: str) -> bool:
 
 
 def check_model(model: nn.Module, checkpoint: Checkpoint) -> None:
-    """Refuse a checkpoint that would leave weights of a model at random.
+    """Check that a checkpoint has every weight of a model.
 
-    MMEngine only warns of them, and an evaluation ends, much later, with an AP of 0. What the
-    checkpoint holds beyond the model is no obstacle.
+    MMEngine only warns of missing ones, and an evaluation ends, much later, with an AP of 0. A
+    checkpoint may have more than the model.
 
     Args:
         model: in a wrapper or not.
@@ -179,7 +179,7 @@ def check_model(model: nn.Module, checkpoint: Checkpoint) -> None:
 
 
 def check_overlap(model: nn.Module, checkpoint: Checkpoint) -> None:
-    """Refuse a checkpoint of which a model can take nothing to start from.
+    """Check that a checkpoint has at least one weight that a model can start from.
 
     Args:
         model: in a wrapper or not.

@@ -1,4 +1,4 @@
-"""Names of weights: those of the official implementation, this package's, and the way between.
+"""Names of weights: the official implementation's, this package's, and their translation.
 
 The official graph predictor is made of 1×1 `Conv1d`, ours of `Linear`: the same numbers with one
 dimension less.

@@ -1,7 +1,7 @@
 """The file format `.safetensors`, with MMPose's metainfo in its header.
 
 Importing this module lets MMEngine read such files, and with it MMPose's inferencers and
-`init_cfg`. The package of that name is imported where such a file is met, and only there.
+`init_cfg`. The package `safetensors` is imported only when such a file is read or written.
 """
 
 import json
@@ -17,7 +17,7 @@ from torch import Tensor
 SAFETENSORS = '.safetensors'
 # What is kept of a checkpoint beside its weights.
 KEPT = ('dataset_meta', 'epoch')
-# JSON has no arrays, tuples and numbers as keys; these MMPose wants back.
+# JSON has no arrays, tuples or numeric keys; MMPose needs them restored.
 _ARRAYS = dict(
     keypoint_colors=np.uint8,
     skeleton_link_colors=np.uint8,

@@ -17,14 +17,14 @@ from ..errors import InputError, RunError
 # What a command answers with one sentence: mistakes in what it was given, and what the system
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
 FOR_USERS = (InputError, RunError, OSError)
-INTERRUPTED = 128 + 2  # the exit status of what SIGINT ends
+INTERRUPTED = 128 + 2  # the exit status after SIGINT
 
 # Command -> its module and what it does.
 COMMANDS = {
     'train': ('.train', 'train a model'),
     'test': ('.test', 'evaluate a model'),
     'infer': ('.infer', 'find the poses in images and folders'),
-    'convert': ('.convert', 'bring a checkpoint of the official implementation here, or there'),
+    'convert': ('.convert', 'convert a checkpoint of the official implementation, or back'),
     'export': ('.export', 'write a model as one ONNX file'),
     'fuse': ('.fuse', 'fuse the poses of one or several models'),
     'compare': ('.compare', 'draw the poses of two models side by side'),
@@ -67,7 +67,7 @@ def command(
 
 
 def main(words: Sequence[str] | None = None) -> int | None:
-    """Run the command that the first word names with the others.
+    """Run the command named by the first word, with the other words as its arguments.
 
     Args:
         words: of the command line, by default those of the process.

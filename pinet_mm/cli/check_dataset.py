@@ -17,12 +17,12 @@ from ..datasets.check.overlap import find_shared, prints_of
 from ..datasets.check.page import to_markdown
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError
-from ..inference.sources import find_pictures
+from ..inference.sources import find_images
 from . import command
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Check COCO-style annotation files')
     parser.add_argument('files', nargs='*', metavar='FILE', help='annotation file')
     parser.add_argument(
@@ -98,7 +98,7 @@ def _summary(checked: Checked) -> str:
     people = [each for each in checked.data['annotations'] if not each.get('iscrowd')]
     labeled = sum(each['num_keypoints'] > 0 for each in people)
     return (
-        f'{checked.path}: {len(checked.data["images"])} images, {len(people)} persons, '
+        f'{checked.path}: {len(checked.data["images"])} images, {len(people)} people, '
         f'{labeled} with labeled keypoints'
     )
 
@@ -106,7 +106,7 @@ def _summary(checked: Checked) -> str:
 def _compare(folders: Sequence[str], target: str | None) -> bool:
     folder, other = folders
     first, second = (
-        list(prints_of(each, [str(path.relative_to(each)) for path in find_pictures([each])]))
+        list(prints_of(each, [str(path.relative_to(each)) for path in find_images([each])]))
         for each in (folder, other)
     )
     shared = find_shared(first, second)

@@ -1,7 +1,8 @@
 """Draw the poses of two models side by side: pinet compare IMAGE... --model A --model B.
 
-Writes a drawing for every image, overview.jpg and comparison.json. People whom a model missed
-stand in dashed boxes: those of --annotations or, without them, those that only the other found.
+Writes a drawing for every image, overview.jpg and comparison.json. People whom a model missed are
+drawn in white dashes: those of --annotations or, without them, those that only the other model
+found.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from . import command
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reads the words of each `--model`, whose number and order argparse cannot tell."""
+    """Parse the words of each `--model`, whose number and order argparse cannot check."""
 
     def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         parsed = super().parse_args(args, namespace)
@@ -33,14 +34,14 @@ class _Parser(argparse.ArgumentParser):
         checkpoint, settings = (words[0], words[1:]) if named else (None, words)
         for word in settings:
             if '=' not in word:
-                self.error(f'expected KEY=VALUE; found {word} (pictures come before --model)')
+                self.error(f'expected KEY=VALUE; found {word} (images come before --model)')
         reader = argparse.ArgumentParser()
         reader.add_argument('settings', nargs='*', action=DictAction)
         return comparison.Spec(config, checkpoint, reader.parse_args(settings).settings or None)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = _Parser(description='Draw the poses of two models side by side')
     parser.add_argument('inputs', nargs='+', metavar='IMAGE', help='an image or a folder')
     parser.add_argument(
@@ -93,7 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Compare, write, and say what was found."""
+    """Compare, write, and print what was found."""
     sides = comparison.load_sides(args.models, args.names, (args.pose_thr * 2)[:2], args.device)
     report = comparison.compare(
         sides, args.inputs, args.out, args.annotations, args.hardest, args.most_different

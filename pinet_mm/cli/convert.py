@@ -1,6 +1,6 @@
-"""Bring a checkpoint of the official implementation here: pinet convert SRC DST.
+"""Convert a checkpoint of the official implementation: pinet convert SRC DST.
 
-SRC is a training checkpoint of theirs, a bare state dict, or an ImageNet HRNet (which becomes the
+SRC is one of its training checkpoints, a bare state dict, or an ImageNet HRNet (which becomes the
 initial weights of a backbone). DST holds the same numbers for MMPose, with the dataset's metainfo.
 `--to-release` goes the other way; a checkpoint of this package without that option is written anew,
 without its optimizer. SRC and DST may end in .pth, .pth.tar or .safetensors.
@@ -13,9 +13,9 @@ from . import command
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description="Bring a checkpoint of the authors' PINet here, or one of ours there"
+        description="Convert a checkpoint of the authors' PINet to this package, or back"
     )
     parser.add_argument('source', metavar='SRC')
     parser.add_argument('target', metavar='DST')
@@ -23,12 +23,12 @@ def make_parser() -> argparse.ArgumentParser:
         '--config',
         help='config of the model, a file or the name of one of the '
         "project's; by default the release config of the "
-        'dataset that the shapes tell',
+        'dataset that the shapes show',
     )
     parser.add_argument(
         '--to-release',
         action='store_true',
-        help='give DST, a bare state dict, the names of the release',
+        help='write DST as a bare state dict with the names of the official implementation',
     )
     parser.add_argument(
         '--half',
@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert, and say what it was."""
+    """Convert, and print what it was."""
     done = convert_checkpoint(args.source, args.target, args.config, args.to_release, args.half)
     if args.show_keys:
         for key, other, shape in done.names:
@@ -54,7 +54,7 @@ def describe(done: Conversion, config_is_named: bool) -> str:
     """Return what a checkpoint was, and which config goes with it if that was not known before.
 
     Args:
-        done: what became of it.
+        done: the conversion.
         config_is_named: the user named the config.
     """
     count, network = f'{len(done.names)} arrays', done.network

@@ -16,7 +16,7 @@ from .options import add_config_options
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Write a PINet as one ONNX file')
     parser.add_argument('config', help="a file, or the name of one of the project's configs")
     parser.add_argument('checkpoint', help='path or URL of the weights')

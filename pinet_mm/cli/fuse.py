@@ -1,8 +1,8 @@
 """Fuse the poses of one or several models: pinet fuse A.json B.json --out fused.json.
 
-A file is in COCO's result format, as `pinet test CONFIG CHECKPOINT --json FILE` writes it for
-any model of MMPose; so is what is written. --annotations prints AP of every file and of the result.
-docs/pose_fusion.md says what happens.
+A file is in COCO's result format, as `pinet test CONFIG CHECKPOINT --json FILE` writes it for any
+model of MMPose; the output has the same format. --annotations prints AP of every file and of the
+result. docs/pose_fusion.md says what happens.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from . import command
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Fuse the poses of one or several models')
     parser.add_argument('files', nargs='+', metavar='FILE', help='poses of a model')
     parser.add_argument('--out', required=True, metavar='FILE', help='file to write')
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     fused = ensemble.fuse_files(args.files, sigmas, args.oks_thr, args.weights)
     write_poses(args.out, fused)
     count = sum(len(poses.scores) for poses in fused.values())
-    print(f'{count} poses of {len(fused)} pictures are in {args.out}')
+    print(f'{count} poses of {len(fused)} images are in {args.out}')
     for path in (*args.files, args.out) if args.annotations else ():
         found = average_precision(path, args.annotations, sigmas, args.iou_type, args.max_poses)
         print(path, *(f'{name} {value:.3f}' for name, value in found.items()))

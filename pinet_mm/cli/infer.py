@@ -18,7 +18,7 @@ from ..errors import RunError
 from . import command
 from .options import add_config_options, add_speed_options
 
-# What an exported file has in it already.
+# Options that an exported file has fixed.
 NOT_WITH_ONNX = (
     'config',
     'checkpoint',
@@ -31,7 +31,7 @@ NOT_WITH_ONNX = (
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Find the poses in images and folders')
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='an image or a folder')
     parser.add_argument(
@@ -93,7 +93,7 @@ def load_model(args: argparse.Namespace):
 
 
 def announce(args: argparse.Namespace) -> None:
-    """Print which model runs and what it knows; warn, to stderr, if it knows no photographs."""
+    """Print which model runs and what it knows; warn on stderr if it knows no photos."""
     weights = args.onnx or args.checkpoint or api.shipped_weights(args.config or api.SHIPPED)
     line, warning = api.describe(weights)
     print(line, flush=True)
@@ -124,13 +124,13 @@ def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Predict, write, and say what came of it.
+    """Predict, write, and print what was found.
 
     Raises:
         RunError: there are files among the inputs that cannot be read; all others are done by then.
     """
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # `announce` prints it
-    files = api.find_pictures(args.inputs, args.out)  # before the model takes its seconds
+    files = api.find_images(args.inputs, args.out)  # fails before the model is loaded
     Path(args.out).mkdir(parents=True, exist_ok=True)
     model = load_model(args)
     announce(args)
@@ -139,14 +139,14 @@ def run(args: argparse.Namespace) -> None:
     print(explain_nobody(report.best_scores, args.pose_thr), end='')
     if report.unreadable:
         count = len(report.unreadable)
-        what = '1 file is no picture' if count == 1 else f'{count} files are no pictures'
+        what = '1 file is no image' if count == 1 else f'{count} files are no images'
         raise RunError(f'{what} that can be read: ' + ', '.join(report.unreadable))
 
 
 def summary(report: api.Report) -> str:
     """Return a line on how many images took how long, and where the results are."""
     rate = report.pictures / max(report.seconds, 1e-9)
-    images = '1 picture' if report.pictures == 1 else f'{report.pictures} pictures'
+    images = '1 image' if report.pictures == 1 else f'{report.pictures} images'
     return (
         f'{images} in {report.seconds:.1f} s ({rate:.1f} images/s); '
         f'overlays and {report.json.name} are in {report.json.parent}'

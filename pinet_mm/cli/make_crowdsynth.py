@@ -22,7 +22,7 @@ from . import command
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     default = CrowdSettings()
     parser = argparse.ArgumentParser(
         description='Write a synthetic crowd dataset: images and COCO annotations'

@@ -10,7 +10,7 @@ def add_config_options(parser: argparse.ArgumentParser, more: str = '') -> None:
 
     Args:
         parser: parser of the command; changed in place.
-        more: what its help says beside that settings are replaced.
+        more: what its help says in addition.
     """
     parser.add_argument(
         '--cfg-options',

@@ -12,7 +12,7 @@ from .options import add_run_options, add_speed_options
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Evaluate a pose model')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file or URL')
@@ -38,5 +38,5 @@ def run(args: argparse.Namespace) -> None:
     test(TestOptions(**vars(args)))
 
 
-# A run of hours that the system ends keeps its traceback.
+# An OSError after hours of running keeps its traceback.
 main = command(make_parser, run, expected=(InputError, RunError))

@@ -9,7 +9,7 @@ from .options import add_run_options
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Train a pose model')
     parser.add_argument('config', help='config file')
     add_run_options(parser)
@@ -41,5 +41,5 @@ def run(args: argparse.Namespace) -> None:
     train(TrainOptions(**vars(args)))
 
 
-# A run of hours that the system ends keeps its traceback.
+# An OSError after hours of running keeps its traceback.
 main = command(make_parser, run, expected=(InputError, RunError))

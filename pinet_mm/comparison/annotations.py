@@ -18,7 +18,7 @@ class Annotations:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no JSON file of this format, or its persons have other keypoints.
+        ValueError: it is no JSON file of this format, or its people have other keypoints.
     """
 
     def __init__(self, path: str | Path, num_keypoints: int):
@@ -27,7 +27,7 @@ class Annotations:
         found = {len(each['keypoints']) // 3 for each in checked.data['annotations']}
         if found - {num_keypoints}:
             raise InputError(
-                f'the models have {num_keypoints} keypoints; found persons of '
+                f'the models have {num_keypoints} keypoints; found people of '
                 f'{min(found - {num_keypoints})} in {path}'
             )
         self.images = {image['id']: image for image in checked.data['images']}
@@ -41,7 +41,7 @@ class Annotations:
                 self.entries[entry['image_id']].append({'area': 0.53 * width * height, **entry})
 
     def find(self, file: Path) -> int | None:
-        """Look up an image's id by its file name; None: it is not annotated.
+        """Return the id of an image by its file name, None if it is not annotated.
 
         Raises:
             ValueError: several annotated images have this name.
@@ -64,7 +64,7 @@ class Annotations:
         """Check that an annotated image has the (h, w) that its annotations are for.
 
         Raises:
-            ValueError: it has not.
+            ValueError: its size is another.
         """
         image = self.images[self.find(file)]
         wanted = image.get('height', size[0]), image.get('width', size[1])
@@ -74,7 +74,7 @@ class Annotations:
             )
 
     def persons(self, image_id: int) -> Persons:
-        """Read the persons of an image."""
+        """Return the annotated people of an image."""
         entries = self.entries[image_id]
         keypoints = np.array([entry['keypoints'] for entry in entries], dtype=np.float64)
         keypoints = keypoints.reshape(-1, self.num_keypoints, 3)

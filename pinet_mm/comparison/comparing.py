@@ -14,7 +14,7 @@ from ..atomic import write_whole
 from ..errors import InputError
 from ..inference.overlays import OverlayFolder, overlay_names
 from ..inference.prediction import predict
-from ..inference.sources import find_pictures
+from ..inference.sources import find_images
 from .annotations import Annotations
 from .document import to_document, to_record
 from .drawing import draw
@@ -25,7 +25,7 @@ IN_ONE_COLUMN = 3  # drawings of the overview, which are wide
 
 
 class Report(NamedTuple):
-    """What `compare` did: its JSON, as a file and as a dictionary."""
+    """Outcome of `compare`: its JSON, as a file and as a dictionary."""
 
     json: Path
     document: dict
@@ -41,15 +41,15 @@ def compare(
 ) -> Report:
     """Write a drawing for every image, `overview.jpg` and `comparison.json`.
 
-    Images in `out_dir` are no input.
+    Images in `out_dir` are not read.
 
     Args:
         sides: what `load_sides` returns.
         inputs: images and folders.
         out_dir: made if it is missing.
         annotations: a COCO-format JSON file; images that it lacks are left out, by name.
-        hardest: draw only so many images, see `judging.hardest_first`; all are counted.
-        most_different: the same by `judging.most_different_first`; with both, so many of the
+        hardest: draw only this many images, see `judging.hardest_first`; all are counted.
+        most_different: the same by `judging.most_different_first`; with both, this many of the
             hardest ones.
 
     Returns:
@@ -64,7 +64,7 @@ def compare(
     """
     _check_numbers(hardest, most_different, annotations)
     out_dir, meta = Path(out_dir), sides[0].model.dataset_meta
-    files, unreadable = _part_readable(find_pictures(inputs, out_dir))
+    files, unreadable = _part_readable(find_images(inputs, out_dir))
     truth = annotations and Annotations(annotations, len(meta['sigmas']))
     files, left_out = _part_annotated(files, truth)
     compared = _compare_all(sides, files, truth)

@@ -1,4 +1,4 @@
-"""What a comparison found, as a JSON document and as one line."""
+"""The result of a comparison, as a JSON document and as one line."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -46,14 +46,14 @@ def to_document(
     left_out: Iterable[Path],
     unreadable: Iterable[Path],
 ) -> dict:
-    """Put the records of all images and their sums into one document.
+    """Return the records of all images and their sums as one document.
 
     Args:
         sides: the models.
         annotations: the file, None without.
         records: see `to_record`.
         left_out: images without annotations.
-        unreadable: files that are no images.
+        unreadable: files that are not images.
     """
     return dict(
         schema=SCHEMA,
@@ -87,7 +87,7 @@ def _total(values: Iterable[int | None]) -> int | None:
 
 
 def summary(document: dict) -> str:
-    """Say in a line what a comparison found."""
+    """Return one line on what a comparison found."""
     totals = document['totals']
     count, models = f'{totals["pictures"]} images', totals['models'].items()
     if totals['persons'] is None:
@@ -96,7 +96,7 @@ def summary(document: dict) -> str:
             for name, each in models
         ]
     else:
-        count += f', {totals["persons"]} persons'
+        count += f', {totals["persons"]} people'
         parts = [
             f'{name} found {each["found"]} with {each["poses"]} poses' for name, each in models
         ]

@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from ..inference.drawing import FONT, draw_poses, person_color, side_by_side
 from .judging import Comparison, Persons, View
 
-PANE = (480, 640)  # px, what the long side of a drawing lies between
+PANE = (480, 640)  # px, lowest and highest long side of a drawing
 EXTRA_COLOR = (200, 200, 200)  # of poses that show none of the annotated people; RGB
 MISSED_COLOR = (255, 255, 255)
 GAP = 6  # px
@@ -24,7 +24,7 @@ TEXT = (0.5, (230, 230, 230))  # size, BGR
 
 
 def draw(
-    picture: np.ndarray, comparison: Comparison, names: Sequence[str], dataset_meta: Mapping
+    image: np.ndarray, comparison: Comparison, names: Sequence[str], dataset_meta: Mapping
 ) -> np.ndarray:
     """Draw both models' poses side by side; whom a model missed is drawn in white dashes.
 
@@ -32,7 +32,7 @@ def draw(
     below says so.
 
     Args:
-        picture: (H, W, 3) uint8 BGR.
+        image: (H, W, 3) uint8 BGR.
         comparison: what the models did with it.
         names: the models'.
         dataset_meta: MMPose metainfo, for the skeleton.
@@ -40,10 +40,10 @@ def draw(
     Returns:
         (H', W', 3) uint8 BGR.
     """
-    side = max(picture.shape[:2])
+    side = max(image.shape[:2])
     zoom = float(np.clip(side, *PANE)) / side
     canvas = cv2.resize(
-        picture,
+        image,
         None,
         fx=zoom,
         fy=zoom,
@@ -78,25 +78,25 @@ def _draw_view(
 
 
 def _dash(
-    picture: np.ndarray, keypoints: np.ndarray, labeled: np.ndarray, skeleton: Sequence
+    image: np.ndarray, keypoints: np.ndarray, labeled: np.ndarray, skeleton: Sequence
 ) -> None:
     # Draws the labeled part of a skeleton (K, 2) into an image.
     limbs = [keypoints[list(limb)] for limb in skeleton if labeled[list(limb)].all()]
     for width, color in ((5, (0, 0, 0)), (2, MISSED_COLOR)):  # dark below, to stand out anywhere
         for start, end in limbs:
-            _dashed_line(picture, start, end, color, width)
+            _dashed_line(image, start, end, color, width)
         for x, y in keypoints[labeled].round().astype(int).tolist():
-            cv2.circle(picture, (x, y), 1, color, width, cv2.LINE_AA)
+            cv2.circle(image, (x, y), 1, color, width, cv2.LINE_AA)
 
 
 def _dashed_line(
-    picture: np.ndarray, start: np.ndarray, end: np.ndarray, color: tuple, width: int
+    image: np.ndarray, start: np.ndarray, end: np.ndarray, color: tuple, width: int
 ) -> None:
     count = max(round(float(np.hypot(*(end - start))) / DASH), 1)
     points = np.linspace(start, end, count + 1).round().astype(int).tolist()
     for number, (first, second) in enumerate(pairwise(points)):
         if number % 2 == 0:
-            cv2.line(picture, first, second, color, width, cv2.LINE_AA)
+            cv2.line(image, first, second, color, width, cv2.LINE_AA)
 
 
 def draw_legend(width: int, annotated: bool) -> np.ndarray:
@@ -104,7 +104,7 @@ def draw_legend(width: int, annotated: bool) -> np.ndarray:
 
     Args:
         width: px; texts get smaller where it is not enough.
-        annotated: the models are held against annotations, not against each other.
+        annotated: the models are compared with annotations, not with each other.
     """
     texts = ['found: one color per person, on both sides']
     texts.append('missed by this model' if annotated else 'found by the other model only')

@@ -1,6 +1,6 @@
 """Who is found and who is missed, by annotations or by what the other model found.
 
-All coordinates are in pixels of the image. Shape shorthand: N poses, P persons, K keypoints.
+All coordinates are in pixels of the image. Shape shorthand: N poses, P people, K keypoints.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ OKS_THR = 0.5  # of a person and a pose that shows it
 
 
 class View(NamedTuple):
-    """What one model did with an image.
+    """Result of one model in an image.
 
     Attributes:
         poses: `keypoints`, `keypoints_visible`, `bbox_scores`, the best first.
         shown: (N,) the person that each pose shows, −1: none.
-        missed: persons that no pose shows.
+        missed: people that no pose shows.
     """
 
     poses: InstanceData
@@ -31,11 +31,11 @@ class View(NamedTuple):
 
 
 class People(NamedTuple):
-    """Who is in an image.
+    """The people of an image.
 
     Attributes:
         keypoints: (P, K, 2).
-        labeled: (P, K) boolean: keypoints that mean anything.
+        labeled: (P, K) boolean: keypoints that count.
     """
 
     keypoints: np.ndarray
@@ -59,7 +59,7 @@ class Comparison(NamedTuple):
 def judge_by_annotations(
     poses: Sequence[InstanceData], persons: Persons, sigmas: np.ndarray
 ) -> Comparison:
-    """Match both models' poses with annotated persons as COCO's evaluation does.
+    """Match both models' poses with annotated people as COCO's evaluation does.
 
     Args:
         poses: of each model, the best first; of more than 20, those after them show nobody.
@@ -74,9 +74,9 @@ def judge_by_annotations(
 
 
 def judge_each_other(poses: Sequence[InstanceData], sigmas: np.ndarray) -> Comparison:
-    """Find the poses of each model that are like none of the other's (OKS of 0.5 or less).
+    """Find the poses of each model that match none of the other's (OKS of 0.5 or less).
 
-    Persons are the poses of the first model, then those that only the second has.
+    People are the poses of the first model, then those that only the second has.
     """
     first, second = (each.keypoints for each in poses)
     count = len(first)
@@ -101,8 +101,8 @@ def choose(
 
     Args:
         comparisons: of all images.
-        hardest: so many of `hardest_first`.
-        most_different: so many of `most_different_first`, with `hardest` of those.
+        hardest: this many of `hardest_first`.
+        most_different: this many of `most_different_first`, with `hardest` of those.
     """
     chosen = range(len(comparisons)) if hardest is None else hardest_first(comparisons)[:hardest]
     if most_different is not None:
@@ -111,7 +111,7 @@ def choose(
 
 
 def hardest_first(comparisons: Sequence[Comparison]) -> list[int]:
-    """Order images by crowd index, the highest first, and equal ones by how many persons."""
+    """Order images by crowd index, the highest first, and equal ones by how many people."""
 
     def key(i: int) -> tuple:
         persons = comparisons[i].persons
@@ -121,9 +121,9 @@ def hardest_first(comparisons: Sequence[Comparison]) -> list[int]:
 
 
 def most_different_first(comparisons: Sequence[Comparison]) -> list[int]:
-    """Order images by how far the models' numbers of found persons are apart.
+    """Order images by how far the models' numbers of found people are apart.
 
-    Of equal ones that with the higher crowd index, then that with more persons comes first.
+    Of equal ones that with the higher crowd index, then that with more people comes first.
     """
 
     def key(i: int) -> tuple:

@@ -15,7 +15,7 @@ from ..inference.drawing import person_scores
 
 
 class Spec(NamedTuple):
-    """What `api.load` takes to load a model."""
+    """Arguments of `api.load` for a model."""
 
     config: str
     checkpoint: str | None = None
@@ -32,7 +32,7 @@ class Side(NamedTuple):
 
 
 def names_of(specs: Sequence[Spec]) -> list[str]:
-    """Name models after their configs and, where these are the same, after what differs."""
+    """Return names of models: their configs' and, where these are the same, what differs."""
     names = [Path(spec.config).stem for spec in specs]
     for more in (_checkpoint_names(specs), map(_option_names, specs)):
         if len(set(names)) == 1:

@@ -1,7 +1,7 @@
 """The two conventions: what the supplement says, and what the official implementation computes.
 
-The codec holds the convention that a config names, and whatever differs is read there. What this
-table does not list is the same in both.
+The codec holds the convention that a config names; code that differs between the two reads its
+rules there. What this table does not list is the same in both.
 """
 
 from collections.abc import Callable

@@ -71,7 +71,7 @@ class ReleaseCrop(BaseTransform):
     Args:
         input_size: (w, h) of the network input, w = h.
         scale_factor: range of the crop's side divided by the image's short side.
-        shift_factor: the center moves by -n to n - 1 pixels, n the whole part of `shift_factor` ×
+        shift_factor: the center moves by -n to n - 1 pixels, n the integer part of `shift_factor` ×
             the crop's side.
         rotate_factor: largest angle, degrees.
 
@@ -88,7 +88,8 @@ class ReleaseCrop(BaseTransform):
     ):
         if input_size[0] != input_size[1]:
             raise InputError(
-                f'input_size must be square, the release knows no other; found {tuple(input_size)}'
+                'input_size must be square, as in the official implementation; found '
+                f'{tuple(input_size)}'
             )
         self.input_size = tuple(input_size)
         self.scale_factor, self.shift_factor = scale_factor, shift_factor

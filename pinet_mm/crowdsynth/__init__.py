@@ -1,7 +1,7 @@
 """A synthetic crowd: overlapping articulated people, drawn from a seed, labeled as COCO does.
 
-`draw_crowd` makes one picture and its labels, `write_dataset` a dataset on disk. Nothing here
-needs more than numpy and OpenCV.
+`draw_crowd` makes one image and its labels, `write_dataset` a dataset on disk. Nothing here needs
+more than numpy and OpenCV.
 """
 
 from .angles import POSES

@@ -1,4 +1,4 @@
-"""Write a synthetic crowd to disk: pictures and one COCO annotation file per split."""
+"""Write a synthetic crowd to disk: images and one COCO annotation file per split."""
 
 import json
 import multiprocessing
@@ -79,13 +79,13 @@ def annotate(person: Person) -> dict:
     )
 
 
-def _write_picture(
+def _write_image(
     index: int, folder: Path, settings: CrowdSettings, seed: int, split: str, suffix: str
 ) -> tuple[dict, list[dict]]:
-    """Draw and write one picture; return its image record and annotations without ids."""
-    picture, persons = draw_crowd(settings, seed, index, split)
+    """Draw and write one image; return its image record and annotations without ids."""
+    image, persons = draw_crowd(settings, seed, index, split)
     name = f'{index:06d}{suffix}'
-    done, data = cv2.imencode(suffix, picture, SUFFIXES[suffix])
+    done, data = cv2.imencode(suffix, image, SUFFIXES[suffix])
     if not done:
         raise OSError(f'OpenCV could not encode {name}')
     (folder / name).write_bytes(data.tobytes())
@@ -94,14 +94,14 @@ def _write_picture(
     ]
     keypoints = np.stack([person.keypoints for person in persons]) if persons else []
     index_measured = crowd_index(keypoints, [person.bbox for person in persons])
-    image = dict(
+    record = dict(
         id=index,
         file_name=name,
         width=settings.size[0],
         height=settings.size[1],
         crowdIndex=round(index_measured, 4),
     )
-    return image, annotations
+    return record, annotations
 
 
 def _map(function: Callable, items: Iterable, workers: int) -> list:
@@ -119,10 +119,10 @@ def _map(function: Callable, items: Iterable, workers: int) -> list:
 
 
 def _keep_freed_memory() -> None:
-    """Let the C library keep large freed blocks, here and in the processes forked from here.
+    """Make the C library keep large freed blocks, in this process and its forks.
 
-    Freeing a block of up to 32 MB raises the size from which glibc hands blocks back to the
-    system; fetching them anew for every array takes as long as drawing itself.
+    Freeing a block of up to 32 MB raises the size from which glibc returns blocks to the system.
+    Requesting them again for every array takes as long as the drawing itself.
     """
     block = np.empty(31 << 20, np.uint8)
     del block
@@ -130,10 +130,10 @@ def _keep_freed_memory() -> None:
 
 @contextmanager
 def _one_opencv_thread() -> Iterator[None]:
-    """End OpenCV's threads for a while.
+    """Run OpenCV with one thread in the block.
 
-    They do not survive a fork: a forked process that sets its own number of threads, to have one
-    per worker, tries to end threads that are not there, and hangs or dies.
+    Its threads do not survive a fork: a forked process that sets its own number of threads, to
+    have one per worker, tries to end threads that do not exist, and hangs or dies.
     """
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -152,13 +152,13 @@ def summarize(images: list[dict], annotations: list[dict]) -> dict:
 
     Args:
         images: COCO image records with `crowdIndex`.
-        annotations: COCO annotations of the same pictures.
+        annotations: COCO annotations of the same images.
 
     Returns:
         A dict of plain numbers: counts, the crowd index's mean and its histogram over ten equal
-        bins of [0, 1]; pictures with 0, 1, 2, ... persons; mean and histogram (the same bins, and
-        one for more than 1) of the persons' upright height as a share of the picture's; and the
-        shares of visible (2), covered (1) and absent (0) keypoints.
+        bins of [0, 1]; images with 0, 1, 2, ... people; mean and histogram (the same bins, and one
+        for more than 1) of the people's upright height as a share of the image's; and the shares of
+        visible (2), covered (1) and absent (0) keypoints.
     """
     crowd = [image['crowdIndex'] for image in images]
     rows = {image['id']: image['height'] for image in images}
@@ -213,12 +213,12 @@ def write_dataset(
     """Write `images/SPLIT/000000.jpg` ... and, last, `annotations/SPLIT.json`.
 
     The files are the same bytes whatever the number of workers. Files that are there already are
-    written over; other files stay.
+    overwritten; other files stay.
 
     Args:
         out_dir: Folder to write into; made if missing.
         settings: A `CrowdSettings`.
-        num_images: Number of pictures, at least 1.
+        num_images: Number of images, at least 1.
         seed: Non-negative integer.
         split: 'train', 'val' or 'test': disjoint random streams of the same seed.
         workers: Number of processes, at least 1.
@@ -236,9 +236,9 @@ def write_dataset(
     folder = Path(out_dir) / 'images' / split
     folder.mkdir(parents=True, exist_ok=True)
     path = Path(out_dir) / 'annotations' / f'{split}.json'
-    path.unlink(missing_ok=True)  # an earlier run's labels do not belong to the new pictures
+    path.unlink(missing_ok=True)  # an earlier run's labels do not belong to the new images
     job = partial(
-        _write_picture, folder=folder, settings=settings, seed=seed, split=split, suffix=suffix
+        _write_image, folder=folder, settings=settings, seed=seed, split=split, suffix=suffix
     )
     images, annotations = _number(_map(job, range(num_images), workers))
     statistics = summarize(images, annotations)

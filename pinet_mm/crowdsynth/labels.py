@@ -1,7 +1,7 @@
-"""What is labeled: persons and the crowd index of a picture.
+"""The labels: people, and the crowd index of an image.
 
-Frames: keypoints are picture pixels, integers at pixel centers, as COCO's. Boxes are (x, y, w, h)
-as pycocotools makes them from masks: pixel j covers [j, j + 1].
+Frames: keypoints are image pixels, integers at pixel centers, as COCO's. Boxes are (x, y, w, h) as
+pycocotools makes them from masks: pixel j covers [j, j + 1].
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Person:
     """Hold the labels of one drawn person.
 
     Args:
-        keypoints: (K, 3) x, y, v in picture pixels: v is 2 where the keypoint is seen, 1 where
-            another person, an object or the person's own body covers it, 0 (and x = y = 0)
-            outside the picture.
+        keypoints: (K, 3) x, y, v in image pixels: v is 2 where the keypoint is seen, 1 where
+            another person, an object or the person's own body covers it, 0 (and x = y = 0) outside
+            the image.
         mask: (H, W) bool, the pixels where this person is on top.
         bbox: (4,) x, y, w, h around `mask`.
         area: Number of pixels of `mask`.
@@ -36,11 +36,11 @@ class Person:
 
 
 def crowd_index(keypoints: ArrayLike, bboxes: ArrayLike) -> float:
-    """Measure how crowded a picture is, as CrowdPose does.
+    """Measure how crowded an image is, as CrowdPose does.
 
-    The mean over persons with labeled keypoints of n_others / n_own, capped at 1: n_others counts
-    the labeled keypoints of all other persons inside the person's box (its edges included),
-    n_own the person's own labeled keypoints.
+    The mean over people with labeled keypoints of n_others / n_own, capped at 1: n_others counts
+    the labeled keypoints of all other people inside the person's box (its edges included), n_own
+    the person's own labeled keypoints.
 
     Args:
         keypoints: (N, K, 3) x, y, v; labeled where v > 0.

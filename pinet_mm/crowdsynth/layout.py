@@ -1,9 +1,9 @@
-"""Who stands where: a search for places at which a picture is as crowded as it should be.
+"""Where people stand: a search for places that make an image as crowded as it should be.
 
-Nothing is drawn for it but one small silhouette a person: on a grid of 64 × 64 cells, a row of the
-picture is a 64-bit word, and a silhouette moves sideways by a shift. Coordinates with suffix `_c`
-are cells, a cell's center at an integer. T stands for the number of layouts that are tried at
-once, N for that of persons, K for that of keypoints.
+It draws only one small silhouette per person: on a grid of 64 × 64 cells, a row of the image is a
+64-bit word, and a silhouette moves sideways by a shift. Coordinates with suffix `_c` are cells, a
+cell's center at an integer. T stands for the number of layouts that are tried at once, N for that
+of people, K for that of keypoints.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Actor:
         row: Row of the ground point, px.
         words: (4, 64) uint64, its silhouette in cells: bit j of word i of a row is column
             64 * i + j, the ground point is in column 128, first and last word are empty.
-        cells: Number of cells that it covers, those outside the picture included.
+        cells: Number of cells that it covers, those outside the image included.
         figure: The `Figure` of a person, None for an object.
     """
 
@@ -48,11 +48,11 @@ def make_actor(
     Args:
         drawing: A `Drawing`.
         row: Row of the ground point, px.
-        size: Width and height of the picture, px.
+        size: Width and height of the image, px.
         figure: The person's `Figure`, None for an object.
     """
     scale = np.array([_CELLS / size[0], _CELLS / size[1]])
-    # half a picture more above and below, and on either side
+    # half an image more above and below, and on either side
     canvas = np.zeros((2 * _CELLS, 2 * _CELLS), np.uint8)
     top = (round(row) + 0.5) * scale[1] - 0.5 + _CELLS // 2
     stamp(canvas, drawing, (_CELLS, top), scale)
@@ -63,7 +63,7 @@ def make_actor(
 
 
 def _shifted(words: np.ndarray, x_c: np.ndarray) -> np.ndarray:
-    """Return (T, 64) uint64: a silhouette whose ground point lies in column x_c of the picture."""
+    """Return (T, 64) uint64: a silhouette whose ground point lies in column x_c of the image."""
     word, bit = np.divmod(np.clip(2 * _CELLS - x_c, 0, 3 * _CELLS - 1), _CELLS)
     bit = bit.astype(np.uint64)[:, None]
     # in two steps, as a shift by all 64 bits is undefined
@@ -90,7 +90,7 @@ class Layouts:
 
     Args:
         actors: List of `Actor`, far to near.
-        size: Width and height of the picture, px.
+        size: Width and height of the image, px.
         min_visible: Smallest visible share of a person.
     """
 
@@ -107,7 +107,7 @@ class Layouts:
         self.least = np.maximum([min_visible * actor.cells for actor in people], 0.5)
 
     def measure(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the crowd index of layouts, and which persons would be too hidden to count.
+        """Return the crowd index of layouts, and which people would be too hidden to count.
 
         Args:
             x: (T, actors) columns of the ground points, px.
@@ -132,7 +132,7 @@ class Layouts:
         return ratios.sum(1) / np.maximum((own > 0).sum(1), 1), hidden
 
     def _seen(self, x_c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (T, N, 4) boxes of what is seen of the persons, and (T, N) areas, in cells."""
+        """Return (T, N, 4) boxes of what is seen of the people, and (T, N) areas, in cells."""
         covered = np.zeros((len(x_c), _CELLS), np.uint64)
         boxes, areas = [], []
         for number in range(len(self.actors) - 1, -1, -1):
@@ -152,7 +152,7 @@ class Layout:
     Args:
         x: (actors,) columns of the ground points, px.
         index: Its crowd index.
-        hidden: (N,) bool, persons who are too hidden to count.
+        hidden: (N,) bool, people who are too hidden to count.
         cost: How far the index misses its target, plus a cost for every hidden person.
     """
 
@@ -186,7 +186,7 @@ def search(
     apart = rng.permuted(np.tile(np.arange(count), (2, 1)), axis=1)
     apart = (apart + rng.uniform(0.2, 0.8, (2, count))) / count
     centers = rng.uniform(0.35, 0.65, (2, 1))
-    # beyond 1, the outermost stand half outside the picture
+    # beyond 1, the outermost stand half outside the image
     spreads = np.concatenate([np.linspace(0, 1, 9), [1.15]])[:, None, None]
     people = (centers + spreads * (apart - centers)).reshape(-1, count) * width
     best = _best(layouts, people, owners, offsets, target)
@@ -209,7 +209,7 @@ def search(
 def _best(
     layouts: Layouts, people: np.ndarray, owners: list[int], offsets: np.ndarray, target: float
 ) -> Layout:
-    """Return the layout of (T, N) places of persons that comes nearest to the target."""
+    """Return the layout of (T, N) places of people that comes nearest to the target."""
     x = np.rint(people[:, owners] + offsets)
     index, hidden = layouts.measure(x)
     cost = np.abs(index - target) + _HIDDEN_COST * hidden.sum(1)

@@ -21,32 +21,32 @@ def _color(names: Sequence[str]) -> tuple[int, int, int]:
     return _RIGHT if sides == {'right'} else _MIDDLE
 
 
-def draw_labels(picture: np.ndarray, persons: list[Person], layout: Layout) -> np.ndarray:
+def draw_labels(image: np.ndarray, persons: list[Person], layout: Layout) -> np.ndarray:
     """Draw limbs, keypoints and boxes: left green, right orange, covered keypoints hollow.
 
     Args:
-        picture: (H, W, 3) uint8 BGR; kept as it is.
+        image: (H, W, 3) uint8 BGR; kept as it is.
         persons: List of `Person`.
         layout: The `Layout` of their keypoints.
 
     Returns:
         (H, W, 3) uint8.
     """
-    picture = picture.copy()
-    dot = max(1, picture.shape[0] // 160)
+    image = image.copy()
+    dot = max(1, image.shape[0] // 160)
     limbs = np.array(layout.skeleton()) - 1
     for person in persons:
         x, y, w, h = (int(value) for value in person.bbox)
-        cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), (230, 230, 230), 1)
+        cv2.rectangle(image, (x, y), (x + w - 1, y + h - 1), (230, 230, 230), 1)
         cells = np.rint(person.keypoints[:, :2]).astype(int).tolist()
         for a, b in limbs:
             if person.keypoints[[a, b], 2].min() > 0:
                 color = _color((layout.names[a], layout.names[b]))
-                cv2.line(picture, cells[a], cells[b], color, max(1, dot // 2), cv2.LINE_AA)
+                cv2.line(image, cells[a], cells[b], color, max(1, dot // 2), cv2.LINE_AA)
         for cell, flag, name in zip(cells, person.keypoints[:, 2], layout.names):
             if flag > 0:
-                cv2.circle(picture, cell, dot, _color((name,)), -1 if flag == 2 else 1)
-    return picture
+                cv2.circle(image, cell, dot, _color((name,)), -1 if flag == 2 else 1)
+    return image
 
 
 def draw_preview(
@@ -58,7 +58,7 @@ def draw_preview(
         settings: A `CrowdSettings`.
         seed: Non-negative integer.
         split: 'train', 'val' or 'test'.
-        rows: Number of rows of pictures.
+        rows: Number of rows of images.
         columns: Number of columns.
 
     Returns:
@@ -67,16 +67,16 @@ def draw_preview(
     layout = LAYOUTS[settings.keypoints]
     cells = []
     for number in range(rows * columns):
-        picture, persons = draw_crowd(settings, seed, number, split)
+        image, persons = draw_crowd(settings, seed, number, split)
         labeled = number % columns % 2 == 1
-        cells.append(draw_labels(picture, persons, layout) if labeled else picture)
+        cells.append(draw_labels(image, persons, layout) if labeled else image)
     return np.vstack([np.hstack(cells[row * columns : (row + 1) * columns]) for row in range(rows)])
 
 
 def write_preview(
     path: str | Path, settings: CrowdSettings, seed: int = 0, split: str = 'train'
 ) -> None:
-    """Write `draw_preview` to a picture file.
+    """Write `draw_preview` to an image file.
 
     Args:
         path: File to write; its suffix picks the format.
@@ -90,7 +90,7 @@ def write_preview(
     """
     check_preview(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # fewer cells of large pictures: the sheet stays some 1500 px wide
+    # fewer cells of large images: the sheet stays some 1500 px wide
     columns = int(np.clip(1536 // settings.size[0], 2, 8)) // 2 * 2
     sheet = draw_preview(settings, seed, split, rows=max(2, columns // 2), columns=columns)
     if not cv2.imwrite(str(path), sheet):

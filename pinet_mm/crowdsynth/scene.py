@@ -1,4 +1,4 @@
-"""Crowds: who is in a picture, where they stand, what is seen of whom."""
+"""Crowds: who is in an image, where they stand, and what is visible of each."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class _Casting:
         self.horizon = None
 
     def cast(self, count: int) -> tuple[list[Actor], list[tuple[Actor, Actor, int]]]:
-        """Return persons, and objects as (object, person behind it, columns between them)."""
+        """Return people, and objects as (object, person behind it, columns between them)."""
         rng = self.rng
         figures = [self._figure() for _ in range(count)]
         heights = np.mean([figure.height for figure in figures])
@@ -90,10 +90,10 @@ def _arrange(
 
 
 def _target(settings: CrowdSettings, seed: int, index: int, split: str) -> float:
-    """Return the crowd index that a picture aims at.
+    """Return the crowd index that an image aims at.
 
-    Multiples of the golden ratio, modulo 1, fill an interval evenly from the first picture on;
-    random numbers would leave a split of some hundred pictures uneven.
+    Multiples of the golden ratio, modulo 1, fill an interval evenly from the first image on;
+    random numbers would leave a split of some hundred images uneven.
     """
     golden = (5**0.5 - 1) / 2
     share = (golden * index + 0.7548776662 * seed + 0.5698402910 * SPLITS[split]) % 1
@@ -130,7 +130,7 @@ def _compose_crowd(
 
 
 def _without_hidden(actors: list[Actor], layout: Layout) -> tuple[list[Actor], np.ndarray]:
-    """Leave out persons of whom next to nothing would be seen."""
+    """Return actors and places, without people of whom almost nothing would be seen."""
     hidden = iter(layout.hidden)
     kept = [
         number for number, actor in enumerate(actors) if actor.figure is None or not next(hidden)
@@ -191,10 +191,10 @@ def _owners(view: _View, mixed: np.ndarray) -> np.ndarray:
     return owners
 
 
-def _paint(picture: np.ndarray, view: _View, mixed: np.ndarray, light: Light) -> np.ndarray:
+def _paint(image: np.ndarray, view: _View, mixed: np.ndarray, light: Light) -> np.ndarray:
     """Paint what is seen over the background; return (H, W, 3) uint8."""
-    width = picture.shape[1]
-    flat, samples = picture.reshape(-1, 3), view.samples.reshape(4, -1)
+    width = image.shape[1]
+    flat, samples = image.reshape(-1, 3), view.samples.reshape(4, -1)
     pure = samples[0] != view.nothing
     pure[mixed] = False
     pure = np.flatnonzero(pure)
@@ -210,13 +210,13 @@ def _paint(picture: np.ndarray, view: _View, mixed: np.ndarray, light: Light) ->
     blend = colors[:, len(pure) :].reshape(3, 4, -1).mean(1)
     for where, values in ((pure, colors[:, : len(pure)]), (mixed, blend)):
         flat[where] = np.minimum(values + 0.5, 255).T
-    return picture
+    return image
 
 
 def _label(
     actors: list[Actor], places: np.ndarray, view: _View, owners: np.ndarray
 ) -> list[Person]:
-    """Return the labels of all persons of whom anything is seen, far to near."""
+    """Return the labels of all people of whom anything is seen, far to near."""
     persons = []
     for number, (actor, place) in enumerate(zip(actors, places)):
         if actor.figure is None:
@@ -262,16 +262,16 @@ def _keypoints(
 def draw_crowd(
     settings: CrowdSettings, seed: int, index: int, split: str = 'train'
 ) -> tuple[np.ndarray, list[Person]]:
-    """Draw one picture of a crowd; it depends on the arguments alone.
+    """Draw one image of a crowd; it depends on the arguments alone.
 
     Args:
         settings: A `CrowdSettings`.
         seed: Non-negative integer.
-        index: Number of the picture in its split.
+        index: Number of the image in its split.
         split: 'train', 'val' or 'test': disjoint random streams of the same seed.
 
     Returns:
-        The picture, (H, W, 3) uint8 BGR, and a list of `Person`, far to near.
+        The image, (H, W, 3) uint8 BGR, and a list of `Person`, far to near.
 
     Raises:
         TypeError: If `settings` is no `CrowdSettings`.
@@ -285,14 +285,14 @@ def draw_crowd(
     casting = _Casting(rng, settings)
     target = _target(settings, seed, index, split)
     actors, places = _compose_crowd(rng, settings, casting, target)
-    picture = draw_background(rng, settings.size, casting.horizon)
+    image = draw_background(rng, settings.size, casting.horizon)
     for actor, place in zip(actors, places):
         if actor.figure is not None:
-            draw_shadow(picture, place, actor.figure.height)
+            draw_shadow(image, place, actor.figure.height)
     view = _look(actors, places, settings.size)
     mixed = np.flatnonzero((view.samples[1:] != view.samples[0]).any(0))
-    picture = _paint(picture, view, mixed, light)
+    image = _paint(image, view, mixed, light)
     persons = _label(actors, places, view, _owners(view, mixed))
     if settings.photometric:
-        picture = develop(rng, picture)
-    return picture, persons
+        image = develop(rng, image)
+    return image, persons

@@ -48,28 +48,28 @@ def draw_background(rng: Generator, size: tuple[int, int], horizon: float) -> np
     width, height = size
     above, below = random_color(rng, 0.55), random_color(rng, 0.45)
     rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
-    picture = np.where(np.arange(height)[:, None, None] < horizon, above, below)
-    picture = np.clip(picture * (1 + rng.uniform(-0.25, 0.25) * rows), 0, 255)
+    image = np.where(np.arange(height)[:, None, None] < horizon, above, below)
+    image = np.clip(image * (1 + rng.uniform(-0.25, 0.25) * rows), 0, 255)
     # bytes, as OpenCV smooths edges in bytes only
-    picture = cv2.resize(picture.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    image = cv2.resize(image.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     for _ in range(rng.integers(0, 9)):
-        _draw_block(rng, picture, horizon)
-    return cv2.add(picture, _clouds(rng, size), dtype=cv2.CV_8U)
+        _draw_block(rng, image, horizon)
+    return cv2.add(image, _clouds(rng, size), dtype=cv2.CV_8U)
 
 
-def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
+def _draw_block(rng: Generator, image: np.ndarray, horizon: float) -> None:
     """Draw a building, window, post or stain: a rectangle, ellipse or line of clutter."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     color = random_color(rng, 0.7).tolist()
     center = (int(rng.uniform(0, width)), int(np.clip(rng.normal(horizon, height / 4), 0, height)))
     half = (rng.uniform(0.02, 0.2, 2) * (width, height)).astype(int) + 1
     kind = rng.integers(3)
     if kind == 0:
         corners = np.array(center) - half, np.array(center) + half
-        cv2.rectangle(picture, *(tuple(map(int, corner)) for corner in corners), color, -1)
+        cv2.rectangle(image, *(tuple(map(int, corner)) for corner in corners), color, -1)
     elif kind == 1:
         cv2.ellipse(
-            picture,
+            image,
             center,
             tuple(map(int, half)),
             rng.uniform(0, 180),
@@ -81,25 +81,25 @@ def _draw_block(rng: Generator, picture: np.ndarray, horizon: float) -> None:
         )
     else:
         end = (int(center[0] + rng.normal(0, width / 3)), int(rng.uniform(0, height)))
-        cv2.line(picture, center, end, color, int(1 + half[0] // 6), cv2.LINE_AA)
+        cv2.line(image, center, end, color, int(1 + half[0] // 6), cv2.LINE_AA)
 
 
-def draw_shadow(picture: np.ndarray, foot: np.ndarray, height: float) -> None:
+def draw_shadow(image: np.ndarray, foot: np.ndarray, height: float) -> None:
     """Darken the ground under a person, in place.
 
     Args:
-        picture: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         foot: x, y where the person touches the ground, px.
         height: The person's upright height, px.
     """
     half = np.array([0.16, 0.035]) * height
     low = np.maximum(np.floor(foot - half).astype(int), 0)
-    high = np.minimum(np.ceil(foot + half).astype(int) + 1, picture.shape[1::-1])
+    high = np.minimum(np.ceil(foot + half).astype(int) + 1, image.shape[1::-1])
     if (low >= high).any():
         return
     x = (np.arange(low[0], high[0], dtype=np.float32)[None] - float(foot[0])) / float(half[0])
     y = (np.arange(low[1], high[1], dtype=np.float32)[:, None] - float(foot[1])) / float(half[1])
-    inside = picture[low[1] : high[1], low[0] : high[0]]
+    inside = image[low[1] : high[1], low[0] : high[0]]
     inside[:] = inside * (1 - 0.55 * np.maximum(1 - x * x - y * y, 0))[..., None]
 
 
@@ -181,12 +181,12 @@ def draw_object(rng: Generator, unit: float) -> Drawing:
     return draw_shapes(_OBJECTS[rng.integers(len(_OBJECTS))](rng, unit))
 
 
-def develop(rng: Generator, picture: np.ndarray) -> np.ndarray:
-    """Return the picture with random exposure, color cast, contrast, blur and noise.
+def develop(rng: Generator, image: np.ndarray) -> np.ndarray:
+    """Return the image with random exposure, color cast, contrast, blur and noise.
 
     Args:
         rng: A numpy random generator.
-        picture: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
 
     Returns:
         (H, W, 3) uint8.
@@ -196,10 +196,10 @@ def develop(rng: Generator, picture: np.ndarray) -> np.ndarray:
     levels = np.linspace(0, 1, 256)[:, None] ** gamma * gain
     levels = (levels - 0.5) * np.clip(rng.normal(1, 0.12), 0.7, 1.3) + 0.5
     table = np.clip(levels * 255, 0, 255).astype(np.uint8)[None]
-    picture = cv2.LUT(picture, table)
-    sigma = max(rng.normal(0.3, 0.4), 0.0) * max(picture.shape[0] / 256, 0.7)
+    image = cv2.LUT(image, table)
+    sigma = max(rng.normal(0.3, 0.4), 0.0) * max(image.shape[0] / 256, 0.7)
     if sigma > 0.25:
-        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+        image = cv2.GaussianBlur(image, (0, 0), sigma)
     grain = np.rint(_NORMAL * abs(rng.normal(0, 4.5))).astype(np.int16)[None]
-    noise = np.frombuffer(rng.bytes(picture.size), np.uint8).reshape(picture.shape)
-    return cv2.add(picture, cv2.LUT(noise, grain), dtype=cv2.CV_8U)
+    noise = np.frombuffer(rng.bytes(image.size), np.uint8).reshape(image.shape)
+    return cv2.add(image, cv2.LUT(noise, grain), dtype=cv2.CV_8U)

@@ -14,21 +14,21 @@ SPLITS = {'train': 0, 'val': 1, 'test': 2}
 
 @dataclass(frozen=True)
 class CrowdSettings:
-    """Say what is drawn; pictures follow from the settings, a seed and an index alone.
+    """Settings of what is drawn; images follow from the settings, a seed and an index alone.
 
     Args:
-        size: Width and height of the pictures, px; at least 32 each.
-        persons: Fewest and most persons that are placed in a picture. Persons of whom next to
-            nothing would be seen (`min_visible`) are left out, so a picture may hold fewer.
-        height: Range of the persons' upright height as a share of the picture's height.
+        size: Width and height of the images, px; at least 32 each.
+        persons: Fewest and most people that are placed in an image. People of whom almost nothing
+            would be seen (`min_visible`) are left out, so an image may have fewer.
+        height: Range of the people's upright height as a share of the image's height.
         poses: Pose families to draw from, out of `POSES`.
-        views: Sides that persons turn to the camera, out of `VIEWS`.
+        views: Sides that people turn to the camera, out of `VIEWS`.
         crowd_index: Range of the crowd index: a split's targets fill it evenly, and people are
-            moved, exchanged, added or sent away until the index of the layout comes near. What
-            many large persons cannot reach is missed, unless `persons` lets some of them leave;
-            the measured value is reported.
+            moved, exchanged, added or removed until the index of the layout is close. Many large
+            people cannot reach every index, unless `persons` allows removing some of them; the
+            measured value is reported.
         occluders: Draw objects that stand between and in front of people.
-        photometric: Blur, noise, lighting and color cast of the finished picture.
+        photometric: Blur, noise, lighting and color cast of the finished image.
         keypoints: Layout of the keypoints, a key of `LAYOUTS`: 'coco' or 'crowdpose'.
         min_visible: Smallest visible share of a person's pixels, in [0, 1).
 
@@ -106,11 +106,11 @@ def _check_flag(name: str, value: object) -> None:
 
 
 def check_stream(seed: int, index: int, split: str) -> None:
-    """Check what picks one picture's random stream.
+    """Check what picks one image's random stream.
 
     Args:
         seed: Non-negative integer.
-        index: Non-negative integer, the picture's number in its split.
+        index: Non-negative integer, the image's number in its split.
         split: A key of `SPLITS`.
 
     Raises:

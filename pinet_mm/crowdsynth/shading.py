@@ -1,4 +1,4 @@
-"""The picture of a label map: for every sample, the color of the shape that is seen there.
+"""Rendering of a label map: for every sample, the color of the shape that is seen there.
 
 Labels are numbers of columns of a table as `shapes.draw_shapes` makes it; its rows are named there.
 N stands for the number of samples, S for that of shapes.

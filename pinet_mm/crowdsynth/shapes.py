@@ -47,7 +47,7 @@ _ROWS = 27
 _ARC = np.linspace(0, 1, 9)
 # by so much a disc is larger than the polygon of these corners
 _ROUND = (np.pi / 8 / np.sin(np.pi / 8)) ** 0.5
-# OpenCV fills the pixels that an outline touches: half a pixel of the twofold picture too many
+# OpenCV fills the pixels that an outline touches: half a pixel of the twofold image too many
 _SHRINK = 0.25
 
 

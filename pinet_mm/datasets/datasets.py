@@ -1,4 +1,4 @@
-"""Datasets of annotated images whose rules MMPose lacks."""
+"""Datasets with filters and labels that MMPose lacks."""
 
 import os.path as osp
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What evaluation lacks in MMPose: poses as a file in COCO's result format, the AP of a file."""
+"""Evaluation that MMPose lacks: poses as a file in COCO's result format, the AP of a file."""
 
 import contextlib
 import io
@@ -38,7 +38,7 @@ class CocoResults(BaseMetric):
     Args:
         path: the file; its folder is made if it is missing.
         collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
-        category_id: id of the persons' category in the annotations.
+        category_id: id of the person category in the annotations.
     """
 
     default_prefix = 'results'  # of no metric: MMEngine warns where there is none
@@ -89,7 +89,7 @@ def average_precision(
 ) -> dict[str, float]:
     """Evaluate a file of poses as `CocoMetric` does with `score_mode='keypoint', nms_mode='none'`.
 
-    The persons' areas are the annotated ones or, where annotations have none (CrowdPose), 0.53 of
+    The people's areas are the annotated ones or, where annotations have none (CrowdPose), 0.53 of
     their boxes.
 
     Args:
@@ -176,7 +176,7 @@ def note_on_crowded(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> 
 
 
 def read_truth(path: str | Path, iou_type: str = 'keypoints') -> COCO:
-    """Read annotations to evaluate against, checked; the persons' category has the id 1.
+    """Read annotations to evaluate against, checked; the person category has the id 1.
 
     Args:
         path: file of COCO annotations.

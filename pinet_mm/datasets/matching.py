@@ -1,6 +1,6 @@
-"""Poses matched with annotated persons as COCO's evaluation does it: by `COCOeval` itself.
+"""Poses matched with annotated people as COCO's evaluation does it: by `COCOeval` itself.
 
-All coordinates are in pixels of the image. Shape shorthand: N poses, P persons, K keypoints.
+All coordinates are in pixels of the image. Shape shorthand: N poses, P people, K keypoints.
 """
 
 import contextlib
@@ -12,12 +12,12 @@ import numpy as np
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
-# COCO's protocol counts so many poses per image.
+# COCO's protocol counts this many poses per image.
 MAX_POSES = 20
 
 
 class Persons(NamedTuple):
-    """An image's annotated persons who have labeled keypoints.
+    """An image's annotated people who have labeled keypoints.
 
     Attributes:
         keypoints: (P, K, 2).
@@ -43,7 +43,7 @@ def match_poses(
     every_area: bool = False,
     max_poses: int = MAX_POSES,
 ) -> COCOeval:
-    """Match poses with annotated persons at each of COCO's OKS thresholds.
+    """Match poses with annotated people at each of COCO's OKS thresholds.
 
     In an image the best poses take, from the best to the worst, the free person most like them.
 
@@ -53,7 +53,7 @@ def match_poses(
         sigmas: K OKS sigmas.
         iou_type: 'keypoints' or 'keypoints_crowd'.
         use_area: OKS with the annotated areas; else with 0.53 of the boxes, as on CrowdPose.
-        every_area: match within COCO's ranges of areas too, not only among all persons.
+        every_area: match within COCO's ranges of areas too, not only among all people.
         max_poses: how many poses of an image count; the others are left out.
 
     Returns:
@@ -97,7 +97,7 @@ def shown_persons(
         for pose, score in zip(triples, scores)
     ]
     (match,) = match_poses(_truth_of(persons), entries, sigmas).evalImgs
-    # COCO's numbers of poses and persons count from 1; an unmatched pose has the person -1.
+    # COCO's numbers of poses and people count from 1; an unmatched pose has the person -1.
     owners = match['dtMatches'][0]
     shown[np.array(match['dtIds']) - 1] = np.where(owners > 0, owners - 1, -1)
     return shown
@@ -139,13 +139,13 @@ def person_oks(
     areas: np.ndarray,
     sigmas: Sequence[float],
 ) -> np.ndarray:
-    """Compute the OKS of poses with annotated persons as COCO's evaluation does: (N, P).
+    """Compute the OKS of poses with annotated people as COCO's evaluation does: (N, P).
 
     Only labeled keypoints count; the area is the person's.
 
     Args:
         poses: (N, K, 2).
-        keypoints: (P, K, 2) of the persons.
+        keypoints: (P, K, 2) of the people.
         labeled: (P, K) boolean, at least one of each person.
         areas: (P,) pixels².
         sigmas: K OKS sigmas.
@@ -162,7 +162,7 @@ def oks_terms(
     Args:
         poses: (..., K, 2) what was found.
         keypoints: (..., K, 2) what is annotated.
-        areas: (...) of the annotated persons, pixels².
+        areas: (...) of the annotated people, pixels².
         sigmas: K OKS sigmas.
     """
     squared = np.square(poses - keypoints).sum(axis=-1)

@@ -1,9 +1,9 @@
 """The pipelines of the configs, each a function of the codec setting that it serves.
 
-A config is values: what is written twice in it has to be changed twice, as the size that codec,
-crop and resize share, and what a list holds can only be changed by its place. The configs therefore
-call these functions, and what a run dumps is the plain steps. MMEngine drops a module from a
-config's values, and lets a config import one below its `_base_`.
+A config holds plain values: the input size, which codec, crop and resize share, would have to be
+changed in three places, and a step of a pipeline only by its position. The configs therefore call
+these functions, and the config that a run dumps has plain steps. Configs import this module below
+their `_base_`; MMEngine leaves modules out of a config's values.
 
 `codec` is a setting: a mapping with `input_size` (w, h) and, for `PINetCodec`, `convention`.
 """
@@ -33,7 +33,7 @@ def train(codec: Mapping, ignored_regions: bool = False, **factors) -> list[dict
 
     Args:
         codec: of the targets.
-        ignored_regions: see `ReleasePersons`, which the convention of the paper is without.
+        ignored_regions: see `ReleasePersons`; without effect in the paper's convention.
         **factors: see `crop`.
     """
     persons = [dict(type='ReleasePersons', ignored_regions=ignored_regions)]
@@ -98,7 +98,7 @@ def targets(codec: Mapping, meta_keys: Sequence[str] | None = None) -> list[dict
 
     Args:
         codec: of the targets.
-        meta_keys: what of an image's record goes along, by default what MMPose's transform says.
+        meta_keys: what of an image's record is packed, by default as in MMPose's transform.
     """
     flip = dict(type='RandomInputFlip', direction='horizontal', prob=0.5)
     mask = dict(type='ValidHeatmapMask')

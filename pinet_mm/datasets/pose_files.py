@@ -109,7 +109,7 @@ def to_entries(
         image_id: of the image.
         keypoints: (N, K, 2) pixels of the image.
         keypoint_scores: (N, K).
-        category_id: of persons.
+        category_id: of people.
     """
     rows = np.concatenate((keypoints, keypoint_scores[..., None]), axis=-1, dtype=np.float64)
     return [
@@ -123,15 +123,15 @@ def to_entries(
     ]
 
 
-def write_poses(path: str | Path, pictures: Mapping[Any, Poses]) -> None:
+def write_poses(path: str | Path, images: Mapping[Any, Poses]) -> None:
     """Write poses as `CocoResults` does; the `score` of a pose is its mean keypoint score.
 
     Args:
         path: the file; its folder is made if it is missing.
-        pictures: image id to poses.
+        images: image id to poses.
     """
     entries = [
-        entry for image_id, poses in pictures.items() for entry in to_entries(image_id, *poses)
+        entry for image_id, poses in images.items() for entry in to_entries(image_id, *poses)
     ]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(json.dumps(entries))

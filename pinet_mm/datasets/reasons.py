@@ -1,4 +1,4 @@
-"""Why an evaluation has AP 0: said beside the number, instead of leaving it to be found out."""
+"""Why an evaluation has AP 0: a sentence or two beside the number."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -13,8 +13,8 @@ from .matching import person_oks
 from .pose_files import to_entries
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
-GOOD_SCORE = 0.1  # a person's score from which on pictures show the person
-LIKE = (0.5, 2.0)  # pose over person: sizes outside this are said
+GOOD_SCORE = 0.1  # a person's score from which on images show the person
+LIKE = (0.5, 2.0)  # size of the pose over that of the person; others are mentioned
 
 
 def why_zero(
@@ -26,7 +26,7 @@ def why_zero(
     """Return why no pose matches any person, in a sentence or two; None if one does.
 
     Args:
-        annotations: persons as in a COCO file, checked.
+        annotations: people as in a COCO file, checked.
         entries: poses in COCO's result format, with keypoints in pixels of the image.
         sigmas: K OKS sigmas.
         use_area: OKS with the annotated areas, where there are any; else with 0.53 of the boxes.
@@ -41,7 +41,7 @@ def why_zero(
         return 'the model proposed no pose in any image: are these its trained weights?'
     shared = persons.keys() & poses.keys()
     if not shared:
-        return 'the poses are of other images than the annotated persons'
+        return 'the poses are of other images than the annotated people'
     best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
     if best >= LEAST_OKS:
         return None
@@ -54,7 +54,7 @@ def why_zero(
     ratio = float(np.median(ratios))
     if not LIKE[0] <= ratio <= LIKE[1]:
         reasons.append(
-            f'poses are {ratio:.2g} times as large as the persons: were these annotated on images '
+            f'poses are {ratio:.2g} times as large as the people: were these annotated on images '
             'of another size?'
         )
     return '; '.join(reasons)
@@ -70,7 +70,7 @@ def _by_image(records: Iterable[dict]) -> dict[int, list]:
 def _compare(
     persons: dict, poses: dict, images: Collection, sigmas: np.ndarray, use_area: bool
 ) -> tuple[float, list]:
-    """Return the best OKS of any pose, and sizes of the images' best poses over the persons'."""
+    """Return the best OKS of any pose, and sizes of the images' best poses over the people's."""
     best, ratios = 0.0, []
     for image in images:
         truth = np.array([each['keypoints'] for each in persons[image]], dtype=np.float64)
@@ -93,7 +93,7 @@ def _compare(
 
 @METRICS.register_module()
 class ZeroReason(BaseMetric):
-    """Say why AP is 0, if it is; reports no number of its own.
+    """Log why AP is 0, if it is; reports no number of its own.
 
     Args:
         ann_file: the annotations that a metric beside it evaluates against.
@@ -120,7 +120,7 @@ class ZeroReason(BaseMetric):
             self.results.append(to_entries(sample['img_id'], poses['keypoints'], scores))
 
     def compute_metrics(self, results: Sequence[list]) -> dict[str, float]:
-        """Say why AP is 0, if it is.
+        """Log why AP is 0, if it is.
 
         Args:
             results: the poses of every image.

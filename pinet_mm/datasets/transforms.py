@@ -95,7 +95,7 @@ class RandomInputFlip(RandomFlip):
 
 
 class LabelConverter(BaseTransform):
-    """Take `labeled_keypoints` to the keypoints that MMPose's `KeypointConverter` makes.
+    """Convert `labeled_keypoints` as MMPose's `KeypointConverter` converts keypoints.
 
     A target is labeled if its source is, or both of an interpolated pair. `LabeledCocoDataset`
     puts one behind every converter of its pipeline.

@@ -1,1 +1,1 @@
-"""What the packages underneath need to run on the Python, torch and numpy of today."""
+"""Repairs that MMPose and its packages need to run with today's Python, torch and numpy."""

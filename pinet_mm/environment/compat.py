@@ -1,4 +1,4 @@
-"""Make MMPose 1.3.2 and what it stands on run with today's Python, torch and numpy.
+"""Make MMPose 1.3.2 and its dependencies run with today's Python, torch and numpy.
 
 MMPose 1.3.2, mmdet 3.3.0, mmengine 0.10.7 and mmcv-lite 2.1.0 were released before torch 2.6 and
 numpy 2. `apply` repairs, one function per fault, what has broken since. It has to run before
@@ -35,7 +35,7 @@ def _wrap_once(owner, name: str, wrap) -> None:
 
 
 def require_pkg_resources() -> None:
-    """Say what to do where `pkg_resources` is missing, which mmengine 0.10.7 imports.
+    """Raise with advice if `pkg_resources` is missing, which mmengine 0.10.7 imports.
 
     It was a part of setuptools until version 81, and Python 3.12's environments come without
     setuptools. There is no fix at run time.
@@ -51,7 +51,7 @@ def require_pkg_resources() -> None:
 
 
 def use_pycocotools_masks() -> None:
-    """Let xtcocotools decode masks with pycocotools' compiled module, which is the same code.
+    """Make xtcocotools decode masks with pycocotools' compiled module, which is the same code.
 
     xtcocotools has wheels for numpy 1 only: with numpy 2 its `_mask` refuses to load
     ("numpy.dtype size changed"), and one compiled against numpy 2 loads but dies while it decodes.
@@ -92,7 +92,7 @@ def mmcv_has_operators() -> bool:
 
 
 def stub_mmcv_operators() -> None:
-    """Put a stub in the place of `mmcv._ext` where mmcv-lite is installed.
+    """Replace `mmcv._ext` by a stub where mmcv-lite is installed.
 
     MMPose's `edpose_head` and much of mmdet import `mmcv.ops`, which loads `mmcv._ext`:
     without it they cannot be imported, though PINet calls none of their operators. The stub's spec
@@ -109,10 +109,10 @@ def stub_mmcv_operators() -> None:
 def declare_torchvision_operators() -> None:
     """Import torchvision even where its compiled part does not load.
 
-    Beside a torch of another build (a CPU build, say) torchvision carries on without its compiled
-    part until it describes two operators which then do not exist, and dies ("operator
-    torchvision::nms does not exist"). MMPose needs nothing but a transform written in Python.
-    With both declared the import succeeds; calling them still raises torchvision's own error. Where
+    With a torch of another build (a CPU build, say) torchvision's compiled part does not load.
+    torchvision goes on until it describes two operators of that part, and fails ("operator
+    torchvision::nms does not exist"). MMPose needs only a transform written in Python. With the two
+    operators declared the import succeeds; calling them still raises torchvision's own error. Where
     torchvision works, or fails in another way, nothing is changed.
     """
     if not installed('torch', 'torchvision'):
@@ -147,7 +147,7 @@ def _forget(package: str) -> None:
 
 
 def history_buffer_method(owner, name: str):
-    """Return a public method of mmengine's `HistoryBuffer`: all that its pickles look up.
+    """Return a public method of mmengine's `HistoryBuffer`; its pickles look up nothing else.
 
     Checkpoints reach for these methods through `getattr`. Allowing the real one would let a
     checkpoint reach every attribute of every allowed class.
@@ -181,7 +181,7 @@ def allow_mmengine_checkpoints() -> None:
 
 
 def _numpy_globals() -> list:
-    """List what numpy pickles as under its names 1 and 2; an empty array calls `bytes`."""
+    """Return what numpy 1 and 2 pickle arrays with; an empty array also needs `bytes`."""
     import numpy as np
 
     array, number = np.empty(0), np.float64(0)
@@ -239,10 +239,10 @@ def _with_flat_names(split):
 
 
 def keep_gradients_of_checkpointed_modules() -> None:
-    """Let mmengine's `activation_checkpointing` give the gradients that there are without it.
+    """Let mmengine's `activation_checkpointing` keep all gradients.
 
-    It leaves the variant to torch, whose default drops them where no input but a list has any, as
-    in HRNet's stages. These also write into that list, which their second pass must find as it was.
+    It uses torch's default variant, which drops the gradients of a module whose inputs come in a
+    list, as in HRNet's stages. These also overwrite that list, so the second pass gets a copy.
     """
     if installed('torch', 'mmengine'):
         module = importlib.import_module('mmengine.runner.activation_checkpointing')

@@ -1,4 +1,4 @@
-"""Comparison of an exported file with PyTorch, and of an 8-bit file with the whole one.
+"""Comparison of an exported file with PyTorch, and of an 8-bit file with the float32 file.
 
 Sizes are (w, h). Shape shorthand: N images of a batch, K keypoints, P people.
 """
@@ -27,7 +27,7 @@ CLEAR = 0.1  # score of a person that an 8-bit file should find again
 
 
 class Agreement(NamedTuple):
-    """How the file and PyTorch agree on some images of one size.
+    """Agreement of the file and PyTorch on some images of one size.
 
     Attributes:
         images: how many.
@@ -100,11 +100,11 @@ def check_file(path: str | Path) -> None:
 def check_agreement(
     path: str | Path, model: PINet, batches: Iterable[np.ndarray]
 ) -> list[Agreement]:
-    """Compare ONNX Runtime with the model itself, which goes its usual way.
+    """Compare ONNX Runtime with the model itself, run by PyTorch as usual.
 
     Args:
         path: of the file.
-        model: that was exported; of its people the best count, as many as the file has rows.
+        model: that was exported; of its people only the best count, as many as the file has rows.
         batches: images (N, H, W, 3), uint8, BGR, sides multiples of 32.
 
     Raises:
@@ -134,11 +134,11 @@ def _compare(session, model: PINet, images: np.ndarray) -> Agreement:
 
 
 def check_quantized(path: str | Path, reference: str | Path, images: Iterable[np.ndarray]) -> str:
-    """Check an 8-bit file with onnx, and report in a few lines how it fares beside the whole one.
+    """Check an 8-bit file with onnx and against the float32 file, and report in a few lines.
 
     Args:
         path: what `quantize_onnx` wrote.
-        reference: of what.
+        reference: the float32 file that it was made from.
         images: (h, w, 3) uint8, BGR.
     """
     check_file(path)

@@ -23,7 +23,7 @@ from .module import MULTIPLE, ExportablePINet, FeaturesToo
 OPSETS = range(18, 24)  # what torch 2.13 translates to
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 OUTPUTS = ('keypoints', 'keypoint_scores', 'scores', 'count')
-FEATURES = 'features'  # what the head takes is called so in the graph
+FEATURES = 'features'  # name of the head's input in the graph
 
 
 def require_packages() -> None:
@@ -100,13 +100,13 @@ def export_program(
     shapes = ({0: batch, 2: MULTIPLE * h, 3: MULTIPLE * w},)
     with sizes_of_the_graph(), torch.no_grad():
         program = torch.export.export(module, (example,), dynamic_shapes=shapes)
-    # torch may fix a size that a layer took for a number; only the program's guards tell.
+    # torch may fix a size that a layer used as a number; running another size shows it.
     try:
         program.module()(torch.zeros(1, 3, size[1] + MULTIPLE, size[0] + MULTIPLE))
     except (AssertionError, RuntimeError) as error:
         raise RunError(
-            f'the traced model works at {size[0]}×{size[1]} only, for one of its layers '
-            f'takes the size for a number: {error}'
+            f'the traced model works at {size[0]}×{size[1]} only, because one of its layers '
+            f'uses the size as a number: {error}'
         ) from error
     return program
 
@@ -119,7 +119,7 @@ def export_onnx(
     size: tuple[int, int] = (192, 128),
     half_weights: bool = False,
 ) -> ExportablePINet:
-    """Write a model as one ONNX file, see docs/export.md for what it takes and gives.
+    """Write a model as one ONNX file, see docs/export.md for its inputs and outputs.
 
     Args:
         model: what `api.load` returns, on the CPU.
@@ -164,7 +164,7 @@ def _translate(program: torch.export.ExportedProgram, opset: int) -> torch.onnx.
 
 
 def _finish(graph) -> None:
-    # The features were an output so that their name outlives optimization; it stays in the graph.
+    # The features were an output only to keep their name through optimization.
     graph.outputs.pop()
     _name_axes(graph, 'images', {0: 'batch', 2: 'height', 3: 'width'})
     for name in OUTPUTS:
@@ -193,7 +193,7 @@ def _sort_stable(self, stable: bool = False, dim: int = -1, descending: bool = F
 
 
 def describe(model: PINet) -> dict[str, str]:
-    """Compose what the file says of itself: strings, of which two hold JSON."""
+    """Return the metadata of the file: strings, two of which hold JSON."""
     return dict(
         schema=SCHEMA,
         config=Path(model.cfg.filename or '').name,

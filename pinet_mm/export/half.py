@@ -4,14 +4,15 @@ import numpy as np
 
 from ..errors import InputError
 
-MOST_FOLDED = 8192  # elements of a constant that onnxscript computes with while it optimizes
+MOST_FOLDED = 8192  # elements; onnxscript folds constants up to this size while it optimizes
 
 
 def store_half(graph) -> None:
-    """Store all but small weights as float16, each with a cast to float32, in which all computes.
+    """Store all but small weights as float16, each with a cast to float32 before its use.
 
-    Batch norms then stay apart from convolutions, whose weights they would change: weights that
-    float16 can hold give the same results. ONNX Runtime casts and folds them as it loads the file.
+    Batch norms are then not fused with convolutions, since that would change the weights: a model
+    whose weights float16 holds exactly gives the same results. ONNX Runtime folds the casts when it
+    loads the file.
 
     Args:
         graph: of onnx_ir, not optimized yet; the casts are named as the weights were.

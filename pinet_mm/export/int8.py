@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RunError
-from ..inference.sources import find_pictures, read_picture
+from ..inference.sources import find_images, read_image
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
 from .check import check, check_quantized
 from .graph import FEATURES, export_onnx
 
-MOST_IMAGES = 64  # a choice: each costs a pass of the float32 file
+MOST_IMAGES = 64  # chosen, not measured: each costs a pass of the float32 file
 
 
 def export_int8(model: PINet, path: str | Path, inputs: Iterable[str | Path], **options) -> str:
-    """Write a model as an 8-bit ONNX file, check it, and report in a few lines how it fares.
+    """Write a model as an 8-bit ONNX file, check it, and report in a few lines.
 
     Args:
         model: what `api.load` returns, on the CPU.
@@ -35,9 +35,9 @@ def export_int8(model: PINet, path: str | Path, inputs: Iterable[str | Path], **
     """
     if options.get('half_weights'):
         raise RunError('weights are stored in 8 bits or in float16, not in both')
-    files = find_pictures(inputs)
+    files = find_images(inputs)
     count = min(len(files), MOST_IMAGES)
-    images = [read_picture(files[i * len(files) // count]) for i in range(count)]
+    images = [read_image(files[i * len(files) // count]) for i in range(count)]
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / 'float32'
         export_onnx(model, whole, **options)
@@ -49,9 +49,9 @@ def export_int8(model: PINet, path: str | Path, inputs: Iterable[str | Path], **
 def quantize_onnx(source: str | Path, path: str | Path, images: Sequence[np.ndarray]) -> None:
     """Write an 8-bit copy of what `export_onnx` wrote; it is run in the same way.
 
-    Weights are quantized by output channel, activations by tensor, over the range that they
-    have on the images (static quantization of ONNX Runtime). Weights take 7 of the 8 bits: the
-    sums of two products with 8 overflow in the 16 bits that a CPU without VNNI has for them.
+    Weights are quantized by output channel, activations by tensor, over the range that they have on
+    the images (static quantization of ONNX Runtime). Weights use 7 of the 8 bits: a CPU without
+    VNNI adds two products in 16 bits, which 8-bit weights would overflow.
 
     Args:
         source: the file.
@@ -84,10 +84,10 @@ def quantize_onnx(source: str | Path, path: str | Path, images: Sequence[np.ndar
 
 
 def before_head(graph) -> list[str]:
-    """List the nodes that compute the head's features: backbone and neck.
+    """Return the names of the nodes that compute the head's features: backbone and neck.
 
-    What the head computes of them needs more digits than 8 bits have. A norm that could not be
-    fused with its convolution is left out: it stays in float32.
+    The head needs more precision than 8 bits have. A norm that could not be fused with its
+    convolution is left out: it stays in float32.
 
     Args:
         graph: of an exported PINet.
@@ -122,8 +122,8 @@ class _Activations:
 
 @contextmanager
 def _without_advice():
-    # ONNX Runtime advises a preparation by its own tool, which was tried: it fuses no norm more
-    # and costs a dependency.
+    # ONNX Runtime advises preparing the file with its own tool, which fuses no further norm and
+    # costs a dependency.
     def is_none(record: logging.LogRecord) -> bool:
         return 'pre-processing before quantization' not in record.getMessage()
 

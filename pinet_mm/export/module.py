@@ -1,4 +1,4 @@
-"""What is exported: a PINet as one module, from pixels to people, of any number and size of images.
+"""The exported module: a PINet from pixels to people, for any number and size of images.
 
 Shape shorthand: N images, V views (2 with flip test, else 1), C channels, K keypoints, T proposals
 per image, P rows for its people, H×W input pixels. `_in` are input pixels, (x, y) last.
@@ -72,8 +72,8 @@ class _Steps(nn.Module):
 class ExportablePINet(_Steps):
     """A PINet from pixels to people in tensors of fixed shapes; it shares the model's weights.
 
-    OKS, which no common scale changes, is computed in input pixels rather than in those of the
-    original image.
+    OKS does not depend on a common scale, so it is computed in input pixels instead of those of
+    the original image.
 
     Args:
         model: with one scale factor in its `test_cfg`.
@@ -113,7 +113,7 @@ def _exportable_settings(model: PINet) -> TestSettings:
     smallest = (MULTIPLE // model.head.codec.stride) ** 2
     if settings.scale_factors != (1.0,):
         raise RunError(
-            'the multi-scale test cannot be exported: set model.test_cfg.scale_factors=[1]'
+            'multi-scale inference cannot be exported: set model.test_cfg.scale_factors=[1]'
         )
     if settings.max_per_part > smallest:
         raise RunError(
@@ -129,7 +129,7 @@ def propose_any_size(part_maps: Tensor, max_per_part: int, part_thr: float) -> C
 
 
 def pool_any_size(part_maps: Tensor) -> Tensor:
-    """Do what `proposals.pool_maps` does in a graph that must choose the window by itself."""
+    """Compute `proposals.pool_maps` in a graph, which chooses the window from the map size."""
     sides = torch.scalar_tensor(part_maps.shape[-2] + part_maps.shape[-1], device=part_maps.device)
     pooled = part_maps
     for above, kernel in KERNELS:

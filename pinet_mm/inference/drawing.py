@@ -28,7 +28,7 @@ TITLE_HEIGHT = 28  # px per line
 
 
 def person_color(index: int) -> tuple:
-    """Return a person's color, RGB; after the last, the first follows."""
+    """Return a person's color, RGB; after the last, the colors repeat."""
     return PERSON_COLORS[index % len(PERSON_COLORS)]
 
 
@@ -47,9 +47,9 @@ def person_scores(people: InstanceData) -> np.ndarray:
 
 @VISUALIZERS.register_module()
 class CrowdVisualizer(PoseLocalVisualizer):
-    """MMPose's visualizer for crowds: one color per person, and no persons of low score.
+    """MMPose's visualizer for crowds: one color per person, and no people of low score.
 
-    PINet returns every pose that it found, as evaluation needs them; most of them score next to 0.
+    PINet returns every pose that it finds, as evaluation needs them; most score close to 0.
 
     Args:
         name: MMEngine finds visualizers by it.
@@ -91,35 +91,35 @@ class CrowdVisualizer(PoseLocalVisualizer):
 
 
 def draw_poses(
-    picture: np.ndarray,
+    image: np.ndarray,
     instances: InstanceData,
     dataset_meta: Mapping,
     pose_thr: float = 0.1,
     keypoint_thr: float = 0.05,
     min_side: int = 480,
 ) -> np.ndarray:
-    """Draw the skeletons of all persons of an image, each in its own color.
+    """Draw the skeletons of all people of an image, each in its own color.
 
     Args:
-        picture: (H, W, 3) uint8 BGR; small images are enlarged so that limbs can be told apart.
+        image: (H, W, 3) uint8 BGR; small images are enlarged so that limbs can be told apart.
         instances: `pred_instances` or, for annotations, anything with `keypoints` (N, K, 2) in
             image pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) and `colors`
             (N, 3), RGB, are optional.
         dataset_meta: MMPose metainfo, for the skeleton.
-        pose_thr: persons with a lower score are not drawn.
+        pose_thr: people with a lower score are not drawn.
         keypoint_thr: keypoints with a lower score are not drawn.
         min_side: images whose long side is shorter are enlarged to it.
 
     Returns:
         (H', W', 3) uint8 BGR.
     """
-    zoom = max(1.0, min_side / max(picture.shape[:2]))
-    canvas = cv2.resize(picture, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    zoom = max(1.0, min_side / max(image.shape[:2]))
+    canvas = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     people = InstanceData(**dict(instances.items(), keypoints=instances.keypoints * zoom))
     visualizer = CrowdVisualizer(pose_thr=pose_thr)
     visualizer.set_dataset_meta(dict(dataset_meta))
     drawn = visualizer.add_datasample(
-        'picture',
+        'image',
         np.ascontiguousarray(canvas[..., ::-1]),
         PoseDataSample(pred_instances=people),
         draw_gt=False,
@@ -133,24 +133,24 @@ def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return side_by_side((before, after), ('proposed poses', 'after fusion'))
 
 
-def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str], gap: int = 0) -> np.ndarray:
+def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], gap: int = 0) -> np.ndarray:
     """Put images (H, W, 3) of one height beside each other, each under its title.
 
     Args:
-        pictures: uint8 BGR.
-        titles: of as many lines each; a line that is too long for its image gets smaller.
+        images: uint8 BGR.
+        titles: all of the same number of lines; a line too long for its image is drawn smaller.
         gap: black px between two images.
     """
     lines = [title.split('\n') for title in titles]
-    zoom = max(1.0, min(picture.shape[1] for picture in pictures) / 480)
+    zoom = max(1.0, min(image.shape[1] for image in images) / 480)
     row = round(TITLE_HEIGHT * zoom)
     sides = []
-    for picture, texts in zip(pictures, lines):
-        side = np.pad(picture, ((row * len(texts), 0), (gap if sides else 0, 0), (0, 0)))
+    for image, texts in zip(images, lines):
+        side = np.pad(image, ((row * len(texts), 0), (gap if sides else 0, 0), (0, 0)))
         for i, text in enumerate(texts):
             length = cv2.getTextSize(text, FONT, 0.6 * zoom, round(zoom))[0][0]
-            fit = min(1.0, (picture.shape[1] - 16) / max(length, 1))
-            corner = (side.shape[1] - picture.shape[1] + 8, round((i + 0.72) * row))
+            fit = min(1.0, (image.shape[1] - 16) / max(length, 1))
+            corner = (side.shape[1] - image.shape[1] + 8, round((i + 0.72) * row))
             cv2.putText(
                 side,
                 text,
@@ -165,16 +165,14 @@ def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str], gap: int
     return np.hstack(sides)
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
+def contact_sheet(images: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
     """Arrange images (H, W, 3) row by row, none wider or higher than `cell`."""
-    cells, columns = [], min(columns, len(pictures))
-    for picture in pictures:
-        h, w = picture.shape[:2]
+    cells, columns = [], min(columns, len(images))
+    for image in images:
+        h, w = image.shape[:2]
         shrink = cell / max(h, w)
         cells.append(
-            cv2.resize(
-                picture, (round(w * shrink), round(h * shrink)), interpolation=cv2.INTER_AREA
-            )
+            cv2.resize(image, (round(w * shrink), round(h * shrink)), interpolation=cv2.INTER_AREA)
         )
     height = max(each.shape[0] for each in cells)
     cells = [

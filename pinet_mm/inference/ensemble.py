@@ -1,8 +1,8 @@
-"""Pose Fusion for everyone: one model's poses or several models' become one pose a person.
+"""Pose Fusion of the poses of one model or several: one pose per person remains.
 
-In Python `fuse_models` takes the poses of one picture and `fuse_pictures` those of many;
-`fuse_files` reads and writes COCO's result format, which `tools/test.py --json` writes for any
-model of MMPose. Shape shorthand: N poses, K keypoints. Coordinates are pixels of the picture.
+In Python `fuse_models` takes the poses of one image and `fuse_images` those of many; `fuse_files`
+reads and writes COCO's result format, which `tools/test.py --json` writes for any model of MMPose.
+Shape shorthand: N poses, K keypoints. Coordinates are pixels of the image.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ from ..datasets.pose_files import Poses, read_poses
 from ..errors import InputError
 from ..method.fusion import PoseFusion
 
-# Of pairs of poses, which a chunk of pictures holds at once: at K = 17, in double precision, an
-# array of (pictures, K, N, N) is 140 MB; three of them live at a time.
+# Pairs of poses per chunk of images: at K = 17, in double precision, an array of (images, K, N, N)
+# takes 140 MB, and three of them are in memory at a time.
 CHUNK = 2**20
 
 
@@ -27,47 +27,47 @@ def fuse_models(
     oks_thr: float = 0.7,
     weights: Sequence[float] | None = None,
 ) -> Poses:
-    """Fuse the poses that one or several models found in a picture.
+    """Fuse the poses that one or several models found in an image.
 
     Args:
         models: of each model what has `keypoints` (N, K, 2) and `keypoint_scores` (N, K), such as
             `pred_instances` or `Poses`; N may differ and be 0.
         sigmas: K OKS sigmas.
-        oks_thr: see `fuse_pictures`.
-        weights: see `fuse_pictures`.
+        oks_thr: see `fuse_images`.
+        weights: see `fuse_images`.
 
     Returns:
-        The fused poses, ordered by the score of the best of those that each was made of.
+        The fused poses, ordered by the best score among the poses that each was fused from.
 
     Raises:
-        ValueError: see `fuse_pictures`.
+        ValueError: see `fuse_images`.
     """
-    (fused,) = fuse_pictures([models], sigmas, oks_thr, weights)
+    (fused,) = fuse_images([models], sigmas, oks_thr, weights)
     return fused
 
 
-def fuse_pictures(
-    pictures: Sequence[Sequence[Any]],
+def fuse_images(
+    images: Sequence[Sequence[Any]],
     sigmas: Sequence[float],
     oks_thr: float = 0.7,
     weights: Sequence[float] | None = None,
 ) -> list[Poses]:
-    """Fuse the poses of many pictures, padded to common numbers, a chunk of pictures at a time.
+    """Fuse the poses of many images, a chunk at a time, padded to one number of poses.
 
-    Algorithm 1 on the poses of all models together: from the one with the best score on, a pose
-    takes the others whose OKS with it is above `oks_thr`, and every keypoint comes from the pose
-    of the group that has the best score for it. A person whom one model alone found keeps that
-    pose and its scores.
+    Algorithm 1 on the poses of all models together: in order of their scores, each pose takes the
+    remaining ones whose OKS with it is above `oks_thr`, and every keypoint comes from the pose of
+    this group that has the best score for it. A person found by one model only keeps that pose and
+    its scores.
 
     Args:
-        pictures: for each picture the poses of every model, as `fuse_models` takes them.
+        images: for each image the poses of every model, as `fuse_models` takes them.
         sigmas: K OKS sigmas.
         oks_thr: poses whose OKS is above it are one person; at 1 nothing is fused.
-        weights: factors on the keypoint scores of each model, by default 1, to bring models to
-            one scale or to trust one more. The fused scores have them as well.
+        weights: factors on the keypoint scores of each model, by default 1, to bring models to one
+            scale or to trust one more. The fused scores include them.
 
     Returns:
-        The fused poses of every picture, as `fuse_models` returns them.
+        The fused poses of every image, as `fuse_models` returns them.
 
     Raises:
         ValueError: `oks_thr` is not in [0, 1], `weights` are not as many positive numbers as
@@ -76,12 +76,15 @@ def fuse_pictures(
     if not 0 <= oks_thr <= 1:
         raise InputError(f'oks_thr must be between 0 and 1; found {oks_thr}')
     sigmas = np.asarray(sigmas, dtype=np.float64)
-    joined = [_join(models, weights, len(sigmas)) for models in pictures]
+    joined = [_join(models, weights, len(sigmas)) for models in images]
     fusion, fused = PoseFusion(sigmas).double(), {}
     for members in _chunks([len(poses.scores) for poses in joined]):
         found = _fuse_chunk(fusion, [joined[i] for i in members], oks_thr)
         fused.update(zip(members, found))
     return [fused[i] for i in range(len(joined))]
+
+
+fuse_pictures = fuse_images  # its name in 0.1
 
 
 def _join(models: Sequence[Any], weights: Sequence[float] | None, num_keypoints: int) -> Poses:
@@ -113,7 +116,7 @@ def _check(poses: Any, num_keypoints: int) -> Poses:
 
 
 def _chunks(counts: Sequence[int]) -> Iterator[list[int]]:
-    # Pictures with about as many poses go together: little padding.
+    # Images with similar numbers of poses go together, which needs little padding.
     members: list[int] = []
     for i in sorted(range(len(counts)), key=counts.__getitem__):
         if members and (len(members) + 1) * counts[i] ** 2 > CHUNK:
@@ -124,13 +127,13 @@ def _chunks(counts: Sequence[int]) -> Iterator[list[int]]:
         yield members
 
 
-def _fuse_chunk(fusion: PoseFusion, pictures: Sequence[Poses], oks_thr: float) -> list[Poses]:
-    counts = np.array([len(poses.scores) for poses in pictures])
+def _fuse_chunk(fusion: PoseFusion, images: Sequence[Poses], oks_thr: float) -> list[Poses]:
+    counts = np.array([len(poses.scores) for poses in images])
     valid = np.arange(counts.max()) < counts[:, None]
-    keypoints = np.zeros((*valid.shape, *pictures[0].keypoints.shape[1:]))
+    keypoints = np.zeros((*valid.shape, *images[0].keypoints.shape[1:]))
     scores = np.zeros(keypoints.shape[:-1])
-    keypoints[valid] = np.concatenate([poses.keypoints for poses in pictures])
-    scores[valid] = np.concatenate([poses.keypoint_scores for poses in pictures])
+    keypoints[valid] = np.concatenate([poses.keypoints for poses in images])
+    scores[valid] = np.concatenate([poses.keypoint_scores for poses in images])
     keypoints, scores, valid = map(torch.from_numpy, (keypoints, scores, valid))
     fused = fusion(keypoints, scores, scores.mean(dim=-1), valid, oks_thr)
     return [
@@ -148,35 +151,35 @@ def fuse_files(
     oks_thr: float = 0.7,
     weights: Sequence[float] | None = None,
 ) -> dict[Any, Poses]:
-    """Fuse the poses of files, one a model or test scale; of pictures that any of them has.
+    """Fuse the poses of files, one per model or scale, in all images that any of them has.
 
     Args:
         paths: files in COCO's result format, see `read_poses`.
         sigmas: K OKS sigmas.
-        oks_thr: see `fuse_pictures`.
-        weights: one a file, see `fuse_pictures`.
+        oks_thr: see `fuse_images`.
+        weights: one per file, see `fuse_images`.
 
     Returns:
-        Image id to the fused poses, for `write_poses`; pictures in the order in which the files
-        name them.
+        Image id to the fused poses, for `write_poses`; images in the order in which the files name
+        them.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: a file has another format or number of keypoints than there are sigmas, or see
-            `fuse_pictures`.
+            `fuse_images`.
     """
     files = [read_poses(path) for path in paths]
-    for path, pictures in zip(paths, files):
-        sizes = {poses.keypoints.shape[1] for poses in pictures.values()} - {len(sigmas)}
+    for path, images in zip(paths, files):
+        sizes = {poses.keypoints.shape[1] for poses in images.values()} - {len(sigmas)}
         if sizes:
             raise InputError(
                 f'{path} has poses of {sizes.pop()} keypoints; expected '
                 f'{len(sigmas)}, as there are sigmas: is it of another dataset?'
             )
     nobody = Poses(np.zeros((0, len(sigmas), 2)), np.zeros((0, len(sigmas))))
-    image_ids = list(dict.fromkeys(image_id for pictures in files for image_id in pictures))
-    fused = fuse_pictures(
-        [[pictures.get(image_id, nobody) for pictures in files] for image_id in image_ids],
+    image_ids = list(dict.fromkeys(image_id for images in files for image_id in images))
+    fused = fuse_images(
+        [[images.get(image_id, nobody) for images in files] for image_id in image_ids],
         sigmas,
         oks_thr,
         weights,

@@ -18,7 +18,7 @@ from .drawing import before_and_after, draw_poses
 from .overlays import OverlayFolder, overlay_names
 from .prediction import predict
 from .results import Report, best_score, to_record, write_document
-from .sources import find_pictures
+from .sources import find_images
 
 # An image (H, W, 3) and what was found in it: its overlay.
 Draw = Callable[[np.ndarray, PoseDataSample], np.ndarray]
@@ -34,15 +34,15 @@ def infer(
 ) -> Report:
     """Write an overlay for every image and one `predictions.json` with all of them.
 
-    Files that are no images are reported, those in `out_dir` are no input; `overview.jpg` shows
-    the first twelve overlays.
+    Files that are not images are reported, and images in `out_dir` are not read. `overview.jpg`
+    shows the first twelve overlays.
 
     Args:
         model: what `load` or `load_onnx` returns.
         inputs: images and folders.
         out_dir: made if it is missing.
         batch_size: images per pass, as in `predict`.
-        pose_thr: persons with a lower score are left out of the overlays (the JSON has them).
+        pose_thr: people with a lower score are left out of the overlays (the JSON has them).
         before_fusion: overlays show every proposed pose on their left; needs a PINet.
 
     Returns:
@@ -55,7 +55,7 @@ def infer(
     """
     draw = _drawing_of(model, pose_thr, before_fusion)
     out_dir = Path(out_dir)
-    files, start = find_pictures(inputs, out_dir), perf_counter()
+    files, start = find_images(inputs, out_dir), perf_counter()
     overlays = OverlayFolder(out_dir, *((3, 640) if before_fusion else (4, 480)))
     records, unreadable = _predict_and_draw(model, files, batch_size, draw, overlays)
     overlays.write_overview()
@@ -73,12 +73,12 @@ def _drawing_of(model: PINet | OnnxPoses, pose_thr: float, before_fusion: bool) 
             f'weights has; found {type(model).__name__}'
         )
 
-    def draw(picture: np.ndarray, sample: PoseDataSample) -> np.ndarray:
-        overlay = draw_poses(picture, sample.pred_instances, model.dataset_meta, pose_thr)
+    def draw(image: np.ndarray, sample: PoseDataSample) -> np.ndarray:
+        overlay = draw_poses(image, sample.pred_instances, model.dataset_meta, pose_thr)
         if not before_fusion:
             return overlay
-        (proposed,) = predict(_without_fusion(model), [picture])
-        before = draw_poses(picture, proposed.pred_instances, model.dataset_meta, pose_thr)
+        (proposed,) = predict(_without_fusion(model), [image])
+        before = draw_poses(image, proposed.pred_instances, model.dataset_meta, pose_thr)
         return before_and_after(before, overlay)
 
     return draw
@@ -97,13 +97,13 @@ def _predict_and_draw(
     draw: Draw,
     overlays: OverlayFolder,
 ) -> tuple[list[dict], list[str]]:
-    # Records of the images, and the files that are none.
+    # Records of the images, and the files that are not images.
     records, unreadable, pending = [], [], deque()
     with tqdm(total=len(files), unit=' images') as progress:
-        pictures = _read(files, pending, unreadable, progress)
-        for sample in predict(model, pictures, batch_size):
-            file, name, picture = pending.popleft()
-            written = overlays.write(name, draw(picture, sample))
+        images = _read(files, pending, unreadable, progress)
+        for sample in predict(model, images, batch_size):
+            file, name, image = pending.popleft()
+            written = overlays.write(name, draw(image, sample))
             records.append(dict(to_record(sample, str(file)), overlay=written))
             progress.update()
     return records, unreadable
@@ -114,10 +114,10 @@ def _read(
 ) -> Iterator[np.ndarray]:
     # `predict` reads ahead: `pending` keeps what belongs to each image until its poses are there.
     for file, name in zip(files, overlay_names(files)):
-        picture = cv2.imread(str(file))
-        if picture is None:
+        image = cv2.imread(str(file))
+        if image is None:
             unreadable.append(str(file))
             progress.update()
         else:
-            pending.append((file, name, picture))
-            yield picture
+            pending.append((file, name, image))
+            yield image

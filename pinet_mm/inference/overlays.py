@@ -13,7 +13,7 @@ ON_OVERVIEW = 12  # drawings
 
 
 def overlay_names(files: Iterable[Path]) -> list[str]:
-    """Name a .jpg for each image; images of the same name in two folders get different ones."""
+    """Return a .jpg name for each image; images of one name in two folders get different ones."""
     names, used = [], {OVERVIEW}
     for file in files:
         name, i = f'{file.stem}.jpg', 1
@@ -50,7 +50,7 @@ class OverlayFolder:
         return self._write(name, drawing)
 
     def write_overview(self) -> None:
-        """Write the first drawings side by side; no file without any drawing."""
+        """Write the first drawings side by side; without drawings, write nothing."""
         if self._first:
             self._write(OVERVIEW, contact_sheet(self._first, self.columns, self.cell))
 

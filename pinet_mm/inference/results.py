@@ -1,4 +1,4 @@
-"""What inference returns: records in plain numbers, their JSON document, a report."""
+"""The results of inference: records in plain numbers, their JSON document, a report."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
 
 
 class Report(NamedTuple):
-    """What `infer` did.
+    """Outcome of `infer`.
 
     Attributes:
         json: the file that it wrote.
-        unreadable: files that are no images.
+        unreadable: files that are not images.
         pictures: how many images were read.
         seconds: that they took.
         best_scores: the score of the best person of each image, 0 where there is none.
@@ -34,7 +34,7 @@ class Report(NamedTuple):
 
 
 def to_record(sample: PoseDataSample, name: str) -> dict:
-    """Return a sample's persons as plain numbers, in pixels of the original image.
+    """Return a sample's people as plain numbers, in pixels of the original image.
 
     Args:
         sample: what `predict` yields.

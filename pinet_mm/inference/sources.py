@@ -1,4 +1,4 @@
-"""What inference reads: images, and folders of images."""
+"""The inputs of inference: images, and folders of images."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,11 +8,12 @@ import numpy as np
 
 from ..errors import InputError
 
-PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+PICTURES = IMAGE_SUFFIXES  # its name in 0.1
 
 
-def find_pictures(inputs: Iterable[str | Path], out_dir: str | Path | None = None) -> list[Path]:
-    """List the given images and those in the given folders, each folder sorted by name.
+def find_images(inputs: Iterable[str | Path], out_dir: str | Path | None = None) -> list[Path]:
+    """Return the given images and those in the given folders, each folder sorted by name.
 
     Args:
         inputs: images and folders.
@@ -31,28 +32,31 @@ def find_pictures(inputs: Iterable[str | Path], out_dir: str | Path | None = Non
     return outside
 
 
+find_pictures = find_images  # its name in 0.1
+
+
 def _images_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     inside = sorted(
-        file for file in path.rglob('*') if file.suffix.lower() in PICTURES and file.is_file()
+        file for file in path.rglob('*') if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
     )
     if not inside:
         problem = 'holds no image' if path.is_dir() else 'does not exist'
         raise FileNotFoundError(
             f'{path} {problem}; expected an image or a folder with files '
-            f'ending in {", ".join(PICTURES)}'
+            f'ending in {", ".join(IMAGE_SUFFIXES)}'
         )
     return inside
 
 
-def read_picture(path: str | Path) -> np.ndarray:
-    """Read a file as (H, W, 3) uint8 BGR, turned as its camera's orientation tag says.
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a file as (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
 
     Raises:
         ValueError: it is no image.
     """
-    # People see it upright, whatever the test pipeline reads.
+    # Upright, as people see it, whatever the pipeline of the config does with the tag.
     pixels = cv2.imread(str(path))
     if pixels is None:
         raise InputError(f'{path} is no image that can be read')

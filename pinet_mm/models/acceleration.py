@@ -1,6 +1,6 @@
 """Faster inference of a loaded model: half precision, compilation; docs/speed.md has figures.
 
-Which half precision a device has is said here, for training as well.
+`half_precision` serves training as well.
 """
 
 import logging
@@ -17,15 +17,15 @@ from ..errors import InputError
 from .estimator import PINet
 from .norms import fuse_norms
 
-SMALL = 64  # px of the image by which the order of a network's layers is found
+SMALL = 64  # px, side of the image that is run to find the order of a network's layers
 
 
 def half_precision(device: str | torch.device) -> torch.dtype | None:
-    """Return the half precision of a device: the one that `torch.autocast` takes there.
+    """Return the half precision that `torch.autocast` uses on a device.
 
     That is float16 on CUDA, MPS and XPU, and bfloat16 on CPUs and HPUs. It is None on a CPU for
-    which oneDNN has no bfloat16, such as one with AVX2 and nothing wider: it would imitate every
-    product, many times slower than float32.
+    which oneDNN has no bfloat16, such as one with AVX2 at most: emulated products are many times
+    slower than those of float32.
 
     Args:
         device: or its name.
@@ -57,25 +57,25 @@ def warn_of_no_bfloat16() -> None:
 
 
 def accelerate(model: PINet, amp: bool | torch.dtype = False, compile: bool = False) -> PINet:
-    """Prepare a model for faster inference, in place: the last thing that is done to it.
+    """Prepare a model for faster inference, in place, after everything else.
 
     Args:
-        model: on its device, with its weights. It can be trained no more, and with `amp` its
+        model: on its device, with its weights. It can no longer be trained, and with `amp` its
             weights are no longer those of the checkpoint.
         amp: backbone and neck compute in half precision, after Conv-BN fusion, and so do the
             products of the refinement. All else stays in float32, since peaks, sub-pixel offsets
             and scores need the digits. On a CPU without bfloat16 Conv-BN fusion is all that is
-            done, and a warning says so, see `half_precision`.
-            `torch.float16` or `torch.bfloat16` in place of True asks for that one.
+            done, and a warning says so, see `half_precision`. `torch.float16` or `torch.bfloat16`
+            in place of True selects that type.
         compile: compile `estimator.find_poses`, from normalized images to fused poses, to one
-            graph; the first batch of every input size takes minutes. From the ninth size on,
-            torch computes as if nothing was compiled.
+            graph; the first batch of every input size takes minutes. From the ninth size on, torch
+            runs the code uncompiled.
 
     Returns:
         The same model.
 
     Raises:
-        ValueError: something else than a PINet is given, or another precision.
+        ValueError: the model is not a PINet, or `amp` is another type.
     """
     if not isinstance(model, PINet):
         raise InputError(f'only a PINet can be accelerated; found {type(model).__name__}')
@@ -106,7 +106,7 @@ def _use_half_precision(model: PINet, half: torch.dtype | None) -> None:
 
 
 def _compute_small(model: PINet) -> Sequence[torch.Tensor]:
-    # Any size does, but for networks that know one only.
+    # Any size will do, except for networks with a fixed one.
     like = next(model.backbone.parameters())
     for w, h in ((SMALL, SMALL), model.head.codec.input_size):
         try:
@@ -118,9 +118,9 @@ def _compute_small(model: PINet) -> Sequence[torch.Tensor]:
 
 @HOOKS.register_module()
 class AccelerateHook(Hook):
-    """Apply `accelerate` to the model of a runner, after its checkpoint and before its test.
+    """Apply `accelerate` to the model of a runner, after its checkpoint is loaded.
 
-    Validation during training is left alone: what it does to the weights cannot be undone.
+    Only evaluation uses it, not validation during training: the weights cannot be restored.
 
     Args:
         amp: see `accelerate`.

@@ -27,7 +27,7 @@ class TimmBackbone(BaseModule):
     """Return the feature maps of a timm network at several strides.
 
     The maps are (B, C, H, W), also where timm's are (B, H, W, C). Networks with one stride, such
-    as ViTs, need a neck that enlarges it; those of one input size need timm's option for others,
+    as ViTs, need a neck that upsamples; those of one input size need timm's option for others,
     `dynamic_img_size=True` or `strict_img_size=False`. `tf_*` networks pad by constants, see
     `padding`.
 
@@ -39,7 +39,7 @@ class TimmBackbone(BaseModule):
             `stages` or `layers`, or its modules with names such as `stages_0`, `layer1`, `s1`
             (other networks have none to freeze). What comes before the first is the stem; what
             comes between two belongs to the earlier one.
-        norm_eval: keep the running statistics of all batch norms as they are while training.
+        norm_eval: freeze the running statistics of all batch norms during training.
         init_cfg: `dict(type='Pretrained', checkpoint=...)`, where the checkpoint is `'timm'` for
             the weights that timm downloads, or the path or URL of a state dict, or
             `'package:NAME'` for the file in an installed package; a whole model's will do, see
@@ -122,7 +122,7 @@ class TimmBackbone(BaseModule):
             return timm.create_model(self.model_name, **others)
 
     def train(self, mode: bool = True) -> 'TimmBackbone':
-        """Switch to training, but for what is frozen and, with `norm_eval`, for batch norms."""
+        """Switch to training mode, except frozen stages and, with `norm_eval`, batch norms."""
         super().train(mode)
         if mode:
             self._freeze()
@@ -154,7 +154,7 @@ class TimmBackbone(BaseModule):
                 yield module
 
     def _stages(self) -> tuple[nn.Module, list[nn.Module]]:
-        # timm wraps what it does not take apart into one module.
+        # timm wraps a network that it cannot split into one module.
         whole = self.net
         while [name for name, _ in whole.named_children()] in (['model'], ['body']):
             (whole,) = whole.children()

@@ -27,7 +27,7 @@ from ..method.targets import (
 )
 from .test_cfg import TestSettings
 
-# What `encode` calls the fields of `OffsetTargets` beside the maps.
+# Names of the fields of `OffsetTargets` among the arrays that `encode` returns.
 OFFSET_KEYS = tuple(f'target_{name}' for name in OffsetTargets._fields)
 
 
@@ -64,7 +64,7 @@ class PINetCodec(BaseKeypointCodec):
 
     Args:
         input_size: (w, h) of the network input in training.
-        heatmap_size: (w, h) of the maps; the input size divided by a whole number, the stride.
+        heatmap_size: (w, h) of the maps; the input size divided by an integer, the stride.
         layout: see `build_layout`.
         sigma: σ of Eq. 1 in map pixels.
         radius: r of Eq. 2, a squared distance in map pixels; under `'release'` half the side of
@@ -73,8 +73,8 @@ class PINetCodec(BaseKeypointCodec):
         min_area: people with a smaller area (input pixels²) get no part centers.
         convention: `'paper'`, or `'release'` to compute what the official implementation does.
             The head and its modules read what that means from `rules`.
-        sparse_offsets: store offset targets only at the pixels that have any, in a hundredth of
-            the memory of whole maps; `PINetHead` learns the same from either.
+        sparse_offsets: store offset targets only at pixels in Ω, which takes a hundredth of the
+            memory of full maps; `PINetHead` learns the same from either.
 
     Raises:
         ValueError: a size, number or name that a config can get wrong.

@@ -1,8 +1,8 @@
 """From raw maps to fused poses: the views' average, proposals, refinement, scores, fusion.
 
-Functions of tensors of fixed shapes that never look at values, so that all of it can be one graph.
-They read the modules of a head, see `DecodingHead`, and hold nothing themselves. Shape shorthand:
-B images, V views (2 with flip test, else 1; view by view, the mirrored ones last), K keypoints, M
+The functions take tensors of fixed shapes and never branch on values, so that they compile to one
+graph. They use the modules of a head, see `DecodingHead`, and keep no state. Shape shorthand: B
+images, V views (2 with flip test, else 1; view by view, the mirrored ones last), K keypoints, M
 parts, C channels, H×W map, T proposals per image, ordered by part. `_hm` are map pixels, of the
 plain input unless `_scaled` says otherwise, (x, y) last.
 """
@@ -25,7 +25,7 @@ from .test_cfg import TestSettings
 
 
 class DecodingHead(Protocol):
-    """What decoding reads of a `PINetHead`."""
+    """The part of a `PINetHead` that decoding reads."""
 
     codec: PINetCodec
     mirror: ViewMirror
@@ -41,12 +41,12 @@ class DecodingHead(Protocol):
 
 
 class RawMaps(NamedTuple):
-    """What the network makes of all views of B images at one scale.
+    """Output of the network for all views of B images at one scale.
 
     Attributes:
         features: (V·B, C, H, W).
         heatmaps: (V·B, K+M, H, W), keypoints first.
-        offsets: (V·B, M·2K, H, W), or None: those of the proposals alone are computed.
+        offsets: (V·B, M·2K, H, W), or None to compute them only at the proposals.
     """
 
     features: Tensor
@@ -77,11 +77,11 @@ def decode(
 ) -> tuple[FusedPoses, Tensor]:
     """Decode the raw maps of B images of one size into people.
 
-    With several scales, the poses of all are matched together. The score maps are averaged as
-    if the smaller ones were enlarged without moving their origin: a keypoint reads every
-    scale's map bilinearly at its own place there, beyond the last pixel that pixel, and takes the
-    mean. The part-center scores of every other scale are brought to scale 1's: per image, their
-    maximum becomes its maximum (unless one of the two is not above 0).
+    With several scales, the poses of all are matched together. The score of a keypoint is the mean
+    over the scales: the map of each scale is read bilinearly at the keypoint's position in that map
+    (coordinates × its factor), clamped to the last pixel. The part-center scores of the other
+    scales are multiplied, per image, by a factor that makes their maximum that of scale 1 (unless
+    one of the two is not above 0).
 
     Args:
         head: whose modules and codec are used.
@@ -92,7 +92,7 @@ def decode(
         propose: finds the peaks, called as `ProposalSampler.propose`; by default the head's.
 
     Returns:
-        People, keypoints in network-input pixels (`sources` divided by T/M are parts), and the
+        People, keypoints in network-input pixels (`sources` // (T/M) is the part), and the
         heatmaps (B, K+M, H, W) of factor 1, averaged over the views.
     """
     k, mirror = head.layout.num_keypoints, head.mirror if settings.flip_test else None
@@ -120,7 +120,7 @@ def average_views(heatmaps: Tensor, mirror: ViewMirror | None) -> Tensor:
         heatmaps: of all views.
         mirror: brings the mirrored view back; None if there is none.
     """
-    heatmaps = heatmaps.contiguous()  # map by map in memory, as they are read
+    heatmaps = heatmaps.contiguous()  # contiguous, as the maps are read one by one
     if mirror is None:
         return heatmaps
     plain, mirrored = heatmaps.unflatten(0, (2, -1))
@@ -255,7 +255,7 @@ def _score_keypoints(
     found = read(first, poses_hm, scores, stride)
     if not others:
         return found
-    # Where scale 1 reads nothing, no scale does; a map of ones shows where that is.
+    # Outside the map of scale 1 no scale counts; a map of ones shows where that is.
     inside = read(torch.ones_like(first), poses_hm, torch.ones_like(scores), stride)
     for maps, factor in zip(others, settings.scale_factors[1:]):
         last = map_size(maps, poses_hm.dtype) - 1
@@ -265,7 +265,7 @@ def _score_keypoints(
 
 
 def _level(proposals: Proposals, reference: Proposals) -> Tensor:
-    # Dividing first makes the best of a scale exactly as good as the best of the reference.
+    # Dividing first makes the best score of a scale exactly that of the reference.
     best, wanted = (
         each.scores.masked_fill(~each.valid, -torch.inf).amax(dim=1, keepdim=True)
         for each in (proposals, reference)

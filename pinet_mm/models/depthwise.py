@@ -1,9 +1,9 @@
 """Faster training of depthwise convolutions on a CPU: their weights' gradient in one compiled loop.
 
-PyTorch computes that gradient on CPUs by a path that took half of a training step of a light
-network, and more in bfloat16. It is a sum of k² products of shifted maps, which `torch.compile`
-turns into one loop over the maps: training steps of EfficientNet-Lite1 became 1.45 times faster.
-Shape shorthand: B images, C channels, H×W map, k kernel side.
+On CPUs, PyTorch's own code for that gradient took half of a training step of a light network, and
+more in bfloat16. The gradient is a sum of k² products of shifted maps, which `torch.compile` turns
+into one loop over the maps: training steps of EfficientNet-Lite1 became 1.45 times faster. Shape
+shorthand: B images, C channels, H×W map, k kernel side.
 """
 
 import functools
@@ -116,7 +116,7 @@ def _convolve(conv: nn.Conv2d, x: Tensor, padding: tuple[int, int]) -> Tensor:
 
 
 def compile_depthwise_gradients(model: nn.Module) -> int:
-    """Let every plain depthwise convolution of a model compute its gradient by `weight_gradient`.
+    """Make every plain depthwise convolution compute its gradient by `weight_gradient`.
 
     Parameters and their names stay, and so do results outside training. Convolutions with a bias,
     dilation, another padding than zeros or another stride in each axis stay as they are.

@@ -52,7 +52,7 @@ class PINet(BottomupPoseEstimator):
         """Predict the poses of every image of a batch.
 
         Images are grouped by their own input size, one pass per group and scale: the padding that
-        made them one batch is cut away, since it would change what the network sees.
+        makes them one batch is cut off, since it would change what the network sees.
 
         Args:
             inputs: (B, 3, H_in, W_in) normalized images, padded to the right and at the bottom.
@@ -72,7 +72,7 @@ class PINet(BottomupPoseEstimator):
         return data_samples
 
     def extract_views(self, images: Tensor, flip_test: bool) -> Sequence[Tensor]:
-        """Run backbone and neck on images (B, 3, H_in, W_in) and, behind them, mirrored ones."""
+        """Run backbone and neck on images (B, 3, H_in, W_in), then on their mirror images."""
         if flip_test:
             images = torch.cat((images, mirror_inputs(images, self.head.codec.stride)))
         return self.extract_feat(channels_last_on_cpu(images))
@@ -87,7 +87,7 @@ class PINet(BottomupPoseEstimator):
 
 
 def channels_last_on_cpu(inputs: Tensor) -> Tensor:
-    """Lay images out as convolutions and refinement are faster with; layers pass it on."""
+    """Return images in channels-last layout on a CPU, which is faster there; layers keep it."""
     if inputs.device.type != 'cpu':
         return inputs
     return inputs.contiguous(memory_format=torch.channels_last)

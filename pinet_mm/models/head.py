@@ -1,7 +1,7 @@
 """PINetHead: the three branches of PPG. `losses` trains its maps, `decoding` makes poses of them.
 
-Shape shorthand: B pictures, V views (2 with flip test, else 1), K keypoints, M parts, C channels,
-H×W map, N persons. `_hm` are map pixels, `_in` network-input pixels; (x, y) last.
+Shape shorthand: B images, V views (2 with flip test, else 1), K keypoints, M parts, C channels,
+H×W map, N people. `_hm` are map pixels, `_in` network-input pixels; (x, y) last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -111,7 +111,7 @@ class PINetHead(BaseHead):
 
     def _heatmaps(self, features: Tensor) -> Tensor:
         branches = self.score_branch, self.part_branch
-        # One product reads the features once, and its maps are contiguous, as peaks and scores read
+        # One product reads the features once and returns contiguous maps, as peaks and scores read
         # them, even if the features are channels-last.
         weight = torch.cat([branch.weight for branch in branches]).flatten(1)
         bias = torch.cat([branch.bias for branch in branches])[:, None]
@@ -188,7 +188,7 @@ class PINetHead(BaseHead):
         return self.pack(fused, heatmaps)
 
     def test_maps(self, feats: Sequence[Tensor]) -> RawMaps:
-        """Compute the maps that inference needs, which are none of offsets.
+        """Compute the maps that inference needs: all but the offset maps.
 
         Args:
             feats: feature maps, of which the last (V·B, C, H, W) is used.
@@ -197,7 +197,7 @@ class PINetHead(BaseHead):
             return RawMaps(features, self._heatmaps(features))
 
     def image_per_map(self, batch_data_samples: Sequence, device: torch.device) -> Tensor:
-        """Compute original-image pixels per map pixel (B, 2): OKS areas are in those."""
+        """Compute original-image pixels per map pixel (B, 2), the unit of OKS areas."""
         ratio = [
             np.divide(sample.metainfo['input_scale'], sample.metainfo['input_size'])
             for sample in batch_data_samples
@@ -256,7 +256,7 @@ def _by_scale(feats: Sequence, scale_factors: Sequence[float]) -> Sequence[Seque
 
 @contextmanager
 def full_precision(features: Tensor):
-    """Give features in float32, and leave mixed precision meanwhile.
+    """Yield features in float32, with mixed precision switched off in the block.
 
     Peaks, sub-pixel offsets and batch statistics need more digits than bf16 or fp16 have.
     """

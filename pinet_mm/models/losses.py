@@ -2,8 +2,9 @@
 
 A sample holds its offset targets as whole maps or, with `PINetCodec(sparse_offsets=True)`, as the
 few pixels that have any; `gather_targets` makes `OffsetTargets` of both, so the losses are the
-same. A criterion is MMPose's loss module of a config. Shape shorthand: B images, K keypoints, M
-parts, C channels, H×W map, P pixels with an offset target in all images, T proposals per image.
+same. A criterion is a loss module of MMPose, built from a config. Shape shorthand: B images, K
+keypoints, M parts, C channels, H×W map, P pixels with an offset target in all images, T proposals
+per image.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from .codec import OFFSET_KEYS
 
 
 class Targets(NamedTuple):
-    """What `PINetCodec.encode` makes of the images of a batch, and the mask of valid pixels.
+    """Targets of a batch, made by `PINetCodec.encode`, and the mask of valid pixels.
 
     Attributes:
         heatmaps: (B, K+M, H, W), keypoints first.
@@ -64,7 +65,7 @@ def _stack(fields: Sequence, name: str) -> Tensor:
 
 
 def targets_of_maps(offsets: Tensor, weights: Tensor, areas: Tensor) -> OffsetTargets[Tensor]:
-    """Pick the offset targets of a batch out of whole maps.
+    """Return the offset targets of a batch from full maps.
 
     Args:
         offsets: (B, M·2K, H, W); channel order part, keypoint, then x, y.
@@ -135,7 +136,7 @@ def refinement_loss(
     """
     part_heatmaps = targets.part_heatmaps
     centers = sampler.sample(part_heatmaps, targets.offsets)
-    # Proposals are inputs here: the offsets they come from learn by `offset_loss` alone.
+    # Proposals are constants here: only `offset_loss` trains the maps that they come from.
     predicted = read_offsets(offset_maps.detach(), centers.xy_hm, part_heatmaps.shape[1])
     poses_hm = centers.xy_hm[:, :, None] - predicted
     refined = predicted + refinement(features, poses_hm, centers.xy_hm, centers.valid)
@@ -146,7 +147,7 @@ def refinement_loss(
 def targets_at(
     targets: OffsetTargets[Tensor], centers_hm: Tensor, map_shape: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Look up offsets (B, T, K, 2) and weights (B, T, K) at pixels, 0 where there are none.
+    """Return offsets (B, T, K, 2) and weights (B, T, K) at pixels, 0 where there are none.
 
     Args:
         targets: of the batch.

@@ -14,10 +14,10 @@ from ..errors import InputError
 class SeparableFPN(BaseModule):
     """Merge feature maps from coarse to fine, with separable convolutions.
 
-    A 1×1 convolution and a batch norm bring every map to `out_channels`. From the coarsest on,
-    the merged map is enlarged bilinearly to the next finer one, added to it and passed through
-    separable convolutions: depthwise, batch norm, ReLU; then 1×1, batch norm, plus what the 1×1
-    takes, ReLU. The result has the stride of the finest map.
+    A 1×1 convolution and a batch norm bring every map to `out_channels`. From the coarsest on, the
+    merged map is enlarged bilinearly to the next finer one, added to it and passed through
+    separable convolutions: depthwise, batch norm, ReLU; then 1×1, batch norm, plus the input of the
+    1×1, ReLU. The result has the stride of the finest map.
 
     Args:
         in_channels: of the backbone's maps, finest first.

@@ -14,9 +14,10 @@ from torch.utils._pytree import tree_leaves
 def fuse_norms(module: nn.Module, compute: Callable[[], object]) -> int:
     """Fuse batch norms with the convolutions before them, in place.
 
-    A norm is fused if it alone takes what a convolution gives, in a pass of the network: networks
-    with parallel branches register convolutions before norms that take a sum of them. timm's norms
-    carry an activation, which stays where the norm was.
+    A norm is fused if, in a pass of the network, nothing else uses the output of its convolution.
+    The order of modules does not show that: with parallel branches, the module before a norm may
+    be a convolution whose output is first added to others. timm's norms contain an activation,
+    which stays in their place.
 
     Args:
         module: in evaluation mode.
@@ -49,7 +50,7 @@ def _conv_norm_pairs(
 
 
 class _Trace(TorchDispatchMode):
-    # Sees every operation: what convolutions make, by the identity of the tensor, and who takes it.
+    # Sees every operation: which tensors convolutions return, by their id, and who uses them.
 
     def __init__(self, module: nn.Module):
         super().__init__()
@@ -64,7 +65,7 @@ class _Trace(TorchDispatchMode):
         self.made, self.pairs, self.uses, self.calls = {}, [], Counter(), Counter()
 
     def note_uses(self, values) -> list[int]:
-        """Count every convolution's result among tensors; list the identities of all."""
+        """Count the uses of every convolution's result among tensors; return all ids."""
         taken = [id(each) for each in tree_leaves(values) if isinstance(each, Tensor)]
         self.uses.update(each for each in taken if each in self.made)
         return taken
@@ -75,7 +76,7 @@ class _Trace(TorchDispatchMode):
         for layer in (self.known[each] for each in taken if each in self.known):
             self.calls[layer] += 1
             if isinstance(layer, nn.Conv2d):
-                self.made[id(result)] = layer, result  # kept: its id stays its own
+                self.made[id(result)] = layer, result  # kept alive, so that its id is not reused
             elif taken[0] in self.made:
                 self.pairs.append((self.made[taken[0]][0], layer, taken[0]))
         return result

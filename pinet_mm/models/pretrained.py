@@ -23,7 +23,7 @@ def match_weights(
     """Find the weights of a `features_only` network in a checkpoint.
 
     They are found by their names in this network or in timm's whole one, in the checkpoint of a
-    model behind a prefix such as `backbone.net.`, which need not be told. Where no name is found,
+    model behind a prefix such as `backbone.net.`, which is recognized. Where no name is found,
     they are found by order and shape, the classifier of EfficientNet-PyTorch's files left out.
 
     Args:
@@ -85,7 +85,7 @@ def _find_names(
 
 
 def _prefixes(key: str, found: Mapping[str, Tensor]) -> list[str]:
-    """List what stands before a weight's name in the checkpoint; shortest first, '' always."""
+    """Return the prefixes of a weight's name in the checkpoint, shortest first, '' always."""
     prefixes = {''}
     for spelling in _spellings(key):
         prefixes.update(
@@ -101,7 +101,7 @@ def _names_behind(prefix: str, own: Sequence[str], found: Mapping[str, Tensor]) 
 
 
 def _foreign(unused: set[str], prefix: str, build_whole: Callable[[], nn.Module]) -> list[str]:
-    """List what belongs neither to timm's whole network nor to more of its feature maps."""
+    """Return the names that are neither of timm's whole network nor of other feature maps of it."""
     if not unused:
         return []
     whole = build_whole().state_dict()

@@ -24,7 +24,8 @@ def check_fit(
     """Check that the maps that reach the head have its channels and the codec's stride.
 
     The maps of a `TimmBackbone` and of HRNet are known; other backbones, and all necks, compute
-    tiny ones. What fails at that is not checked. Random numbers and running statistics stay.
+    tiny ones. A module that fails at that is not checked. Random state and running statistics do
+    not change.
 
     Args:
         backbone: of the model.

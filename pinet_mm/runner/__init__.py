@@ -1,6 +1,6 @@
 """Train and evaluate by MMEngine's runner, with messages that say why a run cannot start.
 
-`run` has the calls, `options` what they can be told; `settings` turns options into changes of the
+`run` has `train` and `test`, `options` their options; `settings` turns options into changes of the
 config, `weights` finds and checks checkpoints. `training` holds the classes that configs can name.
 """
 

@@ -29,7 +29,7 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
 
     Args:
         cfg: changed in place where a file was mended: it then names the mended copy.
-        category: name or id of the persons' category, where several have keypoints.
+        category: name or id of the person category, where several have keypoints.
         *loaders: names of settings such as `val_dataloader`.
 
     Raises:
@@ -147,7 +147,7 @@ def _is(path: str, other: str) -> bool:
 def _use(
     checked: Checked, path: str, datasets: list[dict], evaluators: list[dict], work_dir: str
 ) -> None:
-    """Let the settings name the mended copy, if there is one; results keep the category's id."""
+    """Point the settings at the mended copy, if there is one; results keep the category id."""
     if not checked.is_mended:
         return
     digest = hashlib.sha256(path.encode()).hexdigest()[:8]
@@ -163,7 +163,7 @@ def _use(
 
 
 def _explain_zero(cfg: Config, loader: str, evaluators: list[dict]) -> None:
-    """Let an evaluation with AP 0 say why, beside MMPose's metric for keypoints."""
+    """Add `ZeroReason` beside MMPose's metric for keypoints."""
     coco = [each for each in evaluators if each.get('type') == 'CocoMetric']
     # With a converter, poses have other keypoints than the annotations.
     if len(coco) == 1 and not (coco[0].get('gt_converter') or coco[0].get('pred_converter')):

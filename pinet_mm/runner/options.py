@@ -1,4 +1,4 @@
-"""What a run can be told beside its config, as `tools/train.py` and `tools/test.py` are."""
+"""Options of a run besides its config, those of `tools/train.py` and `tools/test.py`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What training and evaluation have in common.
+    """Options that training and evaluation share.
 
     Args:
         config: path of the config file.
@@ -19,7 +19,7 @@ class RunOptions:
         wait_time: seconds that a window stays open.
         launcher: what started the processes of a distributed run: none, pytorch, slurm or mpi.
         local_rank: number of this process on its machine, unless LOCAL_RANK says so already.
-        category: name or id of the persons' category, where several have keypoints.
+        category: name or id of the person category, where several have keypoints.
     """
 
     config: str
@@ -36,7 +36,7 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(RunOptions):
-    """What a training can be told.
+    """Options of a training.
 
     Args:
         resume: checkpoint to go on from; 'auto' takes the latest one of the work folder.
@@ -53,7 +53,7 @@ class TrainOptions(RunOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TestOptions(RunOptions):
-    """What an evaluation can be told.
+    """Options of an evaluation.
 
     Args:
         checkpoint: path or URL of the weights.

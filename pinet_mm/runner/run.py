@@ -20,7 +20,7 @@ def train(options: TrainOptions) -> None:
     """Train the model of a config.
 
     Args:
-        options: the config, and what else `tools/train.py` can be told.
+        options: the config, and the other options of `tools/train.py`.
 
     Raises:
         RunError: a file, a setting or the pretrained weights are missing.
@@ -36,7 +36,7 @@ def test(options: TestOptions) -> dict:
     """Evaluate the model of a config with the weights of a checkpoint.
 
     Args:
-        options: config and checkpoint, and what else `tools/test.py` can be told.
+        options: config and checkpoint, and the other options of `tools/test.py`.
 
     Returns:
         The metrics, name to value.
@@ -46,7 +46,7 @@ def test(options: TestOptions) -> dict:
     """
     cfg = test_config(options)
     check_annotations(cfg, 'test_dataloader', category=options.category)
-    # Before a runner is built, which takes its seconds and prints pages.
+    # Before a runner is built, which takes seconds and prints pages.
     checkpoint = read_checkpoint(options.checkpoint)
     runner = _build_runner(cfg, options.local_rank)
     load_weights(runner.model, checkpoint)
@@ -67,7 +67,7 @@ def train_config(options: TrainOptions) -> Config:
     """Read the config and bring the options of a training into it.
 
     Args:
-        options: the config, and what else `tools/train.py` can be told.
+        options: the config, and the other options of `tools/train.py`.
 
     Returns:
         The config to build a runner from.
@@ -92,7 +92,7 @@ def test_config(options: TestOptions) -> Config:
     """Read the config and bring the options of an evaluation into it.
 
     Args:
-        options: config and checkpoint, and what else `tools/test.py` can be told.
+        options: config and checkpoint, and the other options of `tools/test.py`.
 
     Returns:
         The config to build a runner from. It is named `test_CONFIG`, so that the copy that a

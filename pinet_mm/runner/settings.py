@@ -1,4 +1,4 @@
-"""What the options of the tools change in a config; each function changes it in place."""
+"""Changes that the options of the tools make in a config, each function in place."""
 
 import os.path as osp
 
@@ -21,7 +21,7 @@ def allow_no_workers(cfg: Config) -> None:
 
 
 def use_gloo_without_cuda(cfg: Config) -> None:
-    """Let a distributed run work on CPUs: gloo instead of nccl, and DDP without device numbers.
+    """Make a distributed run work on CPUs: gloo instead of nccl, and DDP without device numbers.
 
     Buffers are not broadcast and every parameter is expected to get a gradient, as in mmengine's
     own default, unless the config's `model_wrapper_cfg` says otherwise.
@@ -67,10 +67,10 @@ def enable_amp(cfg: Config) -> None:
 
 
 def drop_weight_averaging(cfg: Config) -> None:
-    """Leave out MMEngine's EMAHook: the `state_dict` of its checkpoints is the average already.
+    """Remove MMEngine's EMAHook: the `state_dict` of its checkpoints is the average already.
 
-    At a test the hook would only exchange it with its own copy, whose layers another hook may have
-    fused since (`accelerate`).
+    During evaluation the hook would only exchange it with its own copy, whose layers another hook
+    may have fused since (`accelerate`).
     """
     hooks = cfg.get('custom_hooks') or []
     cfg.custom_hooks = [hook for hook in hooks if _class_name(hook['type']) != 'EMAHook']
@@ -82,7 +82,7 @@ def _class_name(kind: str | type) -> str:
 
 
 def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
-    """Test in half precision, compiled, or both.
+    """Evaluate in half precision, compiled, or both.
 
     Raises:
         RunError: the model is no PINet.
@@ -97,7 +97,7 @@ def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
 
 
 def scale_learning_rate(cfg: Config) -> None:
-    """Let mmengine scale the learning rate by the batch size of this run.
+    """Make mmengine scale the learning rate by the batch size of this run.
 
     Raises:
         RunError: the config does not say for which batch its learning rate is meant.
@@ -126,7 +126,7 @@ def enable_overlays(cfg: Config, options: RunOptions, show: bool) -> None:
 def enable_badcase(cfg: Config, options: RunOptions) -> None:
     """Switch on the bad-case hook that the config declares.
 
-    Ours declare none: MMPose's hook measures the predicted persons against the annotated ones one
+    Ours declare none: MMPose's hook measures the predicted people against the annotated ones one
     to one, which only a model that starts from annotated boxes provides.
     """
     hook = _require_hook(cfg, 'badcase', 'BadCaseAnalysisHook', '--badcase (top-down models only)')
@@ -147,13 +147,13 @@ def _require_hook(cfg: Config, name: str, kind: str, option: str) -> ConfigDict:
 
 
 def dump_predictions(cfg: Config, path: str) -> None:
-    """Write the predictions of the test to a pickle file, beside evaluating them."""
+    """Write the predictions to a pickle file, besides evaluating them."""
     require_suffix('--dump', path, ('.pkl', '.pickle'))
     _add_evaluator(cfg, dict(type='DumpResults', out_file_path=path))
 
 
 def write_poses(cfg: Config, path: str) -> None:
-    """Write the poses of the test to a file in COCO's result format, beside evaluating them."""
+    """Write the poses to a file in COCO's result format, besides evaluating them."""
     require_suffix('--json', path, ('.json',))
     _add_evaluator(cfg, dict(type='CocoResults', path=path))
 
@@ -167,7 +167,7 @@ def _add_evaluator(cfg: Config, evaluator: dict) -> None:
 
 
 def require_suffix(option: str, path: str | None, suffixes: tuple) -> None:
-    """Refuse a file name before the run rather than after it.
+    """Check the suffix of a file name before the run rather than after it.
 
     Raises:
         RunError: the name ends in none of them.

@@ -1,4 +1,4 @@
-"""What a config can name: bfloat16 on a CPU, and a loop that resumes inside an epoch."""
+"""Classes that a config can name: bfloat16 on a CPU, and a loop that resumes inside an epoch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,12 +54,12 @@ class CPUAmpOptimWrapper(OptimWrapper):
 
 @LOOPS.register_module()
 class ResumableEpochLoop(EpochBasedTrainLoop):
-    """Train by epochs, and go on inside an epoch after a checkpoint that was saved inside it.
+    """Train by epochs, and resume inside an epoch from a checkpoint that was saved inside it.
 
     mmengine's loop would run that epoch again from its first batch and count its iterations twice,
-    which moves every later step of an iteration-based schedule. The order of the pictures is that
-    of the interrupted run if the config fixes `randomness.seed`; their augmentation is drawn anew.
-    Batches already seen are loaded and passed over.
+    which moves every later step of an iteration-based schedule. The order of the images is that of
+    the interrupted run if the config fixes `randomness.seed`; their augmentation is drawn again.
+    Batches already seen are loaded and skipped.
     """
 
     def run_epoch(self) -> None:

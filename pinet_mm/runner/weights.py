@@ -1,4 +1,4 @@
-"""Which weights a training or an evaluation starts from, and what is said if they do not fit."""
+"""Which weights a training or an evaluation starts from, and the errors if they do not fit."""
 
 import os.path as osp
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from ..errors import CheckpointError
 
 
 def choose_start(cfg: Config, resume: str | None) -> None:
-    """Settle which checkpoint training starts from, if any.
+    """Choose which checkpoint training starts from, if any.
 
     Resuming goes on after the last checkpoint: after a whole epoch with the default checkpoint
-    hook; inside an epoch if the hook counts iterations (`by_epoch=False`), where the batches
-    of that epoch that were already seen are loaded and passed over (`ResumableEpochLoop`).
-    Without a checkpoint yet, `--resume` starts from the beginning, so that one command
-    can be repeated until the training is complete.
+    hook; inside an epoch if the hook counts iterations (`by_epoch=False`), where the batches of
+    that epoch that were already seen are loaded and skipped (`ResumableEpochLoop`). Without a
+    checkpoint yet, `--resume` starts from the beginning, so that one command can be repeated until
+    the training is complete.
     """
     if resume == 'auto':
         resume = _latest_checkpoint(cfg.work_dir)
@@ -43,13 +43,13 @@ def _latest_checkpoint(work_dir: str) -> str | None:
 
 
 def drop_backbone_init(cfg: Config) -> None:
-    """Leave the backbone without initial weights: a checkpoint brings all of them."""
+    """Remove the initial weights of the backbone: a checkpoint has all of them."""
     if cfg.model.get('backbone'):
         cfg.model.backbone.init_cfg = None
 
 
 def _pretrained_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
-    """List the modules that start from a checkpoint."""
+    """Return the modules that start from a checkpoint."""
     for name, module in unwrapped(model).named_modules(prefix='model'):
         settings = getattr(module, 'init_cfg', None) or []
         for init_cfg in [settings] if isinstance(settings, dict) else settings:
@@ -60,8 +60,8 @@ def _pretrained_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]
 def prepare_start(runner: Runner) -> None:
     """Read what a training starts from, before any image is read.
 
-    MMEngine would read it much later, answer a missing file with a page of traceback and weights
-    that do not fit with a warning.
+    MMEngine would read it much later, answer a missing file with a long traceback, and only warn of
+    weights that do not fit.
 
     Args:
         runner: whose config was settled by `choose_start`.
@@ -103,9 +103,9 @@ def fetch_pretrained(model: nn.Module) -> None:
 
 
 def forget_pretrained(model: nn.Module) -> None:
-    """Keep the model from loading pretrained weights that a checkpoint is about to replace.
+    """Prevent the model from loading pretrained weights that a checkpoint will replace.
 
-    The config stays as it is, for its copy in the work folder must still say how training began.
+    The config stays as it is, since its copy in the work folder must still say how training began.
     """
     for _, module, _ in list(_pretrained_modules(model)):
         module.init_cfg = None

@@ -31,7 +31,7 @@ TOOLS = dict(
 FIRST_CALLS = {
     'train': ('runner.run', 'train_config', ('a.py',)),
     'test': ('runner.run', 'test_config', ('a.py', 'a.pth')),
-    'infer': ('api', 'find_pictures', ('a.jpg',)),
+    'infer': ('api', 'find_images', ('a.jpg',)),
     'convert': ('cli.convert', 'convert_checkpoint', ('a.pth', 'b.pth')),
     'export': ('api', 'load', ('a.py', 'a.pth', 'a.onnx')),
     'fuse': ('inference.ensemble', 'fuse_files', ('a.json', '--out', 'b.json')),

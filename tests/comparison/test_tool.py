@@ -150,7 +150,7 @@ def test_compare_counts_draws_and_writes(folder, monkeypatch, capsys):
     assert drawn.shape == (536 + LEGEND_HEIGHT, 966, 3)
     poses = totals['models'][names[0]]['poses']
     assert capsys.readouterr().out.rstrip().splitlines()[-1] == (
-        f'2 images, {persons} persons: config found {persons} with {poses} poses; '
+        f'2 images, {persons} people: config found {persons} with {poses} poses; '
         f'config part_thr=1000.0 found 0 with 0 poses; 1 images without annotations left out; '
         f'drawings and comparison.json are in {folder / "out"}'
     )
@@ -238,7 +238,7 @@ def test_pictures_without_annotations_or_outside_are_refused(folder, monkeypatch
         (('--model', 'a.py'), 'expected two --model and at most two --pose-thr; found 1 and 1'),
         (
             ('--model', 'a.py', '--model', 'b.py', 'w.pth', 'c.jpg'),
-            r'expected KEY=VALUE; found c.jpg \(pictures come before --model\)',
+            r'expected KEY=VALUE; found c.jpg \(images come before --model\)',
         ),
     ],
 )

@@ -63,7 +63,7 @@ def test_areas_are_those_of_the_metric():
 @pytest.mark.parametrize('factor', [0.25, 4.0])
 def test_another_scale_is_said(factor):
     said = why_zero([PERSON], [pose(PERSON, factor=factor)], SIGMAS)
-    assert f'poses are {factor:.2g} times as large as the persons' in said
+    assert f'poses are {factor:.2g} times as large as the people' in said
 
 
 def test_the_metric_says_it_beside_the_number(tmp_path, monkeypatch):

@@ -114,5 +114,7 @@ def test_networks_of_bgr_pictures_take_rgb_too(model, monkeypatch):
 def test_layers_that_fix_the_size_are_noticed(model, monkeypatch):
     # As MMPose's own resize does, and behind a convolution torch says nothing.
     monkeypatch.setattr(export, 'sizes_of_the_graph', contextlib.nullcontext)
-    with pytest.raises(RunError, match='model works at 160×96 only, for one of its layers takes'):
+    with pytest.raises(
+        RunError, match='model works at 160×96 only, because one of its layers uses'
+    ):
         export.export_program(exportable.ExportablePINet(model).eval(), (160, 96))

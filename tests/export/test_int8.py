@@ -123,8 +123,8 @@ def test_advice_is_hidden_and_nothing_else(caplog):
 )
 def test_at_most_so_many_pictures_are_taken_from_everywhere(monkeypatch, tmp_path, count, wanted):
     read = []
-    monkeypatch.setattr(quantization, 'find_pictures', lambda _: list(range(count)))
-    monkeypatch.setattr(quantization, 'read_picture', read.append)
+    monkeypatch.setattr(quantization, 'find_images', lambda _: list(range(count)))
+    monkeypatch.setattr(quantization, 'read_image', read.append)
     for name in ('export_onnx', 'check', 'quantize_onnx', 'check_quantized'):
         monkeypatch.setattr(quantization, name, lambda *_, **__: '')
     quantization.export_int8(None, tmp_path / 'out.onnx', [])

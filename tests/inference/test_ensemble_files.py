@@ -193,7 +193,7 @@ def test_the_tool_fuses_and_prints_ap(tmp_path):
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    assert lines[0] == '2 poses of 1 pictures are in fused.json', done.stderr
+    assert lines[0] == '2 poses of 1 images are in fused.json', done.stderr
     half = f'{ap_of_share(1 / 2):.3f}'
     assert lines[1].startswith(f'left.json AP {half} AP50 {half}')
     assert lines[3].startswith('fused.json AP 1.000 AP50 1.000 AP75 1.000 AR 1.000')

@@ -36,7 +36,7 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     done = run_infer(folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
     assert done.returncode == 0, done.stderr
     assert re.search(
-        rf'^5 pictures in .* s \(.* images/s\); .* are in {folder / "poses"}', done.stdout, re.M
+        rf'^5 images in .* s \(.* images/s\); .* are in {folder / "poses"}', done.stdout, re.M
     )
     assert '5/5 [' in done.stderr and 'images/s]' in done.stderr
     document = json.loads((folder / 'poses' / 'predictions.json').read_text())
@@ -56,7 +56,7 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     assert again.returncode == 1 and again.stderr.endswith(
-        f'error: 1 file is no picture that can be read: {folder / "inputs" / "broken.jpg"}\n'
+        f'error: 1 file is no image that can be read: {folder / "inputs" / "broken.jpg"}\n'
     )
     assert '6/6 [' in again.stderr
     second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())

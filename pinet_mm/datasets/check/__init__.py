@@ -1,7 +1,8 @@
 """One reader and one check for COCO-style annotation files.
 
-`check_file` reads a file once, tells all that is wrong with it, and mends what its author plainly
-meant. What would lose data is refused. `kinds.KINDS` lists every fault that it knows.
+`check_file` reads a file once, reports all that is wrong with it, and mends what its author clearly
+meant in another way. What would lose data is refused. `kinds.KINDS` lists every fault that it
+knows.
 """
 
 from .file import AnnotationError, Checked, check_data, check_file

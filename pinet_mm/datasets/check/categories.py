@@ -1,4 +1,4 @@
-"""Which category of a file holds persons, and in which order it names their keypoints."""
+"""Which category of a file holds people, and in which order it names their keypoints."""
 
 import re
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .findings import Findings, Said
 
-PERSON = 1  # the id that COCO's persons have, and MMPose's metric expects
+PERSON = 1  # the id that COCO's people have, and MMPose's metric expects
 
 
 def choose_category(data: dict, wanted: str | int | None, findings: Findings) -> dict | None:
@@ -15,7 +15,7 @@ def choose_category(data: dict, wanted: str | int | None, findings: Findings) ->
     Args:
         data: the content of a file.
         wanted: name or id of the category; None takes the one that has keypoints.
-        findings: told if there is none, or a choice.
+        findings: receives a fault if there is none, or a choice.
 
     Returns:
         The record of the category; None if it has to be named, or the file has none.
@@ -49,12 +49,12 @@ def _names(categories: Sequence[dict]) -> Said:
 
 
 def keep_category(data: dict, category: dict, findings: Findings) -> None:
-    """Leave out other objects than persons, in place, and give the persons' category the id 1.
+    """Remove other objects than people, in place, and give the person category the id 1.
 
     Args:
         data: the content of a file.
-        category: the persons' category.
-        findings: told what was left out or renumbered.
+        category: the person category.
+        findings: receives what was left out or renumbered.
     """
     known = {each.get('id') for each in data['categories'] if isinstance(each, dict)}
     wanted, kept = category.get('id'), []
@@ -82,9 +82,9 @@ def order_keypoints(category: dict, names: Sequence[str], findings: Findings) ->
     """Compare the names of a category's keypoints with those of the metainfo.
 
     Args:
-        category: the persons' category; its names are put into the metainfo's order.
+        category: the person category; its names are put into the metainfo's order.
         names: K names in the metainfo's order.
-        findings: told of other names, other orders and other counts.
+        findings: receives other names, other orders and other counts.
 
     Returns:
         For each keypoint of the metainfo its place in the file; None if the places are the same.

@@ -26,7 +26,7 @@ class Checked:
         path: the file.
         data: its content, mended.
         findings: what was wrong with it.
-        category_id: id of the persons' category in the file; in `data` it is 1.
+        category_id: id of the person category in the file; in `data` it is 1.
     """
 
     path: str
@@ -78,7 +78,7 @@ def check_file(
     Args:
         path: a file in COCO's format.
         names: K names of the metainfo's keypoints; by default those of the file itself.
-        category: name or id of the persons' category, where several have keypoints.
+        category: name or id of the person category, where several have keypoints.
         image_folder: check that the images are there and have the sizes that the file says.
         crowd_index: whether every image needs a `crowdIndex`.
         need_area: whether every annotation needs an `area`; by default only where others have one.

@@ -1,4 +1,4 @@
-"""What a check found: one entry per kind of fault, with counts and the first few ids."""
+"""The findings of a check: one entry per kind of fault, with counts and the first few ids."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ SHOWN = 5  # ids that a finding keeps
 
 
 class Said(str):
-    """What was found, in words rather than as a value."""
+    """A finding in words rather than as a value."""
 
 
 class Level(Enum):
@@ -17,7 +17,7 @@ class Level(Enum):
 
     REFUSED = 'refused'  # going on would lose data
     SUSPICIOUS = 'suspicious'  # handled as the kind says; refused if the check is strict
-    MENDED = 'mended'  # its author plainly meant something else, which is done
+    MENDED = 'mended'  # its author clearly meant something else, which is done
 
 
 @dataclass(frozen=True)

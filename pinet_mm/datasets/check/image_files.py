@@ -28,7 +28,7 @@ def check_image_files(images: list[dict], folder: str | Path, findings: Findings
     Args:
         images: the records.
         folder: where their `file_name` begins.
-        findings: told of every fault.
+        findings: receives every fault.
     """
     named = [each for each in images if isinstance(each.get('file_name'), str)]
     for image, size in zip(named, _sizes(named, Path(folder))):

@@ -32,7 +32,7 @@ KINDS = {
         S, 'annotation.category_id', 'the id of a listed category', 'left out'
     ),
     'other-category': Kind(
-        M, 'annotation.category_id', 'the category of persons', 'other objects are left out'
+        M, 'annotation.category_id', 'the person category', 'other objects are left out'
     ),
     'keypoint-names': Kind(
         S,

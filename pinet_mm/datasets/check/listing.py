@@ -17,7 +17,7 @@ def check_images(images: list, findings: Findings, need_size: bool | None = True
 
     Args:
         images: the records.
-        findings: told of every fault.
+        findings: receives every fault.
         need_size: whether every record needs width and height; wrong ones are a fault in any case,
             unless it is None: they will be read from the files.
     """
@@ -80,7 +80,7 @@ def check_links(data: dict, findings: Findings) -> None:
 
     Args:
         data: the content of a file; annotations of unknown images are left out, in place.
-        findings: told of every fault.
+        findings: receives every fault.
     """
     annotations = data['annotations']
     known = {image['id'] for image in data['images'] if 'id' in image}

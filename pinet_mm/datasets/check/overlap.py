@@ -1,4 +1,4 @@
-"""Images that two sets share: the same bytes, or the same picture encoded anew.
+"""Images that two sets share: the same bytes, or the same image encoded anew.
 
 CrowdPose, for one, is cut from COCO, MPII and AI Challenger: what a model trained on must not be
 in what it is evaluated on.
@@ -20,7 +20,7 @@ MOST_DIFFERENT = 24
 
 
 class Print(NamedTuple):
-    """What an image is recognized by.
+    """Print by which an image is recognized.
 
     Attributes:
         name: its path inside its folder.
@@ -112,5 +112,5 @@ def find_shared(
 
 
 def _has_contrast(each: Print) -> bool:
-    # Of an image of one color, all bits are 0: it would be like any other such image.
+    # All bits of an image of one color are 0: it would equal any other such image.
     return 0.05 < each.bits.mean() < 0.95

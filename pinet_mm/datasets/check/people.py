@@ -1,4 +1,4 @@
-"""Keypoints, boxes and areas of persons, checked for a whole file at once.
+"""Keypoints, boxes and areas of people, checked for a whole file at once.
 
 Shape shorthand: N annotations, K keypoints. Coordinates are pixels of the image.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from .findings import Findings, Said
 
-FAR_OUTSIDE = 0.1  # of the image's side: how far a label may leave it without a word
+FAR_OUTSIDE = 0.1  # of the image's side: labels this far outside are accepted
 AREA_OF_BOX = 0.53  # MMPose's estimate of a person's area where none is annotated
 
 
@@ -22,7 +22,7 @@ def check_keypoints(
         annotations: the N records.
         num_keypoints: K.
         order: for each keypoint its place in the file; None keeps the file's order.
-        findings: told of every fault.
+        findings: receives every fault.
 
     Returns:
         (N, K, 3): x, y and visibility 0, 1 or 2; a keypoint without a label is 0, 0, 0.
@@ -79,13 +79,13 @@ def _tell(
 def check_places(
     annotations: list[dict], points: np.ndarray, sizes: np.ndarray, findings: Findings
 ) -> None:
-    """Tell of labeled keypoints outside their images, and of wrong counts, which are mended.
+    """Report labeled keypoints outside their images, and wrong counts, which are mended.
 
     Args:
         annotations: the N records.
         points: (N, K, 3) as `check_keypoints` returns them.
         sizes: (N, 2), w and h of their images.
-        findings: told of every fault.
+        findings: receives every fault.
     """
     labeled = points[..., 2] > 0
     beyond = np.maximum(-points[..., :2], points[..., :2] - sizes[:, None])
@@ -107,7 +107,7 @@ def check_boxes(
         annotations: the N records.
         points: (N, K, 3) as `check_keypoints` returns them.
         sizes: (N, 2), w and h of their images.
-        findings: told of every fault.
+        findings: receives every fault.
 
     Returns:
         The annotations that have a box, a region or a labeled keypoint, and how many of their
@@ -160,7 +160,7 @@ def check_area(annotation: dict, findings: Findings, needed: bool) -> None:
 
     Args:
         annotation: one record.
-        findings: told of every fault.
+        findings: receives every fault.
         needed: whether the area may not be missing.
     """
     area = annotation.get('area')

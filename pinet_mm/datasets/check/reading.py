@@ -1,4 +1,4 @@
-"""Read JSON files of annotations or results: every fault of the bytes is one line."""
+"""Read JSON files of annotations or results: every fault becomes one line."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ def read_json(path: str | Path, findings: Findings | None = None) -> Any:
 
     Args:
         path: the file.
-        findings: told of a byte order mark and of compression.
+        findings: receives a byte order mark and of compression.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -34,7 +34,7 @@ def read_json(path: str | Path, findings: Findings | None = None) -> Any:
 
 
 def _read_text(path: Path, findings: Findings | None) -> str:
-    """Return the text alone: beside it, a large file has no room for its bytes."""
+    """Return the text only: memory may not hold the bytes of a large file as well."""
     data = path.read_bytes()
     if data[:2] == b'\x1f\x8b':
         data = _unpack(data, path)

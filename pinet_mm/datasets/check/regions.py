@@ -13,7 +13,7 @@ def check_region(annotation: dict, size: tuple[int, int], findings: Findings) ->
     Args:
         annotation: one record.
         size: (w, h) of its image, infinite if it is not known.
-        findings: told of every fault.
+        findings: receives every fault.
     """
     region, record_id = annotation.get('segmentation'), annotation['id']
     if region is None:
