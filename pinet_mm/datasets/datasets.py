@@ -46,7 +46,7 @@ class MinKeypointsCocoDataset(CocoDataset):
         images = super().filter_data()
         if self.test_mode:
             return images
-        images = self._without_excluded(images) if self.exclude else images
+        images = self._without_excluded(images, self.exclude) if self.exclude else images
         kept = [image for image in images if sum(image['num_keypoints']) >= self.min_keypoints]
         if not kept:
             raise InputError(
@@ -55,15 +55,15 @@ class MinKeypointsCocoDataset(CocoDataset):
             )
         return kept
 
-    def _without_excluded(self, images: list[dict]) -> list[dict]:
-        names = read_json(self.exclude)
+    def _without_excluded(self, images: list[dict], exclude: str) -> list[dict]:
+        names = read_json(exclude)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise InputError(f'{self.exclude} must hold a list of image paths')
+            raise InputError(f'{exclude} must hold a list of image paths')
         folder = self.data_prefix.get('img', '')
         excluded = {osp.normpath(osp.join(folder, name)) for name in names}
         kept = [each for each in images if osp.normpath(each['img_path']) not in excluded]
         if names and len(kept) == len(images):
-            raise InputError(f'no image of {self.ann_file} is in {self.exclude}')
+            raise InputError(f'no image of {self.ann_file} is in {exclude}')
         return kept
 
 
