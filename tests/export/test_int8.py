@@ -41,7 +41,7 @@ def test_the_tool_says_how_the_file_fares(written):
     folder, said = written
     *_, size, found = said.splitlines()
     assert 'Please consider' not in said
-    assert '\nbefore quantization: ' in said and 'that PyTorch finds, keypoints within' in said
+    assert 'before quantization: ' in said and 'that PyTorch finds, keypoints within' in said
     assert size == (
         f'{folder / "pinet.onnx"}: 8 bits, '
         f'{(folder / "pinet.onnx").stat().st_size / 1e6:.1f} MB, passes onnx.checker'
