@@ -23,7 +23,7 @@ def encode(
     background=0.1,
     min_area=0.0,
 ):
-    """Encode persons (N, K, 2) of one picture; `parts` are M lists of keypoint indices."""
+    """Encode persons (N, K, 2) of one image; `parts` are M lists of keypoint indices."""
     (w, h), num_keypoints, num_parts = map_size, keypoints_in.shape[1], len(parts)
     maps = dict(
         heatmaps=np.zeros((num_keypoints + num_parts, h, w)),

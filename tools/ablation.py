@@ -1,4 +1,4 @@
-"""Train and test PINet's variants and peers on drawn crowds: python tools/ablation.py OUT."""
+"""Train and evaluate PINet and baselines on drawn crowds: python tools/ablation.py OUT."""
 
 import argparse
 import sys
@@ -15,19 +15,19 @@ from studies.ablation.variants import SEEDS, VARIANTS
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        description='Train and test the variants of PINet and its peers on the same drawn crowds'
+        description='Train and evaluate variants of PINet and baselines on the same drawn crowds'
     )
     parser.add_argument(
         'out',
         type=Path,
-        help='folder for checkpoints, test pictures and results.json; rows that '
+        help='folder for checkpoints, test images and results.json; rows that '
         'the file has are not trained again, trainings cut short go on',
     )
     for name, value, meaning in (
         ('backbone_epochs', Budget.backbone_epochs, 'for the backbone that all start from'),
         ('epochs', Budget.epochs, 'for every row'),
         ('pictures', Budget.pictures, 'in an epoch'),
-        ('images', Budget.images, 'held-out pictures'),
+        ('images', Budget.images, 'held-out images'),
     ):
         parser.add_argument(
             f'--{name.replace("_", "-")}',
@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs=2,
         default=Budget.persons,
         metavar=('LO', 'HI'),
-        help='fewest and most in a picture %(default)s',
+        help='fewest and most in an image %(default)s',
     )
     parser.add_argument(
         '--height',
@@ -50,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs=2,
         default=Budget.height,
         metavar=('LO', 'HI'),
-        help="of the persons, as a share of the picture's %(default)s",
+        help="of the persons, as a share of the image's %(default)s",
     )
     parser.add_argument(
         '--only', nargs='+', default=(), metavar='VARIANT', help=f'of {", ".join(VARIANTS)}'

@@ -22,10 +22,10 @@ import torch
 from studies.benchmark.parts import LIGHT, SMALL, WIDE, Options, run
 
 PARTS = dict(
-    encode="targets of a picture: the codec, the plain loops of the tests, MMPose's SPR codec",
+    encode="targets of an image: the codec, the plain loops of the tests, MMPose's SPR codec",
     decode="from CONFIG's maps to persons: stages, plain loops, MMPose's CID and DEKR",
     images='images per second of CONFIG by batch and precision, and of CID on its backbone',
-    scaling='stages and memory of CONFIG as persons, pictures and batches grow',
+    scaling='stages and memory of CONFIG as persons, images and batches grow',
     training='stages and memory of a step of training of CONFIG, with and without --amp',
     gpu="a GPU's images/s by batch and precision, training, the host's part; no part of all",
 )
@@ -68,7 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--persons', type=int, nargs='+', help='sizes of the crowds of encode and scaling'
     )
-    parser.add_argument('--sizes', type=int, nargs='+', help='sides of the pictures of scaling')
+    parser.add_argument('--sizes', type=int, nargs='+', help='sides of the images of scaling')
     parser.add_argument(
         '--batches', type=int, nargs='+', help='batch sizes of images, scaling and training'
     )

@@ -1,4 +1,4 @@
-"""Do parts, refinement and fusion help in crowds? Trained variants, test switches and peers."""
+"""Do parts, refinement and fusion help in crowds? Trained variants, test switches and baselines."""
 
 from .report import write_report
 from .study import run

@@ -1,7 +1,7 @@
-"""Who has a pose at each stage of a test: as proposed, as refined, as fused.
+"""Who has a pose at each stage of inference: as proposed, as refined, as fused.
 
 The question is not how poses rank but whether a person has one at all. Poses and persons are
-matched one to one, so that a pose between two persons counts for one of them. Frames: picture
+matched one to one, so that a pose between two persons counts for one of them. Frames: image
 pixels (`_img`). Shape shorthand: N annotated persons, P poses, K keypoints.
 """
 
@@ -42,7 +42,7 @@ def reached_oks(
 
     Args:
         annotations: of the test set, for the persons' areas.
-        entries: poses in COCO's result format, picture pixels; their scores do not matter.
+        entries: poses in COCO's result format, image pixels; their scores do not matter.
         persons: of `annotations`.
         sigmas: K OKS sigmas.
 
@@ -56,8 +56,8 @@ def reached_oks(
         poses_of.setdefault(entry['image_id'], []).append(pose_img)
     areas = np.array([annotations.anns[i]['area'] for i in persons.ids])
     reached = np.zeros((len(persons.ids), len(LEAST_OKS)), bool)
-    for picture, poses_img in poses_of.items():
-        mine = np.flatnonzero(persons.pictures == picture)
+    for image, poses_img in poses_of.items():
+        mine = np.flatnonzero(persons.images == image)
         labeled = persons.visibility[mine] > 0
         oks = person_oks(
             np.stack(poses_img), persons.keypoints_img[mine], labeled, areas[mine], sigmas

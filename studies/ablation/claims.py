@@ -1,6 +1,6 @@
 """Paired differences between tests, and the study's questions put as such differences.
 
-Every test measured the same pictures in the same folds, so that two tests are compared fold by
+Every test measured the same images in the same folds, so that two tests are compared fold by
 fold: what makes a fold hard is hard for both.
 """
 
@@ -116,7 +116,7 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=None,
     ),
     Claim(
-        'three parts against one center, hard pictures',
+        'three parts against one center, hard images',
         ('three-parts', 'fusion'),
         ('one-centre', 'fusion'),
         'AP_hard',
@@ -135,14 +135,14 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=None,
     ),
     Claim(
-        'PINet against CID on hard pictures',
+        'PINet against CID on hard images',
         ('three-parts', 'fusion'),
         ('cid', 'fusion'),
         'AP_hard',
     ),
     Claim('the same, both without flip', ('three-parts', 'no-flip'), ('cid', 'no-flip'), 'AP_hard'),
     Claim(
-        'PINet against DEKR on hard pictures',
+        'PINet against DEKR on hard images',
         ('three-parts', 'fusion'),
         ('dekr', 'fusion'),
         'AP_hard',

@@ -1,7 +1,7 @@
-"""Measure poses against annotations: COCO's AP and recall, on subsets and folds of the pictures.
+"""Measure poses against annotations: COCO's AP and recall, on subsets and folds of the images.
 
 COCO's evaluation matches poses and persons once; every number here is read from those matches.
-Frames: picture pixels (`_img`). Shape shorthand: N annotated persons, K keypoints, M parts.
+Frames: image pixels (`_img`). Shape shorthand: N annotated persons, K keypoints, M parts.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from xtcocotools.cocoeval import COCOeval
 # CrowdPose's bounds of the crowd index; xtcocotools prints easy, medium and hard with 0.2 for 0.1.
 CROWDING = dict(easy=(0, 0.1), medium=(0.1, 0.8), hard=(0.8, 1.001))
 SEEN_SHARES = (0, 0.25, 0.5, 0.75, 1.001)  # of a person's labeled keypoints
-NEAR = 8.0  # picture pixels between two persons' part centers
+NEAR = 8.0  # image pixels between two persons' part centers
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Persons:
 
     Attributes:
         ids: (N,) annotation ids.
-        pictures: (N,) picture ids.
+        images: (N,) image ids.
         keypoints_img: (N, K, 2).
         visibility: (N, K) COCO's v: 0 not labeled, 1 hidden, 2 seen.
         near: for every part and for `person`, the center of all keypoints: (N,) bool, whether
@@ -38,7 +38,7 @@ class Persons:
     """
 
     ids: np.ndarray
-    pictures: np.ndarray
+    images: np.ndarray
     keypoints_img: np.ndarray
     visibility: np.ndarray
     near: dict[str, np.ndarray]
@@ -77,22 +77,22 @@ def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
     keypoints = np.array([row['keypoints'] for row in rows], float).reshape(
         len(rows), layout.num_keypoints, 3
     )
-    pictures = np.array([row['image_id'] for row in rows], int)
+    images = np.array([row['image_id'] for row in rows], int)
     points, labeled = keypoints[..., :2], keypoints[..., 2] > 0
     whole = np.ones((1, layout.num_keypoints), bool)
     near = {
-        name: _has_neighbor(pictures, *part_centers(points, labeled, part[None]))
+        name: _has_neighbor(images, *part_centers(points, labeled, part[None]))
         for name, part in zip(layout.part_names, layout.membership)
     }
     near['any'] = np.any(list(near.values()), axis=0)
-    near['person'] = _has_neighbor(pictures, *part_centers(points, labeled, whole))
-    return Persons(np.array([row['id'] for row in rows]), pictures, points, keypoints[..., 2], near)
+    near['person'] = _has_neighbor(images, *part_centers(points, labeled, whole))
+    return Persons(np.array([row['id'] for row in rows]), images, points, keypoints[..., 2], near)
 
 
-def _has_neighbor(pictures: np.ndarray, centers_img: np.ndarray, exists: np.ndarray) -> np.ndarray:
+def _has_neighbor(images: np.ndarray, centers_img: np.ndarray, exists: np.ndarray) -> np.ndarray:
     # Centers (N, 1, 2) of one part, and whether each exists (N, 1).
     distance = np.linalg.norm(centers_img - centers_img[:, 0], axis=-1)
-    pair = (pictures[:, None] == pictures) & exists & exists[:, 0]
+    pair = (images[:, None] == images) & exists & exists[:, 0]
     np.fill_diagonal(pair, False)
     return ((distance < NEAR) & pair).any(axis=1)
 
@@ -107,11 +107,11 @@ def measure(
     """Measure one test.
 
     Args:
-        annotations: of the test set, with `crowdIndex` at every picture.
+        annotations: of the test set, with `crowdIndex` at every image.
         entries: the poses in COCO's result format.
         persons: of `annotations`.
         sigmas: K OKS sigmas.
-        folds: into how many parts the pictures are dealt out, in turn.
+        folds: into how many parts the images are dealt out, in turn.
 
     Returns:
         For every metric `all`, and `folds`, the same on the folds, NaN where there is nobody.
@@ -120,8 +120,8 @@ def measure(
         (`recall_seen_0-25` ...) and of persons near others (`recall_near_PART`); and the share of
         keypoints found, those seen and those hidden.
     """
-    picture_ids = sorted(annotations.getImgIds())
-    fold_of = {picture: i % folds for i, picture in enumerate(picture_ids)}
+    image_ids = sorted(annotations.getImgIds())
+    fold_of = {image: i % folds for i, image in enumerate(image_ids)}
     matches, by_boxes = (
         match_poses(annotations, entries, sigmas, 'keypoints_crowd', use_area)
         for use_area in (True, False)
@@ -135,23 +135,23 @@ def measure(
             members = [i for i in subset if low <= crowding[i] < high]
             scores[f'AP_{name}'] = _average(matches, members)['AP']
         scores['AP_box_area'] = _average(by_boxes, subset)['AP']
-        mine = np.isin(persons.pictures, subset)
+        mine = np.isin(persons.images, subset)
         scores.update(_recalls(persons, mine, found, keypoints_found))
         return scores
 
-    per_fold = [on([i for i in picture_ids if fold_of[i] == fold]) for fold in range(folds)]
+    per_fold = [on([i for i in image_ids if fold_of[i] == fold]) for fold in range(folds)]
     return {
         name: dict(all=value, folds=[scores[name] for scores in per_fold])
-        for name, value in on(picture_ids).items()
+        for name, value in on(image_ids).items()
     }
 
 
-def _average(matches: COCOeval, pictures: Sequence[int]) -> dict[str, float]:
-    """Compute AP, AP50, AP75 and AR on some of the pictures; NaN where nobody is annotated."""
+def _average(matches: COCOeval, images: Sequence[int]) -> dict[str, float]:
+    """Compute AP, AP50, AP75 and AR on some of the images; NaN where nobody is annotated."""
     some = copy.copy(matches)
-    wanted = set(pictures)
+    wanted = set(images)
     some.evalImgs = [
-        one for picture, one in zip(matches.params.imgIds, matches.evalImgs) if picture in wanted
+        one for image, one in zip(matches.params.imgIds, matches.evalImgs) if image in wanted
     ]
     some.params = copy.copy(matches.params)
     some.params.imgIds = [i for i in matches.params.imgIds if i in wanted]
@@ -180,8 +180,8 @@ def _found(
         (N,) and (N, K) bool.
     """
     pose_of = {}
-    for picture in filter(None, matches.evalImgs):
-        pose_of.update(zip(picture['gtIds'], picture['gtMatches'][0]))
+    for image in filter(None, matches.evalImgs):
+        pose_of.update(zip(image['gtIds'], image['gtMatches'][0]))
     owners = np.array([pose_of.get(i, -1) for i in persons.ids])
     found = owners >= 0
     keypoints_found = np.zeros(persons.visibility.shape, bool)

@@ -66,11 +66,11 @@ def write_report(results_file: Path, out: Path) -> tuple[Path, Path]:
     if not results['rows']:
         raise RunError(f'{results_file} has no rows yet')
     out.mkdir(parents=True, exist_ok=True)
-    table, picture = out / 'tables.md', out / 'plot.png'
+    table, image = out / 'tables.md', out / 'plot.png'
     sections = (_budget(results), *_tables(results), _by_stage(results), _claims(results))
     table.write_text('\n'.join(section for section in sections if section))
-    _plot(results, picture)
-    return table, picture
+    _plot(results, image)
+    return table, image
 
 
 def _budget(results: dict) -> str:
@@ -82,12 +82,12 @@ def _budget(results: dict) -> str:
     ]
     return '\n'.join(
         [
-            f'Backbone: {budget["pictures"] * budget["backbone_epochs"]} pictures; every row: '
-            f'{budget["pictures"] * budget["epochs"]}; test: '
-            f'{budget["images"]} pictures in ten folds. Pictures are drawn with '
+            f'Backbone: {budget["pictures"] * budget["backbone_epochs"]} images; every row: '
+            f'{budget["pictures"] * budget["epochs"]}; evaluation: '
+            f'{budget["images"]} images in ten folds. Images are drawn with '
             f'{_range(budget["persons"])} persons of {_range(budget["height"])} of their height. '
             f'{trained_in}{results["machine"]}. Where a row has several seeds, the mean ± the '
-            'standard deviation over them; AP, AR and recall in hundredths. Images/s: one picture '
+            'standard deviation over them; AP, AR and recall in hundredths. Images/s: one image '
             'at a time, processor time of one thread. Persons: '
             + ', '.join(f'{count} {name}' for name, count in results['persons'].items())
             + '.',
@@ -147,7 +147,7 @@ def _tables(results: dict) -> Iterator[str]:
 
 
 def _tested(variant: str, switch: str) -> str:
-    if VARIANTS[variant].config != PINET:  # the peers have neither fusion nor refinement
+    if VARIANTS[variant].config != PINET:  # the baselines have neither fusion nor refinement
         return 'no flip' if switch == 'no-flip' else ''
     return _TESTED.get(switch) or f'fusion, {switch.replace("-", " = ")}'
 
@@ -189,7 +189,7 @@ def _claims(results: dict) -> str:
         for claim, difference, holds in judge(results)
     ]
     title = (
-        '## Paired over folds\n\nMean over ten folds of test pictures and its standard error, '
+        '## Paired over folds\n\nMean over ten folds of held-out images and its standard error, '
         'which knows nothing of seeds: those stand apart.'
     )
     return _table(

@@ -19,7 +19,7 @@ from mmengine.device import get_device
 
 from .testing import switches_of, test_by_stage, test_set, test_variant
 from .training import Budget, train_backbone, train_variant
-from .variants import PEERS_WITH_OPERATORS, ROWS, SEEDS, VARIANTS
+from .variants import BASELINES_WITH_OPERATORS, ROWS, SEEDS, VARIANTS
 
 SCHEMA = 'pinet_mm.ablation/1'
 
@@ -88,7 +88,7 @@ def run(
 
 def why_skipped(name: str) -> str | None:
     """Tell why a variant cannot be trained here, or None."""
-    if name in PEERS_WITH_OPERATORS and not mmcv_has_operators():
+    if name in BASELINES_WITH_OPERATORS and not mmcv_has_operators():
         return 'its deformable convolutions are compiled operators of the full mmcv'
     return None
 

@@ -24,21 +24,21 @@ from .metrics import Persons, measure, read_persons
 from .training import Budget
 from .variants import PINET, SWITCHES, THRESHOLDS, Variant
 
-TIMED = 60  # pictures, one at a time, to tell images/s
+TIMED = 60  # images, one at a time, to tell images/s
 
 
 class TestSet(NamedTuple):
-    """Held-out pictures and who is on them.
+    """Held-out images and who is on them.
 
     Attributes:
         annotations: in COCO's format.
-        pictures: picture id -> (H, W, 3) BGR.
+        images: image id -> (H, W, 3) BGR.
         persons: the annotated ones.
         layout: of the dataset; its parts define who stands on whom.
     """
 
     annotations: COCO
-    pictures: dict[int, np.ndarray]
+    images: dict[int, np.ndarray]
     persons: Persons
     layout: PartLayout
 
@@ -46,7 +46,7 @@ class TestSet(NamedTuple):
 
 
 def test_set(folder: Path, budget: Budget) -> TestSet:
-    """Draw the held-out pictures if they are not there yet, in the settings of the training's.
+    """Draw the held-out images if they are not there yet, in the settings of the training's.
 
     Args:
         folder: where they belong.
@@ -56,14 +56,14 @@ def test_set(folder: Path, budget: Budget) -> TestSet:
         ValueError: the folder holds another number of them, or others.
     """
     cfg = Config.fromfile(api.config_path(PINET))
-    path, images = folder / 'annotations' / 'test.json', budget.images
+    path, count = folder / 'annotations' / 'test.json', budget.images
     settings = CrowdSettings(**{**cfg.train_dataloader.dataset.settings, **budget.crowd})
     if not path.is_file():
-        write_dataset(folder, settings, images, seed=1, split='test', suffix='.png')
+        write_dataset(folder, settings, count, seed=1, split='test', suffix='.png')
     annotations = COCO(str(path))
-    if len(annotations.imgs) != images:
+    if len(annotations.imgs) != count:
         raise InputError(
-            f'{path} has {len(annotations.imgs)} pictures; expected {images}: give '
+            f'{path} has {len(annotations.imgs)} images; expected {count}: give '
             'this number, or another folder'
         )
     found = vars(CrowdSettings(**annotations.dataset['info']['settings']))
@@ -74,11 +74,11 @@ def test_set(folder: Path, budget: Budget) -> TestSet:
                 'take another folder'
             )
     layout = build_layout(cfg.codec.layout)
-    pictures = {
+    images = {
         image['id']: cv2.imread(str(folder / 'images' / 'test' / image['file_name']))
         for image in annotations.dataset['images']
     }
-    return TestSet(annotations, pictures, read_persons(annotations, layout), layout)
+    return TestSet(annotations, images, read_persons(annotations, layout), layout)
 
 
 def switches_of(variant: Variant, seed: int) -> dict[str, dict]:
@@ -102,7 +102,7 @@ def test_variant(
 
     Returns:
         Name of the way -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`, how
-        many a picture.
+        many per image.
     """
     model = _load(variant, checkpoint)
     return {
@@ -117,7 +117,7 @@ def test_by_stage(variant: Variant, checkpoint: Path, data: TestSet) -> dict[str
     model, found = _load(variant, checkpoint), {}
     for stage, changes in STAGES.items():
         with _tested_with(model, changes):
-            entries = find_poses(model, data.pictures)
+            entries = find_poses(model, data.images)
         reached = reached_oks(data.annotations, entries, data.persons, data.layout.sigmas)
         found[stage] = shares(reached, data.persons)
     return found
@@ -130,12 +130,12 @@ def _load(variant: Variant, checkpoint: Path):
 
 def _test(model, changes: dict, data: TestSet) -> dict:
     with _tested_with(model, changes):
-        speed = _images_per_second(model, list(data.pictures.values())[:TIMED])
-        entries = find_poses(model, data.pictures)
+        speed = _images_per_second(model, list(data.images.values())[:TIMED])
+        entries = find_poses(model, data.images)
     return dict(
         metrics=measure(data.annotations, entries, data.persons, data.layout.sigmas),
         images_per_second=speed,
-        poses=len(entries) / len(data.pictures),
+        poses=len(entries) / len(data.images),
     )
 
 
@@ -149,29 +149,29 @@ def _tested_with(model, changes: dict) -> Iterator[None]:
         model.test_cfg = settings
 
 
-def _images_per_second(model, pictures: Sequence[np.ndarray]) -> float:
-    # Seconds of this process, one picture at a time: other jobs on the machine count less so.
-    for _ in api.predict(model, pictures[:3], batch_size=1):
+def _images_per_second(model, images: Sequence[np.ndarray]) -> float:
+    # Seconds of this process, one image at a time: other jobs on the machine count less so.
+    for _ in api.predict(model, images[:3], batch_size=1):
         pass
     start = time.process_time()
-    for _ in api.predict(model, pictures, batch_size=1):
+    for _ in api.predict(model, images, batch_size=1):
         pass
-    return len(pictures) / (time.process_time() - start)
+    return len(images) / (time.process_time() - start)
 
 
-def find_poses(model, pictures: dict[int, np.ndarray]) -> list[dict]:
-    """Find the poses of all pictures, in COCO's result format.
+def find_poses(model, images: dict[int, np.ndarray]) -> list[dict]:
+    """Find the poses of all images, in COCO's result format.
 
     Args:
         model: what `api.load` gives.
-        pictures: picture id -> (H, W, 3) BGR.
+        images: image id -> (H, W, 3) BGR.
     """
-    samples = api.predict(model, pictures.values())
-    found: list[tuple[int, object]] = zip(pictures, samples)
+    samples = api.predict(model, images.values())
+    found: list[tuple[int, object]] = zip(images, samples)
     return [
         entry
-        for picture, sample in found
+        for image, sample in found
         for entry in to_entries(
-            picture, sample.pred_instances.keypoints, sample.pred_instances.keypoint_scores
+            image, sample.pred_instances.keypoints, sample.pred_instances.keypoint_scores
         )
     ]

@@ -1,4 +1,4 @@
-"""Train the variants: the same pictures, budget and starting backbone for all of them."""
+"""Train the variants: the same images, budget and starting backbone for all of them."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,10 +18,10 @@ class Budget:
     Attributes:
         backbone_epochs: epochs for the backbone that all variants start from.
         epochs: epochs for each variant.
-        pictures: in an epoch, each drawn once only.
-        images: held-out pictures.
-        persons: fewest and most persons that are drawn in a picture.
-        height: of the persons, as a share of the picture's; see `CrowdSettings`.
+        pictures: images of an epoch, each drawn once only.
+        images: held-out images.
+        persons: fewest and most persons that are drawn in an image.
+        height: of the persons, as a share of the image's; see `CrowdSettings`.
 
     Raises:
         TypeError: `persons` or `height` are not two numbers.
@@ -66,7 +66,7 @@ def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbo
         variant: what to train.
         out: its work folder.
         budget: see `Budget`.
-        seed: of weights, order and pictures.
+        seed: of weights, order and images.
         backbone: checkpoint of `train_backbone`.
 
     Returns:
@@ -78,7 +78,7 @@ def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbo
         budget.epochs,
         {
             'randomness.seed': seed,
-            # Every seed has pictures of its own for all variants, none of them the backbone's.
+            # Every seed has images of its own for all variants, none of them the backbone's.
             'train_dataloader.dataset.seed': seed + 1,
             **_data(budget),
             'model.backbone.init_cfg': dict(

@@ -57,7 +57,7 @@ class Variant:
 BACKBONE = Variant('backbone, keypoint heatmaps alone', options=_HEATMAPS_ALONE)
 
 VARIANTS: dict[str, Variant] = {
-    # The refinement is trained on as many poses a picture, whatever the number of parts.
+    # The refinement is trained on as many poses per image, whatever the number of parts.
     'one-centre': Variant(
         'one center',
         options={'codec.layout.parts': 'all', 'model.head.sampler.max_train_per_part': 36},
@@ -76,7 +76,7 @@ VARIANTS: dict[str, Variant] = {
     'cid': Variant('CID', config=CID, amp=False),
     'dekr': Variant('DEKR', config=DEKR, amp=False),
 }
-PEERS_WITH_OPERATORS = ('dekr',)  # of the full mmcv
+BASELINES_WITH_OPERATORS = ('dekr',)  # of the full mmcv
 # What one trained PINet is tested with; the others but `fusion` are changes of its `test_cfg`.
 SWITCHES: dict[str, dict] = {
     'fusion': {},

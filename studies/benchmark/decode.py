@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
-from . import peers
+from . import baselines
 from .loops import DecodingLoops
 from .report import Table
 from .scenes import codec_of_size, crowd_maps
@@ -20,7 +20,7 @@ from .stages import DecodingStages
 from .timing import call_times, chain_times, clock_of, run_chain
 
 CONFIG = 'pinet_hrnet_coco.py'
-# What the peers are compared with, by where they start: DEKR's maps are final.
+# What the baselines are compared with, by where they start: DEKR's maps are final.
 OWN = dict(maps='PINet without refinement, from maps', features='PINet, from features')
 
 
@@ -46,14 +46,14 @@ def build_head(config: str, channels: int, layers: int, input_size: int, device:
     config.decoder.update(input_size=(input_size,) * 2, heatmap_size=(input_size // 4,) * 2)
     config.update(in_channels=channels, refinement=dict(config.refinement, num_layers=layers))
     torch.manual_seed(0)
-    return peers.build_head(config, device)
+    return baselines.build_head(config, device)
 
 
 class Scene:
-    """One picture's maps and features, and the heads that find its persons.
+    """One image's maps and features, and the heads that find its persons.
 
     Args:
-        persons: in the picture.
+        persons: in the image.
         config: see `build_head`.
         channels: C of the features.
         layers: residual blocks of the refinement.
@@ -75,7 +75,7 @@ class Scene:
         self.persons, self.device, self.size = persons, device, (input_size,) * 2
         self.codec = codec_of_size(Config.fromfile(config_path(config)).codec, self.size)
         self.maps = crowd_maps(self.codec, persons, channels=channels, device=device)
-        self.sample = peers.sample_of(self.size, self.head.layout.flip_indices)
+        self.sample = baselines.sample_of(self.size, self.head.layout.flip_indices)
 
     def stages(self) -> DecodingStages:
         """Cut PINet's decoding into its stages."""
@@ -98,31 +98,32 @@ class Scene:
 
         plain, mirrored = self.maps.features.chunk(2)
         channels, k = plain.shape[1], head.layout.num_keypoints
-        cid = peers.build_head(peers.cid_head(channels, k, self.size), self.device)
-        dekr, dekr_maps = peers.DEKRDecoding(self.size), self._dekr_maps()
+        cid = baselines.build_head(baselines.cid_head(channels, k, self.size), self.device)
+        dekr, dekr_maps = baselines.DEKRDecoding(self.size), self._dekr_maps()
+        dekr_settings = baselines.dekr_settings(True)
         scores = torch.rand(self.persons, 1, device=self.device)
         person_maps = torch.rand(self.persons, k, *plain.shape[2:], device=self.device)
         found = {
             OWN['maps']: lambda: from_maps(False),
-            'DEKR, from maps': lambda: dekr.predict(dekr_maps, samples, peers.dekr_settings(True)),
+            'DEKR, from maps': lambda: dekr.predict(dekr_maps, samples, dekr_settings),
             "CID, from every person's maps": lambda: cid.decode((person_maps, scores)),
             'PINet with refinement, from maps': lambda: from_maps(True),
             OWN['features']: lambda: head.predict(
                 [self.maps.features], samples, dict(flip_test=True)
             ),
             'CID, from features': lambda: cid.predict(
-                [[plain], [mirrored]], samples, peers.cid_settings(True, self.persons)
+                [[plain], [mirrored]], samples, baselines.cid_settings(True, self.persons)
             ),
         }
-        if peers.why_no_dekr() is None:
-            whole = peers.build_head(peers.dekr_head(channels, k, self.size), self.device)
+        if baselines.why_no_dekr() is None:
+            whole = baselines.build_head(baselines.dekr_head(channels, k, self.size), self.device)
             found['DEKR, from features'] = lambda: whole.predict(
-                [[plain], [mirrored]], samples, peers.dekr_settings(True)
+                [[plain], [mirrored]], samples, dekr_settings
             )
         return found
 
     def _dekr_maps(self) -> list:
-        # Score maps with one center's, and displacements: of the picture, and mirrored.
+        # Score maps with one center's, and displacements: of the image, and mirrored.
         k, (_, heatmaps, offsets) = self.head.layout.num_keypoints, self.maps
         return [
             [heatmaps[i : i + 1, : k + 1].contiguous(), -offsets[i : i + 1, : 2 * k].contiguous()]
@@ -132,10 +133,10 @@ class Scene:
 
 @torch.no_grad()
 def bench_decode(persons: int = 30, repeats: int = 7, device: str = 'cpu', **scene) -> list[Table]:
-    """Measure decoding of one picture with flip test.
+    """Measure decoding of one image with flip test.
 
     Args:
-        persons: in the picture.
+        persons: in the image.
         repeats: see `chain_times`.
         device: where it computes; the loops take the CPU.
         **scene: other arguments of `Scene`.
@@ -164,7 +165,7 @@ def bench_decode(persons: int = 30, repeats: int = 7, device: str = 'cpu', **sce
             'decode',
             'Heads of MMPose on as many persons',
             _head_note(),
-            _head_rows(functions, {name: peers.count(head()) for name, head in heads.items()}),
+            _head_rows(functions, {name: baselines.count(head()) for name, head in heads.items()}),
         ),
     ]
 
@@ -190,7 +191,7 @@ def _head_note() -> str:
         "the heads' convolutions, at CID those of every person, at PINet the refinement. The "
         'ratio is to PINet from features or, of the others, to PINet without refinement.'
     ]
-    reason = peers.why_no_dekr()
+    reason = baselines.why_no_dekr()
     return ' '.join([*lines, *([f'{reason}.'] if reason else [])])
 
 

@@ -75,4 +75,4 @@ def bench_encode(persons: Sequence[int] = (2, 10, 30, 100), repeats: int = 7) ->
                 **{f'naive / {name}': times['naive'] / times[name] for name in ('whole', 'sparse')},
             )
         )
-    return [Table('encode', 'Encoding the targets of a picture', NOTE, rows)]
+    return [Table('encode', 'Encoding the targets of an image', NOTE, rows)]

@@ -1,4 +1,4 @@
-"""Images per second, from pictures to persons, beside MMPose's CID on the same backbone."""
+"""Images per second, from images to persons, beside MMPose's CID on the same backbone."""
 
 import copy
 import tempfile
@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 
-from .peers import cid_like
+from .baselines import cid_like
 from .report import Table
-from .scenes import draw_pictures, has_weights, load_model
+from .scenes import draw_images, has_weights, load_model
 from .timing import call_times, clock_of
 
-CALIBRATION = 4  # pictures for an 8-bit file: speed does not depend on them
-# Persons of each picture, of pictures and a batch size.
+CALIBRATION = 4  # images for an 8-bit file: speed does not depend on them
+# Persons of each image, of images and a batch size.
 Predict = Callable[[Sequence[np.ndarray], int], list]
 
 
@@ -67,7 +67,7 @@ def why_no_half(device: str) -> str:
 
 
 def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
-    """Make a function of pictures and batch size that returns the persons of each picture.
+    """Make a function of images and batch size that returns the persons of each image.
 
     Args:
         model: stays as it is.
@@ -80,8 +80,8 @@ def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
         twin = copy.copy(model)
         twin.extract_feat = _autocast(model, mode.amp)
 
-    def predict(pictures: Sequence[np.ndarray], batch_size: int) -> list:
-        return [sample.pred_instances for sample in api.predict(twin, pictures, batch_size)]
+    def predict(images: Sequence[np.ndarray], batch_size: int) -> list:
+        return [sample.pred_instances for sample in api.predict(twin, images, batch_size)]
 
     return predict
 
@@ -104,12 +104,12 @@ def _autocast(
 def prepare_onnx(
     model: PINet, folder: str, calibration: Sequence[np.ndarray]
 ) -> dict[str, Predict]:
-    """Export a model and make the same function of each file, which takes picture by picture.
+    """Export a model and make the same function of each file, which takes image by image.
 
     Args:
         model: on any device; the files run on the CPU, with as many threads as torch has.
         folder: for the files.
-        calibration: pictures for the one in 8 bits.
+        calibration: images for the one in 8 bits.
 
     Returns:
         The functions by mode.
@@ -123,9 +123,7 @@ def prepare_onnx(
 
     def load(path: Path) -> Predict:
         session = api.load_onnx(path, torch.get_num_threads())
-        return lambda pictures, _: [
-            sample.pred_instances for sample in api.predict(session, pictures)
-        ]
+        return lambda images, _: [sample.pred_instances for sample in api.predict(session, images)]
 
     return {mode: load(path) for mode, path in paths.items()}
 
@@ -149,24 +147,24 @@ def bench_images(
         device: where it computes.
         compiled: also measure compiled networks and ONNX files, one of them in 8 bits, which takes
             minutes.
-        persons: that every picture is drawn with, and that CID finds.
+        persons: that every image is drawn with, and that CID finds.
     """
     model, batches = load_model(config, checkpoint, device), sorted(set(batches))
     size = model.head.codec.input_size
-    drawn = draw_pictures(min(batches[-1], 8), size, persons)
-    pictures = [drawn[i % len(drawn)] for i in range(batches[-1])]
-    functions = _functions(model, modes(device, compiled), batches, pictures, persons)
+    drawn = draw_images(min(batches[-1], 8), size, persons)
+    images = [drawn[i % len(drawn)] for i in range(batches[-1])]
+    functions = _functions(model, modes(device, compiled), batches, images, persons)
     weights = 'trained' if has_weights(config, checkpoint) else 'random'
     note = (
-        f'{config}, {weights} weights, pictures of {size[0]}×{size[1]} with {persons} persons, '
-        'from uint8 arrays to persons in picture pixels; medians. CID has the same backbone, '
-        f'its weights and the same flip test, finds {persons} persons in every picture, and '
-        'takes one picture at a time. "Backbone" is a pass of all views of a picture, without '
-        'anything before and after; "passes" is a picture over it.'
+        f'{config}, {weights} weights, images of {size[0]}×{size[1]} with {persons} persons, '
+        'from uint8 arrays to persons in image pixels; medians. CID has the same backbone, '
+        f'its weights and the same flip test, finds {persons} persons in every image, and '
+        'takes one image at a time. "Backbone" is a pass of all views of an image, without '
+        'anything before and after; "passes" is an image over it.'
     )
     note += why_no_half(device)
     if compiled:
-        found, reason = _onnx_functions(model, pictures)
+        found, reason = _onnx_functions(model, images)
         functions.update(found)
         note += reason
     times = call_times(functions, repeats, clock=clock_of(device))
@@ -178,40 +176,38 @@ def _functions(
     model: PINet,
     ways: Sequence[Mode],
     batches: Sequence[int],
-    pictures: Sequence[np.ndarray],
+    images: Sequence[np.ndarray],
     persons: int,
 ) -> dict[tuple, Callable[[], object]]:
-    # By (network, mode, batch); every function returns the persons of each picture, or None.
+    # By (network, mode, batch); every function returns the persons of each image, or None.
     functions, device = {}, next(model.parameters()).device
     for mode in ways:
         predict = prepare(model, mode)
         for batch in batches:
             functions['PINet', mode.name(device), batch] = lambda predict=predict, batch=batch: (
-                predict(pictures[:batch], batch)
+                predict(images[:batch], batch)
             )
-    peer = cid_like(model, persons)
+    baseline = cid_like(model, persons)
     for mode in ways:
         if not mode.compiled:
-            predict = prepare(peer, mode)
-            functions['CID', mode.name(device), 1] = lambda predict=predict: predict(
-                pictures[:1], 1
-            )
+            predict = prepare(baseline, mode)
+            functions['CID', mode.name(device), 1] = lambda predict=predict: predict(images[:1], 1)
     functions['backbone', 'fp32', 1] = _backbone(model)
     return functions
 
 
 def _onnx_functions(
-    model: PINet, pictures: Sequence[np.ndarray]
+    model: PINet, images: Sequence[np.ndarray]
 ) -> tuple[dict[tuple, Callable[[], object]], str]:
     # Beside the functions, what the note says of them.
     try:
         with tempfile.TemporaryDirectory() as folder:
-            predicts = prepare_onnx(model, folder, pictures[:CALIBRATION])
+            predicts = prepare_onnx(model, folder, images[:CALIBRATION])
     except RunError as error:
         return {}, f' ONNX Runtime is left out: {error}.'
     return {
         ('PINet', f'{mode}, ONNX Runtime on the CPU', 1): lambda predict=predict: predict(
-            pictures[:1], 1
+            images[:1], 1
         )
         for mode, predict in predicts.items()
     }, ''

@@ -1,6 +1,6 @@
 """Decoding as the plain loops of the tests, stage by stage, to race against.
 
-Shape shorthand: V views, K keypoints, M parts, C channels, H×W map; one picture. `_hm` are map
+Shape shorthand: V views, K keypoints, M parts, C channels, H×W map; one image. `_hm` are map
 pixels, (x, y) last.
 """
 
@@ -20,14 +20,14 @@ from .timing import Chain, chain_of
 
 
 class DecodingLoops:
-    """The stages of `DecodingStages` for one picture, with a refinement, in the paper's convention.
+    """The stages of `DecodingStages` for one image, with a refinement, in the paper's convention.
 
     Loops over views, proposals, keypoints and pixels; along channels numpy works.
 
     Args:
         head: gives the layout and the weights of the refinement.
         settings: of the test.
-        maps: of one picture, V views.
+        maps: of one image, V views.
         image_per_map: (2,) original pixels per map pixel.
     """
 

@@ -12,7 +12,7 @@ COLOURS = dict(input='#8c8c8c', network='#3b6ea5', refinement='#e0952c', decodin
 
 
 def plot_scaling(tables: Sequence[Table], path: Path) -> Figure:
-    """Draw a panel for each table of `bench_scaling`: ms a picture, stacked, and peak memory.
+    """Draw a panel for each table of `bench_scaling`: ms per image, stacked, and peak memory.
 
     Args:
         tables: of `bench_scaling`.
@@ -24,13 +24,13 @@ def plot_scaling(tables: Sequence[Table], path: Path) -> Figure:
         places, below = range(len(table.rows)), [0.0] * len(table.rows)
         for group, stages in GROUPS.items():
             share = [
-                row['a picture'] / row['all'] * sum(row[stage] for stage in stages)
+                row['per image'] / row['all'] * sum(row[stage] for stage in stages)
                 for row in table.rows
             ]
             panel.bar(places, share, 0.6, below, label=group, color=COLOURS[group])
             below = [low + high for low, high in zip(below, share)]
         panel.set_xticks(places, [str(row[axis]) for row in table.rows])
-        panel.set(xlabel=axis, ylabel='ms a picture')
+        panel.set(xlabel=axis, ylabel='ms per image')
         memory = panel.twinx()
         peaks = [row['peak MB'] for row in table.rows]
         memory.plot(places, peaks, 'k.--', label='peak memory')

@@ -1,4 +1,4 @@
-"""How the cost of a test grows with persons, picture size and batch."""
+"""How the cost of inference grows with persons, image size and batch."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ import torch
 from .memory import peak_memory
 from .report import Table
 from .scenes import codec_of_size, crowd_maps, load_model
-from .stages import TestStages
+from .stages import InferenceStages
 from .timing import chain_times, clock_of, run_chain
 
 # What the plot tells apart.
@@ -32,9 +32,9 @@ class Case(NamedTuple):
         config: a file, or the name of one of the project's.
         checkpoint: of its weights, see `load_model`.
         device: where it computes.
-        persons: in every picture.
-        size: side of the square pictures, which are the network's input.
-        batch: pictures.
+        persons: in every image.
+        size: side of the square images, which are the network's input.
+        batch: images.
     """
 
     config: str
@@ -48,24 +48,24 @@ class Case(NamedTuple):
 _model = lru_cache(maxsize=1)(load_model)
 
 
-def stages_of(case: Case) -> TestStages:
-    """Set up the stages of a case; its pictures are noise, in which the network finds a crowd."""
+def stages_of(case: Case) -> InferenceStages:
+    """Set up the stages of a case; its images are noise, in which the network finds a crowd."""
     model, size = _model(case.config, case.checkpoint, case.device), (case.size,) * 2
     pipeline = copy.deepcopy(list(model.cfg.test_dataloader.dataset.pipeline))
     for step in pipeline:
         if 'input_size' in step:
             step['input_size'] = size
-    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     views = 1 + model.head.check_settings(model.test_cfg).flip_test
     maps = crowd_maps(
         codec_of_size(model.cfg.codec, size), case.persons, case.batch, views, device=case.device
     )
-    return TestStages(model, pipeline, [picture] * case.batch, maps)
+    return InferenceStages(model, pipeline, [image] * case.batch, maps)
 
 
 @torch.no_grad()
 def run_case(case: Case) -> list:
-    """Test once: the persons of every picture."""
+    """Run once: the persons of every image."""
     return run_chain(stages_of(case).chain())
 
 
@@ -93,14 +93,14 @@ def bench_scaling(
     repeats: int = 3,
     device: str = 'cpu',
 ) -> list[Table]:
-    """Measure the stages of a test along three axes; on the others a case stands at its default.
+    """Measure the stages of inference along three axes; on the others a case stands at its default.
 
     Args:
         config: a file, or the name of one of the project's.
         checkpoint: of its weights, see `load_model`.
-        persons: in one picture of the config's size.
-        sizes: of one picture with 10 persons, multiples of 64.
-        batches: pictures of the config's size with 10 persons.
+        persons: in one image of the config's size.
+        sizes: of one image with 10 persons, multiples of 64.
+        batches: images of the config's size with 10 persons.
         repeats: see `chain_times`.
         device: where it computes.
 
@@ -139,8 +139,8 @@ def _note(base: Case, axis: str) -> str:
         else 'of a process that does nothing else'
     )
     return (
-        f'{base.config}, otherwise {" and ".join(rest)}; ms a batch, medians. The last columns '
-        f'are the sum, the sum a picture, its ratio to the first row, and the peak {memory}.'
+        f'{base.config}, otherwise {" and ".join(rest)}; ms per batch, medians. The last columns '
+        f'are the sum, the sum per image, its ratio to the first row, and the peak {memory}.'
     )
 
 
@@ -156,7 +156,7 @@ def _rows(
                 axis: getattr(case, axis),
                 **stages,
                 'all': total,
-                'a picture': total / case.batch,
+                'per image': total / case.batch,
                 'ratio': total / case.batch / first,
                 'peak MB': peak,
             }

@@ -1,6 +1,6 @@
-"""What is measured on: crowds as keypoints and as a network's maps, pictures, models.
+"""What is measured on: crowds as keypoints and as a network's maps, images, models.
 
-Shape shorthand: N persons, B pictures, V views, K keypoints, M parts, C channels, H×W map. `_in`
+Shape shorthand: N persons, B images, V views, K keypoints, M parts, C channels, H×W map. `_in`
 are network-input pixels.
 """
 
@@ -26,7 +26,7 @@ from mmpose.structures import PoseDataSample
 def random_crowd(
     persons: int, num_keypoints: int, input_size: tuple[int, int], seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw persons of a fifth of the picture, wholly inside it, every keypoint labeled.
+    """Draw persons of a fifth of the image, wholly inside it, every keypoint labeled.
 
     Args:
         persons: N.
@@ -61,7 +61,7 @@ def codec_of_size(codec: dict, input_size: tuple[int, int]) -> PINetCodec:
 def crowd_maps(
     codec: PINetCodec,
     persons: int,
-    pictures: int = 1,
+    images: int = 1,
     views: int = 2,
     channels: int = 1,
     device: str = 'cpu',
@@ -69,13 +69,13 @@ def crowd_maps(
 ) -> RawMaps:
     """Make the maps of a network that finds a crowd of `random_crowd`, and some noise beside it.
 
-    The noise gives every part map more peaks than a test takes, as networks do: up to 0.02 high,
+    The noise gives every part map more peaks than inference takes, as networks do: up to 0.02 high,
     with poses of a tenth of the map. All views of a person agree.
 
     Args:
-        codec: encodes the crowd, whole maps of offsets; its input size is that of the pictures.
-        persons: N in each picture.
-        pictures: B, all alike.
+        codec: encodes the crowd, whole maps of offsets; its input size is that of the images.
+        persons: N in each image.
+        images: B, all alike.
         views: V, 1 or 2.
         channels: C of the features, which are random numbers.
         device: where they are; on a CPU the channels of all but the heatmaps come last in memory,
@@ -98,7 +98,7 @@ def crowd_maps(
     if views == 2:
         seen.append(_mirrored(ViewMirror(layout), features, heatmaps, offsets))
     both = [
-        torch.cat([maps.repeat(pictures, 1, 1, 1) for maps in views_of]).to(device)
+        torch.cat([maps.repeat(images, 1, 1, 1) for maps in views_of]).to(device)
         for views_of in zip(*seen)
     ]
     if torch.device(device).type == 'cpu':
@@ -142,11 +142,11 @@ def make_samples(codec: PINetCodec, images: int, persons: int) -> list[PoseDataS
     return samples
 
 
-def draw_pictures(count: int, size: tuple[int, int], persons: int) -> list[np.ndarray]:
-    """Draw pictures (h, w, 3) of CrowdSynth, BGR.
+def draw_images(count: int, size: tuple[int, int], persons: int) -> list[np.ndarray]:
+    """Draw images (h, w, 3) of CrowdSynth, BGR.
 
     Args:
-        count: pictures.
+        count: images.
         size: (w, h).
         persons: that each is asked to hold.
     """

@@ -1,6 +1,6 @@
 """A test, cut into the stages whose times are told apart.
 
-Shape shorthand: B pictures, V views, K keypoints.
+Shape shorthand: B images, V views, K keypoints.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class DecodingStages:
         self.num_keypoints, self.num_parts = head.layout.num_keypoints, head.layout.num_parts
 
     def chain(self) -> Chain:
-        """Name the stages in their order; the last one returns the persons of every picture."""
+        """Name the stages in their order; the last one returns the persons of every image."""
         return chain_of(self, *DECODING)
 
     def average(self) -> None:
@@ -118,8 +118,8 @@ class DecodingStages:
         return self.head.pack(self.fused)[0]
 
 
-class TestStages(DecodingStages):
-    """A whole test from pictures to persons, in which the network finds a given crowd.
+class InferenceStages(DecodingStages):
+    """Inference from images to persons, in which the network finds a given crowd.
 
     The network runs and its features go on, but its maps give way to those of the crowd, so that
     the number of persons is known, whatever the weights.
@@ -127,7 +127,7 @@ class TestStages(DecodingStages):
     Args:
         model: in evaluation mode.
         pipeline: of the test.
-        pictures: B, (h, w, 3) uint8 BGR.
+        images: B, (h, w, 3) uint8 BGR.
         maps: of the crowd; their features are not used.
     """
 
@@ -137,22 +137,22 @@ class TestStages(DecodingStages):
         self,
         model: PINet,
         pipeline: Sequence[Mapping],
-        pictures: Sequence[np.ndarray],
+        images: Sequence[np.ndarray],
         maps: RawMaps,
     ):
         settings = model.head.check_settings(model.test_cfg)
         super().__init__(model.head, settings, maps, torch.empty(0))
-        self.model, self.pipeline, self.pictures = model, Compose(pipeline), pictures
+        self.model, self.pipeline, self.images = model, Compose(pipeline), images
 
     def chain(self) -> Chain:
-        """Name the stages in their order; the last one returns the persons of every picture."""
+        """Name the stages in their order; the last one returns the persons of every image."""
         return chain_of(self, 'input', 'backbone', 'branches', *DECODING)
 
     def input(self) -> None:
-        """Resize, pack, normalize and move the pictures."""
+        """Resize, pack, normalize and move the images."""
         packed = [
-            self.pipeline(dict(img=picture, img_path='', **self.model.dataset_meta))
-            for picture in self.pictures
+            self.pipeline(dict(img=image, img_path='', **self.model.dataset_meta))
+            for image in self.images
         ]
         data = self.model.data_preprocessor(pseudo_collate(packed))
         self.inputs, self.samples = data['inputs'], data['data_samples']

@@ -29,7 +29,7 @@ class TrainingCase(NamedTuple):
     Attributes:
         config: a file, or the name of one of the project's, whose training data are at hand.
         device: where it computes.
-        batch: pictures a step.
+        batch: images per step.
         amp: with mixed precision, as `tools/train.py --amp`.
     """
 
@@ -64,7 +64,7 @@ class TrainingStages:
         return chain_of(self, *STAGES)
 
     def data(self) -> None:
-        """Make and augment pictures and targets, in this process, and normalize them."""
+        """Make and augment images and targets, in this process, and normalize them."""
         packed = [self.dataset[next(self.indices) % len(self.dataset)] for _ in range(self.batch)]
         data = self.model.data_preprocessor(pseudo_collate(packed), training=True)
         self.inputs, self.samples = data['inputs'], data['data_samples']
@@ -143,7 +143,7 @@ def bench_training(
             times = chain_times(dict(step=chain), repeats, clock_of(device))['step']
             rows.append(_row(case, times, peak(run_steps, case)))
     note = (
-        f'{config}; ms a picture, medians. Pictures and targets are made in the same process; '
+        f'{config}; ms per image, medians. Images and targets are made in the same process; '
         'with workers their time runs beside the rest. Peak memory in MB, of what torch '
         'allocated on a GPU, else of the process.' + why_no_half(device)
     )

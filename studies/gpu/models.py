@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..benchmark.scenes import draw_pictures
+from ..benchmark.scenes import draw_images
 from .running import Finding, Place, default_products, exact_products
 from .scenes import Distance, compare_persons, persons_of
 from .values import compare_fused
@@ -67,7 +67,7 @@ def load_shipped(path: Path | None = None, count: int = 8, largest: int = 256) -
     path = path or sorted(api.WEIGHTS.glob('*.pth'))[0]
     model = api.load(f'{path.stem}.py', path, 'cpu').eval()
     size = tuple(min(side, largest) for side in model.head.codec.input_size)
-    drawn = draw_pictures(count, size, 4)
+    drawn = draw_images(count, size, 4)
     inputs = [torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))) for image in drawn]
     data = model.data_preprocessor(dict(inputs=inputs, data_samples=[]))
     return Shipped(path.stem, model, data['inputs'], drawn)

@@ -23,7 +23,7 @@ from tests.helpers.narrow import SIZES, narrow_config
     params=[('coco', '.pth'), ('crowdpose', '.safetensors')], ids=lambda param: ''.join(param)
 )
 def converted(request, weights, convert, tmp_path, monkeypatch):
-    """Dataset and converted checkpoint, in a folder with a config and a picture of three people."""
+    """Dataset and converted checkpoint, in a folder with a config and an image of three people."""
     dataset, suffix = request.param
     torch.save(LAYOUTS['training'](weights[dataset]), tmp_path / 'release.pth.tar')
     convert(tmp_path / 'release.pth.tar', tmp_path / f'pinet{suffix}')

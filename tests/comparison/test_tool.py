@@ -64,7 +64,7 @@ def test_models_must_have_the_same_keypoints_and_different_names(monkeypatch):
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Pictures of two sizes, annotations, a config, a checkpoint that finds persons at random."""
+    """Images of two sizes, annotations, a config, a checkpoint that finds persons at random."""
     path = tmp_path_factory.mktemp('compare')
     (path / 'inputs').mkdir()
     rng = np.random.default_rng(0)
@@ -110,7 +110,7 @@ def models(folder):
 
 def test_compare_counts_draws_and_writes(folder, monkeypatch, capsys):
     persons = len(json.loads((folder / 'truth.json').read_text())['annotations'])
-    for out in ('out', 'out'):  # the second run takes no drawing for a picture
+    for out in ('out', 'out'):  # the second run takes no drawing for an image
         run_compare(
             monkeypatch,
             folder,

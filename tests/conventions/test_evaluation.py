@@ -1,4 +1,4 @@
-"""Release configs from a picture's file to the results of `tools/test.py`, against plain loops.
+"""Release configs from an image's file to the results of `tools/test.py`, against plain loops.
 
 The network is narrow and its branches are set so that parts agree about people: groups of several
 poses, scores that differ, keypoints beyond the border.
@@ -58,7 +58,7 @@ def write_rotated(path, picture, orientation=6):
 
 
 def write_data(folder, dataset, sizes):
-    """Pictures of (h, w), a turned one, and annotations of which only the form matters."""
+    """Images of (h, w), a turned one, and annotations of which only the form matters."""
     k, images, annotations = len(SIGMAS[dataset]), [], []
     for i, (h, w) in enumerate((*sizes, (96, 131))):
         name = f'{i}.{"png" if i % 2 else "jpg"}'
@@ -80,7 +80,7 @@ def write_data(folder, dataset, sizes):
                 keypoints=[20, 20, 2] * k,
             )
         )
-    # The last picture has no annotation.
+    # The last image has no annotation.
     content = dict(
         images=images, annotations=annotations[:-1], categories=[dict(id=1, name='person')]
     )
@@ -156,7 +156,7 @@ def run_tool(monkeypatch, *words):
 
 
 def compare(found, kept, scores):
-    """Match the poses of score > 0.05 of one picture: the same ones, to 1e-2 pixels."""
+    """Match the poses of score > 0.05 of one image: the same ones, to 1e-2 pixels."""
     found = [entry for entry in found if entry['score'] > 0.05]
     wanted = [pose for pose, score in zip(kept, scores) if score > 0.05]
     assert len(found) == len(wanted) > 5
@@ -165,7 +165,7 @@ def compare(found, kept, scores):
         nearest = min(range(len(left)), key=lambda i: np.abs(left[i] - pose).max())
         match = left.pop(nearest)
         np.testing.assert_allclose(match[:, :2], pose[:, :2], atol=1e-2)
-        # The maps are steep, up to 0.1 a pixel of the picture, and coordinates single precision.
+        # The maps are steep, up to 0.1 a pixel of the image, and coordinates single precision.
         np.testing.assert_allclose(match[:, 2], pose[:, 2], atol=1e-4)
     np.testing.assert_allclose(
         sorted(entry['score'] for entry in found),

@@ -29,7 +29,7 @@ from tests.helpers.toys import answer_with
 
 
 def decode(arrays, case, view, model, monkeypatch):
-    """Let a head decode golden's raw maps: its record and the poses in picture pixels."""
+    """Let a head decode golden's raw maps: its record and the poses in image pixels."""
     wanted = {
         name.removeprefix(f'c{case}_'): value
         for name, value in arrays.items()

@@ -112,7 +112,7 @@ def test_training_forward(folder, dataset):
         ATOL['offsets'],
     )
     (_, poses_hm, centers_hm, valid), refining = record.refinement
-    use = valid[0]  # alike in both pictures
+    use = valid[0]  # alike in both images
     assert np.array_equal(centers_hm[:, use].flip(-1), arrays['train_proposal_center_yx'])
     close(
         poses_hm[:, use], arrays['train_proposal_coords'], 'train_proposal_coords', ATOL['offsets']

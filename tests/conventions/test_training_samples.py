@@ -67,7 +67,7 @@ def made_up(k):
 
     In this order: two persons of equal area on one another and a third of nearly theirs; a crowd
     whose stray labels do not count; a person without labels; a crowd that is labeled; a person
-    too small for part centers; one whose box leaves the picture; one with a single label, at
+    too small for part centers; one whose box leaves the image; one with a single label, at
     (0, 0), whose region MMPose would ignore.
     """
     rng = np.random.default_rng(5)
@@ -115,7 +115,7 @@ def made_up(k):
 
 @pytest.fixture(scope='module')
 def world(tmp_path_factory):
-    """A picture of smooth noise and, by kind, the folder of a dataset of its annotations."""
+    """An image of smooth noise and, by kind, the folder of a dataset of its annotations."""
     root = tmp_path_factory.mktemp('world')
     rng = np.random.default_rng(1)
     picture = cv2.GaussianBlur(rng.integers(0, 256, (*SHAPE, 3)).astype(np.uint8), (0, 0), 1)
@@ -221,7 +221,7 @@ def test_real_pictures(kind, tmp_path):
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_pictures_are_not_turned_upright(kind, tmp_path):
-    """The keypoints of such a picture, a quarter turn by its EXIF tag, are those of its pixels."""
+    """The keypoints of such an image, a quarter turn by its EXIF tag, are those of its pixels."""
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new('RGB', (48, 32)).save(tmp_path / 'turned.jpg', exif=exif)

@@ -166,7 +166,7 @@ def test_outside_of_the_picture_is_black():
 
 @pytest.mark.parametrize('share, valid', [(15, False), (16, True)])
 def test_half_a_pixel_is_valid_under_release(share, valid):
-    # Input row 8 shows the picture `share` / 32 below row 8, of which only row 9 is valid: half of
+    # Input row 8 shows the image `share` / 32 below row 8, of which only row 9 is valid: half of
     # 255 is rounded up, above one half.
     results = dict(
         heatmaps=np.zeros((8, 16, 16)),

@@ -23,7 +23,7 @@ from tests.helpers.crowds import PLAIN, SMALL, standing_alone
 
 @pytest.fixture(scope='module')
 def pictures():
-    """Return 30 small pictures with their persons."""
+    """Return 30 small images with their persons."""
     return [draw_crowd(SMALL, seed=1, index=index) for index in range(30)]
 
 

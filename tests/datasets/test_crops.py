@@ -11,7 +11,7 @@ from tests.helpers.crops import CROP, crop_results, find_dot, image_of_dots
 
 
 def drawn_crops(shape, count=1500, size=32, **options):
-    """Crop sides and shifts in picture pixels, angles in degrees, warps of many draws."""
+    """Crop sides and shifts in image pixels, angles in degrees, warps of many draws."""
     np.random.seed(0)
     transform = RandomCropAffine(**dict(CROP, input_size=(size, size), **options))
     warps = np.stack([transform(crop_results(shape))['warp_mat'] for _ in range(count)])

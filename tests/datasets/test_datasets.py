@@ -49,7 +49,7 @@ def write_annotations(path, persons, images=(1, 2)):
 
 
 def make_metric(iou_type, tmp_path):
-    """A metric for two pictures of one person each, and these persons' keypoints."""
+    """A metric for two images of one person each, and these persons' keypoints."""
     name, k = KINDS[iou_type]
     persons = [person(n, n, k) for n in (1, 2)]
     metric = CocoMetric(
@@ -64,7 +64,7 @@ def make_metric(iou_type, tmp_path):
 
 
 def evaluate(metric, found):
-    """Evaluate one array of poses (N, K, 2) for each picture, all with score 0.9."""
+    """Evaluate one array of poses (N, K, 2) for each image, all with score 0.9."""
     for number, poses in enumerate(found, start=1):
         scores = np.full(poses.shape[:2], 0.9)
         boxes = np.concatenate((poses.min(axis=1), poses.max(axis=1)), axis=-1)
@@ -107,14 +107,14 @@ def test_wrong_detections_are_ap_0(iou_type, tmp_path):
 
 
 def test_crowdpose_metrics_by_difficulty(tmp_path):
-    # Crowd indices 0.05 and 0.45: an easy and a medium picture; only the medium one is found.
+    # Crowd indices 0.05 and 0.45: an easy and a medium image; only the medium one is found.
     metric, truth = make_metric('keypoints_crowd', tmp_path)
     values = evaluate(metric, [truth[0][:0], truth[1]])
     assert values['coco/AP(E)'] == 0 and values['coco/AP(M)'] == pytest.approx(1)
 
 
 def make_dataset(tmp_path, **options):
-    """Pictures 1 … 4 with 5 + 6, 4 + 6, 17 and 0 labeled keypoints; 5 without persons."""
+    """Images 1 … 4 with 5 + 6, 4 + 6, 17 and 0 labeled keypoints; 5 without persons."""
     labeled = [(1, 5), (1, 6), (2, 4), (2, 6), (3, 17), (4, 0)]
     persons = [person(n, image, 17, count) for n, (image, count) in enumerate(labeled, start=1)]
     path = write_annotations(tmp_path / 'train.json', persons, images=(1, 2, 3, 4, 5))
@@ -140,7 +140,7 @@ def test_testing_keeps_every_picture(tmp_path):
 
 @pytest.mark.parametrize('name, k', [('CrowdPoseDataset', 14), ('OCHumanDataset', 17)])
 def test_other_datasets_train_on_every_picture_with_a_person(name, k, tmp_path):
-    # Persons of one picture keep the file's order, which decides between equal areas.
+    # Persons of one image keep the file's order, which decides between equal areas.
     persons = [
         person(9, 2, k),
         person(3, 1, k, 0),

@@ -48,7 +48,7 @@ every_leaf = pytest.mark.parametrize('leaf', LEAVES)
 
 @crowdpose_leaves
 def test_crowdpose_has_easy_medium_and_hard(leaf, tmp_path):
-    # Easy is below 0.2, hard from 0.8 on. Two pictures of each; 4, 3 and 0 of 4 persons are found.
+    # Easy is below 0.2, hard from 0.8 on. Two images of each; 4, 3 and 0 of 4 persons are found.
     truth = person(14)
     far = [person(14, dx) for dx in (0, 1000)]
     write_annotations(tmp_path / 'a.json', [far] * 6, 14, crowd_index=[0, 0.19, 0.2, 0.79, 0.8, 1])

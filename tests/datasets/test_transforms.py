@@ -59,7 +59,7 @@ def test_flip_as_the_release_does():
 
 
 def masked(segmentations=(), warp=None, shape=(64, 96), size=(96, 64), **more):
-    """The mask of a picture with these invalid regions; by default it is its own input."""
+    """The mask of an image with these invalid regions; by default it is its own input."""
     warp = np.float32([[1, 0, 0], [0, 1, 0]]) if warp is None else np.float32(warp)
     heatmaps = np.zeros((8, size[1] // 4, size[0] // 4), dtype=np.float32)
     return ValidHeatmapMask()(
@@ -139,11 +139,11 @@ def test_map_pixel_i_is_read_at_input_pixel_4i(x, y, hit):
 
 
 def test_outside_of_the_picture_is_not_valid():
-    # The picture stands 10 px to the right of and 6 px above the input's corner.
+    # The image stands 10 px to the right of and 6 px above the input's corner.
     mask = masked(warp=[[1, 0, 10], [0, 1, -6]])
     wanted = np.ones((16, 24), dtype=bool)
     wanted[:, :3] = False  # input x = 0, 4, 8
-    wanted[15:] = False  # input y = 60 shows the picture's row 66; the last row is 63
+    wanted[15:] = False  # input y = 60 shows the image's row 66; the last row is 63
     np.testing.assert_array_equal(mask, wanted)
 
 
@@ -212,7 +212,7 @@ def test_picture_targets_and_mask_agree(seed, flip):
         np.testing.assert_allclose(dot, point, atol=0.1)
         assert np.abs(dot / 4 - (x, y)).max() <= 0.55
 
-    # Every map pixel on its way back into the picture.
+    # Every map pixel on its way back into the image.
     ys, xs = np.mgrid[:48, :48] * 4
     xs = 191 - xs if flip else xs
     there = np.stack((xs, ys), axis=-1) - warp[:, 2]

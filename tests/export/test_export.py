@@ -68,7 +68,7 @@ def test_the_tool_tells_how_its_file_agrees(exported):
 
 @pytest.mark.parametrize('size, count', [((192, 128), 3), ((128, 128), 1), ((128, 320), 2)])
 def test_persons_are_those_of_pytorch(exported, size, count):
-    # Traced with two pictures of 160×96; these are their own network inputs.
+    # Traced with two images of 160×96; these are their own network inputs.
     model, folder = exported
     pictures = crowd(*[size] * count)
     session = onnxruntime.InferenceSession(folder / 'pinet.onnx')

@@ -25,7 +25,7 @@ CROWD = CrowdSettings(size=(128, 128), persons=(3, 4), height=(0.7, 1.0))
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
-    """Folder with pictures and the 8-bit file of the shipped model, and what the tool said."""
+    """Folder with images and the 8-bit file of the shipped model, and what the tool said."""
     folder = tmp_path_factory.mktemp('int8')
     (folder / 'pictures').mkdir()
     for i in range(8):
@@ -81,7 +81,7 @@ def test_the_runner_takes_the_file_as_any_other(written):
     model, runner = api.load(SHIPPED, device='cpu'), api.load_onnx(folder / 'pinet.onnx')
     assert runner.session.get_modelmeta().custom_metadata_map['schema'] == SCHEMA
     assert np.array_equal(*(each.dataset_meta['skeleton_links'] for each in (runner, model)))
-    # Pictures that it was not fitted to, of another input size too; the surest person of each.
+    # Images that it was not fitted to, of another input size too; the surest person of each.
     pictures = [draw_crowd(CROWD, seed=4, index=i, split='test')[0] for i in range(3)]
     pictures.append(cv2.resize(pictures[0], (300, 200)))
     for one, two in zip(*(api.predict(each, pictures) for each in (runner, model))):

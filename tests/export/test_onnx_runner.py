@@ -19,7 +19,7 @@ import onnx  # noqa: E402
 from tests.helpers.exports import assert_same_people, crowd, people, run_tool
 
 ROOT = Path(__file__).parents[2]
-# w, h of pictures whose network inputs have several sizes; 192×128 is its own input.
+# w, h of images whose network inputs have several sizes; 192×128 is its own input.
 SIZES = ((192, 128), (200, 100), (90, 141), (128, 128), (61, 61))
 
 # --- the runner ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ LAYOUT = PartLayout(
 
 
 def coco(persons, crowding):
-    """Annotations of pictures: `persons[i]` holds (K, 3) keypoints of each person of picture i."""
+    """Annotations of images: `persons[i]` holds (K, 3) keypoints of each person of image i."""
     data = COCO()
     annotations = [
         dict(
@@ -26,8 +26,8 @@ def coco(persons, crowding):
             num_keypoints=int((np.array(points)[:, 2] > 0).sum()),
             keypoints=np.array(points, float).ravel().tolist(),
         )
-        for i, picture in enumerate(persons)
-        for points in picture
+        for i, image in enumerate(persons)
+        for points in image
     ]
     for i, annotation in enumerate(annotations):
         annotation['id'] = i + 1
@@ -43,10 +43,10 @@ def coco(persons, crowding):
     return data
 
 
-def entry(picture, points, score):
+def entry(image, points, score):
     points = np.array(points, float)
     return dict(
-        image_id=picture,
+        image_id=image,
         category_id=1,
         score=score,
         keypoints=np.column_stack((points[:, :2], np.full(K, score))).ravel().tolist(),

@@ -9,7 +9,7 @@ PLAIN = dict(photometric=False, occluders=False)
 
 
 def standing_alone(**other):
-    """Return settings of one upright person who fits into a 200 x 300 picture."""
+    """Return settings of one upright person who fits into a 200 x 300 image."""
     return CrowdSettings(
         size=(200, 300),
         persons=(1, 1),

@@ -33,7 +33,7 @@ def person(k, dx=0.0, visible=2):
 
 
 def write_annotations(path, persons_of, k, area=6000.0, crowd_index=None, size=500):
-    """Annotate pictures: `persons_of` holds for each the (k, 3) keypoints of its persons."""
+    """Annotate images: `persons_of` holds for each the (k, 3) keypoints of its persons."""
     images = [
         dict(id=i + 1, file_name=f'{i}.png', width=size, height=size)
         for i in range(len(persons_of))
@@ -63,7 +63,7 @@ def write_annotations(path, persons_of, k, area=6000.0, crowd_index=None, size=5
 
 
 def make_prediction(i, poses, k, scores=None):
-    """What a model returns for picture i: poses (k, 3), of which x and y count."""
+    """What a model returns for image i: poses (k, 3), of which x and y count."""
     keypoints = np.array(poses, dtype=np.float32).reshape(-1, k, 3)[..., :2]
     scores = np.full(len(keypoints), 0.5) if scores is None else np.asarray(scores)
     scores = np.repeat(scores[:, None], k, axis=1).astype(np.float32)

@@ -15,14 +15,14 @@ META_KEYS = ('ori_shape', 'img_shape', 'input_size', 'input_center', 'input_scal
 
 
 def noise(shape, seed=0):
-    """A picture of coarse and fine noise, uint8."""
+    """An image of coarse and fine noise, uint8."""
     rng = np.random.default_rng(seed)
     coarse = cv2.resize(rng.uniform(0, 255, (shape[0] // 8, shape[1] // 8, 3)), shape[::-1])
     return np.uint8(np.clip(coarse + rng.uniform(-40, 40, (*shape, 3)), 0, 255))
 
 
 def load(picture):
-    """Take a picture through a test pipeline whose inputs have a short side of 64."""
+    """Take an image through a test pipeline whose inputs have a short side of 64."""
     results = dict(
         img=picture,
         ori_shape=picture.shape[:2],
@@ -40,7 +40,7 @@ def prepared(model, pictures):
 
 
 def find(model, pictures):
-    """Predict the people of pictures as one batch."""
+    """Predict the people of images as one batch."""
     samples = model.test_step(pseudo_collate([load(picture) for picture in pictures]))
     return [sample.pred_instances for sample in samples]
 

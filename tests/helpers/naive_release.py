@@ -1,8 +1,8 @@
-"""The release's test of one picture as plain loops, from its rules: from the file to the results.
+"""The release's test of one image as plain loops, from its rules: from the file to the results.
 
 Only the maps come from the model: its features, and its three branches on them. Shape shorthand:
-V views (the picture and its mirror image), K keypoints, M parts, C channels, H×W map. Coordinates
-are (x, y); `_hm` are map pixels, `_up` pixels of the enlarged maps, `_img` of the picture.
+V views (the image and its mirror image), K keypoints, M parts, C channels, H×W map. Coordinates
+are (x, y); `_hm` are map pixels, `_up` pixels of the enlarged maps, `_img` of the image.
 """
 
 import math
@@ -16,7 +16,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def poses_of_picture(model, path, input_size, flip_index, sigmas):
-    """Find the poses of one picture.
+    """Find the poses of one image.
 
     Returns:
         The poses that are kept, each K rows [x_img, y_img, score], the score of each, and how many
@@ -50,7 +50,7 @@ def poses_of_picture(model, path, input_size, flip_index, sigmas):
 
 
 def resized_size(h, w, input_size):
-    """Tell the (w, h) of the input, the center and the width of what it shows of the picture."""
+    """Tell the (w, h) of the input, the center and the width of what it shows of the image."""
     short = (input_size + 63) // 64 * 64
     long = int((short / min(h, w) * max(h, w) + 63) // 64 * 64)
     center = (int(w / 2 + 0.5), int(h / 2 + 0.5))
@@ -71,7 +71,7 @@ def affine(center, width, size, inverse=False):
 
 
 def normalize(image):
-    """Turn (H, W, 3) BGR bytes into (2, 3, H, W): the picture, and mirrored, 3 pixels left."""
+    """Turn (H, W, 3) BGR bytes into (2, 3, H, W): the image, and mirrored, 3 pixels left."""
     rgb = (image[:, :, ::-1].astype(np.float32) / 255 - np.float32(MEAN)) / np.float32(STD)
     mirrored = np.zeros_like(rgb)
     for x in range(rgb.shape[1] - 3):
@@ -113,7 +113,7 @@ def candidates(part_maps):
 
 
 def read_both_views(model, features, offsets, part, x, y, flip_index):
-    """Average the refined poses of a pixel in the picture and in its mirror image: (K, 2)."""
+    """Average the refined poses of a pixel in the image and in its mirror image: (K, 2)."""
     last = features.shape[-1] - 1
     plain = read_pose(model, features[0], offsets[0], part, x, y)
     mirrored = read_pose(model, features[1], offsets[1], part, last - x, y)

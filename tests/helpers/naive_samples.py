@@ -21,7 +21,7 @@ def naive_draw(h, w):
 
 
 def naive_matrix(crop, size):
-    """Scale and move the picture, then turn it about the middle of the output."""
+    """Scale and move the image, then turn it about the middle of the output."""
     scale, angle, (x, y) = crop
     zoom = size / (200 * scale)
     fit = np.array(
@@ -77,7 +77,7 @@ def naive_draw_heat(heat, weight, point):
 
 
 def naive_targets(persons, parts, min_area):
-    """Draw heatmaps and loss weights (K + 3), offsets and weights (3, K, 2) of one picture."""
+    """Draw heatmaps and loss weights (K + 3), offsets and weights (3, K, 2) of one image."""
     k = len(persons[0][0])
     heat, heat_weights = np.zeros((k + 3, MAP, MAP)), np.full((k + 3, MAP, MAP), 0.1)
     offsets = np.zeros((3, k, 2, MAP, MAP), dtype=np.float32)
@@ -107,7 +107,7 @@ def naive_targets(persons, parts, min_area):
 
 
 def naive_sample(picture, annotations, region_of, kind, seed, flip):
-    """Make all that one training picture gives, as a dict of arrays."""
+    """Make all that one training image gives, as a dict of arrays."""
     parts, flips, min_area, ignores = KINDS[kind]
     np.random.seed(seed)
     crop = naive_draw(*picture.shape[:2])

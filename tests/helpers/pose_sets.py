@@ -26,6 +26,6 @@ def chain(num_poses, step):
 
 
 def persons(fused):
-    """The kept rows of one picture: keypoints, keypoint scores, score and sources of each."""
+    """The kept rows of one image: keypoints, keypoint scores, score and sources of each."""
     rows = zip(fused.keypoints, fused.keypoint_scores, fused.scores, fused.sources)
     return [row for row, kept in zip(rows, fused.kept) if kept]

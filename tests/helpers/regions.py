@@ -5,7 +5,7 @@ import numpy as np
 from tests.helpers.toys import COCO_PARTS, CROWDPOSE_PARTS
 
 MAP, INPUT = 128, 512
-SHAPE = (157, 203)  # of the made-up picture
+SHAPE = (157, 203)  # of the made-up image
 COCO_FLIPS = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 CROWDPOSE_FLIPS = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 12, 13]
 # Parts, mirror pairs, the least area of a person with part centers, whether regions are ignored.

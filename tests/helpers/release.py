@@ -106,7 +106,7 @@ class Recorder:
 
 
 def picture_sample(map_shape, center=None, scale=None):
-    """Metainfo of one picture; by default it is its own network input."""
+    """Metainfo of one image; by default it is its own network input."""
     size = np.array(map_shape[::-1]) * STRIDE
     sample = PoseDataSample()
     sample.set_metainfo(
@@ -123,7 +123,7 @@ def picture_sample(map_shape, center=None, scale=None):
 
 
 def training_samples(arrays, codec):
-    """Encode the two training pictures."""
+    """Encode the two training images."""
     samples = []
     for i in range(2):
         joints = arrays[f'train_joints{i}']

@@ -200,7 +200,7 @@ def people(count: int, num_keypoints: int, size=(128, 128), seed: int = 0, exten
 
 
 def make_sample(codec, keypoints, visible=None, area=None, mask=None) -> PoseDataSample:
-    """Pack the targets and metainfo of one picture that is its own network input."""
+    """Pack the targets and metainfo of one image that is its own network input."""
     if visible is None:
         visible = np.ones(keypoints.shape[:2], dtype=np.float32)
     if area is None:
@@ -216,7 +216,7 @@ def make_sample(codec, keypoints, visible=None, area=None, mask=None) -> PoseDat
 
 
 def plain_sample(size) -> PoseDataSample:
-    """Metainfo of a picture of (w, h) pixels that is its own network input."""
+    """Metainfo of an image of (w, h) pixels that is its own network input."""
     sample = PoseDataSample()
     size = np.array(size, dtype=np.float32)
     sample.set_metainfo(

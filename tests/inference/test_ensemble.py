@@ -18,7 +18,7 @@ NOBODY = Poses(np.zeros((0, 5, 2)), np.zeros((0, 5)))
 
 
 def models_of(rng, num_models=3, num_persons=4):
-    """One picture: every model sees some of the persons, each a little off."""
+    """One image: every model sees some of the persons, each a little off."""
     persons = rng.uniform(0, 40, (num_persons, 1, 2)) + rng.uniform(0, 60, (num_persons, 5, 2))
     models = []
     for _ in range(num_models):
@@ -52,7 +52,7 @@ def assert_same(found, expected):
 @pytest.mark.parametrize('weights', [None, (1, 0.25, 2)])
 @pytest.mark.parametrize('threshold', [0.3, 0.7])
 def test_fusion_is_the_naive_loop(weights, threshold, monkeypatch):
-    monkeypatch.setattr(ensemble, 'CHUNK', 200)  # several chunks, of several pictures
+    monkeypatch.setattr(ensemble, 'CHUNK', 200)  # several chunks, of several images
     rng = np.random.default_rng(0)
     pictures = [models_of(rng) for _ in range(20)] + [[NOBODY] * 3]
     merged = 0

@@ -1,6 +1,6 @@
 """Gradients of a training step against one written here, both in double precision.
 
-The step follows the release's rules with loops over parts, pictures and keypoints, on the
+The step follows the release's rules with loops over parts, images and keypoints, on the
 release's parameter names. In single precision a ReLU whose input is a rounding error away from 0
 switches from one processor to the next and takes some percent of a small gradient along; in
 double precision nothing of the kind happens, and equal formulas give equal gradients.

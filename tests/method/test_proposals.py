@@ -27,7 +27,7 @@ def targets_in(areas):
 
 
 def rows(centers, picture, part, num_parts):
-    """Valid (x, y, score) of one picture and part, in the order of the result."""
+    """Valid (x, y, score) of one image and part, in the order of the result."""
     xy, scores, valid = (field[picture].unflatten(0, (num_parts, -1))[part] for field in centers)
     return [
         (*point, score)

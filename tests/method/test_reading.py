@@ -35,7 +35,7 @@ def test_projected_offsets_are_those_of_the_maps(order):
 
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
 def test_sampling_is_that_of_mmcv(memory_format):
-    # Its points are fractions of the picture whose pixels have their centers at halves.
+    # Its points are fractions of the image whose pixels have their centers at halves.
     ops = pytest.importorskip('mmcv.ops', reason='mmcv has no operators here')
     maps = random_maps(5, 2, 6, 11, 14).contiguous(memory_format=memory_format)
     points_hm = random_maps(6, 2, 40, 2) * torch.tensor([16.0, 13.0]) - 1.5  # some of them outside

@@ -14,7 +14,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from studies.benchmark.scenes import draw_pictures
+from studies.benchmark.scenes import draw_images
 from tests.helpers.finding import awake_model, find, noise, prepared
 from tests.helpers.toys import plain_sample
 
@@ -109,7 +109,7 @@ def test_features_in_half_precision_are_the_rounded_ones(bfloat16):
 @pytest.fixture(scope='module')
 def shipped():
     """The drawn-crowd model, the same in half precision, and what both find in six drawn crowds."""
-    pictures = draw_pictures(6, (128, 128), 4)
+    pictures = draw_images(6, (128, 128), 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
         models = [

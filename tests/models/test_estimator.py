@@ -20,7 +20,7 @@ from tests.helpers.toys import (
     target_maps,
 )
 
-# (h, w) of eight pictures; their inputs have a short side of 64 and multiples of 32: four sizes.
+# (h, w) of eight images; their inputs have a short side of 64 and multiples of 32: four sizes.
 SHAPES = [(50, 80), (64, 64), (90, 60), (60, 61), (70, 100), (40, 100), (64, 90), (80, 80)]
 MILLIPIXEL = 1e-3
 
@@ -59,7 +59,7 @@ def test_predictions_keep_the_order_of_the_samples():
 
 
 def test_padding_is_cut_away():
-    # What stands in the padding of the smaller picture must not reach its prediction.
+    # What stands in the padding of the smaller image must not reach its prediction.
     model = awake_model()
     inputs, samples = prepared(model, [noise((64, 64)), noise((64, 128))])
     changed = inputs.clone()
@@ -96,7 +96,7 @@ def test_training_step_moves_every_parameter():
 
 
 def mirror(picture):
-    """Mirror a picture and move it left by 3 px; the freed columns take the mean color."""
+    """Mirror an image and move it left by 3 px; the freed columns take the mean color."""
     mirrored = np.empty_like(picture)
     mirrored[:, :-3] = picture[:, ::-1][:, 3:]
     mirrored[:, -3:] = 0
@@ -105,7 +105,7 @@ def mirror(picture):
 
 @pytest.mark.parametrize('layout', ['three', 'six'])
 def test_mirrored_picture_gives_mirrored_people(layout):
-    # Both views of one picture are those of the other, once the last 3 columns hold the mean.
+    # Both views of one image are those of the other, once the last 3 columns hold the mean.
     model = awake_model(layout, dict(flip_test=True))
     inputs, _ = prepared(model, [noise((64, 96), 3)])
     inputs[..., -3:] = 0
@@ -163,7 +163,7 @@ def test_predictions_are_in_pixels_of_the_original(shape):
     h, w = shape
     keypoints_img = people(3, 5, (w, h), extent=h / 5)
     inputs, (sample,) = prepared(model, [noise(shape)])
-    # The picture is scaled to a short side of 64 and stands in the middle of the input.
+    # The image is scaled to a short side of 64 and stands in the middle of the input.
     keypoints_in = (keypoints_img - np.array([w, h]) / 2) * 64 / min(w, h) + np.array(
         sample.input_size
     ) / 2

@@ -158,7 +158,7 @@ def test_refine_loss_trains_features_but_not_offsets():
 
 
 def test_only_real_poses_enter_the_batch_statistics():
-    # What fills up the batch, or a picture without people, must not change the refinement.
+    # What fills up the batch, or an image without people, must not change the refinement.
     def train(sampler=None, counts=(3,)):
         head = build_head(sampler=sampler)
         features, samples = make_batch(head, (3, 0))
@@ -226,7 +226,7 @@ def test_loss_of_two_pictures_combines_the_single_ones():
     torch.testing.assert_close(
         both['loss_heatmap'], (first['loss_heatmap'] + second['loss_heatmap']) / 2
     )
-    # Offsets are averaged over Ω, which holds more of the first picture.
+    # Offsets are averaged over Ω, which holds more of the first image.
     sizes = [(sample.gt_fields.offset_weights > 0).sum() for sample in samples]
     for name in ('loss_offset', 'loss_refine'):
         torch.testing.assert_close(

@@ -110,7 +110,7 @@ def read_by_loops(maps, factors, k, point, convention):
 
 
 def find_by_loops(model, image, settings, convention):
-    """One picture's people: every scale by itself, pooled, scored on all maps, fused."""
+    """One image's people: every scale by itself, pooled, scored on all maps, fused."""
     factors = [1, *(factor for factor in settings['scale_factors'] if factor != 1)]
     maps, scales = zip(
         *(

@@ -40,7 +40,7 @@ def test_pictures_of_one_size_go_through_together(model, pictures, monkeypatch):
         ),
     )
     assert len(list(api.predict(model, pictures * 2, batch_size=2))) == 10
-    # The first 8 pictures have four inputs of 128×128 and two each of two other sizes, the last 2
+    # The first 8 images have four inputs of 128×128 and two each of two other sizes, the last 2
     # have 128×128 again: 2 + 1 + 1 passes and 1.
     assert all(len(shapes) == 1 for shapes in passes) and len(passes) == 5
 
@@ -48,7 +48,7 @@ def test_pictures_of_one_size_go_through_together(model, pictures, monkeypatch):
 @pytest.mark.parametrize(
     'megapixels, ahead',
     [
-        # Each picture has 300² pixels; 270 000 are exceeded by nothing, but reached by three.
+        # Each image has 300² pixels; 270 000 are exceeded by nothing, but reached by three.
         (0.27, [3, 3, 1]),
         (0.28, [4, 3]),
         (1, [4, 3]),

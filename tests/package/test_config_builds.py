@@ -14,7 +14,7 @@ from tests.helpers.toys import build_in_mmpose
 
 
 def write_dataset(dataset, root, k):
-    """One picture with one person, where the dataset's config expects it."""
+    """One image with one person, where the dataset's config expects it."""
     points = np.random.default_rng(0).uniform(100, 200, (k, 2)).round()
     keypoints = np.concatenate((points, np.full((k, 1), 2)), axis=-1)
     annotation = dict(

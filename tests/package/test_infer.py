@@ -46,12 +46,12 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     assert names == ['0.jpg', '1.jpg', '2.jpg', '0-1.jpg', '1-1.jpg']
     for name in (*names, 'overview.jpg'):
         assert cv2.imread(str(folder / 'poses' / name)) is not None
-    # The second of the five pictures lies in the sub-folder.
+    # The second of the five images lies in the sub-folder.
     (single,) = api.predict(model, pictures[1:2])
     assert document['pictures'][3] == dict(
         api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png')), overlay='0-1.jpg'
     )
-    # A second run takes neither its own overlays for pictures nor stops at what is none.
+    # A second run takes neither its own overlays for images nor stops at what is none.
     (folder / 'inputs' / 'broken.jpg').write_text('no picture')
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
@@ -82,7 +82,7 @@ def test_mmpose_inferencer_finds_the_same_people(folder, model, pictures):
         np.testing.assert_allclose(
             [person['keypoints'] for person in people], wanted.keypoints, atol=1e-2
         )
-        # Below the picture with the persons stand the heatmaps.
+        # Below the image with the persons stand the heatmaps.
         h, w = picture.shape[:2]
         assert result['visualization'][0].shape == (2 * h, w, 3)
 

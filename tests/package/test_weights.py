@@ -60,7 +60,7 @@ def test_the_default_model_finds_a_face():
 
 @pytest.mark.slow
 def test_the_ap_of_the_model_card(tmp_path):
-    """The first 100 of the card's 500 pictures, by the card's command."""
+    """The first 100 of the card's 500 images, by the card's command."""
     settings = CrowdSettings(size=(128, 128), persons=(2, 4), height=(0.7, 1.0))
     annotations, _ = write_dataset(tmp_path, settings, 100, seed=0, split='test')
     done = subprocess.run(
@@ -84,6 +84,6 @@ def test_the_ap_of_the_model_card(tmp_path):
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     # These weights gave 0.3089 and 0.6261 when they were run for this test (CPU, 2026-11-22); all
-    # 500 pictures gave the card's 0.327 and 0.641. Other arithmetic may move the last persons.
+    # 500 images gave the card's 0.327 and 0.641. Other arithmetic may move the last persons.
     assert metrics['coco/AP'] == pytest.approx(0.309, abs=0.01)
     assert metrics['coco/AP .5'] == pytest.approx(0.626, abs=0.015)

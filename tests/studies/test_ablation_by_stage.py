@@ -13,7 +13,7 @@ from tests.helpers.ablations import LAYOUT, coco, entry, far_apart, results_of
 
 
 def reached(persons, entries):
-    """What each person of each picture reaches, at OKS 0.3, 0.5 and 0.75."""
+    """What each person of each image reaches, at OKS 0.3, 0.5 and 0.75."""
     data = coco(persons, [0.5] * len(persons))
     found = by_stage.reached_oks(data, entries, metrics.read_persons(data, LAYOUT), LAYOUT.sigmas)
     return [row.tolist() for row in found]

@@ -65,7 +65,7 @@ def test_the_report_has_spread_speed_and_verdicts(tmp_path):
         cid=[(0, 'fusion', [0.2, 0.3])],
     )
     (tmp_path / 'results.json').write_text(json.dumps(results))
-    table, picture = report.write_report(tmp_path / 'results.json', tmp_path / 'out')
+    table, image = report.write_report(tmp_path / 'results.json', tmp_path / 'out')
     text = table.read_text()
     assert 'at each stage' not in text
     assert 'Persons: 9 all, 4 near_any.' in text
@@ -74,7 +74,7 @@ def test_the_report_has_spread_speed_and_verdicts(tmp_path):
     assert 'DEKR was skipped: no operators.' in text
     # Against CID on the one seed that both have: 10 and 20.
     assert '| AP hard | +15.0 ± 5.0 | +15.0 | ahead | yes |' in text
-    assert picture.stat().st_size > 10_000
+    assert image.stat().st_size > 10_000
 
 
 def test_the_report_says_in_what_was_trained(tmp_path):

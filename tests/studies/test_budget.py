@@ -36,7 +36,7 @@ def test_other_files_are_no_results(tmp_path, content):
 
 def test_a_test_set_of_another_size_is_refused(tmp_path):
     write_dataset(tmp_path, CrowdSettings(size=(64, 64), persons=(1, 1)), 2, split='test')
-    with pytest.raises(ValueError, match='has 2 pictures; expected 3'):
+    with pytest.raises(ValueError, match='has 2 images; expected 3'):
         testing.test_set(tmp_path, Budget(images=3))
     with pytest.raises(
         ValueError,
@@ -49,7 +49,7 @@ def test_a_test_set_of_another_size_is_refused(tmp_path):
 def test_the_budget_says_whom_to_draw(tmp_path):
     budget = Budget(images=1, persons=(3, 3), height=(0.7, 1.0))
     data = testing.test_set(tmp_path, budget)
-    assert len(data.persons.ids) == 3 and len(data.pictures) == 1
+    assert len(data.persons.ids) == 3 and len(data.images) == 1
     drawn = data.annotations.dataset['info']['settings']
     assert (drawn['persons'], drawn['height']) == ([3, 3], [0.7, 1.0])
     options = training._data(budget)

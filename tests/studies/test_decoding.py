@@ -9,10 +9,10 @@ import torch
 
 from studies import naive
 from studies.benchmark import (
+    baselines,
     bench_decode,
     bench_encode,
     decode,
-    peers,
     scenes,
     stages,
     timing,
@@ -96,7 +96,7 @@ def test_a_crowds_maps_lie_in_memory_as_the_heads_do(scene):
 
 @torch.no_grad()
 def test_every_part_has_all_the_proposals(scene):
-    maps = scenes.crowd_maps(scene.codec, 1, pictures=3)
+    maps = scenes.crowd_maps(scene.codec, 1, images=3)
     assert [each.shape[0] for each in maps] == [6, 6, 6]
     decoding = stages.DecodingStages(scene.head, scene.settings, maps, torch.full((3, 2), 4.0))
     decoding.average()
@@ -108,10 +108,10 @@ def test_every_part_has_all_the_proposals(scene):
 
 @torch.no_grad()
 def test_the_heads_of_mmpose_find_persons(scene):
-    found = {name: peers.count(head()) for name, head in scene.heads().items()}
+    found = {name: baselines.count(head()) for name, head in scene.heads().items()}
     assert found['CID, from features'] == found["CID, from every person's maps"] == 4
     assert found['DEKR, from maps'] >= 4
-    assert 'DEKR, from features' not in found or peers.why_no_dekr() is None
+    assert 'DEKR, from features' not in found or baselines.why_no_dekr() is None
 
 
 def test_dekr_answers_with_its_codec(scene):
@@ -120,15 +120,15 @@ def test_dekr_answers_with_its_codec(scene):
     crowd, *_ = scenes.random_crowd(4, 17, scene.size)
     (plain, _), k = scene._dekr_maps(), 17
     assert torch.equal(plain[0], heatmaps[:1, : k + 1])
-    poses, _ = peers.DEKRDecoding(scene.size).decoder.decode(plain[0][0], plain[1][0])
+    poses, _ = baselines.DEKRDecoding(scene.size).decoder.decode(plain[0][0], plain[1][0])
     distance = np.abs(poses.numpy()[:, None] - crowd).max(axis=(2, 3)).min(axis=0)
     assert offsets.shape[1] == 6 * k and distance.max() < 1e-2
 
 
 def test_the_missing_operators_are_the_reason(monkeypatch):
-    for found, reason in ((True, None), (False, peers.NO_DEKR)):
-        monkeypatch.setattr(peers, 'mmcv_has_operators', lambda found=found: found)
-        assert peers.why_no_dekr() == reason
+    for found, reason in ((True, None), (False, baselines.NO_DEKR)):
+        monkeypatch.setattr(baselines, 'mmcv_has_operators', lambda found=found: found)
+        assert baselines.why_no_dekr() == reason
         assert ('full mmcv' in decode._head_note()) == (not found)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from studies.benchmark.scenes import draw_pictures
+from studies.benchmark.scenes import draw_images
 from studies.gpu import graphs, models, others, running, scenes, training
 from studies.gpu.running import Finding, Place
 from tests.helpers.gpus import CPU, rows_of, verdicts
@@ -110,7 +110,7 @@ def test_only_several_steps_may_overflow_at_first(monkeypatch):
 def outputs():
     """What the shipped file finds in a drawn crowd."""
     pytest.importorskip('onnxruntime')
-    images = np.stack(draw_pictures(1, (256, 256), 4))[..., ::-1].transpose(0, 3, 1, 2)
+    images = np.stack(draw_images(1, (256, 256), 4))[..., ::-1].transpose(0, 3, 1, 2)
     path = api.WEIGHTS / 'pinet_lite_photos.onnx'
     return others.run_onnx(path, images.astype(np.float32), 'CPUExecutionProvider')
 

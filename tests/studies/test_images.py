@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from studies.benchmark import (
+    baselines,
     images,
-    peers,
     scenes,
     stages,
     timing,
@@ -30,9 +30,9 @@ def model():
 def test_the_stages_of_a_test_are_the_estimator(model, monkeypatch, flip_test):
     monkeypatch.setattr(model, 'test_cfg', dict(model.test_cfg, flip_test=flip_test))
     maps = scenes.crowd_maps(scenes.codec_of_size(model.cfg.codec, (128, 128)), 3, 2, 1 + flip_test)
-    pictures = scenes.draw_pictures(2, (128, 128), 2)
+    pictures = scenes.draw_images(2, (128, 128), 2)
     pipeline = model.cfg.test_dataloader.dataset.pipeline
-    found = timing.run_chain(stages.TestStages(model, pipeline, pictures, maps).chain())
+    found = timing.run_chain(stages.InferenceStages(model, pipeline, pictures, maps).chain())
     head = model.head
     for name in ('forward', 'test_maps'):
         monkeypatch.setattr(head, name, getattr(head, name))  # taken back at the end
@@ -45,7 +45,7 @@ def test_the_stages_of_a_test_are_the_estimator(model, monkeypatch, flip_test):
 
 
 def test_every_mode_finds_the_same(model, bfloat16):
-    pictures = scenes.draw_pictures(2, (128, 128), 2)
+    pictures = scenes.draw_images(2, (128, 128), 2)
     wanted = [sample.pred_instances for sample in api.predict(model, pictures)]
     assert len(wanted[0]) > 5
     for mode in images.modes():
@@ -89,7 +89,7 @@ def test_onnx_is_left_out_with_its_reason(model, monkeypatch):
 
 @pytest.mark.slow
 def test_onnx_finds_the_same(model):
-    pictures = scenes.draw_pictures(1, (128, 128), 2)
+    pictures = scenes.draw_images(1, (128, 128), 2)
     functions, note = images._onnx_functions(model, pictures)
     whole, quantized = (
         functions['PINet', f'{mode}, ONNX Runtime on the CPU', 1]()[0] for mode in ('fp32', 'int8')
@@ -104,14 +104,14 @@ def test_onnx_finds_the_same(model):
 
 @torch.no_grad()
 def test_cid_has_the_backbone_of_the_model(model, bfloat16):
-    peer = peers.cid_like(model, persons=3)
+    baseline = baselines.cid_like(model, persons=3)
     inputs = torch.randn(1, 3, 64, 64)
     torch.testing.assert_close(
-        peer.extract_feat(inputs)[-1], model.extract_feat(inputs)[-1], atol=1e-4, rtol=0
+        baseline.extract_feat(inputs)[-1], model.extract_feat(inputs)[-1], atol=1e-4, rtol=0
     )
-    assert peer.test_cfg['flip_test'] and model.test_cfg['flip_test']
+    assert baseline.test_cfg['flip_test'] and model.test_cfg['flip_test']
     for mode in images.modes():
-        (persons,) = images.prepare(peer, mode)(scenes.draw_pictures(1, (128, 128), 2), 1)
+        (persons,) = images.prepare(baseline, mode)(scenes.draw_images(1, (128, 128), 2), 1)
         assert len(persons) == 3
 
 

@@ -30,11 +30,11 @@ def test_near_persons_are_those_of_a_loop():
     found = metrics.read_persons(data, LAYOUT)
     kept = [
         (i, points)
-        for i, picture in enumerate(persons)
-        for points in picture
+        for i, image in enumerate(persons)
+        for points in image
         if (points[:, 2] > 0).any()
     ]
-    assert found.pictures.tolist() == [i for i, _ in kept]
+    assert found.images.tolist() == [i for i, _ in kept]
     for name, members in dict(top=[0], low=[1, 2], person=[0, 1, 2]).items():
         centers = []
         for _, points in kept:
@@ -116,8 +116,8 @@ def test_folds_are_what_coco_says_of_their_pictures_alone():
     ]
     entries = [
         entry(i, points + np.array([*rng.normal(0, 2, 2), 0]), rng.uniform())
-        for i, picture in enumerate(persons)
-        for points in picture
+        for i, image in enumerate(persons)
+        for points in image
         for _ in range(2)
     ]
     scores = measured(coco(persons, [0.5] * 9), entries, folds=3)

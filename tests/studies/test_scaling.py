@@ -20,7 +20,7 @@ def test_rows_of_scaling_by_hand():
     assert rows[1] == dict.fromkeys(['input', 'backbone', 'branches', *STAGES], 2.0) | {
         'batch': 4,
         'all': 22,
-        'a picture': 5.5,
+        'per image': 5.5,
         'ratio': 0.5,
         'peak MB': 200,
     }
@@ -35,7 +35,7 @@ def test_the_plot_stacks_the_stages(tmp_path):
     assert cv2.imread(str(tmp_path / 'new' / 'plot.png')).shape[1] > 600
     assert [panel.get_xlabel() for panel in panels] == ['persons', 'batch']
     heights = [[bar.get_height() for bar in bars] for bars in panels[1].containers]
-    # 1 + 2 + 1 + 7 stages; 33 ms of 8 pictures.
+    # 1 + 2 + 1 + 7 stages; 33 ms of 8 images.
     assert heights[3] == [7, 3.5, 2.625]
     np.testing.assert_allclose(np.sum(heights, axis=0), [11, 5.5, 4.125])
     assert [label.get_text() for label in panels[1].get_xticklabels()] == ['1', '4', '8']

@@ -57,7 +57,7 @@ def test_the_backbone_learns_keypoint_heatmaps_alone():
 
 
 @pytest.mark.parametrize('name', ['cid', 'dekr'])
-def test_the_peers_train_on_the_same_pictures(name):
+def test_the_baselines_train_on_the_same_pictures(name):
     cfg = config_of(variants.VARIANTS[name])
     sample = build_in_mmpose(DATASETS, cfg.train_dataloader.dataset)[0]
     other = config_of(variants.VARIANTS['three-parts']).train_dataloader.dataset

@@ -1,4 +1,4 @@
-"""MMPose's bottom-up peers of PINet on an HRNet: CID and DEKR."""
+"""MMPose's bottom-up baselines on an HRNet, CID and DEKR."""
 
 import copy
 from collections.abc import Sequence
@@ -106,7 +106,7 @@ class DEKRDecoding(DEKRHead):
 
 
 def sample_of(input_size: tuple[int, int], flip_indices: Sequence[int]) -> PoseDataSample:
-    """Metainfo, as the peers want it, of a picture that is its own network input.
+    """Metainfo, as the baselines want it, of an image that is its own network input.
 
     Args:
         input_size: (w, h).
@@ -126,14 +126,14 @@ def sample_of(input_size: tuple[int, int], flip_indices: Sequence[int]) -> PoseD
 def cid_like(model: PINet, persons: int) -> BottomupPoseEstimator:
     """Build CID on the backbone of a PINet, with its weights, and a head of random ones.
 
-    It takes one picture at a time.
+    It takes one image at a time.
 
     Args:
         model: gives backbone, neck, preprocessing, flip test and test pipeline.
-        persons: that it finds in every picture.
+        persons: that it finds in every image.
     """
     codec = model.head.codec
-    peer = BottomupPoseEstimator(
+    baseline = BottomupPoseEstimator(
         backbone=copy.deepcopy(model.cfg.model.backbone),
         neck=copy.deepcopy(model.cfg.model.neck),
         head=cid_head(
@@ -142,10 +142,10 @@ def cid_like(model: PINet, persons: int) -> BottomupPoseEstimator:
         data_preprocessor=copy.deepcopy(model.cfg.model.data_preprocessor),
         test_cfg=cid_settings(bool((model.test_cfg or {}).get('flip_test')), persons),
     )
-    peer.backbone.load_state_dict(model.backbone.state_dict())
-    peer.cfg, peer.dataset_meta = model.cfg, model.dataset_meta
+    baseline.backbone.load_state_dict(model.backbone.state_dict())
+    baseline.cfg, baseline.dataset_meta = model.cfg, model.dataset_meta
     device = next(model.parameters()).device
-    return peer.to(device).eval()
+    return baseline.to(device).eval()
 
 
 def build_head(config: dict, device: str) -> BaseHead:
@@ -154,5 +154,5 @@ def build_head(config: dict, device: str) -> BaseHead:
 
 
 def count(persons: list[InstanceData]) -> int:
-    """Count the persons of one picture, which CID's decoding returns one by one."""
+    """Count the persons of one image, which CID's decoding returns one by one."""
     return sum(len(each.keypoints) for each in persons)
