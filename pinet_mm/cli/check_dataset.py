@@ -89,6 +89,8 @@ def _check(path: str, names: Sequence[str] | None, args: argparse.Namespace) -> 
     print(_summary(checked))
     if args.fix and checked.is_mended:
         target = Path(args.fix) / Path(path).name.removesuffix('.gz')
+        if target.exists():
+            raise InputError(f'--fix: {target} exists already; name an empty folder')
         checked.write(target)
         print(f'mended copy: {target}')
     return True

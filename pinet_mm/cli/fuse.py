@@ -10,6 +10,7 @@ import argparse
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from ..datasets.evaluation import STATISTICS, average_precision, note_on_crowded, read_truth
+from ..datasets.labeling import keypoint_names
 from ..datasets.matching import MAX_POSES
 from ..datasets.pose_files import write_poses
 from ..inference import ensemble
@@ -55,9 +56,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Fuse and write; evaluate if there are annotations."""
-    sigmas = parse_pose_metainfo(dict(from_file=args.metainfo))['sigmas']
+    metainfo = parse_pose_metainfo(dict(from_file=args.metainfo))
+    sigmas, names = metainfo['sigmas'], keypoint_names(metainfo)
     if args.annotations:
-        truth = read_truth(args.annotations, args.iou_type)  # before anything is written
+        truth = read_truth(args.annotations, args.iou_type, names)  # before anything is written
         note = note_on_crowded(truth.dataset['annotations'], args.max_poses)
         if note:
             print(note)
@@ -66,7 +68,9 @@ def run(args: argparse.Namespace) -> None:
     count = sum(len(poses.scores) for poses in fused.values())
     print(f'{count} poses of {len(fused)} images are in {args.out}')
     for path in (*args.files, args.out) if args.annotations else ():
-        found = average_precision(path, args.annotations, sigmas, args.iou_type, args.max_poses)
+        found = average_precision(
+            path, args.annotations, sigmas, args.iou_type, args.max_poses, names
+        )
         print(path, *(f'{name} {value:.3f}' for name, value in found.items()))
 
 

@@ -1,5 +1,6 @@
 """COCO's keypoint annotations, found by the name of the image."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,9 @@ class Annotations:
         ValueError: it is no JSON file of this format, or its people have other keypoints.
     """
 
-    def __init__(self, path: str | Path, num_keypoints: int):
+    def __init__(self, path: str | Path, num_keypoints: int, names: Sequence[str] | None = None):
         self.path, self.num_keypoints = Path(path), num_keypoints
-        checked = check_file(path, need_size=False).require()
+        checked = check_file(path, names, need_size=False).require()
         found = {len(each['keypoints']) // 3 for each in checked.data['annotations']}
         if found - {num_keypoints}:
             raise InputError(

@@ -11,6 +11,7 @@ from mmengine.structures import InstanceData
 from tqdm import tqdm
 
 from ..atomic import write_whole
+from ..datasets.labeling import keypoint_names
 from ..errors import InputError
 from ..inference.overlays import OverlayFolder, overlay_names
 from ..inference.prediction import predict
@@ -65,7 +66,7 @@ def compare(
     _check_numbers(hardest, most_different, annotations)
     out_dir, meta = Path(out_dir), sides[0].model.dataset_meta
     files, unreadable = _part_readable(find_images(inputs, out_dir))
-    truth = annotations and Annotations(annotations, len(meta['sigmas']))
+    truth = annotations and Annotations(annotations, len(meta['sigmas']), keypoint_names(meta))
     files, left_out = _part_annotated(files, truth)
     compared = _compare_all(sides, files, truth)
     chosen = choose(compared, hardest, most_different)

@@ -86,6 +86,7 @@ def average_precision(
     sigmas: Sequence[float],
     iou_type: str = 'keypoints',
     max_poses: int = MAX_POSES,
+    names: Sequence[str] | None = None,
 ) -> dict[str, float]:
     """Evaluate a file of poses as `CocoMetric` does with `score_mode='keypoint', nms_mode='none'`.
 
@@ -99,6 +100,8 @@ def average_precision(
         iou_type: 'keypoints', or 'keypoints_crowd' with AP of easy, medium and hard images too.
         max_poses: how many poses of an image count, the best first. Another number than 20 is not
             COCO's protocol; AP by difficulty is of the protocol alone.
+        names: K names of the poses' keypoints, into whose order those of the annotations are
+            brought; by default the file's own order counts.
 
     Returns:
         `AP`, `AP50`, `AP75` and `AR`, with crowds also `AP(E)`, `AP(M)` and `AP(H)`.
@@ -117,7 +120,7 @@ def average_precision(
         if not Path(path).is_file():
             raise FileNotFoundError(f'the file {path} does not exist')
     entries = json.loads(Path(results).read_text())
-    truth = read_truth(annotations, iou_type)
+    truth = read_truth(annotations, iou_type, names)
     _check_images(entries, truth, results, annotations)
     entries = [dict(entry, category_id=PERSON) for entry in entries]  # whatever id they give it
     use_area = all('area' in person for person in truth.anns.values())
@@ -175,18 +178,21 @@ def note_on_crowded(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> 
     )
 
 
-def read_truth(path: str | Path, iou_type: str = 'keypoints') -> COCO:
+def read_truth(
+    path: str | Path, iou_type: str = 'keypoints', names: Sequence[str] | None = None
+) -> COCO:
     """Read annotations to evaluate against, checked; the person category has the id 1.
 
     Args:
         path: file of COCO annotations.
         iou_type: 'keypoints', or 'keypoints_crowd', which needs crowd indices.
+        names: see `average_precision`.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputError: it cannot be used; all reasons.
     """
-    checked = check_file(path, crowd_index=iou_type == 'keypoints_crowd', need_size=False)
+    checked = check_file(path, names, crowd_index=iou_type == 'keypoints_crowd', need_size=False)
     truth = COCO()
     truth.dataset = checked.require().data
     truth.anno_file = [str(path)]  # where COCOeval reads crowd indices again

@@ -15,6 +15,8 @@ PICTURES = IMAGE_SUFFIXES  # its name in 0.1
 def find_images(inputs: Iterable[str | Path], out_dir: str | Path | None = None) -> list[Path]:
     """Return the given images and those in the given folders, each folder sorted by name.
 
+    Hidden files and folders are left out, such as the `.ipynb_checkpoints` of notebooks.
+
     Args:
         inputs: images and folders.
         out_dir: a folder to be written into; what lies there is no input.
@@ -39,7 +41,11 @@ def _images_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     inside = sorted(
-        file for file in path.rglob('*') if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+        file
+        for file in path.rglob('*')
+        if file.suffix.lower() in IMAGE_SUFFIXES
+        and file.is_file()
+        and not any(part.startswith('.') for part in file.relative_to(path).parts)
     )
     if not inside:
         problem = 'holds no image' if path.is_dir() else 'does not exist'

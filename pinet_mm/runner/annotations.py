@@ -12,16 +12,23 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmpose.datasets.datasets import (
+    BaseCocoStyleDataset,
+    CocoDataset,
+    CrowdPoseDataset,
+    OCHumanDataset,
+)
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 from ..datasets.check import Checked, check_file
+from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.evaluation import note_on_crowded
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError, RunError
 
-# It compares each category's names with the metainfo itself, and takes several categories.
-OWN_CHECK = 'LabeledCocoDataset'
+# Classes that read COCO's records of people as they are; others read other files, or other fields.
+OF_PEOPLE = (CocoDataset, CrowdPoseDataset, OCHumanDataset)
 
 
 def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -> None:
@@ -49,7 +56,7 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
                     f'the annotation file {path} of {loader} does not exist: docs/data.md says '
                     'where the datasets belong'
                 )
-            if dataset.get('type') == OWN_CHECK:
+            if not _reads_people(dataset):
                 continue
             checked[osp.realpath(path)] = _check(path, dataset, evaluators, category)
         _check_evaluators(evaluators, checked, loader)
@@ -124,6 +131,8 @@ def _check(path: str, dataset: dict, evaluators: list[dict], category: str | Non
         path,
         _names(dataset),
         category,
+        # This class compares each category's names with the metainfo itself, and takes several.
+        persons=not issubclass(_class_of(dataset), LabeledCocoDataset),
         crowd_index=any(each.get('iou_type') == 'keypoints_crowd' for each in evaluated),
         # Without an evaluator that needs it, areas are wanted only where others have one.
         need_area=any(each.get('use_area', True) for each in evaluated) or None,
@@ -135,8 +144,23 @@ def _check(path: str, dataset: dict, evaluators: list[dict], category: str | Non
     return checked
 
 
+def _class_of(dataset: dict) -> type:
+    kind = dataset['type']
+    return kind if isinstance(kind, type) else DATASETS.get(kind)
+
+
+def _reads_people(dataset: dict) -> bool:
+    kind = _class_of(dataset)
+    own = (LabeledCocoDataset, *OF_PEOPLE)
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, OF_PEOPLE)
+        and (kind in own or kind.parse_data_info is BaseCocoStyleDataset.parse_data_info)
+    )
+
+
 def _names(dataset: dict) -> list[str]:
-    metainfo = dataset.get('metainfo') or DATASETS.get(dataset['type']).METAINFO
+    metainfo = dataset.get('metainfo') or _class_of(dataset).METAINFO
     return keypoint_names(parse_pose_metainfo(dict(metainfo)))
 
 

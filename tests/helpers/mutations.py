@@ -156,6 +156,16 @@ CONTENT = [
         'two categories with keypoints', _second_category(keypoints=NAMES), 'categories-ambiguous'
     ),
     Mutation('category is not listed', _one(category_id=7), 'category-undescribed'),
+    Mutation('no category is listed', _everyone(category_id=7), 'nobody-left'),
+    Mutation('category_id is text', _everyone(category_id='1'), 'number-as-text'),
+    Mutation('category_id is a list', _one(category_id=[1]), 'category-undescribed'),
+    Mutation('id of a category is a list', _category(id=[1]), 'category-id-type'),
+    Mutation('names are a number', _category(keypoints=5), 'category-names-type'),
+    Mutation(
+        'keypoints of other names in another order',
+        _category(keypoints=['head', 'right_hand', 'left_hand', 'left_foot', 'right_foot']),
+        'keypoint-names-moved',
+    ),
     Mutation('keypoints in another order', _reordered, 'keypoint-order'),
     Mutation(
         'keypoints of other names',
@@ -184,6 +194,7 @@ CONTENT = [
     Mutation('x, y without visibility', _one(keypoints=[1, 2] * 5), 'keypoints-length'),
     Mutation('keypoints of six', _one(keypoints=[1, 2, 2] * 6), 'keypoints-length'),
     Mutation('keypoints are text', _one(keypoints=['1', '2', '2'] * 5), 'keypoints-type'),
+    Mutation('a huge integer', _keypoint(0, 10**400, 10, 2), 'keypoints-type'),
     Mutation('keypoints far outside', _keypoint(0, 300, 10, 2), 'keypoints-outside'),
     Mutation('a keypoint a pixel outside', _keypoint(0, -1, 10, 2), None),
     Mutation('num_keypoints is 0', _everyone(num_keypoints=0), 'num-keypoints'),
@@ -197,6 +208,7 @@ CONTENT = [
     Mutation('bbox is negative', _one(bbox=[30, 50, -20, -40]), 'box-empty'),
     Mutation('bbox is NaN', _one(bbox=[NAN, 10, 20, 40]), 'box-empty'),
     Mutation('bbox of three', _one(bbox=[10, 10, 20]), 'box-type'),
+    Mutation('bbox of a huge integer', _one(bbox=[10, 10, 10**400, 40]), 'box-type'),
     Mutation('bbox is text', _one(bbox=['10', '10', '20', '40']), 'box-type'),
     Mutation('bbox of floats', _one(bbox=[10.0, 10.0, 20.0, 40.0]), None),
     Mutation('boxes are corners', _corners, 'box-corners'),
@@ -215,6 +227,7 @@ CONTENT = [
     Mutation('image ids are text', _text_image_ids, 'image-id-type'),
     Mutation('image id is missing', lambda data: data['images'][0].pop('id'), 'image-id-missing'),
     Mutation('an annotation of no image', _one(image_id=77), 'image-unknown'),
+    Mutation('image_id is text', _one(image_id='1'), 'number-as-text'),
     Mutation('image_id is missing', _without('image_id'), 'image-unknown'),
     Mutation('iscrowd is true', _one(iscrowd=True), 'iscrowd-form'),
     Mutation('iscrowd is 2', _one(iscrowd=2), 'iscrowd'),
@@ -238,6 +251,7 @@ CONTENT = [
     Mutation('region of points', _one(segmentation=[[10, 10], [30, 10], [30, 50]]), 'region-form'),
     Mutation('null beside a region', _one(segmentation=[None, REGION]), 'region-empty'),
     Mutation('region is text', _one(segmentation='10 10'), 'region-type'),
+    Mutation('region of a huge integer', _one(segmentation=[[10**400] * 6]), 'region-type'),
     Mutation('region of NaN', _one(segmentation=[[NAN] * 6]), 'region-type'),
     Mutation(
         'run lengths of another size',

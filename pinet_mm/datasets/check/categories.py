@@ -1,10 +1,10 @@
 """Which category of a file holds people, and in which order it names their keypoints."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from .findings import Findings, Said
+from .listing import as_number
 
 PERSON = 1  # the id that COCO's people have, and MMPose's metric expects
 
@@ -21,6 +21,8 @@ def choose_category(data: dict, wanted: str | int | None, findings: Findings) ->
         The record of the category; None if it has to be named, or the file has none.
     """
     categories = [each for each in data['categories'] if isinstance(each, dict)]
+    if not _are_readable(categories, findings):
+        return None
     if wanted is not None:
         named = [each for each in categories if wanted in (each.get('name'), each.get('id'))]
         named = named or [each for each in categories if str(each.get('id')) == str(wanted)]
@@ -35,11 +37,23 @@ def choose_category(data: dict, wanted: str | int | None, findings: Findings) ->
     return candidates[0] if len(candidates) == 1 else None
 
 
+def _are_readable(categories: Sequence[dict], findings: Findings) -> bool:
+    readable = True
+    for each in categories:
+        if isinstance(each.get('id'), (list, dict)):
+            findings.add('category-id-type', None, each['id'])
+            readable = False
+        if not isinstance(each.get('keypoints', []), (list, type(None))):
+            findings.add('category-names-type', each.get('id'), each['keypoints'])
+            readable = False
+    return readable
+
+
 def _used_with_keypoints(data: dict, categories: Sequence[dict]) -> list[dict]:
     used = {
         each.get('category_id')
         for each in data['annotations']
-        if isinstance(each, dict) and each.get('keypoints')
+        if each.get('keypoints') and not isinstance(each.get('category_id'), (list, dict))
     }
     return [each for each in categories if each.get('id') in used]
 
@@ -58,20 +72,20 @@ def keep_category(data: dict, category: dict, findings: Findings) -> None:
     """
     known = {each.get('id') for each in data['categories'] if isinstance(each, dict)}
     wanted, kept = category.get('id'), []
-    others = Counter()
     for annotation in data['annotations']:
-        found = annotation.get('category_id')
+        found = as_number(annotation, 'category_id', known, findings)
         if found is None and len(known) == 1:
             findings.add('category-missing', annotation.get('id'))
-        elif found not in known:
+        elif isinstance(found, (list, dict)) or found not in known:
             findings.add('category-undescribed', annotation.get('id'), found)
             continue
         elif found != wanted:
-            others[found] += 1
             findings.add('other-category', annotation.get('id'), found)
             continue
         annotation['category_id'] = PERSON
         kept.append(annotation)
+    if data['annotations'] and not kept:
+        findings.add('nobody-left')
     if wanted != PERSON:
         findings.add('category-id', None, wanted)
         category['id'] = PERSON
@@ -99,7 +113,9 @@ def order_keypoints(category: dict, names: Sequence[str], findings: Findings) ->
     if found == wanted:
         return None
     if sorted(found) != sorted(wanted) or len(set(found)) < len(found):
-        findings.add('keypoint-names', None, Said(', '.join(map(str, listed))))
+        elsewhere = any(a != b and a in wanted for a, b in zip(found, wanted))
+        kind = 'keypoint-names-moved' if elsewhere else 'keypoint-names'
+        findings.add(kind, None, Said(', '.join(map(str, listed))))
         return None
     findings.add('keypoint-order', None, Said(', '.join(map(str, listed))))
     category['keypoints'] = [listed[found.index(name)] for name in wanted]

@@ -72,6 +72,7 @@ def check_file(
     crowd_index: bool = False,
     need_area: bool | None = None,
     need_size: bool = True,
+    persons: bool = True,
 ) -> Checked:
     """Read an annotation file and check all of it.
 
@@ -83,6 +84,7 @@ def check_file(
         crowd_index: whether every image needs a `crowdIndex`.
         need_area: whether every annotation needs an `area`; by default only where others have one.
         need_size: whether every image needs its width and height.
+        persons: check categories and annotated people; else images and ids alone.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -91,7 +93,11 @@ def check_file(
     findings = Findings(KINDS)
     data = read_json(path, findings)
     options = dict(
-        crowd_index=crowd_index, need_area=need_area, need_size=need_size, findings=findings
+        crowd_index=crowd_index,
+        need_area=need_area,
+        need_size=need_size,
+        persons=persons,
+        findings=findings,
     )
     return check_data(data, str(path), names, category, image_folder, **options)
 
@@ -106,6 +112,7 @@ def check_data(
     crowd_index: bool = False,
     need_area: bool | None = None,
     need_size: bool = True,
+    persons: bool = True,
     findings: Findings | None = None,
 ) -> Checked:
     """Check content that was read already; it is mended in place.
@@ -119,6 +126,7 @@ def check_data(
         crowd_index: see `check_file`.
         need_area: see `check_file`.
         need_size: see `check_file`.
+        persons: see `check_file`.
         findings: of the reading.
 
     Raises:
@@ -127,7 +135,7 @@ def check_data(
     findings = Findings(KINDS) if findings is None else findings
     checked = Checked(name, data, findings, None)
     _require_lists(checked)
-    chosen = choose_category(data, category, findings)
+    chosen = choose_category(data, category, findings) if persons else None
     checked.require()
     category_id = chosen.get('id') if chosen else None
     if chosen:
@@ -141,7 +149,8 @@ def check_data(
         _check_crowd_index(data['images'], findings)
     checked.require()
     check_links(data, findings)
-    _check_persons(data, chosen or {}, names, findings, need_area)
+    if persons:
+        _check_persons(data, chosen or {}, names, findings, need_area)
     return Checked(name, data, findings, category_id)
 
 

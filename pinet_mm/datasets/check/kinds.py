@@ -28,6 +28,17 @@ KINDS = {
     'category-missing': Kind(
         M, 'annotation.category_id', 'the id of a category', 'there is one: it is taken'
     ),
+    'category-id-type': Kind(R, 'categories.id', 'an integer'),
+    'category-names-type': Kind(R, 'categories.keypoints', 'a list of names'),
+    'number-as-text': Kind(
+        M, 'annotation.image_id, category_id', 'a number', 'whole numbers written as text are taken'
+    ),
+    'nobody-left': Kind(
+        R,
+        'annotation.image_id, category_id',
+        'ids of listed images and of the person category',
+        cure='none of the annotations has both',
+    ),
     'category-undescribed': Kind(
         S, 'annotation.category_id', 'the id of a listed category', 'left out'
     ),
@@ -41,6 +52,12 @@ KINDS = {
         'the order of the file is taken for that of the metainfo',
         'give the keypoints in the export the names of the metainfo',
         stays=True,
+    ),
+    'keypoint-names-moved': Kind(
+        R,
+        'categories.keypoints',
+        'the names of the metainfo',
+        cure='some are at other places there, and others are not known: use the same names',
     ),
     'keypoint-order': Kind(
         M, 'categories.keypoints', "the metainfo's order", 'keypoints are reordered by name'
@@ -60,7 +77,12 @@ KINDS = {
     'file-name-missing': Kind(R, 'image.file_name', 'a path inside the image folder'),
     'file-name-backslash': Kind(M, 'image.file_name', 'slashes', 'backslashes become slashes'),
     'file-name-outside': Kind(
-        R, 'image.file_name', 'a path inside the image folder', cure='write relative paths'
+        S,
+        'image.file_name',
+        'a path inside the image folder',
+        'read from where it points to',
+        'write relative paths',
+        stays=True,
     ),
     'file-name-twice': Kind(
         S, 'image.file_name', 'a file of its own', 'both are taken', stays=True

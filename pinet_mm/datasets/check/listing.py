@@ -12,6 +12,22 @@ def is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def as_number(annotation: dict, field: str, known: Collection, findings: Findings) -> object:
+    """Return the id that an annotation names, as the number that it is if it is written as text.
+
+    Args:
+        annotation: one record.
+        field: name of the id.
+        known: the ids that there are.
+        findings: receives a number that is written as text.
+    """
+    found = annotation.get(field)
+    if isinstance(found, str) and found not in known and found.strip().lstrip('-').isdigit():
+        findings.add('number-as-text', annotation.get('id'), found)
+        found = annotation[field] = int(found)
+    return found
+
+
 def check_images(images: list, findings: Findings, need_size: bool | None = True) -> None:
     """Check ids, file names and sizes of the records of images; mend names in place.
 
@@ -93,6 +109,8 @@ def check_links(data: dict, findings: Findings) -> None:
             findings.add('annotation-id-type', each['id'])
     _check_twice(annotations, 'id', 'annotation-id-twice', findings)
     data['annotations'] = [each for each in annotations if _has_image(each, known, findings)]
+    if annotations and not data['annotations']:
+        findings.add('nobody-left')
 
 
 def _number(annotations: list, unnumbered: list) -> None:
@@ -102,7 +120,7 @@ def _number(annotations: list, unnumbered: list) -> None:
 
 
 def _has_image(annotation: dict, known: Collection, findings: Findings) -> bool:
-    image_id = annotation.get('image_id')
+    image_id = as_number(annotation, 'image_id', known, findings)
     if isinstance(image_id, (list, dict)) or image_id not in known:
         findings.add('image-unknown', annotation['id'], image_id)
         return False

@@ -10,6 +10,7 @@ import numpy as np
 from .findings import Findings, Said
 
 FAR_OUTSIDE = 0.1  # of the image's side: labels this far outside are accepted
+HUGE = 1e300  # integers beyond it are no float
 AREA_OF_BOX = 0.53  # MMPose's estimate of a person's area where none is annotated
 
 
@@ -28,7 +29,11 @@ def check_keypoints(
         (N, K, 3): x, y and visibility 0, 1 or 2; a keypoint without a label is 0, 0, 0.
     """
     rows = [_row(each, num_keypoints, findings) for each in annotations]
-    raw = np.array(rows, dtype=np.float64).reshape(len(rows), num_keypoints, 3)
+    try:
+        raw = np.array(rows, dtype=np.float64).reshape(len(rows), num_keypoints, 3)
+    except OverflowError:  # an integer beyond all floats
+        rows = [_bounded(row, each, findings) for row, each in zip(rows, annotations)]
+        raw = np.array(rows, dtype=np.float64).reshape(len(rows), num_keypoints, 3)
     labeled = raw[..., 2] > 0
     bad = ~np.isfinite(raw).all(axis=-1)
     _tell(annotations, bad & labeled, 'keypoints-not-finite', raw, findings)
@@ -64,6 +69,15 @@ def _row(annotation: dict, num_keypoints: int, findings: Findings) -> list:
         return nothing
     # `null` as visibility is no label.
     return [0 if i % 3 == 2 and each != each else each for i, each in enumerate(values)]
+
+
+def _bounded(row: list, annotation: dict, findings: Findings) -> list:
+    try:
+        np.array(row, dtype=np.float64)
+    except OverflowError:
+        findings.add('keypoints-type', annotation['id'], Said('an integer beyond all floats'))
+        return [0.0] * len(row)
+    return row
 
 
 def _tell(
@@ -134,13 +148,17 @@ def _box(annotation: dict, findings: Findings) -> list | None:
         findings.add('box-missing', annotation['id'], Said('none') if box is None else box)
         return None
     numbers = isinstance(box, list) and len(box) == 4
-    if not numbers or not all(each is None or isinstance(each, (int, float)) for each in box):
+    if not numbers or not all(each is None or _is_number(each) for each in box):
         findings.add('box-type', annotation['id'], box)
         return None
     if None in box or not np.isfinite(box).all() or min(box[2:]) <= 0:
         findings.add('box-empty', annotation['id'], box)
         return None
     return box
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < HUGE)
 
 
 def _box_around(annotation: dict, person: np.ndarray) -> list | None:

@@ -86,7 +86,10 @@ def _flat(part: object) -> Sequence | None:
 
 def _are_numbers(values: Sequence) -> bool:
     # Types and sum are fast; this runs for every polygon of a file.
-    return set(map(type, values)) <= {int, float} and math.isfinite(sum(values))
+    try:
+        return set(map(type, values)) <= {int, float} and math.isfinite(sum(values))
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def _is_point(value: object) -> bool:

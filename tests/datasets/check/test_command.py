@@ -30,7 +30,7 @@ def test_the_page_of_the_documentation_is_the_list():
 def test_a_valid_file(tmp_path, capsys):
     path = mutated(tmp_path / 'a.json', 'nothing')
     assert main([path]) == 0
-    assert capsys.readouterr().out == (f'{path}: 3 images, 5 persons, 5 with labeled keypoints\n')
+    assert capsys.readouterr().out == (f'{path}: 3 images, 5 people, 5 with labeled keypoints\n')
 
 
 def test_a_mended_copy(tmp_path, capsys):
