@@ -10,7 +10,7 @@ import warnings
 from . import renamed
 from .environment import compat, noise
 
-__version__ = '0.1.0'
+__version__ = '0.2.0.dev0'
 
 renamed.install()
 noise.hide()

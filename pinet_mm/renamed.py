@@ -1,4 +1,4 @@
-"""Module names of version 0.1, importable for one more version with a DeprecationWarning."""
+"""Module names of version 0.1, which work through 0.2 with a DeprecationWarning."""
 
 import importlib
 import sys
@@ -22,6 +22,7 @@ NEW_NAMES = {
     'flip': ('method.views',),
     'fusion': ('method.fusion',),
     'head': ('models.head',),
+    'labeling': ('datasets.labeling',),
     'layouts': ('method.layouts',),
     'losses': ('models.losses',),
     'noise': ('environment.noise',),
@@ -56,8 +57,8 @@ class _Renamed(MetaPathFinder, Loader):
     def exec_module(self, module):
         places = [f'{__package__}.{new}' for new in NEW_NAMES[module.__name__.rpartition('.')[2]]]
         warnings.warn(
-            f'{module.__name__} is now {" and ".join(places)}; the old name goes with '
-            'the next version',
+            f'{module.__name__} is now {" and ".join(places)}; the old name works through 0.2 '
+            'and goes with 0.3',
             DeprecationWarning,
             stacklevel=2,
         )

@@ -71,9 +71,12 @@ def test_the_finder_is_installed_once():
     assert sys.meta_path == before
 
 
-def test_the_warning_points_at_the_line_that_imports(tmp_path):
+@pytest.mark.parametrize(
+    'line', ['from pinet_mm.fusion import PoseFusion', 'from pinet_mm import fusion']
+)
+def test_the_warning_points_at_the_line_that_imports(line, tmp_path):
     script = tmp_path / 'old.py'
-    script.write_text('import pinet_mm\n\nfrom pinet_mm.fusion import PoseFusion\n')
+    script.write_text(f'import pinet_mm\n\n{line}\n')
     done = subprocess.run(
         [sys.executable, '-W', 'default::DeprecationWarning:__main__', script],
         cwd=PACKAGE.parent,
@@ -82,6 +85,7 @@ def test_the_warning_points_at_the_line_that_imports(tmp_path):
         capture_output=True,
     )
     assert done.returncode == 0, done.stderr
+    assert 'works through 0.2 and goes with 0.3' in done.stderr
     assert f'{script}:3: DeprecationWarning: pinet_mm.fusion is now pinet_mm.method.fusion' in (
         done.stderr
     )
