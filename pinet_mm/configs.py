@@ -1,12 +1,25 @@
 """Configs: where they are, and settings that reach everything that depends on them."""
 
 import copy
+import difflib
+import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 from .errors import InputError
+
+# What MMEngine reads from a config besides the arguments of its runner.
+READ_BY_RUNNER = (
+    'activation_checkpointing',
+    'compile',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+)
 
 
 def config_path(name: str) -> Path:
@@ -33,16 +46,70 @@ def read_config(source: str | Path | Config, options: Mapping | None = None) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: the sizes of the codec do not fit together, see `share_codec`.
+        InputError: the sizes of the codec do not fit together, see `share_codec`, or an option
+            would have no effect, see `check_options`.
     """
     if isinstance(source, Config):
         config = copy.deepcopy(source)
     else:
         config = Config.fromfile(config_path(str(source)))
+    check_options(config, options or {})
     # Merging takes `_delete_` out of the options.
     config.merge_from_dict(copy.deepcopy(dict(options or {})))
     share_codec(config)
     return config
+
+
+def check_options(config: Config, options: Mapping) -> None:
+    """Refuse options that would change nothing.
+
+    Args:
+        config: what they are to be merged into.
+        options: dotted names to values.
+
+    Raises:
+        InputError: nothing reads a setting of this name, or it is a copy of the codec, which
+            `share_codec` replaces.
+    """
+    known = {*config, *inspect.signature(Runner).parameters, *READ_BY_RUNNER}
+    copied = isinstance(config.get('codec'), Mapping)
+    for name in _dotted(options):
+        if name.split('.')[0] not in known:
+            raise InputError(f'the config has no setting {name}{_nearest(name, config, known)}')
+        if copied and (setting := _of_codec(name)):
+            raise InputError(f'{name} is a copy of the codec of the config: set {setting} instead')
+
+
+def _dotted(node, prefix: str = '') -> Iterator[str]:
+    """Iterate the full names of the values in nested mappings and lists."""
+    if isinstance(node, (list, tuple)) and any(isinstance(each, Mapping) for each in node):
+        node = {str(i): each for i, each in enumerate(node)}
+    if prefix and (not isinstance(node, Mapping) or not node):
+        yield prefix
+        return
+    for key, value in node.items():
+        yield from _dotted(value, f'{prefix}.{key}' if prefix else key)
+
+
+def _nearest(name: str, config: Config, known: set[str]) -> str:
+    names = [*_dotted(config.to_dict()), *known]
+    same_end = [each for each in names if each.endswith(f'.{name.split(".")[-1]}')]
+    # Settings of the network before those of the pipelines, which repeat some of its words.
+    same_end.sort(key=lambda each: (not each.startswith('model.'), each.count('.')))
+    nearest = dict.fromkeys([*difflib.get_close_matches(name, names), *same_end])
+    return f'; did you mean {" or ".join([*nearest][:3])}?' if nearest else ''
+
+
+def _of_codec(name: str) -> str | None:
+    """Return the setting of the codec that an option means by one of the copies, if it does."""
+    words = name.split('.')
+    if words[:3] == ['model', 'head', 'decoder']:
+        rest = words[3:]
+    elif words[0].endswith(('_pipeline', '_dataloader')) and 'encoder' in words:
+        rest = words[words.index('encoder') + 1 :]
+    else:
+        return None
+    return '.'.join(['codec', *rest])
 
 
 def share_codec(cfg: Config) -> None:

@@ -1,6 +1,7 @@
 """One codec for pipelines, head and network, in every config and with every option."""
 
 import functools
+import inspect
 import json
 import re
 
@@ -10,6 +11,7 @@ from pinet_mm.errors import InputError
 import numpy as np
 import pytest
 import torch
+from mmengine import runner
 from mmengine.config import Config
 from mmpose.registry import KEYPOINT_CODECS, MODELS, TRANSFORMS
 
@@ -193,3 +195,57 @@ def test_configs_without_a_codec_are_left_alone():
     cfg = Config(dict(model=dict(type='PINet', head=None), codec=None, train_pipeline=[]))
     before = cfg.to_dict()
     assert read_config(cfg).to_dict() == before
+
+
+@pytest.mark.parametrize(
+    'option, setting',
+    [
+        ('model.head.decoder.sigma', 'codec.sigma'),
+        ('model.head.decoder.layout.parts', 'codec.layout.parts'),
+        ('train_pipeline.3.encoder.sigma', 'codec.sigma'),
+        ('train_dataloader.dataset.pipeline.3.encoder.radius', 'codec.radius'),
+    ],
+)
+def test_a_copy_of_the_codec_is_refused_as_an_option(option, setting):
+    message = f'{option} is a copy of the codec of the config: set {setting} instead'
+    with pytest.raises(InputError, match=f'^{re.escape(message)}$'):
+        read_config('pinet_hrnet_crowdpose', {option: 3})
+
+
+def test_a_copy_of_the_codec_is_refused_in_nested_options():
+    with pytest.raises(InputError, match='^model.head.decoder.sigma is a copy of the codec'):
+        read_config('pinet_hrnet_crowdpose', {'model': {'head': {'decoder': {'sigma': 3}}}})
+
+
+# --- names that nothing reads --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'option', ['modle.test_cfg.flip_test', 'flip_test', 'test_cfgs.flip_test', 'Model.flip_test']
+)
+def test_an_option_that_nothing_reads_is_refused_with_the_nearest_names(option):
+    message = f'the config has no setting {option}; did you mean .*model.test_cfg.flip_test'
+    with pytest.raises(InputError, match=f'^{message}'):
+        read_config('pinet_hrnet_crowdpose', {option: False})
+
+
+def test_an_option_that_resembles_nothing_is_refused_without_a_guess():
+    with pytest.raises(InputError, match='^the config has no setting qqqqqqqq$'):
+        read_config('pinet_hrnet_crowdpose', {'qqqqqqqq': 1})
+
+
+def test_options_that_the_runner_reads_need_not_be_in_the_file():
+    bare = Config(dict(model=dict(type='PINet')))
+    # All that MMEngine's runner asks a config for.
+    names = set(re.findall(r"\bcfg\.get\(\s*'(\w+)'", inspect.getsource(runner.Runner.from_cfg)))
+    names |= set(re.findall(r"self\.cfg\.get\(\s*'(\w+)'", inspect.getsource(runner.Runner)))
+    assert len(names) > 25
+    for name in names:
+        assert read_config(bare, {name: None})[name] is None
+
+
+def test_options_may_add_below_a_setting():
+    cfg = read_config(
+        'pinet_hrnet_crowdpose', {'model.test_cfg.extra.deep': 1, 'codec.min_area': 4}
+    )
+    assert cfg.model.test_cfg.extra.deep == 1 and cfg.model.head.decoder.min_area == 4
