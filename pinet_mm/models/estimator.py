@@ -14,6 +14,8 @@ from torch import Tensor
 from ..method.fusion import FusedPoses
 from ..method.views import mirror_inputs, scale_inputs
 from .decoding import decode
+from .head import PINetHead
+from .keys import check_keys
 from .shapes import check_fit
 from .test_cfg import TestSettings
 
@@ -25,6 +27,7 @@ class PINet(BottomupPoseEstimator):
     Takes the arguments of `BottomupPoseEstimator`; see `TestSettings` for what `test_cfg` holds.
 
     Raises:
+        InputError: `head` or its codec has a key that is unknown.
         ValueError: `test_cfg` does not fit the head, see `PINetHead.check_settings`; or backbone,
             neck, head and codec do not fit together, see `models.shapes.check_fit`.
 
@@ -38,6 +41,9 @@ class PINet(BottomupPoseEstimator):
     compiled: bool = False
 
     def __init__(self, *args, **kwargs):
+        head = kwargs.get('head') or {}
+        if head.get('type') in ('PINetHead', 'mmpose.PINetHead'):
+            check_keys('model.head', head, PINetHead)
         super().__init__(*args, **kwargs)
         self.head.check_settings(self.test_cfg)
         check_fit(

@@ -20,7 +20,9 @@ from ..method.layouts import PartLayout
 from ..method.proposals import ProposalSampler
 from ..method.refinement import PoseRefinement
 from ..method.views import ViewMirror
+from .codec import PINetCodec
 from .decoding import RawMaps, decode
+from .keys import check_keys
 from .losses import gather_targets, heatmap_loss, offset_loss, refinement_loss
 from .test_cfg import TestSettings
 
@@ -66,6 +68,7 @@ class PINetHead(BaseHead):
         init_cfg: Mapping | None = None,
     ):
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.001, bias=0))
+        check_keys('codec', decoder, PINetCodec)
         self.codec = KEYPOINT_CODECS.build(decoder)
         layout, rules = self.layout, self.codec.rules
         self.score_branch = nn.Conv2d(in_channels, layout.num_keypoints, 1)

@@ -152,6 +152,19 @@ def test_a_mistake_of_the_user_s_is_one_sentence(command, kind, monkeypatch, tmp
         (('infer', '{here}', '--config', 'gone.py'), 'gone.py is no config file'),
         (('infer', '{here}', '--cfg-options', 'model.test_cfg.part_trh=1'), 'unknown keys'),
         (('infer', '{here}', '--cfg-options', 'codec.sigma=-1'), 'sigma must be above 0'),
+        (('infer', '{here}', '--cfg-options', 'flip_test=0'), 'did you mean model.test_cfg.flip'),
+        (
+            ('infer', '{here}', '--cfg-options', 'codec.inpt_size=64,64'),
+            r"codec has the unknown keys \['inpt_size'\]; known are \['input_size', 'heatmap_size'",
+        ),
+        (
+            ('infer', '{here}', '--cfg-options', 'model.head.refinment=None'),
+            r"model.head has the unknown keys \['refinment'\]; known are \['in_channels'",
+        ),
+        (
+            ('infer', '{here}', '--cfg-options', 'codec.layout.partz=all'),
+            r"layout takes the keys \['metainfo', .*'partz'",
+        ),
         (('infer', '{here}', '--batch-size', '0'), 'batch_size must be at least 1; found 0'),
         (('infer', '{here}', '--out', '{here}/a.png/poses'), 'Not a directory'),
         (('fuse', 'gone.json', '--out', 'b.json'), 'gone.json does not exist'),
