@@ -59,13 +59,15 @@ def run(args: argparse.Namespace) -> int:
     """Check, print, write; the status is 1 if a file is refused or images overlap.
 
     Raises:
-        InputError: there is nothing to check.
+        InputError: there is nothing to check, or no such folder of images.
     """
     if args.list:
         print(to_markdown(), end='')
         return 0
     if not args.files and not args.overlap:
         raise InputError('nothing to check: name an annotation file, or two folders to --overlap')
+    if args.images and not Path(args.images).is_dir():
+        raise InputError(f'the folder --images {args.images} does not exist')
     names = _names(args.metainfo) if args.metainfo else None
     refused = [not _check(path, names, args) for path in args.files]
     shared = _compare(args.overlap, args.exclude) if args.overlap else False

@@ -22,6 +22,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 from ..datasets.check import Checked, check_file
+from ..datasets.check.reading import read_json
 from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.evaluation import note_on_crowded
 from ..datasets.labeling import keypoint_names
@@ -77,7 +78,7 @@ def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
         img: folder of the images.
 
     Raises:
-        InputError: one of the two is missing, or the folder is none.
+        InputError: one of the two is missing, the folder is none or lacks images of the file.
         RunError: the config evaluates on no or several annotation files.
     """
     if not ann or not img:
@@ -88,9 +89,25 @@ def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
     if len(datasets) != 1:
         raise RunError(f'--ann needs a config that evaluates on one file; found {len(datasets)}')
     path = osp.abspath(ann)
+    _require_images(path, img)
     datasets[0].update(data_root='', ann_file=path, data_prefix=dict(img=osp.abspath(img)))
     for each in _evaluators(cfg, 'test_dataloader'):
         each['ann_file'] = path
+
+
+def _require_images(ann: str, folder: str) -> None:
+    """Look for the images of a file before a model is built; `check_annotations` does the rest."""
+    data = read_json(ann) if osp.isfile(ann) else None
+    images = data.get('images') if isinstance(data, dict) else None
+    images = images if isinstance(images, list) else []
+    records = [each for each in images if isinstance(each, dict)]
+    names = [each['file_name'] for each in records if isinstance(each.get('file_name'), str)]
+    missing = [name for name in names if not osp.isfile(osp.join(folder, name))]
+    if missing:
+        raise InputError(
+            f'--img {folder} lacks {len(missing)} of the {len(names)} images of --ann, such as '
+            f'{missing[0]}'
+        )
 
 
 def _datasets(node) -> Iterator[dict]:

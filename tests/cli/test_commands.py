@@ -167,6 +167,7 @@ def test_a_mistake_of_the_user_s_is_one_sentence(command, kind, monkeypatch, tmp
         ),
         (('infer', '{here}', '--batch-size', '0'), 'batch_size must be at least 1; found 0'),
         (('infer', '{here}', '--out', '{here}/a.png/poses'), 'Not a directory'),
+        (('check-dataset', 'a.json', '--images', 'gone'), '--images gone does not exist'),
         (('fuse', 'gone.json', '--out', 'b.json'), 'gone.json does not exist'),
         (('fuse', '{here}/a.png', '--out', 'b.json'), 'a.png is no JSON'),
         (('make-crowdsynth', 'crowd', '--size', '8', '8'), r'size must be two integers in \[32'),

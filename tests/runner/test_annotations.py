@@ -150,7 +150,8 @@ def test_a_reason_is_given_where_poses_and_annotations_have_the_same_keypoints(t
 
 def test_an_evaluation_is_pointed_at_other_data_by_two_options(tmp_path):
     (tmp_path / 'images').mkdir()
-    mutated(tmp_path / 'b.json')
+    for image in mutated(tmp_path / 'b.json')['images']:
+        (tmp_path / 'images' / image['file_name']).touch()
     cfg = config(tmp_path)
     point_at(cfg, str(tmp_path / 'b.json'), str(tmp_path / 'images'))
     check_annotations(cfg, 'test_dataloader')
@@ -169,3 +170,13 @@ def test_the_two_options_go_together(tmp_path):
     cfg.test_dataloader.dataset = dict(type='CrowdSynthDataset')
     with pytest.raises(RunError, match='evaluates on one file; found 0'):
         point_at(cfg, 'a.json', str(tmp_path))
+
+
+def test_images_that_are_not_in_the_folder_are_named_before_a_model_is_built(tmp_path):
+    first, *others = [image['file_name'] for image in mutated(tmp_path / 'b.json')['images']]
+    (tmp_path / 'images').mkdir()
+    for name in others:
+        (tmp_path / 'images' / name).touch()
+    message = f'lacks 1 of the {1 + len(others)} images of --ann, such as {first}$'
+    with pytest.raises(InputError, match=f'^--img {tmp_path / "images"} {message}'):
+        point_at(config(tmp_path), str(tmp_path / 'b.json'), str(tmp_path / 'images'))
