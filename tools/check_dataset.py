@@ -1,6 +1,6 @@
 """Check COCO-style annotation files: python tools/check_dataset.py FILE... [--images DIR].
 
-The same as `pinet check-dataset`.
+The same as `pinet-mm check-dataset`.
 """
 
 import sys

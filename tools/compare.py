@@ -1,6 +1,6 @@
 """Draw the poses of two models side by side: tools/compare.py IMAGE... --model A --model B.
 
-The same as `pinet compare`.
+The same as `pinet-mm compare`.
 """
 
 import sys

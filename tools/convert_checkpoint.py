@@ -1,6 +1,6 @@
 """Bring a checkpoint of the authors' PINet here: python tools/convert_checkpoint.py SRC DST.
 
-The same as `pinet convert`.
+The same as `pinet-mm convert`.
 """
 
 import sys

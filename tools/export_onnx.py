@@ -1,6 +1,6 @@
 """Write a PINet as one ONNX file: python tools/export_onnx.py CONFIG CHECKPOINT OUT.onnx.
 
-The same as `pinet export`.
+The same as `pinet-mm export`.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Fuse the poses of several models: python tools/fuse.py A.json B.json --out fused.json.
 
-The same as `pinet fuse`.
+The same as `pinet-mm fuse`.
 """
 
 import sys

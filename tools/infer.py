@@ -1,4 +1,4 @@
-"""Find the poses in images: python tools/infer.py INPUT...; the same as `pinet infer`."""
+"""Find the poses in images: python tools/infer.py INPUT...; the same as `pinet-mm infer`."""
 
 import sys
 from pathlib import Path

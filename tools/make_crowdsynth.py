@@ -1,6 +1,6 @@
 """Write a synthetic crowd dataset: python tools/make_crowdsynth.py OUT --images 2000.
 
-The same as `pinet make-crowdsynth`.
+The same as `pinet-mm make-crowdsynth`.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Evaluate a model: python tools/test.py CONFIG CHECKPOINT; the same as `pinet test`."""
+"""Evaluate a model: python tools/test.py CONFIG CHECKPOINT; the same as `pinet-mm test`."""
 
 import sys
 from pathlib import Path

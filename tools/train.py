@@ -1,4 +1,4 @@
-"""Train a model: python tools/train.py CONFIG; the same as `pinet train`."""
+"""Train a model: python tools/train.py CONFIG; the same as `pinet-mm train`."""
 
 import sys
 from pathlib import Path

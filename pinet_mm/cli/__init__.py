@@ -1,8 +1,8 @@
-"""The command line: `pinet COMMAND`, and the tools of a checkout, which are the same commands.
+"""The command line: `pinet-mm COMMAND`, and the tools of a checkout, which are the same commands.
 
 A module of this folder is a command: `make_parser` describes its options, `run` makes one call of
 the package with them and prints what came of it. A command is imported when it is asked for, so
-that `pinet doctor` runs where MMPose cannot be imported.
+that `pinet-mm doctor` runs where MMPose cannot be imported.
 """
 
 import argparse
@@ -78,8 +78,8 @@ def main(words: Sequence[str] | None = None) -> int | None:
     words = sys.argv[1:] if words is None else words
     lines = [f'  {name:<17}{what}' for name, (_, what) in COMMANDS.items()]
     parser = argparse.ArgumentParser(
-        prog='pinet',
-        usage='pinet COMMAND [options]',
+        prog='pinet-mm',
+        usage='pinet-mm COMMAND [options]',
         description='PINet, pose-level inference for crowded images',
         epilog='commands, each with its own --help:\n' + '\n'.join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -88,4 +88,4 @@ def main(words: Sequence[str] | None = None) -> int | None:
     parser.add_argument('command', choices=COMMANDS, metavar='COMMAND', help='one of those below')
     name = parser.parse_args(words[:1]).command
     module, _ = COMMANDS[name]
-    return importlib.import_module(module, __package__).main(words[1:], f'pinet {name}')
+    return importlib.import_module(module, __package__).main(words[1:], f'pinet-mm {name}')

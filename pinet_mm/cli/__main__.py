@@ -1,4 +1,4 @@
-"""Run `pinet` from a checkout: python -m pinet_mm.cli COMMAND."""
+"""Run `pinet-mm` from a checkout: python -m pinet_mm.cli COMMAND."""
 
 import sys
 

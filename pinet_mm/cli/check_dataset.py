@@ -1,4 +1,4 @@
-"""Check annotation files before they cost a training: pinet check-dataset FILE... [--images DIR].
+"""Check annotation files before they cost a training: pinet-mm check-dataset FILE... --images DIR.
 
 Prints a line per kind of fault, with counts and the first few ids, and what becomes of it.
 --overlap A B finds the images of folder A that folder B has too, in any encoding.

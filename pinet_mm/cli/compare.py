@@ -1,4 +1,4 @@
-"""Draw the poses of two models side by side: pinet compare IMAGE... --model A --model B.
+"""Draw the poses of two models side by side: pinet-mm compare IMAGE... --model A --model B.
 
 Writes a drawing for every image, overview.jpg and comparison.json. People whom a model missed are
 drawn in white dashes: those of --annotations or, without them, those that only the other model

@@ -1,4 +1,4 @@
-"""Convert a checkpoint of the official implementation: pinet convert SRC DST.
+"""Convert a checkpoint of the official implementation: pinet-mm convert SRC DST.
 
 SRC is one of its training checkpoints, a bare state dict, or an ImageNet HRNet (which becomes the
 initial weights of a backbone). DST holds the same numbers for MMPose, with the dataset's metainfo.

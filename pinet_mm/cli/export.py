@@ -1,4 +1,4 @@
-"""Write a PINet as one ONNX file: pinet export CONFIG CHECKPOINT OUT.onnx.
+"""Write a PINet as one ONNX file: pinet-mm export CONFIG CHECKPOINT OUT.onnx.
 
 The file takes images of any number and size and gives the people's poses; docs/export.md says
 how to use it. It is then compared with PyTorch on drawn crowds of two other sizes and numbers.

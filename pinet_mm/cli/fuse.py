@@ -1,8 +1,8 @@
-"""Fuse the poses of one or several models: pinet fuse A.json B.json --out fused.json.
+"""Fuse the poses of one or several models: pinet-mm fuse A.json B.json --out fused.json.
 
-A file is in COCO's result format, as `pinet test CONFIG CHECKPOINT --json FILE` writes it for any
-model of MMPose; the output has the same format. --annotations prints AP of every file and of the
-result. docs/pose_fusion.md says what happens.
+A file is in COCO's result format, as `pinet-mm test CONFIG CHECKPOINT --json FILE` writes it for
+any model of MMPose; the output has the same format. --annotations prints AP of every file and of
+the result. docs/pose_fusion.md says what happens.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Find the poses in images and folders: pinet infer INPUT... --config C --checkpoint W.
+"""Find the poses in images and folders: pinet-mm infer INPUT... --config C --checkpoint W.
 
 Without --config and --checkpoint, the model that the package ships is used. Says which model runs
 and what it knows; writes an overlay for every image and one predictions.json, which

@@ -1,6 +1,6 @@
 """Write a synthetic crowd dataset: images and COCO annotations.
 
-pinet make-crowdsynth data/crowdsynth --images 2000 --seed 0 --split train
+pinet-mm make-crowdsynth data/crowdsynth --images 2000 --seed 0 --split train
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Evaluate a model: pinet test CONFIG CHECKPOINT.
+"""Evaluate a model: pinet-mm test CONFIG CHECKPOINT.
 
 The options are those of MMPose's tool, and --ann, --img, --json, --amp and --compile.
 """

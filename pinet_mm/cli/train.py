@@ -1,4 +1,4 @@
-"""Train a model: pinet train CONFIG. The options are those of MMPose's own tool."""
+"""Train a model: pinet-mm train CONFIG. The options are those of MMPose's own tool."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`pinet` and the tools: which command runs, what becomes one sentence, and what stays a bug."""
+"""`pinet-mm` and the tools: which command runs, what becomes one sentence, and what stays a bug."""
 
 import importlib
 import os
@@ -73,7 +73,7 @@ def test_help_names_the_command(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([command, '--help'])
     assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith(f'usage: pinet {command} ')
+    assert capsys.readouterr().out.startswith(f'usage: pinet-mm {command} ')
 
 
 def test_help_lists_the_commands(capsys):
@@ -98,7 +98,7 @@ def test_unknown_commands_are_refused(capsys):
 
 def test_words_of_the_process_reach_the_command(monkeypatch, tmp_path, capsys):
     words = ['make-crowdsynth', str(tmp_path), '--images', '1', '--size', '64', '64']
-    monkeypatch.setattr(sys, 'argv', ['pinet', *words])
+    monkeypatch.setattr(sys, 'argv', ['pinet-mm', *words])
     assert cli.main() is None
     assert capsys.readouterr().out.startswith(str(tmp_path / 'annotations' / 'train.json'))
 

@@ -35,7 +35,8 @@ def test_options_are_those_of_mmpose(tool):
     ours = [name for action in actions for name in action.option_strings or [action.dest]]
 
     assert len(mmpose_options(tool)) > 10
-    added = {'--category'} | ({'--json', '--amp', '--compile'} if tool == 'test' else set())
+    more = {'--ann', '--img', '--json', '--amp', '--compile'}
+    added = {'--category'} | (more if tool == 'test' else set())
     assert set(ours) - {'-h', '--help'} == set(mmpose_options(tool)) | added
     assert not added & set(mmpose_options(tool))
     positional = [name for name in ours if not name.startswith('-')]

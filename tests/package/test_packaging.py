@@ -184,9 +184,9 @@ def site(wheel, tmp_path_factory):
     return site
 
 
-@pytest.mark.parametrize('script', ['bin/pinet', 'pinet_mm/.mim/tools/train.py'])
+@pytest.mark.parametrize('script', ['bin/pinet-mm', 'pinet_mm/.mim/tools/train.py'])
 def test_installed_commands_run_the_installed_package(site, script):
-    words = ['infer'] if script == 'bin/pinet' else []
+    words = ['infer'] if script == 'bin/pinet-mm' else []
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-v', site / script, *words, '--help'],
         cwd=site.parent,
@@ -194,7 +194,7 @@ def test_installed_commands_run_the_installed_package(site, script):
         capture_output=True,
         env={**os.environ, 'PYTHONPATH': str(site)},
     )
-    name = 'pinet infer' if words else 'train.py'
+    name = 'pinet-mm infer' if words else 'train.py'
     assert done.stdout.startswith(f'usage: {name} [-h]'), done.stderr
     # With -v, Python names every file that it imports, source or bytecode.
     folders = set(re.findall(r"/[^\s']*/pinet_mm/cli/", done.stderr))
