@@ -89,7 +89,7 @@ def _total(values: Iterable[int | None]) -> int | None:
 def summary(document: dict) -> str:
     """Return one line on what a comparison found."""
     totals = document['totals']
-    count, models = f'{totals["pictures"]} images', totals['models'].items()
+    count, models = _images(totals['pictures']), totals['models'].items()
     if totals['persons'] is None:
         parts = [
             f"{name} has {each['poses']} poses and misses {each['missed']} of the other's"
@@ -101,5 +101,9 @@ def summary(document: dict) -> str:
             f'{name} found {each["found"]} with {each["poses"]} poses' for name, each in models
         ]
     left_out = len(document['left_out'])
-    without = f'; {left_out} images without annotations left out' if left_out else ''
+    without = f'; {_images(left_out)} without annotations left out' if left_out else ''
     return f'{count}: {"; ".join(parts)}{without}'
+
+
+def _images(count: int) -> str:
+    return '1 image' if count == 1 else f'{count} images'

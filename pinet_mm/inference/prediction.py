@@ -25,14 +25,14 @@ LOOKAHEAD_PIXELS = 64e6
 @torch.no_grad()
 def predict(
     model: BottomupPoseEstimator | OnnxPoses,
-    images: Iterable[str | Path | np.ndarray],
+    images: Iterable[str | Path | np.ndarray] | str | Path | np.ndarray,
     batch_size: int = 8,
 ) -> Iterator[PoseDataSample]:
     """Predict the poses of images, in their order, `batch_size` at a time.
 
     Args:
         model: what `load` or `load_onnx` returns; models other than PINet predict image by image.
-        images: paths or (H, W, 3) uint8 BGR arrays, of any sizes; or one path.
+        images: paths or (H, W, 3) uint8 BGR arrays, of any sizes; or one of them.
         batch_size: images of one input size per pass, fewer if they are so large that reading
             ahead would fill the memory; changes speed and memory, not results.
 
@@ -40,11 +40,11 @@ def predict(
         A sample for each image; its `pred_instances` are in pixels of that image.
 
     Raises:
-        ValueError: `batch_size` is below 1, an array is no color image, or a file no image.
+        InputError: `batch_size` is below 1, an array is no color image, or a file no image.
     """
     if batch_size < 1:
         raise InputError(f'batch_size must be at least 1; found {batch_size}')
-    images = [images] if isinstance(images, (str, Path)) else images
+    images = [images] if _is_one(images) else images
     if not isinstance(model, PINet):
         batch_size = 1  # CID of MMPose mixes the images of a batch, DEKR takes only one
     if isinstance(model, OnnxPoses):
@@ -56,6 +56,10 @@ def predict(
             found = model.test_step(pseudo_collate([inputs[i] for i in batch]))
             samples.update(zip(batch, found))
         yield from (samples[i] for i in range(len(inputs)))
+
+
+def _is_one(images) -> bool:
+    return isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim < 4)
 
 
 def _windows(model: BottomupPoseEstimator, images: Iterable, most: int) -> Iterator[list[dict]]:

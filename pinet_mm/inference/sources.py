@@ -60,8 +60,16 @@ def read_image(path: str | Path) -> np.ndarray:
     """Read a file as (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
 
     Raises:
-        ValueError: it is no image.
+        InputError: it is no image, a folder, or does not exist.
     """
+    path = Path(path)
+    # OpenCV would print a warning of its own.
+    if path.is_dir():
+        raise InputError(
+            f'{path} is a folder; pass its images, for instance api.find_images([{str(path)!r}])'
+        )
+    if not path.exists():
+        raise InputError(f'{path} does not exist')
     # Upright, as people see it, whatever the pipeline of the config does with the tag.
     pixels = cv2.imread(str(path))
     if pixels is None:

@@ -151,7 +151,7 @@ def test_compare_counts_draws_and_writes(folder, monkeypatch, capsys):
     poses = totals['models'][names[0]]['poses']
     assert capsys.readouterr().out.rstrip().splitlines()[-1] == (
         f'2 images, {persons} people: config found {persons} with {poses} poses; '
-        f'config part_thr=1000.0 found 0 with 0 poses; 1 images without annotations left out; '
+        f'config part_thr=1000.0 found 0 with 0 poses; 1 image without annotations left out; '
         f'drawings and comparison.json are in {folder / "out"}'
     )
 
@@ -235,7 +235,7 @@ def test_pictures_without_annotations_or_outside_are_refused(folder, monkeypatch
 @pytest.mark.parametrize(
     'arguments, message',
     [
-        (('--model', 'a.py'), 'expected two --model and at most two --pose-thr; found 1 and 1'),
+        (('--model', 'a.py'), 'name two models, --model A --model B; found 1'),
         (
             ('--model', 'a.py', '--model', 'b.py', 'w.pth', 'c.jpg'),
             r'expected KEY=VALUE; found c.jpg \(images come before --model\)',
@@ -246,3 +246,11 @@ def test_wrong_command_lines_are_explained(monkeypatch, capsys, arguments, messa
     with pytest.raises(SystemExit):
         run_compare(monkeypatch, 'x.jpg', *arguments)
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_one_image_is_not_called_images():
+    totals = dict(pictures=1, persons=3, models=dict(a=dict(found=2, poses=4)))
+    said = comparison.summary(dict(totals=totals, left_out=['b.jpg']))
+    assert said == (
+        '1 image, 3 people: a found 2 with 4 poses; 1 image without annotations left out'
+    )

@@ -1,10 +1,11 @@
 """The Python interface on a narrow, random network."""
 
 import json
+import re
 import shutil
 
 from pinet_mm import api
-from pinet_mm.errors import RunError
+from pinet_mm.errors import InputError, RunError
 from pinet_mm.inference import folders, prediction
 
 import cv2
@@ -138,6 +139,22 @@ def test_missing_inputs_are_named(folder, tmp_path):
         api.find_pictures([folder / 'inputs', 'gone.jpg'])
     with pytest.raises(FileNotFoundError, match='holds no image; expected .* ending in .bmp'):
         api.find_pictures([tmp_path])
+
+
+def test_one_array_is_one_image(model, pictures):
+    (alone,) = api.predict(model, pictures[1])
+    (listed,) = api.predict(model, [pictures[1]])
+    assert_same_people(alone.pred_instances, listed.pred_instances)
+    assert len(list(api.predict(model, np.stack(pictures[:1] * 2)))) == 2, 'a stack of images'
+
+
+def test_inputs_that_are_no_files_are_named_without_a_warning_of_opencv(model, tmp_path, capfd):
+    with pytest.raises(InputError, match='^street.jpg does not exist$'):
+        next(api.predict(model, ['street.jpg']))
+    advice = f"pass its images, for instance api.find_images(['{tmp_path}'])"
+    with pytest.raises(InputError, match=f'^{re.escape(f"{tmp_path} is a folder; {advice}")}$'):
+        next(api.predict(model, tmp_path))
+    assert capfd.readouterr().err == ''
 
 
 def test_wrong_pictures_and_weights_are_refused(folder, model, tmp_path, capfd):
