@@ -112,6 +112,10 @@ def load(
 def _check_device(device: str | None) -> str:
     name = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
     try:
+        torch.device(name)
+    except RuntimeError as error:
+        raise RunError(f'no device {name!r}; expected cpu, cuda, cuda:0 or the like') from error
+    try:
         torch.empty(0, device=name)
     except (AssertionError, RuntimeError) as error:
         raise RunError(

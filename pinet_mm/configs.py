@@ -34,7 +34,11 @@ def config_path(name: str) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise FileNotFoundError(f'{name} is no config file; tried {", ".join(map(str, places))}')
+    configs = sorted(each.name for place in places[1:] for each in place.parent.glob('*.py'))
+    meant = difflib.get_close_matches(file, configs, 1)
+    guess = f'; did you mean {meant[0]}?' if meant else ''
+    tried = ', '.join(map(str, places))
+    raise FileNotFoundError(f'{name} is no config file; tried {tried}{guess}')
 
 
 def read_config(source: str | Path | Config, options: Mapping | None = None) -> Config:

@@ -21,11 +21,10 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         parsed = super().parse_args(args, namespace)
-        if len(parsed.models) != 2 or len(parsed.pose_thr) > 2:
-            self.error(
-                f'expected two --model and at most two --pose-thr; found {len(parsed.models)} '
-                f'and {len(parsed.pose_thr)}'
-            )
+        if len(parsed.models) != 2:
+            self.error(f'name two models, --model A --model B; found {len(parsed.models)}')
+        if len(parsed.pose_thr) > 2:
+            self.error(f'--pose-thr takes one score or two; found {len(parsed.pose_thr)}')
         parsed.models = [self._to_spec(*words) for words in parsed.models]
         return parsed
 

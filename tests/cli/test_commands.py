@@ -150,6 +150,11 @@ def test_a_mistake_of_the_user_s_is_one_sentence(command, kind, monkeypatch, tmp
     [
         (('infer', 'gone.jpg'), 'gone.jpg does not exist'),
         (('infer', '{here}', '--config', 'gone.py'), 'gone.py is no config file'),
+        (
+            ('infer', '{here}', '--config', 'pinet_lite_photo'),
+            r'pinet_lite_photo is no config file; .*; did you mean pinet_lite_photos.py\?',
+        ),
+        (('infer', '{here}', '--device', 'gpu'), "no device 'gpu'; expected cpu, cuda, cuda:0"),
         (('infer', '{here}', '--cfg-options', 'model.test_cfg.part_trh=1'), 'unknown keys'),
         (('infer', '{here}', '--cfg-options', 'codec.sigma=-1'), 'sigma must be above 0'),
         (('infer', '{here}', '--cfg-options', 'flip_test=0'), 'did you mean model.test_cfg.flip'),
