@@ -108,6 +108,15 @@ def test_settings_that_a_page_names_exist(page):
 
 
 @every_page
+def test_rows_of_a_page_belong_to_a_table(page):
+    text = re.sub(r'^```.*?^```', '', page.read_text(), flags=re.S | re.M)
+    for table in re.findall(r'(?:^\|.*\n?)+', text, flags=re.M):
+        rows = table.splitlines()
+        assert len(rows) > 2 and re.fullmatch(r'[|:-]+', rows[1]), table
+        assert len({row.count('|') for row in rows}) == 1, table
+
+
+@every_page
 def test_python_of_a_page_parses(page):
     for code in blocks(page.read_text(), 'python'):
         ast.parse(code)
