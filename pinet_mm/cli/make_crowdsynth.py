@@ -5,6 +5,7 @@ pinet-mm make-crowdsynth data/crowdsynth --images 2000 --seed 0 --split train
 
 import argparse
 import json
+from pathlib import Path
 
 from ..crowdsynth import (
     LAYOUTS,
@@ -56,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     add('--plain', action='store_true', help='no occluding objects, blur, noise, change of light')
     add('--workers', type=_count(1), default=1)
     add('--suffix', choices=['.jpg', '.png'], default='.jpg')
+    add('--overwrite', action='store_true', help='replace a dataset that was drawn otherwise')
     add('--preview', metavar='FILE', help='also write a contact sheet')
     return parser
 
@@ -104,9 +106,38 @@ def check_options(args: argparse.Namespace) -> CrowdSettings:
     return settings
 
 
+def check_folder(args: argparse.Namespace, settings: CrowdSettings) -> None:
+    """Refuse to replace annotations that the same settings and seed would not draw again.
+
+    Raises:
+        InputError: there are such, and `--overwrite` is not given.
+    """
+    path = Path(args.out) / 'annotations' / f'{args.split}.json'
+    if args.overwrite or not path.exists():
+        return
+    wanted = json.loads(json.dumps(dict(settings.as_dict(), seed=args.seed)))
+    found = _drawn_with(path)
+    other = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+    if other:
+        raise InputError(
+            f'{args.out} holds {path.relative_to(args.out)} with another {", ".join(other)}: name '
+            'another folder, or give --overwrite to replace it'
+        )
+
+
+def _drawn_with(path: Path) -> dict:
+    """Return the settings and the seed of a drawn dataset; nothing for any other file."""
+    try:
+        info = json.loads(path.read_text())['info']
+        return dict(info['settings'], seed=info['seed'])
+    except (ValueError, LookupError, TypeError):
+        return {}
+
+
 def run(args: argparse.Namespace) -> None:
     """Write the dataset, then print its statistics."""
     settings = check_options(args)
+    check_folder(args, settings)
     path, statistics = write_dataset(
         args.out, settings, args.images, args.seed, args.split, args.workers, args.suffix
     )
