@@ -44,7 +44,8 @@ def predict(
     """
     if batch_size < 1:
         raise InputError(f'batch_size must be at least 1; found {batch_size}')
-    images = [images] if _is_one(images) else images
+    if isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim < 4):
+        images = [images]
     if not isinstance(model, PINet):
         batch_size = 1  # CID of MMPose mixes the images of a batch, DEKR takes only one
     if isinstance(model, OnnxPoses):
@@ -56,10 +57,6 @@ def predict(
             found = model.test_step(pseudo_collate([inputs[i] for i in batch]))
             samples.update(zip(batch, found))
         yield from (samples[i] for i in range(len(inputs)))
-
-
-def _is_one(images) -> bool:
-    return isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim < 4)
 
 
 def _windows(model: BottomupPoseEstimator, images: Iterable, most: int) -> Iterator[list[dict]]:
