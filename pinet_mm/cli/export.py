@@ -1,4 +1,4 @@
-"""Write a PINet as one ONNX file: pinet-mm export CONFIG CHECKPOINT OUT.onnx.
+"""Write a PINet as one ONNX file: pinet-mm export CONFIG [CHECKPOINT] OUT.onnx.
 
 The file takes images of any number and size and gives the people's poses; docs/export.md says
 how to use it. It is then compared with PyTorch on drawn crowds of two other sizes and numbers.
@@ -12,14 +12,16 @@ from pathlib import Path
 from .. import api
 from ..export import check, graph, int8
 from . import command
-from .options import add_config_options
+from .options import MixedParser, add_config_options
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Write a PINet as one ONNX file')
+    parser = MixedParser(description='Write a PINet as one ONNX file')
     parser.add_argument('config', help="a file, or the name of one of the project's configs")
-    parser.add_argument('checkpoint', help='path or URL of the weights')
+    parser.add_argument(
+        'checkpoint', nargs='?', help='path or URL of the weights (those shipped for the config)'
+    )
     parser.add_argument('out', type=Path, help='file to write')
     parser.add_argument(
         '--max-poses',

@@ -1,8 +1,19 @@
 """Options that several commands have."""
 
 import argparse
+from collections.abc import Iterable
+from typing import Any
 
 from mmengine.config import DictAction
+
+
+class MixedParser(argparse.ArgumentParser):
+    """Let options stand between positional words, of which one may be left out."""
+
+    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        """Parse as `argparse` does, which would take the word as left out at the first option."""
+        words = None if args is None else list(args)
+        return self.parse_intermixed_args(words, namespace)
 
 
 def add_config_options(parser: argparse.ArgumentParser, more: str = '') -> None:

@@ -1,21 +1,24 @@
-"""Evaluate a model: pinet-mm test CONFIG CHECKPOINT.
+"""Evaluate a model: pinet-mm test CONFIG [CHECKPOINT].
 
 The options are those of MMPose's tool, and --ann, --img, --json, --amp and --compile.
 """
 
 import argparse
 
+from .. import api
 from ..errors import InputError, RunError
 from ..runner import TestOptions, test
 from . import command
-from .options import add_run_options, add_speed_options
+from .options import MixedParser, add_run_options, add_speed_options
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Evaluate a pose model')
+    parser = MixedParser(description='Evaluate a pose model')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument(
+        'checkpoint', nargs='?', help='checkpoint file or URL (the shipped weights of the config)'
+    )
     add_run_options(parser)
     parser.add_argument(
         '--ann', metavar='FILE', help="annotations to evaluate on in place of the config's"
@@ -34,8 +37,23 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Evaluate as the options say."""
+    """Evaluate as the options say.
+
+    Raises:
+        RunError: no checkpoint is named, and the package ships none for the config.
+    """
+    if args.checkpoint is None:
+        args.checkpoint = _shipped_weights(args.config)
     test(TestOptions(**vars(args)))
+
+
+def _shipped_weights(config: str) -> str:
+    try:
+        path = str(api.shipped_weights(config))
+    except FileNotFoundError as error:
+        raise RunError(str(error)) from error
+    print(api.describe(path)[0])
+    return path
 
 
 # An OSError after hours of running keeps its traceback.

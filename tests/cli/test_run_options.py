@@ -68,3 +68,43 @@ def test_missing_checkpoint_is_named(monkeypatch, tmp_path):
     assert (
         run_tool(monkeypatch, 'train', config, '--cfg-options', 'load_from=no/such.pth') == expected
     )
+
+
+# --- a checkpoint that is left out ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'words, found',
+    [
+        (('test', 'c.py'), ('c.py', None, None)),
+        (('test', 'c.py', 'w.pth'), ('c.py', 'w.pth', None)),
+        (('test', 'c.py', '--interval', '2', 'w.pth'), ('c.py', 'w.pth', None)),
+        (('test', '--interval', '2', 'c.py', 'w.pth'), ('c.py', 'w.pth', None)),
+        (('export', 'c.py', 'o.onnx'), ('c.py', None, 'o.onnx')),
+        (('export', 'c.py', 'w.pth', 'o.onnx'), ('c.py', 'w.pth', 'o.onnx')),
+        (('export', 'c.py', 'w.pth', '--opset', '18', 'o.onnx'), ('c.py', 'w.pth', 'o.onnx')),
+        (('export', 'c.py', '--opset', '18', 'w.pth', 'o.onnx'), ('c.py', 'w.pth', 'o.onnx')),
+        (('export', 'c.py', '--opset', '18', 'o.onnx'), ('c.py', None, 'o.onnx')),
+    ],
+)
+def test_a_checkpoint_may_be_left_out_wherever_options_stand(words, found):
+    command, *words = words
+    args = make_parser(command).parse_args(words)
+    out = None if command == 'test' else str(args.out)
+    assert (args.config, args.checkpoint, out) == found
+
+
+def test_an_evaluation_without_a_checkpoint_takes_the_shipped_weights(monkeypatch, capsys):
+    module, taken = importlib.import_module('pinet_mm.cli.test'), []
+    monkeypatch.setattr(module, 'test', taken.append)
+    module.main(['configs/pinet_lite_photos.py'])
+    (options,) = taken
+    package = Path(importlib.util.find_spec('pinet_mm').origin).parent
+    assert Path(options.checkpoint) == package / 'weights' / 'pinet_lite_photos.pth'
+    assert 'pinet_lite_photos' in capsys.readouterr().out
+
+
+def test_an_evaluation_without_any_weights_is_refused(monkeypatch, tmp_path):
+    config = write_config(tmp_path)
+    said = run_tool(monkeypatch, 'test', config)
+    assert said.startswith(f'error: the package ships no weights for {Path(config).name}: name a')
