@@ -62,7 +62,8 @@ class MinKeypointsCocoDataset(CocoDataset):
         folder = self.data_prefix.get('img', '')
         excluded = {osp.normpath(osp.join(folder, name)) for name in names}
         kept = [each for each in images if osp.normpath(each['img_path']) not in excluded]
-        if names and len(kept) == len(images):
+        known = {osp.normpath(image['file_name']) for image in self.coco.dataset['images']}
+        if names and not known.intersection(map(osp.normpath, names)):
             raise InputError(f'no image of {self.ann_file} is in {exclude}')
         return kept
 
