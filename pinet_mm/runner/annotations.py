@@ -9,6 +9,7 @@ import os
 import os.path as osp
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -161,7 +162,7 @@ def _check(path: str, dataset: dict, evaluators: list[dict], category: str | Non
     return checked
 
 
-def _class_of(dataset: dict) -> type:
+def _class_of(dataset: dict) -> Any:
     kind = dataset['type']
     return kind if isinstance(kind, type) else DATASETS.get(kind)
 
@@ -170,7 +171,7 @@ def _reads_people(dataset: dict) -> bool:
     kind = _class_of(dataset)
     own = (LabeledCocoDataset, *OF_PEOPLE)
     return (
-        isinstance(kind, type)
+        kind is not None
         and issubclass(kind, OF_PEOPLE)
         and (kind in own or kind.parse_data_info is BaseCocoStyleDataset.parse_data_info)
     )
