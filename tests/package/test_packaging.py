@@ -115,7 +115,7 @@ def test_wheel_holds_no_studies_and_no_tool_that_runs_them(contents):
 def test_wheel_declares_the_command(contents):
     parser = configparser.ConfigParser()
     parser.read_string(contents[f'{INFO}entry_points.txt'].decode())
-    assert dict(parser['console_scripts']) == dict(pinet='pinet_mm.cli:main')
+    assert dict(parser['console_scripts']) == {'pinet-mm': 'pinet_mm.cli:main'}
 
 
 @pytest.mark.parametrize('shipped', SHIPPED)
