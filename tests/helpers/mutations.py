@@ -236,7 +236,7 @@ CONTENT = [
     Mutation('file_name is missing', _image(file_name=None), 'file-name-missing'),
     Mutation('backslashes', _image(file_name='a\\1.png'), 'file-name-backslash'),
     Mutation('file_name leaves the folder', _image(file_name='../1.png'), 'file-name-outside'),
-    Mutation('file_name is absolute', _image(file_name='/tmp/1.png'), 'file-name-outside'),
+    Mutation('file_name is absolute', _image(file_name='/images/1.png'), 'file-name-outside'),
     Mutation('one file twice', _image(1, file_name='1.png'), 'file-name-twice'),
     Mutation('width is missing', lambda data: data['images'][0].pop('width'), 'image-size'),
     Mutation('width is 0', _image(width=0), 'image-size'),
