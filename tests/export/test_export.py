@@ -185,7 +185,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(model, tmp_path, monkeypatc
         export.export_onnx(model, out)
     assert not out.exists()
     (tmp_path / 'page.pth').write_text('<html>')
-    with pytest.raises(SystemExit, match='error: the checkpoint .*page.pth could not be had'):
+    with pytest.raises(SystemExit, match='error: the checkpoint .*page.pth cannot be read'):
         run_tool('export_onnx.py', SHIPPED, tmp_path / 'page.pth', out)
 
 
