@@ -13,6 +13,7 @@ from mmpose.registry import METRICS
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
+from ..atomic import write_whole
 from ..errors import InputError
 from .check import check_file
 from .check.categories import PERSON
@@ -26,26 +27,17 @@ STATISTICS = dict(
 )
 
 
-@METRICS.register_module()
-class CocoResults(BaseMetric):
-    """Write all poses of an evaluation to one JSON file, beside a metric.
-
-    The file is a list with an entry for every pose, in pixels of the original image: `image_id`,
-    `category_id`, `keypoints` ([x, y, keypoint score] × K in one row) and `score`, the mean
-    of its keypoint scores, by which `CocoMetric` with `score_mode='keypoint'` ranks it as well.
-    Images without poses have no entry; without any pose the list is empty.
+class PoseMetric(BaseMetric):
+    """Keep all poses of an evaluation, as entries of COCO's result format.
 
     Args:
-        path: the file; its folder is made if it is missing.
         collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
         category_id: id of the person category in the annotations.
     """
 
-    default_prefix = 'results'  # of no metric: MMEngine warns where there is none
-
-    def __init__(self, path: str, collect_device: str = 'cpu', category_id: int = PERSON):
+    def __init__(self, collect_device: str = 'cpu', category_id: int = PERSON):
         super().__init__(collect_device=collect_device)
-        self.path, self.category_id = Path(path), category_id
+        self.category_id = category_id
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
         """Keep the poses of a batch.
@@ -65,6 +57,28 @@ class CocoResults(BaseMetric):
                 )
             )
 
+
+@METRICS.register_module()
+class CocoResults(PoseMetric):
+    """Write all poses of an evaluation to one JSON file, beside a metric.
+
+    The file is a list with an entry for every pose, in pixels of the original image: `image_id`,
+    `category_id`, `keypoints` ([x, y, keypoint score] × K in one row) and `score`, the mean
+    of its keypoint scores, by which `CocoMetric` with `score_mode='keypoint'` ranks it as well.
+    Images without poses have no entry; without any pose the list is empty.
+
+    Args:
+        path: the file; its folder is made if it is missing.
+        collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
+        category_id: id of the person category in the annotations.
+    """
+
+    default_prefix = 'results'  # of no metric: MMEngine warns where there is none
+
+    def __init__(self, path: str, collect_device: str = 'cpu', category_id: int = PERSON):
+        super().__init__(collect_device, category_id)
+        self.path = Path(path)
+
     def compute_metrics(self, results: Sequence[list]) -> dict[str, float]:
         """Write the file; there is no number to report.
 
@@ -72,8 +86,7 @@ class CocoResults(BaseMetric):
             results: the entries of every image.
         """
         entries = [entry for image in results for entry in image]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(entries))
+        write_whole(self.path, json.dumps(entries))
         print_log(
             f'{len(entries)} poses of {len(results)} images are in {self.path}', logger='current'
         )

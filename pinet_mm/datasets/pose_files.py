@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..atomic import write_whole
 from ..errors import InputError
 
 
@@ -133,5 +134,4 @@ def write_poses(path: str | Path, images: Mapping[Any, Poses]) -> None:
     entries = [
         entry for image_id, poses in images.items() for entry in to_entries(image_id, *poses)
     ]
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(entries))
+    write_whole(path, json.dumps(entries))

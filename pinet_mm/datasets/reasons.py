@@ -4,13 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmpose.registry import METRICS
 
-from .evaluation import read_truth
+from .evaluation import PoseMetric, read_truth
 from .matching import person_oks
-from .pose_files import to_entries
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
 GOOD_SCORE = 0.1  # a person's score from which on images show the person
@@ -92,7 +90,7 @@ def _compare(
 
 
 @METRICS.register_module()
-class ZeroReason(BaseMetric):
+class ZeroReason(PoseMetric):
     """Log why AP is 0, if it is; reports no number of its own.
 
     Args:
@@ -106,18 +104,6 @@ class ZeroReason(BaseMetric):
     def __init__(self, ann_file: str, collect_device: str = 'cpu', use_area: bool = True):
         super().__init__(collect_device=collect_device)
         self.ann_file, self.use_area = ann_file, use_area
-
-    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
-        """Keep the poses of a batch.
-
-        Args:
-            data_batch: not used; MMEngine passes it.
-            data_samples: with `img_id` and `pred_instances`, as the model returns them.
-        """
-        for sample in data_samples:
-            poses = sample['pred_instances']
-            scores = poses['keypoint_scores']
-            self.results.append(to_entries(sample['img_id'], poses['keypoints'], scores))
 
     def compute_metrics(self, results: Sequence[list]) -> dict[str, float]:
         """Log why AP is 0, if it is.

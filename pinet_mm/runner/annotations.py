@@ -47,7 +47,7 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
     """
     for loader in loaders:
         evaluators = _evaluators(cfg, loader)
-        datasets = [each for each in _datasets((cfg.get(loader) or {}).get('dataset'))]
+        datasets = list(_datasets((cfg.get(loader) or {}).get('dataset')))
         checked = {}
         for dataset in datasets:
             path = _path_of(dataset)

@@ -5,9 +5,10 @@ meant in another way. What would lose data is refused. `kinds.KINDS` lists every
 knows.
 """
 
-from .file import AnnotationError, Checked, check_data, check_file
+from .file import Checked, check_data, check_file
 from .findings import Finding, Findings, Level
 from .kinds import KINDS
+from .reading import AnnotationError
 
 __all__ = [
     'KINDS',

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...atomic import write_whole
 from .categories import choose_category, keep_category, order_keypoints
-from .findings import Finding, Findings, Level, Said
+from .findings import Findings, Level, Said
 from .kinds import KINDS
 from .listing import check_images, check_links
 from .people import check_area, check_boxes, check_keypoints, check_places
@@ -232,6 +232,3 @@ def _check_crowd_flag(annotation: dict, findings: Findings) -> None:
         annotation['iscrowd'] = int(bool(flag))
     elif flag not in (0, 1):
         findings.add('iscrowd', annotation['id'], flag)
-
-
-__all__ = ['AnnotationError', 'Checked', 'Finding', 'check_data', 'check_file']
