@@ -6,7 +6,10 @@ import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import yaml
 from mmengine.config import Config
+from mmengine.fileio import register_handler
+from mmengine.fileio.handlers import YamlHandler
 from mmengine.runner import Runner
 
 from .errors import InputError
@@ -20,6 +23,48 @@ READ_BY_RUNNER = (
     'model_wrapper_cfg',
     'sync_bn',
 )
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Values, and the tuples that MMEngine itself writes; other tags could run code."""
+
+
+_PlainLoader.add_constructor(
+    'tag:yaml.org,2002:python/tuple',
+    lambda loader, node: tuple(loader.construct_sequence(node, deep=True)),
+)
+
+
+@register_handler(['yaml', 'yml'])
+class PlainYamlHandler(YamlHandler):
+    """Let MMEngine read YAML without running code: its own handler builds whatever a tag names."""
+
+    def load_from_fileobj(self, file, **kwargs):
+        """Return the content of an open file, tags of Python's refused."""
+        return yaml.load(file, _PlainLoader)
+
+
+def load_config(path: str | Path) -> Config:
+    """Load a config file as it is.
+
+    Args:
+        path: of a `.py`, `.json` or `.yaml` file. A config is a program: one in Python runs, and
+            in any format its names decide which classes are built.
+
+    Raises:
+        FileNotFoundError: it or a base of it does not exist.
+        InputError: it cannot be read, such as a YAML file with tags of Python's.
+    """
+    try:
+        return Config.fromfile(path)
+    except (OSError, InputError):
+        raise
+    except Exception as error:  # what a config in Python raises is up to the config
+        reason = str(error).strip() or 'no reason given'
+        raise InputError(
+            f'the config {path} cannot be read: {type(error).__name__}: '
+            + ' '.join(reason.split())[:500]
+        ) from error
 
 
 def config_path(name: str) -> Path:
@@ -50,13 +95,13 @@ def read_config(source: str | Path | Config, options: Mapping | None = None) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: the sizes of the codec do not fit together, see `share_codec`, or an option
-            would have no effect, see `check_options`.
+        InputError: it cannot be read, see `load_config`; the sizes of the codec do not fit
+            together, see `share_codec`, or an option would have no effect, see `check_options`.
     """
     if isinstance(source, Config):
         config = copy.deepcopy(source)
     else:
-        config = Config.fromfile(config_path(str(source)))
+        config = load_config(config_path(str(source)))
     check_options(config, options or {})
     # Merging takes `_delete_` out of the options.
     config.merge_from_dict(copy.deepcopy(dict(options or {})))

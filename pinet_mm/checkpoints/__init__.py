@@ -1,5 +1,6 @@
 """Checkpoints: files read and written, names, the fit to a network, conversion."""
 
+from . import mmengine_loaders  # noqa: F401  (replaces MMEngine's)
 from .convert import Conversion, convert_checkpoint, dataset_meta
 from .files import (
     Checkpoint,
@@ -7,6 +8,7 @@ from .files import (
     halve,
     is_url,
     read_checkpoint,
+    reason_of,
     require_checkpoint,
     write_checkpoint,
 )
@@ -61,6 +63,7 @@ __all__ = [
     'other_name',
     'ours_to_release',
     'read_checkpoint',
+    'reason_of',
     'recognize',
     'recognize_backbone',
     'release_to_ours',

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from torch import Tensor
 
-from ..configs import config_path
+from ..configs import config_path, load_config
 from ..errors import InputError
 from .files import Checkpoint, check_target, halve, read_checkpoint, write_checkpoint
 from .fit import Network, build_network, check_weights, has_size, recognize, recognize_backbone
@@ -170,7 +170,7 @@ def _release_config(network: Network) -> str:
 
 def _load_config(name: str) -> Config:
     path = config_path(name)
-    config = Config.fromfile(path)
+    config = load_config(path)
     missing = [key for key in ('model', 'codec') if key not in config]
     if missing:
         raise InputError(f'{path} is no config of a PINet: it lacks {missing}')

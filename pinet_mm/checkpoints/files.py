@@ -1,48 +1,29 @@
 """Checkpoint files: read from a path, URL or package without running code, and written whole.
 
-All checkpoints that the package reads go through `read_checkpoint`.
+All checkpoints that the package reads go through `read_checkpoint`, those that MMEngine reads
+through `read_content` (`mmengine_loaders`).
 """
 
 import importlib.util
 import os
-import pickle
 import re
-import struct
-import sys
 from collections import OrderedDict
 from collections.abc import Mapping
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from mmengine.dist import barrier, get_dist_info
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
-from torch.hub import load_state_dict_from_url
 
 from ..atomic import whole_file
 from ..errors import CheckpointError
+from .download import fetch
 from .safetensors_files import KEPT, SAFETENSORS, load_from_safetensors, to_safetensors
 
 SUFFIXES = ('.pth', '.pt', '.tar', SAFETENSORS)
 PACKAGE = 'package:'  # before the name of an installed package that holds a checkpoint
 WRAPPER = 'module.'  # before every name that a distributed model saves
-# Errors from reading an unreachable, damaged or foreign file. Which one torch raises depends on the
-# first bytes of the file.
-_UNREADABLE = (
-    OSError,
-    HTTPException,
-    ImportError,
-    RuntimeError,
-    EOFError,
-    pickle.UnpicklingError,
-    struct.error,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ValueError,
-)
 
 
 class Checkpoint(NamedTuple):
@@ -77,12 +58,7 @@ def read_checkpoint(source: str | Path) -> Checkpoint:
     """
     source = str(source)
     require_checkpoint(source)
-    try:
-        content = _read(source)
-    except _UNREADABLE as error:
-        raise CheckpointError(
-            f'the checkpoint {source} cannot be read: {_reason(error)}'
-        ) from error
+    content = read_content(source)
     weights = _find_weights(content)
     if weights is None:
         raise CheckpointError(
@@ -125,36 +101,42 @@ def _file_of_package(name: str) -> Path:
     return files[0]
 
 
+def read_content(source: str) -> Any:
+    """Read all that a checkpoint file holds, building nothing but what `read_checkpoint` allows.
+
+    Args:
+        source: as `read_checkpoint` takes it.
+
+    Raises:
+        CheckpointError: the file cannot be read, or asks for anything else.
+    """
+    try:
+        return _read(source)
+    except CheckpointError:
+        raise
+    except Exception as error:  # which one torch raises depends on the first bytes of the file
+        # Without its cause, which ends in advice to trust the file.
+        raise CheckpointError(
+            f'the checkpoint {source} cannot be read: {reason_of(error)}'
+        ) from None
+
+
 def _read(source: str) -> Any:
     if source.startswith(('http://', 'https://')):
-        return _download(source)
-    if is_url(source):
+        path = fetch(source)
+    elif is_url(source):
         return CheckpointLoader.load_checkpoint(source, map_location='cpu')
-    if source.endswith(SAFETENSORS):
-        return load_from_safetensors(source)
-    is_package = source.startswith(PACKAGE)
-    path = _file_of_package(source.removeprefix(PACKAGE)) if is_package else source
-    return torch.load(os.path.expanduser(path), map_location='cpu', weights_only=True)
+    elif source.startswith(PACKAGE):
+        path = _file_of_package(source.removeprefix(PACKAGE))
+    else:
+        path = Path(source).expanduser()
+    if path.suffix == SAFETENSORS:
+        return load_from_safetensors(str(path))
+    return torch.load(path, map_location='cpu', weights_only=True)
 
 
-def _download(url: str) -> Any:
-    # MMEngine's loader would run code from what it downloads.
-    def load():
-        return load_state_dict_from_url(
-            url, map_location='cpu', progress=sys.stderr.isatty(), weights_only=True
-        )
-
-    rank, processes = get_dist_info()
-    if processes > 1:
-        try:
-            if rank == 0:
-                load()  # into the cache, where the other processes find it
-        finally:
-            barrier()
-    return load()
-
-
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return why a file could not be read, without torch's and timm's advice to trust it."""
     # torch wraps the name of what it refuses to build in a page of advice, the first line of which
     # is to trust whoever wrote the file.
     refused = re.search(r'(?:global: |unsupported )GLOBAL (\S+)', str(error))

@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints import Checkpoint, check_weights
+from ..checkpoints import Checkpoint, check_weights, reason_of
 from ..errors import CheckpointError
 
 # The classifier in the files of EfficientNet-PyTorch, whose tensors have other names than timm's.
@@ -141,9 +141,8 @@ def load_of_timm(model_name: str, options: Mapping) -> dict[str, Tensor]:
         net = timm.create_model(model_name, pretrained=True, **options)
     except (OSError, RuntimeError) as error:
         raise CheckpointError(
-            f'timm could not download the weights of {model_name}: '
-            f'{(str(error) or type(error).__name__).splitlines()[0]}'
-        ) from error
+            f'timm could not download the weights of {model_name}: {reason_of(error)}'
+        ) from None
     return net.state_dict()
 
 

@@ -1,14 +1,11 @@
 """Checkpoint files: every layout is read and nothing is run; written whole; safetensors."""
 
-import functools
 import json
 import os
 import shutil
 import string
 import sys
-import threading
 from collections import OrderedDict
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 from pinet_mm import checkpoints as storage
 from pinet_mm.errors import CheckpointError, InputError, RunError
@@ -119,38 +116,6 @@ def test_the_versions_of_the_modules_come_along(is_wrapped, tmp_path):
         '1': 1,
         '1.0': 2,
     }
-
-
-@pytest.fixture
-def url(tmp_path, monkeypatch):
-    """Address of a folder that this process serves, and torch's cache beside it."""
-    (tmp_path / 'served').mkdir()
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path / 'served')
-    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{server.server_port}'
-        server.shutdown()
-
-
-def test_a_url_is_read_as_a_file_is(url, tmp_path):
-    torch.save(LAYOUTS['training'](WEIGHTS), tmp_path / 'served' / 'a.pth')
-    found = storage.read_checkpoint(f'{url}/a.pth')
-    assert_same(found.weights, WEIGHTS)
-    assert found.source == f'{url}/a.pth' and found.meta == dict(epoch=139)
-    with pytest.raises(CheckpointError, match='b.pth cannot be read: HTTP Error 404'):
-        storage.read_checkpoint(f'{url}/b.pth')
-
-
-def test_code_behind_a_url_is_not_run(url, tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / 'place'),)
-
-    torch.save(dict(state_dict={}, trap=Trap()), tmp_path / 'served' / 'trap.pth')
-    with pytest.raises(RunError, match=f'trap.pth cannot be read: it asks for {os.name}.mkdir'):
-        storage.read_checkpoint(f'{url}/trap.pth')
-    assert not (tmp_path / 'place').exists()
 
 
 # --- writing -------------------------------------------------------------------------------------

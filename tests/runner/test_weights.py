@@ -88,7 +88,7 @@ def test_a_checkpoint_is_read_once(tmp_path, trained, monkeypatch):
     monkeypatch.setattr(torch, 'load', lambda path, **more: read.append(path) or load(path, **more))
     path = trained / 'epoch_3.pth'
     runner.test(parse('test', write_config(tmp_path), path, '--work-dir', tmp_path))
-    assert read == [str(path)]
+    assert read == [path]
 
 
 def test_a_checkpoint_that_brings_nothing_starts_no_training(tmp_path):

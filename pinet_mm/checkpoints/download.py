@@ -1,0 +1,61 @@
+"""Checkpoints of URLs: downloaded whole into torch's cache, and compared with their names' hash."""
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+from urllib.parse import urlparse
+
+import torch
+from mmengine.dist import barrier, get_dist_info
+
+from ..errors import CheckpointError
+
+# `hrnet_w32-36af842e.pth` and `hrnet_w32_coco-bcb8c247_20200816.pth` carry the first digits of
+# their SHA-256, as torch's and MMPose's files do; eight decimal digits alone are a date.
+HASH = re.compile(r'-(?=[0-9]*[a-f])([0-9a-f]{8,64})(?=[._])')
+
+
+def fetch(url: str) -> Path:
+    """Return the file of a URL in torch's cache, where the first process of a run puts it.
+
+    Raises:
+        CheckpointError: the URL names no file, or its content is not the one that its name tells.
+        OSError: it cannot be downloaded.
+    """
+    rank, processes = get_dist_info()
+    if processes > 1:
+        try:
+            if rank == 0:
+                _fetch(url)
+        finally:
+            barrier()
+    return _fetch(url)
+
+
+def _fetch(url: str) -> Path:
+    name = Path(urlparse(url).path).name
+    if not name:
+        raise CheckpointError(f'the URL {url} names no file')
+    folder = Path(torch.hub.get_dir(), 'checkpoints')
+    file = folder / name
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f'Downloading {url} to {file}', file=sys.stderr)
+        torch.hub.download_url_to_file(url, str(file), progress=sys.stderr.isatty())
+    _check_hash(file, url)
+    return file
+
+
+def _check_hash(file: Path, url: str) -> None:
+    wanted = HASH.search(file.name)
+    if not wanted:
+        return
+    with open(file, 'rb') as content:
+        found = hashlib.file_digest(content, 'sha256').hexdigest()
+    if not found.startswith(wanted[1]):
+        file.unlink()  # the next try downloads it anew
+        raise CheckpointError(
+            f'the checkpoint {url} is not the file that its name tells: its SHA-256 must begin '
+            f'with {wanted[1]}, found {found[: len(wanted[1])]}'
+        )
