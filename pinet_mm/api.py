@@ -24,13 +24,13 @@ from .inference.folders import infer
 from .inference.overlays import overlay_names
 from .inference.prediction import predict
 from .inference.results import SCHEMA, Report, to_record
-from .inference.sources import IMAGE_SUFFIXES, PICTURES, find_images, find_pictures
+from .inference.sources import IMAGE_SUFFIXES, find_images
 from .models.acceleration import accelerate
 from .onnx_runner import OnnxPoses, describe
+from .renamed import old_spellings
 
 __all__ = [
     'IMAGE_SUFFIXES',
-    'PICTURES',
     'SCHEMA',
     'SHIPPED',
     'WEIGHTS',
@@ -38,7 +38,6 @@ __all__ = [
     'config_path',
     'describe',
     'find_images',
-    'find_pictures',
     'infer',
     'load',
     'load_onnx',
@@ -47,6 +46,8 @@ __all__ = [
     'shipped_weights',
     'to_record',
 ]
+
+__getattr__ = old_spellings(__name__)
 
 # The shipped weights, each named after its config; models.json says what they were trained on.
 WEIGHTS = Path(__file__).parent / 'weights'

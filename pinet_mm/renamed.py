@@ -1,11 +1,13 @@
-"""Module names of version 0.1, which work through 0.2 with a DeprecationWarning."""
+"""Names of version 0.1, of modules and in them, that work through 0.2 with a warning."""
 
 import importlib
 import sys
 import warnings
+from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 # Where the names of a module of 0.1 are now; of several modules, the first has most of them.
 NEW_NAMES = {
@@ -41,6 +43,36 @@ NEW_NAMES = {
     'visualization': ('inference.drawing',),
 }
 
+# By the module's name of 0.1: its functions, classes and constants that are spelled otherwise now.
+NEW_SPELLINGS = {
+    'api': dict(PICTURES='IMAGE_SUFFIXES', find_pictures='find_images'),
+    'batch_inference': dict(PICTURES='IMAGE_SUFFIXES', find_pictures='find_images'),
+    'checkpoints': dict(recognise='recognize'),
+    'ensemble': dict(fuse_pictures='fuse_images'),
+    'proposals': dict(Centres='Centers'),
+    'refinement': dict(normalised_adjacency='normalized_adjacency'),
+    'targets': dict(part_centres='part_centers'),
+}
+PERIOD = 'the old name works through 0.2 and goes with 0.3'
+
+
+def old_spellings(module: str) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module that some names of 0.1 are still looked up in.
+
+    Args:
+        module: its full name, which 0.1 had too.
+    """
+    spellings = NEW_SPELLINGS.get(module.rpartition('.')[2], {})
+
+    def get(name: str) -> Any:
+        if name not in spellings:
+            raise AttributeError(f'module {module!r} has no attribute {name!r}')
+        new = spellings[name]
+        warnings.warn(f'{module}.{name} is now {new}; {PERIOD}', DeprecationWarning, stacklevel=2)
+        return getattr(sys.modules[module], new)
+
+    return get
+
 
 class _Renamed(MetaPathFinder, Loader):
     """Find modules of version 0.1 where their names are now."""
@@ -57,11 +89,11 @@ class _Renamed(MetaPathFinder, Loader):
     def exec_module(self, module):
         places = [f'{__package__}.{new}' for new in NEW_NAMES[module.__name__.rpartition('.')[2]]]
         warnings.warn(
-            f'{module.__name__} is now {" and ".join(places)}; the old name works through 0.2 '
-            'and goes with 0.3',
+            f'{module.__name__} is now {" and ".join(places)}; {PERIOD}',
             DeprecationWarning,
             stacklevel=2,
         )
+        vars(module)['__getattr__'] = old_spellings(module.__name__)
         for place in reversed(places):
             new = vars(importlib.import_module(place))
             vars(module).update(

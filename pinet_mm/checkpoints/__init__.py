@@ -1,5 +1,6 @@
 """Checkpoints: files read and written, names, the fit to a network, conversion."""
 
+from ..renamed import old_spellings
 from . import mmengine_loaders  # noqa: F401  (replaces MMEngine's)
 from .convert import Conversion, convert_checkpoint, dataset_meta
 from .files import (
@@ -36,6 +37,8 @@ from .names import (
     release_to_ours,
 )
 from .safetensors_files import load_from_safetensors
+
+__getattr__ = old_spellings(__name__)
 
 __all__ = [
     'CLASSIFIER',

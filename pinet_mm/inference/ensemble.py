@@ -84,9 +84,6 @@ def fuse_images(
     return [fused[i] for i in range(len(joined))]
 
 
-fuse_pictures = fuse_images  # its name in 0.1
-
-
 def _join(models: Sequence[Any], weights: Sequence[float] | None, num_keypoints: int) -> Poses:
     weights = [1.0] * len(models) if weights is None else list(weights)
     if len(weights) != len(models) or not all(0 < weight < np.inf for weight in weights):

@@ -9,7 +9,6 @@ import numpy as np
 from ..errors import InputError
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
-PICTURES = IMAGE_SUFFIXES  # its name in 0.1
 
 
 def find_images(inputs: Iterable[str | Path], out_dir: str | Path | None = None) -> list[Path]:
@@ -32,9 +31,6 @@ def find_images(inputs: Iterable[str | Path], out_dir: str | Path | None = None)
     if not outside:
         raise FileNotFoundError(f'all images lie in {out_dir}, where overlays are to be written')
     return outside
-
-
-find_pictures = find_images  # its name in 0.1
 
 
 def _images_of(path: Path) -> list[Path]:

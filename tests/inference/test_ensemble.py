@@ -2,7 +2,7 @@
 
 from pinet_mm.datasets.pose_files import Poses
 from pinet_mm.inference import ensemble
-from pinet_mm.inference.ensemble import fuse_models, fuse_pictures
+from pinet_mm.inference.ensemble import fuse_images, fuse_models
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_fusion_is_the_naive_loop(weights, threshold, monkeypatch):
     rng = np.random.default_rng(0)
     pictures = [models_of(rng) for _ in range(20)] + [[NOBODY] * 3]
     merged = 0
-    for models, found in zip(pictures, fuse_pictures(pictures, SIGMAS, threshold, weights)):
+    for models, found in zip(pictures, fuse_images(pictures, SIGMAS, threshold, weights)):
         expected = naive_fusion(models, weights or (1, 1, 1), threshold)
         assert_same(found, expected)
         merged += sum(len(model.scores) for model in models) - len(expected)
@@ -107,8 +107,8 @@ def test_of_equal_scores_the_first_models_comes_first():
 
 
 def test_nobody():
-    assert fuse_pictures([], SIGMAS) == []
-    for found in fuse_pictures([[NOBODY], [NOBODY, NOBODY]], SIGMAS, weights=None):
+    assert fuse_images([], SIGMAS) == []
+    for found in fuse_images([[NOBODY], [NOBODY, NOBODY]], SIGMAS, weights=None):
         assert found.keypoints.shape == (0, 5, 2) and found.scores.shape == (0,)
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from pinet_mm.inference import folders
 from pinet_mm.inference.folders import infer
 from pinet_mm.inference.overlays import OverlayFolder, overlay_names
-from pinet_mm.inference.sources import find_pictures
+from pinet_mm.inference.sources import find_images
 from pinet_mm.onnx_runner import OnnxPoses
 
 import cv2
@@ -111,12 +111,12 @@ def test_an_exported_file_has_no_poses_before_fusion(images, tmp_path):
 
 def test_a_folder_that_is_named_like_an_image_is_none(images):
     (images / 'x.jpg').mkdir()
-    assert find_pictures([images]) == [images / 'a.png', images / 'b.png']
+    assert find_images([images]) == [images / 'a.png', images / 'b.png']
     cv2.imwrite(str(images / 'x.jpg' / 'c.png'), np.zeros((4, 4, 3), np.uint8))
-    assert find_pictures([images])[-1] == images / 'x.jpg' / 'c.png'
+    assert find_images([images])[-1] == images / 'x.jpg' / 'c.png'
     (images / 'empty.jpg').mkdir()
     with pytest.raises(FileNotFoundError, match='empty.jpg holds no image; expected an image or'):
-        find_pictures([images / 'empty.jpg'])
+        find_images([images / 'empty.jpg'])
 
 
 def test_drawings_have_names_of_their_own(tmp_path):

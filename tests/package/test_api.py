@@ -123,7 +123,7 @@ def test_a_record_holds_the_persons_best_first(model, pictures):
 
 def test_pictures_are_found_in_folders(folder):
     inputs = folder / 'inputs'
-    found = api.find_pictures([inputs / '1.png', inputs])
+    found = api.find_images([inputs / '1.png', inputs])
     assert [str(file.relative_to(inputs)) for file in found] == [
         '1.png',
         '0.png',
@@ -136,9 +136,9 @@ def test_pictures_are_found_in_folders(folder):
 
 def test_missing_inputs_are_named(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match='gone.jpg does not exist'):
-        api.find_pictures([folder / 'inputs', 'gone.jpg'])
+        api.find_images([folder / 'inputs', 'gone.jpg'])
     with pytest.raises(FileNotFoundError, match='holds no image; expected .* ending in .bmp'):
-        api.find_pictures([tmp_path])
+        api.find_images([tmp_path])
 
 
 def test_one_array_is_one_image(model, pictures):

@@ -1,9 +1,10 @@
-"""Module names of version 0.1: each warns, names its successor and gives the same objects."""
+"""Names of version 0.1: each warns, names its successor and gives the same objects."""
 
 import importlib
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 from pinet_mm import renamed
 
@@ -89,3 +90,32 @@ def test_the_warning_points_at_the_line_that_imports(line, tmp_path):
     assert f'{script}:3: DeprecationWarning: pinet_mm.fusion is now pinet_mm.method.fusion' in (
         done.stderr
     )
+
+
+# What each was in 0.1: documented then, or one word of the method.
+SPELLINGS = [
+    (module, old, new)
+    for module, spellings in renamed.NEW_SPELLINGS.items()
+    for old, new in spellings.items()
+]
+
+
+@pytest.mark.parametrize('module, old, new', SPELLINGS)
+def test_an_old_spelling_warns_and_gives_the_same_object(module, old, new):
+    at = importlib.import_module(f'pinet_mm.{module}')
+    with pytest.warns(DeprecationWarning) as caught:
+        found = getattr(at, old)
+    assert [str(each.message) for each in caught] == [
+        f'pinet_mm.{module}.{old} is now {new}; the old name works through 0.2 and goes with 0.3'
+    ]
+    assert Path(caught[0].filename) == Path(__file__)
+    assert found is getattr(at, new)
+    assert callable(found) or '.jpg' in found
+
+
+@pytest.mark.parametrize('module', ['api', 'proposals', 'fusion'])
+def test_a_name_that_there_never_was_is_an_attribute_error(module):
+    at = importlib.import_module(f'pinet_mm.{module}')
+    message = f"module 'pinet_mm.{module}' has no attribute 'no_such_name'"
+    with pytest.raises(AttributeError, match=f'^{message}$'):
+        getattr(at, 'no_such_name')  # noqa: B009
