@@ -1,6 +1,7 @@
 """Write a synthetic crowd dataset: images and COCO annotations.
 
 pinet-mm make-crowdsynth data/crowdsynth --images 2000 --seed 0 --split train
+pinet-mm make-crowdsynth data/crowdvideo --video 20 --frames 100 --split test
 """
 
 import argparse
@@ -13,10 +14,14 @@ from ..crowdsynth import (
     SPLITS,
     VIEWS,
     CrowdSettings,
+    VideoSettings,
     check_preview,
     check_request,
+    check_video_request,
     write_dataset,
     write_preview,
+    write_video_preview,
+    write_videos,
 )
 from ..errors import InputError
 from . import command
@@ -24,25 +29,38 @@ from . import command
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    default = CrowdSettings()
+    default, video = CrowdSettings(), VideoSettings()
     parser = argparse.ArgumentParser(
         description='Write a synthetic crowd dataset: images and COCO annotations'
     )
     add = parser.add_argument
     add('out', help='folder to write images/SPLIT and annotations/SPLIT.json into')
-    add('--images', type=_count(1), default=100, help='number of images')
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument('--images', type=_count(1), default=100, help='number of images')
+    what.add_argument(
+        '--video',
+        type=_count(1),
+        metavar='N',
+        help='draw N videos of people who walk, with identities, instead of images',
+    )
+    add('--frames', type=_count(1), default=video.frames, help='frames of a video')
+    add('--fps', type=float, default=video.fps, help='frames per second of a video')
     add('--seed', type=_count(0), default=0)
     add('--split', choices=list(SPLITS), default='train')
-    add('--size', type=int, nargs=2, default=default.size, metavar=('W', 'H'))
-    add('--persons', type=int, nargs=2, default=default.persons, metavar=('LO', 'HI'))
-    add(
-        '--height',
-        type=float,
-        nargs=2,
-        default=default.height,
-        metavar=('LO', 'HI'),
-        help="upright height as a share of the image's",
+    pairs = (
+        ('size', int, ('W', 'H'), 'px'),
+        ('persons', int, ('LO', 'HI'), 'people of an image, or of a whole video'),
+        ('height', float, ('LO', 'HI'), "upright height as a share of the image's"),
     )
+    for name, kind, metavar, meaning in pairs:
+        add(
+            f'--{name}',
+            type=kind,
+            nargs=2,
+            metavar=metavar,
+            help=f'{meaning}; by default {_plain(default, name)}, of videos '
+            f'{_plain(video.crowd, name)}',
+        )
     add(
         '--crowd-index',
         type=float,
@@ -62,6 +80,10 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _plain(settings: CrowdSettings, name: str) -> str:
+    return ' '.join(map(str, getattr(settings, name)))
+
+
 def _count(least: int):
     def number(text: str) -> int:
         if int(text) < least:
@@ -71,16 +93,18 @@ def _count(least: int):
     return number
 
 
-def make_settings(args: argparse.Namespace) -> CrowdSettings:
+def make_settings(args: argparse.Namespace) -> CrowdSettings | VideoSettings:
     """Return what the options say about the images.
 
     Raises:
+        InputError: an option of images is given for videos.
         ValueError: a range is out of bounds or upside down, or a name occurs twice.
     """
-    return CrowdSettings(
-        size=args.size,
-        persons=args.persons,
-        height=args.height,
+    images, video = CrowdSettings(), VideoSettings()
+    usual = video.crowd if args.video else images
+    given = {name: getattr(args, name) for name in ('size', 'persons', 'height')}
+    crowd = CrowdSettings(
+        **{name: getattr(usual, name) if value is None else value for name, value in given.items()},
         poses=args.poses,
         views=args.views,
         crowd_index=args.crowd_index,
@@ -88,9 +112,18 @@ def make_settings(args: argparse.Namespace) -> CrowdSettings:
         photometric=not args.plain,
         keypoints=args.keypoints,
     )
+    if not args.video:
+        return crowd
+    for name in ('poses', 'views', 'crowd_index'):
+        if getattr(crowd, name) != getattr(images, name):
+            option = name.replace('_', '-')
+            raise InputError(
+                f'--{option} is for images: in a video it follows from how people walk'
+            )
+    return VideoSettings(crowd, args.frames, args.fps)
 
 
-def check_options(args: argparse.Namespace) -> CrowdSettings:
+def check_options(args: argparse.Namespace) -> CrowdSettings | VideoSettings:
     """Check all options before anything is drawn, and return the settings.
 
     Raises:
@@ -98,7 +131,10 @@ def check_options(args: argparse.Namespace) -> CrowdSettings:
     """
     try:
         settings = make_settings(args)
-        check_request(settings, args.images, args.seed, args.split, args.workers, args.suffix)
+        if isinstance(settings, VideoSettings):
+            check_video_request(settings, *_request(args))
+        else:
+            check_request(settings, *_request(args))
         if args.preview:
             check_preview(args.preview)
     except ValueError as error:
@@ -106,7 +142,12 @@ def check_options(args: argparse.Namespace) -> CrowdSettings:
     return settings
 
 
-def check_folder(args: argparse.Namespace, settings: CrowdSettings) -> None:
+def _request(args: argparse.Namespace) -> tuple:
+    """Return what follows the settings in the arguments of the functions that write and check."""
+    return args.video or args.images, args.seed, args.split, args.workers, args.suffix
+
+
+def check_folder(args: argparse.Namespace, settings: CrowdSettings | VideoSettings) -> None:
     """Refuse to replace annotations that the same settings and seed would not draw again.
 
     Raises:
@@ -138,11 +179,15 @@ def run(args: argparse.Namespace) -> None:
     """Write the dataset, then print its statistics."""
     settings = check_options(args)
     check_folder(args, settings)
-    path, statistics = write_dataset(
-        args.out, settings, args.images, args.seed, args.split, args.workers, args.suffix
-    )
-    if args.preview:
-        write_preview(args.preview, settings, args.seed, args.split)
+    stream = args.seed, args.split
+    if isinstance(settings, VideoSettings):
+        path, statistics = write_videos(args.out, settings, *_request(args))
+        if args.preview:
+            write_video_preview(args.preview, settings, *stream)
+    else:
+        path, statistics = write_dataset(args.out, settings, *_request(args))
+        if args.preview:
+            write_preview(args.preview, settings, *stream)
     print(path)
     for name, value in statistics.items():
         print(f'  {name}: {json.dumps(value)}')

@@ -111,24 +111,46 @@ def sample_angles(rng: Generator, pose: str) -> dict[str, float]:
     """
     angles = dict(zip(ANGLES, rng.normal(*_STATISTICS[pose]).tolist()))
     if pose == 'walking':
-        _add_stride(rng, angles)
+        angles = add_stride(angles, *sample_stride(rng))
     elif pose == 'arms_up' and rng.random() < 0.4:
         _lower_one_arm(rng, angles)
+    return _limited(angles)
+
+
+def _limited(angles: dict[str, float]) -> dict[str, float]:
     return {
         name: min(max(angles[name], LIMITS[base][0]), LIMITS[base][1])
         for name, base in zip(ANGLES, _BASES)
     }
 
 
-def _add_stride(rng: Generator, angles: dict[str, float]) -> None:
-    """Swing legs and arms against each other, with the lifted foot behind."""
-    phase, reach = rng.uniform(0, 2 * np.pi), rng.uniform(18, 35)
+def sample_stride(rng: Generator) -> tuple[float, float]:
+    """Draw where in a step somebody is, in radians, and how far their legs swing, in degrees."""
+    return rng.uniform(0, 2 * np.pi), rng.uniform(18, 35)
+
+
+def add_stride(
+    angles: dict[str, float], phase: float, reach: float, amount: float = 1.0
+) -> dict[str, float]:
+    """Swing legs and arms against each other, with the lifted foot behind.
+
+    Args:
+        angles: As `sample_angles` returns them; kept as they are.
+        phase: Where in a step the person is, radians; two steps are 2 pi.
+        reach: How far the legs swing to either side, degrees.
+        amount: Share of the movement; 0 for somebody who stands.
+
+    Returns:
+        Angles inside `LIMITS`.
+    """
+    angles = dict(angles)
     for side, sign in zip(SIDES, (1, -1)):
         swing = sign * np.sin(phase)
         lift = max(0.0, sign * np.cos(phase))
-        angles[f'{side}_hip_flex'] += reach * swing + 15 * lift
-        angles[f'{side}_knee'] += 12 + 45 * lift + 15 * max(0.0, -swing)
-        angles[f'{side}_shoulder_flex'] -= reach * swing
+        angles[f'{side}_hip_flex'] += amount * (reach * swing + 15 * lift)
+        angles[f'{side}_knee'] += amount * (12 + 45 * lift + 15 * max(0.0, -swing))
+        angles[f'{side}_shoulder_flex'] -= amount * reach * swing
+    return _limited(angles)
 
 
 def _lower_one_arm(rng: Generator, angles: dict[str, float]) -> None:

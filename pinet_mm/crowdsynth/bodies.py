@@ -196,16 +196,50 @@ def sample_body(rng: Generator, pose: str, view: str, tilt: float) -> Body:
         A `Body`.
     """
     bones = sample_bones(rng)
-    joints, trunk, head = joints_of(sample_angles(rng, pose), bones)
+    angles = sample_angles(rng, pose)
     center, half = _YAWS[view]
     yaw = (center + rng.uniform(-half, half)) * (-1, 1)[rng.integers(2)]
     turn = rotation(0, tilt) @ rotation(1, yaw)
     if pose == 'lying':
         turn = turn @ _fall(rng)
+    return _body(angles, bones, sample_girth(rng), turn, (pose, view))
+
+
+def sample_girth(rng: Generator) -> float:
+    """Draw the factor on all widths of a body."""
+    return min(max(float(rng.normal(1.05, 0.13)), 0.8), 1.45)
+
+
+def upright_body(
+    angles: dict[str, float], bones: dict[str, float], girth: float, yaw: float, tilt: float
+) -> Body:
+    """Return the body of somebody on their feet, as the camera sees it.
+
+    Args:
+        angles: As `sample_angles` returns them.
+        bones: As `sample_bones` returns them.
+        girth: Factor on all widths.
+        yaw: Where they face, degrees: 0 to the camera, 90 to the right of the image.
+        tilt: How far the camera looks down, degrees.
+    """
+    away = abs((yaw + 180) % 360 - 180)
+    view = min(_YAWS, key=lambda name: abs(_YAWS[name][0] - away))
+    turn = rotation(0, tilt) @ rotation(1, yaw)
+    return _body(angles, bones, girth, turn, ('walking', view))
+
+
+def _body(
+    angles: dict[str, float],
+    bones: dict[str, float],
+    girth: float,
+    turn: np.ndarray,
+    names: tuple[str, str],
+) -> Body:
+    """Return a turned body with the names of its pose and view."""
+    joints, trunk, head = joints_of(angles, bones)
     to_cam = np.diag([1.0, -1.0, 1.0]) @ turn
     joints_cam = dict(zip(joints, np.array(list(joints.values())) @ to_cam.T))
-    girth = min(max(float(rng.normal(1.05, 0.13)), 0.8), 1.45)
-    return Body(joints_cam, to_cam @ trunk, to_cam, to_cam @ head, bones, girth, pose, view)
+    return Body(joints_cam, to_cam @ trunk, to_cam, to_cam @ head, bones, girth, *names)
 
 
 def _fall(rng: Generator) -> np.ndarray:

@@ -1,11 +1,8 @@
 """Write a synthetic crowd to disk: images and one COCO annotation file per split."""
 
 import json
-import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +14,9 @@ from .labels import Person, crowd_index
 from .scene import draw_crowd
 from .settings import CrowdSettings, check_stream
 from .skeletons import LAYOUTS, Layout
+from .workers import spread
 
 SUFFIXES = {'.jpg': (cv2.IMWRITE_JPEG_QUALITY, 95), '.png': (cv2.IMWRITE_PNG_COMPRESSION, 1)}
-_CHUNK = 16
 
 
 def mask_to_polygons(mask: np.ndarray) -> list[list[int]]:
@@ -85,62 +82,41 @@ def _write_image(
     """Draw and write one image; return its image record and annotations without ids."""
     image, persons = draw_crowd(settings, seed, index, split)
     name = f'{index:06d}{suffix}'
-    done, data = cv2.imencode(suffix, image, SUFFIXES[suffix])
-    if not done:
-        raise OSError(f'OpenCV could not encode {name}')
-    (folder / name).write_bytes(data.tobytes())
-    annotations = [
-        dict(annotate(person), segmentation=mask_to_polygons(person.mask)) for person in persons
+    write_image(folder / name, image)
+    record = dict(id=index, **describe(name, image, persons))
+    return record, [
+        dict(annotate(item), segmentation=mask_to_polygons(item.mask)) for item in persons
     ]
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write an image in the format of its suffix, one of `SUFFIXES`.
+
+    Args:
+        path: File to write.
+        image: (H, W, 3) uint8 BGR.
+
+    Raises:
+        OSError: If OpenCV cannot encode it.
+    """
+    done, data = cv2.imencode(path.suffix, image, SUFFIXES[path.suffix])
+    if not done:
+        raise OSError(f'OpenCV could not encode {path.name}')
+    path.write_bytes(data.tobytes())
+
+
+def describe(name: str, image: np.ndarray, persons: list[Person]) -> dict:
+    """Return an image's COCO record without its id.
+
+    Args:
+        name: Its file name in the annotations.
+        image: (H, W, 3).
+        persons: List of `Person`.
+    """
     keypoints = np.stack([person.keypoints for person in persons]) if persons else []
-    index_measured = crowd_index(keypoints, [person.bbox for person in persons])
-    record = dict(
-        id=index,
-        file_name=name,
-        width=settings.size[0],
-        height=settings.size[1],
-        crowdIndex=round(index_measured, 4),
-    )
-    return record, annotations
-
-
-def _map(function: Callable, items: Iterable, workers: int) -> list:
-    """Return the function's results in order, from `workers` processes."""
-    _keep_freed_memory()
-    if workers == 1:
-        return [function(item) for item in items]
-    # fork spares each worker the import of the parent's libraries
-    method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    with (
-        _one_opencv_thread(),
-        ProcessPoolExecutor(workers, multiprocessing.get_context(method)) as pool,
-    ):
-        return list(pool.map(function, items, chunksize=_CHUNK))
-
-
-def _keep_freed_memory() -> None:
-    """Make the C library keep large freed blocks, in this process and its forks.
-
-    Freeing a block of up to 32 MB raises the size from which glibc returns blocks to the system.
-    Requesting them again for every array takes as long as the drawing itself.
-    """
-    block = np.empty(31 << 20, np.uint8)
-    del block
-
-
-@contextmanager
-def _one_opencv_thread() -> Iterator[None]:
-    """Run OpenCV with one thread in the block.
-
-    Its threads do not survive a fork: a forked process that sets its own number of threads, to
-    have one per worker, tries to end threads that do not exist, and hangs or dies.
-    """
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
+    measured = crowd_index(keypoints, [person.bbox for person in persons])
+    height, width = image.shape[:2]
+    return dict(file_name=name, width=width, height=height, crowdIndex=round(measured, 4))
 
 
 def _shares(values: Sequence[float], edges: np.ndarray) -> list[int]:
@@ -181,8 +157,12 @@ def summarize(images: list[dict], annotations: list[dict]) -> dict:
     )
 
 
-def _number(results: list[tuple]) -> tuple[list[dict], list[dict]]:
-    """Return images and annotations with ids; annotations count from 1, as 0 is COCO's 'none'."""
+def with_ids(results: list[tuple]) -> tuple[list[dict], list[dict]]:
+    """Return images and annotations with ids; annotations count from 1, as 0 is COCO's 'none'.
+
+    Args:
+        results: Pairs of an image record and the annotations without ids of the people in it.
+    """
     images, annotations = [], []
     for image, items in results:
         images.append(image)
@@ -240,7 +220,7 @@ def write_dataset(
     job = partial(
         _write_image, folder=folder, settings=settings, seed=seed, split=split, suffix=suffix
     )
-    images, annotations = _number(_map(job, range(num_images), workers))
+    images, annotations = with_ids(spread(job, range(num_images), workers))
     statistics = summarize(images, annotations)
     info = dict(
         description='synthetic crowd',
@@ -249,14 +229,22 @@ def write_dataset(
         settings=settings.as_dict(),
         statistics=statistics,
     )
-    document = dict(
-        info=info,
-        images=images,
-        annotations=annotations,
-        categories=[_category(LAYOUTS[settings.keypoints])],
+    write_annotations(
+        path, LAYOUTS[settings.keypoints], info=info, images=images, annotations=annotations
     )
-    write_whole(path, json.dumps(document, separators=(',', ':')))
     return path, statistics
+
+
+def write_annotations(path: Path, layout: Layout, **content: object) -> None:
+    """Write a COCO annotation file, whole or not at all.
+
+    Args:
+        path: File to write.
+        layout: The `Layout` of the category's keypoints.
+        **content: All but the categories.
+    """
+    document = dict(content, categories=[_category(layout)])
+    write_whole(path, json.dumps(document, separators=(',', ':')))
 
 
 def check_request(
@@ -283,9 +271,24 @@ def check_request(
     """
     if not isinstance(settings, CrowdSettings):
         raise TypeError(f'settings must be a CrowdSettings, got {type(settings).__name__}')
-    for name, value in (('num_images', num_images), ('workers', workers)):
+    check_files('num_images', num_images, workers, suffix)
+    check_stream(seed, 0, split)
+
+
+def check_files(name: str, count: int, workers: int, suffix: str) -> None:
+    """Check how many files are asked for, of which format, from how many processes.
+
+    Args:
+        name: What is counted, for the error.
+        count: At least 1.
+        workers: At least 1.
+        suffix: '.jpg' or '.png'.
+
+    Raises:
+        ValueError: If an argument is something else.
+    """
+    for what, value in ((name, count), ('workers', workers)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f'{name} must be an integer of at least 1, got {value!r}')
+            raise ValueError(f'{what} must be an integer of at least 1, got {value!r}')
     if suffix not in SUFFIXES:
         raise ValueError(f'suffix must be one of {list(SUFFIXES)}, got {suffix!r}')
-    check_stream(seed, 0, split)

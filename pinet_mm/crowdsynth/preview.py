@@ -1,4 +1,4 @@
-"""A contact sheet of a synthetic crowd, half of it with the labels drawn in."""
+"""Contact sheets of synthetic crowds with the labels drawn in."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,9 @@ import numpy as np
 
 from .labels import Person
 from .scene import draw_crowd
-from .settings import CrowdSettings
+from .settings import CrowdSettings, VideoSettings
 from .skeletons import LAYOUTS, Layout
+from .video import CrowdVideo
 
 _LEFT, _RIGHT, _MIDDLE = (80, 220, 80), (70, 120, 255), (250, 210, 90)  # BGR
 
@@ -70,7 +71,43 @@ def draw_preview(
         image, persons = draw_crowd(settings, seed, number, split)
         labeled = number % columns % 2 == 1
         cells.append(draw_labels(image, persons, layout) if labeled else image)
-    return np.vstack([np.hstack(cells[row * columns : (row + 1) * columns]) for row in range(rows)])
+    return _sheet(cells, columns)
+
+
+def _sheet(cells: list[np.ndarray], columns: int) -> np.ndarray:
+    rows = range(0, len(cells), columns)
+    return np.vstack([np.hstack(cells[first : first + columns]) for first in rows])
+
+
+def draw_video_preview(
+    settings: VideoSettings, seed: int = 0, split: str = 'train', rows: int = 3, columns: int = 3
+) -> np.ndarray:
+    """Draw frames of the first video, evenly spread over its time, with labels and identities.
+
+    Args:
+        settings: A `VideoSettings`.
+        seed: Non-negative integer.
+        split: 'train', 'val' or 'test'.
+        rows: Number of rows of frames.
+        columns: Number of columns.
+
+    Returns:
+        (rows * H, columns * W, 3) uint8 BGR.
+    """
+    video = CrowdVideo(settings, seed, 0, split)
+    cells = []
+    for frame in np.linspace(0, len(video) - 1, rows * columns).astype(int).tolist():
+        image, people = video.draw(frame)
+        image = draw_labels(
+            image, [person for _, person in people], LAYOUTS[settings.crowd.keypoints]
+        )
+        for track, person in people:
+            x, y = (int(value) for value in person.bbox[:2])
+            place = (x + 3, max(y + 15, 15))
+            for color, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+                cv2.putText(image, str(track), place, 0, 0.5, color, width, cv2.LINE_AA)
+        cells.append(image)
+    return _sheet(cells, columns)
 
 
 def write_preview(
@@ -88,11 +125,33 @@ def write_preview(
         ValueError: See `check_preview`.
         OSError: If the file cannot be written.
     """
-    check_preview(path)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     # fewer cells of large images: the sheet stays some 1500 px wide
     columns = int(np.clip(1536 // settings.size[0], 2, 8)) // 2 * 2
     sheet = draw_preview(settings, seed, split, rows=max(2, columns // 2), columns=columns)
+    _write(path, sheet)
+
+
+def write_video_preview(
+    path: str | Path, settings: VideoSettings, seed: int = 0, split: str = 'train'
+) -> None:
+    """Write `draw_video_preview` to an image file.
+
+    Args:
+        path: File to write; its suffix picks the format.
+        settings: A `VideoSettings`.
+        seed: Non-negative integer.
+        split: 'train', 'val' or 'test'.
+
+    Raises:
+        ValueError: See `check_preview`.
+        OSError: If the file cannot be written.
+    """
+    _write(path, draw_video_preview(settings, seed, split))
+
+
+def _write(path: str | Path, sheet: np.ndarray) -> None:
+    check_preview(path)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), sheet):
         raise OSError(f'could not write the preview to {path}')
 

@@ -1,6 +1,7 @@
 """Everything but the people: backgrounds, occluding objects, lighting and the camera's faults."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import cv2
@@ -181,25 +182,51 @@ def draw_object(rng: Generator, unit: float) -> Drawing:
     return draw_shapes(_OBJECTS[rng.integers(len(_OBJECTS))](rng, unit))
 
 
-def develop(rng: Generator, image: np.ndarray) -> np.ndarray:
-    """Return the image with random exposure, color cast, contrast, blur and noise.
+@dataclass(frozen=True)
+class Camera:
+    """Hold the faults of a camera.
+
+    Args:
+        table: (1, 256, 3) uint8, exposure, color cast and contrast.
+        sigma: Standard deviation of the blur, px.
+        grain: (1, 256) int16, noise of each random byte.
+    """
+
+    table: np.ndarray
+    sigma: float
+    grain: np.ndarray
+
+
+def sample_camera(rng: Generator, rows: int) -> Camera:
+    """Draw a camera's faults.
 
     Args:
         rng: A numpy random generator.
-        image: (H, W, 3) uint8.
-
-    Returns:
-        (H, W, 3) uint8.
+        rows: Height of its images, px.
     """
     gain = np.clip(rng.normal(1, 0.14), 0.65, 1.35) * rng.normal(1, 0.04, 3)
     gamma = np.exp(rng.normal(0, 0.15))
     levels = np.linspace(0, 1, 256)[:, None] ** gamma * gain
     levels = (levels - 0.5) * np.clip(rng.normal(1, 0.12), 0.7, 1.3) + 0.5
     table = np.clip(levels * 255, 0, 255).astype(np.uint8)[None]
-    image = cv2.LUT(image, table)
-    sigma = max(rng.normal(0.3, 0.4), 0.0) * max(image.shape[0] / 256, 0.7)
-    if sigma > 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), sigma)
+    sigma = max(rng.normal(0.3, 0.4), 0.0) * max(rows / 256, 0.7)
     grain = np.rint(_NORMAL * abs(rng.normal(0, 4.5))).astype(np.int16)[None]
+    return Camera(table, sigma, grain)
+
+
+def develop(rng: Generator, image: np.ndarray, camera: Camera) -> np.ndarray:
+    """Return the image as a camera takes it.
+
+    Args:
+        rng: A numpy random generator, for the noise.
+        image: (H, W, 3) uint8.
+        camera: A `Camera`.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    image = cv2.LUT(image, camera.table)
+    if camera.sigma > 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), camera.sigma)
     noise = np.frombuffer(rng.bytes(image.size), np.uint8).reshape(image.shape)
-    return cv2.add(image, cv2.LUT(noise, grain), dtype=cv2.CV_8U)
+    return cv2.add(image, cv2.LUT(noise, camera.grain), dtype=cv2.CV_8U)

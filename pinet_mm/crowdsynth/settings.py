@@ -121,3 +121,38 @@ def check_stream(seed: int, index: int, split: str) -> None:
             raise ValueError(f'{name} must be a non-negative integer, got {value!r}')
     if split not in SPLITS:
         raise ValueError(f'split must be one of {list(SPLITS)}, got {split!r}')
+
+
+@dataclass(frozen=True)
+class VideoSettings:
+    """Settings of drawn videos: people who walk past one another before a camera that stands still.
+
+    Args:
+        crowd: How the frames look; `persons` is the number of people of a whole video. Poses, views
+            and crowd index follow from how people walk: those settings are not used.
+        frames: Frames of a video, at least 1.
+        fps: Frames per second, above 0: how far people get from one frame to the next.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is outside what is listed above.
+    """
+
+    crowd: CrowdSettings = CrowdSettings(size=(512, 384), persons=(6, 10), height=(0.35, 0.65))
+    frames: int = 100
+    fps: float = 25.0
+
+    def __post_init__(self):
+        if not isinstance(self.crowd, CrowdSettings):
+            raise TypeError(f'crowd must be a CrowdSettings, got {type(self.crowd).__name__}')
+        if not _is_number(self.frames, Integral) or self.frames < 1:
+            raise ValueError(f'frames must be an integer of at least 1, got {self.frames!r}')
+        if not _is_number(self.fps, Real) or not 0 < self.fps < float('inf'):
+            raise ValueError(f'fps must be a number above 0, got {self.fps!r}')
+
+    def as_dict(self) -> dict:
+        """Return the settings as a dict that JSON can hold, without those that are not used."""
+        values = asdict(self)
+        for name in ('poses', 'views', 'crowd_index'):
+            del values['crowd'][name]
+        return values
