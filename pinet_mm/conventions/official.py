@@ -35,7 +35,7 @@ def square_offsets(
     Args:
         centers_hm: (N, M, 2).
         drawn: (N, M) boolean; other centers claim nothing.
-        keypoints_hm: (N, K, 2).
+        keypoints_hm: (N, K, 2); those that are not present may hold anything.
         present: (N, K) boolean: labeled and inside the map; others get weight 0.
         areas_in: (N,) positive, float64.
         map_size: (w, h).
@@ -45,6 +45,7 @@ def square_offsets(
         All claimed pixels; the area is that of the last person who wrote there, 0 where nobody
         did.
     """
+    keypoints_hm = np.where(present[..., None], keypoints_hm, 0)
     cells, person = _claims(centers_hm, drawn, map_size, int(radius))
     order = np.argsort(cells, kind='stable')
     cells, person = cells[order], person[order]
@@ -82,12 +83,12 @@ def _contest(
 def _claims(centers_hm: np.ndarray, drawn: np.ndarray, map_size: tuple[int, int], r: int):
     # Every pixel of every square, person by person: flat index (part, y, x), and the person.
     w, h = map_size
-    corners = np.trunc(centers_hm).astype(np.int64) - r
+    corners = np.trunc(centers_hm) - r
     person, part = np.nonzero(
         drawn & ((corners >= -r) & (corners < np.array(map_size) - r)).all(axis=-1)
     )
     step = np.arange(2 * r)
-    x, y = corners[person, part].T[..., None] + step
+    x, y = corners[person, part].astype(np.int64).T[..., None] + step
     inside = ((y >= 0) & (y < h))[:, :, None] & ((x >= 0) & (x < w))[:, None]
     cells = ((part[:, None] * h + y) * w)[:, :, None] + x[:, None]
     return cells[inside], np.repeat(person, inside.sum(axis=(1, 2)))

@@ -22,7 +22,8 @@ class ReleasePersons(BaseTransform):
 
     A person's area is width × height of the annotated box. Single precision, in which MMPose loads
     areas and keypoints, would change who wins a pixel of the offset maps. A crowd without labeled
-    keypoints counts as nobody. Goes before the crop, which scales areas.
+    keypoints counts as nobody. Goes before the crop, which scales areas. Keypoints that a step
+    before it has changed, such as MMPose's `KeypointConverter`, stay as that step left them.
 
     Args:
         ignored_regions: whether the heatmap loss ignores crowds and people without labeled
@@ -36,27 +37,40 @@ class ReleasePersons(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Replace `keypoints`, `keypoints_visible`, `area` and `invalid_segs`."""
         persons = results['raw_ann_info']
-        keypoints = np.array([person['keypoints'] for person in persons], dtype=np.float64)
-        keypoints = keypoints.reshape(*results['keypoints'].shape[:2], 3)
+        annotated = np.array([person['keypoints'] for person in persons], dtype=np.float64)
+        annotated = annotated.reshape(len(persons), annotated[:1].size // 3, 3)
         boxes = np.array([person['bbox'] for person in persons], dtype=np.float64).reshape(-1, 4)
         crowd = np.array([bool(person.get('iscrowd')) for person in persons], dtype=bool)
         empty = np.array(
             [
                 person.get('num_keypoints', (labels > 0).sum()) == 0
-                for person, labels in zip(persons, keypoints[..., 2])
+                for person, labels in zip(persons, annotated[..., 2])
             ],
             dtype=bool,
         )
         ignored = (crowd | empty) & self.ignored_regions
+        keypoints, visible = _in_double_precision(annotated, results)
         # MMPose needs the number of rows kept: those who count as nobody lose their labels.
-        visible = np.minimum(keypoints[..., 2], 1) * ~(crowd & empty)[:, None]
+        labels = visible if visible.ndim == 2 else visible[..., 0]
+        labels[crowd & empty] = 0
         return dict(
             results,
-            keypoints=keypoints[..., :2],
+            keypoints=keypoints,
             keypoints_visible=visible,
             area=boxes[:, 2] * boxes[:, 3],
             invalid_segs=[persons[n].get('segmentation') for n in np.nonzero(ignored)[0]],
         )
+
+
+def _in_double_precision(annotated: np.ndarray, results: dict) -> tuple[np.ndarray, np.ndarray]:
+    # Keypoints (N, K, 2) and their labels: as annotated (N, K', 3) if those are what was loaded.
+    # A converter leaves labels (N, K, 2), the second of which are weights.
+    keypoints, visible = results['keypoints'], results['keypoints_visible']
+    with np.errstate(over='ignore'):  # what is not labeled may be any number
+        loaded = annotated[..., :2].astype(np.float32)
+    if visible.ndim == 2 and np.array_equal(loaded, np.float32(keypoints), equal_nan=True):
+        return annotated[..., :2], np.minimum(annotated[..., 2], 1)
+    return keypoints.astype(np.float64), visible.copy()
 
 
 @TRANSFORMS.register_module()

@@ -151,7 +151,8 @@ def person_oks(
         sigmas: K OKS sigmas.
     """
     terms = oks_terms(poses[:, None], keypoints, areas, sigmas)
-    return (terms * labeled).sum(axis=-1) / labeled.sum(axis=-1)
+    # By selection: what is not labeled may be NaN.
+    return terms.sum(axis=-1, where=labeled) / labeled.sum(axis=-1)
 
 
 def oks_terms(

@@ -43,7 +43,7 @@ def part_centers(
     """Average the labeled keypoints of every part of every person.
 
     Args:
-        keypoints_hm: (N, K, 2).
+        keypoints_hm: (N, K, 2); unlabeled ones may hold anything, NaN too.
         labeled: (N, K) boolean, v > 0; keypoints outside the map count.
         membership: (M, K) boolean, `PartLayout.membership`.
 
@@ -53,6 +53,7 @@ def part_centers(
     """
     used = (labeled[:, None] & membership).astype(np.float64)
     count = used.sum(axis=-1)
+    keypoints_hm = np.where(labeled[..., None], keypoints_hm, 0)  # 0 · NaN is NaN
     centers_hm = np.einsum('nmk,nkc->nmc', used, keypoints_hm) / np.maximum(count, 1)[..., None]
     return centers_hm, count > 0
 
@@ -194,10 +195,11 @@ def pixel_offsets(
     Args:
         pixels: (P, 3) part, y, x.
         person: (P,) the person that owns each pixel.
-        keypoints_hm: (N, K, 2).
+        keypoints_hm: (N, K, 2); those that are not present may hold anything.
         present: (N, K) boolean: labeled and inside the map; others get weight 0.
         areas_in: (N,) positive, input pixels².
     """
+    keypoints_hm = np.where(present[..., None], keypoints_hm, 0)
     offsets = (pixels[:, None, :0:-1] - keypoints_hm[person]).astype(np.float32)
     offsets[~present[person]] = 0
     weights = (present / np.sqrt(areas_in)[:, None]).astype(np.float32)

@@ -136,7 +136,7 @@ class PINetCodec(BaseKeypointCodec):
         """Encode the people of one image.
 
         Args:
-            keypoints: (N, K, 2) input pixels.
+            keypoints: (N, K, 2) input pixels; those that are not finite count as unlabeled.
             keypoints_visible: (N, K), above 0 where labeled; by default all are.
             area: (N,) person areas in input pixels².
             labeled_keypoints: (K,) boolean, the keypoints that the image's source labels at all.
@@ -244,7 +244,8 @@ class PINetCodec(BaseKeypointCodec):
         return dict(zip(channels, np.split(maps, ends[:-1])))
 
     def _check(self, keypoints, keypoints_visible, area):
-        # Map coordinates in double precision, labels as booleans, areas above 0.
+        # Map coordinates in double precision, 0 without a label; labels as booleans, finite
+        # keypoints alone; areas above 0.
         if keypoints.shape[1:] != (self.layout.num_keypoints, 2):
             raise InputError(
                 f'keypoints must have the shape (N, {self.layout.num_keypoints}, 2) '
@@ -258,7 +259,10 @@ class PINetCodec(BaseKeypointCodec):
         labeled = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
         # Annotated areas may be 0.
         area = np.maximum(np.asarray(area, dtype=np.float64), self.rules.area_floor)
-        return keypoints.astype(np.float64) / self.stride, labeled > 0, area
+        # Where there is no label, files hold anything: NaN, or numbers beyond all images.
+        labeled = (labeled > 0) & np.isfinite(keypoints).all(axis=-1)
+        keypoints = np.where(labeled[..., None], keypoints, 0).astype(np.float64)
+        return keypoints / self.stride, labeled, area
 
     def _declared(self, labeled_keypoints, keypoints_visible_weights):
         # (K,) boolean: which keypoints the image's source labels at all.

@@ -92,6 +92,9 @@ def test_oks_with_a_person_by_hand():
     # exp(−d² / (2 (2σ)² S)) with d = 5, σ = 0.05, S = 50 is exp(−25); the head is exact.
     oks = person_oks(moved, SHAPE[None], labeled, np.array([50.0]), SIGMAS)
     np.testing.assert_allclose(oks, [[(1 + np.exp(-25)) / 2]], rtol=1e-12)
+    truth = SHAPE[None].copy()
+    truth[0, 2:] = np.nan
+    np.testing.assert_array_equal(person_oks(moved, truth, labeled, np.array([50.0]), SIGMAS), oks)
 
 
 def test_a_person_without_an_area_is_only_what_is_exact():

@@ -55,6 +55,14 @@ def test_keypoints_outside_the_map_count_for_the_center():
     assert centers.tolist() == [[[3.0, 6.0]]] and defined.tolist() == [[True]]
 
 
+def test_what_is_not_labeled_may_be_anything():
+    points = np.array([[[np.nan, np.inf], [16.0, 8.0]], [[np.nan, 0], [1e300, 1e300]]])
+    labeled, whole = np.array([[False, True], [False, False]]), np.array([[True, True]])
+    centers, defined = part_centers(points, labeled, whole)
+    assert centers.tolist() == [[[16.0, 8.0]], [[0.0, 0.0]]]
+    assert defined.tolist() == [[True], [False]]
+
+
 def test_inside_map_takes_the_first_pixel_and_not_the_size():
     points = np.array([[0, 0], [3.999, 2.999], [4, 0], [0, 3], [-1e-9, 1], [1, -1e-9]])
     assert inside_map(points, (4, 3)).tolist() == [True, True, False, False, False, False]
