@@ -4,8 +4,8 @@
 from pinet_mm import api
 
 model = api.load()  # the default model; or a config and a checkpoint
-for sample in api.predict(model, ['street.jpg', image]):
-    print(sample.pred_instances.keypoints)
+for result in api.predict(model, ['street.jpg', image]):
+    print(result.above(0.1).keypoints)
 ```
 """
 
@@ -20,10 +20,11 @@ from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 from .checkpoints import load_weights, read_checkpoint
 from .configs import config_path, read_config
 from .errors import RunError
-from .inference.folders import infer
+from .inference.answers import to_df, to_json
+from .inference.folders import Form, infer
 from .inference.overlays import overlay_names
 from .inference.prediction import predict
-from .inference.results import SCHEMA, Report, to_record
+from .inference.results import SCHEMA, PoseResult, Report, to_record
 from .inference.sources import IMAGE_SUFFIXES, find_images
 from .models.acceleration import accelerate
 from .onnx_runner import OnnxPoses, describe
@@ -34,6 +35,8 @@ __all__ = [
     'SCHEMA',
     'SHIPPED',
     'WEIGHTS',
+    'Form',
+    'PoseResult',
     'Report',
     'config_path',
     'describe',
@@ -44,6 +47,8 @@ __all__ = [
     'overlay_names',
     'predict',
     'shipped_weights',
+    'to_df',
+    'to_json',
     'to_record',
 ]
 

@@ -52,7 +52,17 @@ def make_parser() -> argparse.ArgumentParser:
         '--pose-thr',
         type=float,
         default=0.1,
-        help='people with a lower score are not drawn (%(default)s)',
+        help='people with a lower score are neither drawn nor written (%(default)s)',
+    )
+    parser.add_argument(
+        '--all-poses', action='store_true', help='write people of any score into the JSON'
+    )
+    parser.add_argument(
+        '--json-schema',
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help='form of predictions.json; 1 is that of version 0.1 (%(default)s)',
     )
     parser.add_argument(
         '--before-fusion',
@@ -134,7 +144,10 @@ def run(args: argparse.Namespace) -> None:
     Path(args.out).mkdir(parents=True, exist_ok=True)
     model = load_model(args)
     announce(args)
-    report = api.infer(model, files, args.out, args.batch_size, args.pose_thr, args.before_fusion)
+    form = api.Form(args.all_poses, args.json_schema)
+    report = api.infer(
+        model, files, args.out, args.batch_size, args.pose_thr, args.before_fusion, form
+    )
     print(summary(report))
     print(explain_nobody(report.best_scores, args.pose_thr), end='')
     if report.unreadable:

@@ -11,7 +11,7 @@ from mmpose.structures import PoseDataSample
 
 from ..api import load
 from ..errors import InputError
-from ..inference.drawing import person_scores
+from ..inference.records import person_scores
 
 
 class Spec(NamedTuple):

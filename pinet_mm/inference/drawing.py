@@ -9,6 +9,8 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
+from .records import person_scores
+
 # Far apart in hue and light enough to stand out from a photograph; RGB.
 PERSON_COLORS = (
     (255, 92, 74),
@@ -30,19 +32,6 @@ TITLE_HEIGHT = 28  # px per line
 def person_color(index: int) -> tuple:
     """Return a person's color, RGB; after the last, the colors repeat."""
     return PERSON_COLORS[index % len(PERSON_COLORS)]
-
-
-def person_scores(people: InstanceData) -> np.ndarray:
-    """Return the scores (N,) of people, the mean keypoint score where a model gives no others.
-
-    MMPose's CID scores keypoints alone; MMPose's evaluation then takes the mean as well.
-
-    Args:
-        people: `pred_instances` of any bottom-up model.
-    """
-    if 'bbox_scores' in people:
-        return np.asarray(people.bbox_scores)
-    return np.asarray(people.keypoint_scores).mean(axis=-1)
 
 
 @VISUALIZERS.register_module()

@@ -3,6 +3,8 @@
 import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -11,17 +13,35 @@ import numpy as np
 from mmpose.structures import PoseDataSample
 from tqdm import tqdm
 
+from ..atomic import write_whole
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
 from .drawing import before_and_after, draw_poses
 from .overlays import OverlayFolder, overlay_names
 from .prediction import predict
-from .results import Report, best_score, to_record, write_document
+from .records import document_lines, header, person_scores, to_record
+from .results import Report, facts
 from .sources import find_images
 
 # An image (H, W, 3) and what was found in it: its overlay.
 Draw = Callable[[np.ndarray, PoseDataSample], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the JSON of `infer` holds.
+
+    Attributes:
+        all_poses: people of any score, not only those who are drawn.
+        schema: 2, or 1 for the form of version 0.1, which has people of any score.
+    """
+
+    all_poses: bool = False
+    schema: int = 2
+
+
+DEFAULT_FORM = Form()
 
 
 def infer(
@@ -31,6 +51,7 @@ def infer(
     batch_size: int = 8,
     pose_thr: float = 0.1,
     before_fusion: bool = False,
+    form: Form = DEFAULT_FORM,
 ) -> Report:
     """Write an overlay for every image and one `predictions.json` with all of them.
 
@@ -42,8 +63,9 @@ def infer(
         inputs: images and folders.
         out_dir: made if it is missing.
         batch_size: images per pass, as in `predict`.
-        pose_thr: people with a lower score are left out of the overlays (the JSON has them).
+        pose_thr: people with a lower score are left out.
         before_fusion: overlays show every proposed pose on their left; needs a PINet.
+        form: of the JSON.
 
     Returns:
         A `Report`; docs/predictions.md describes the JSON.
@@ -57,13 +79,15 @@ def infer(
     out_dir = Path(out_dir)
     files, start = find_images(inputs, out_dir), perf_counter()
     overlays = OverlayFolder(out_dir, *((3, 640) if before_fusion else (4, 480)))
-    records, unreadable = _predict_and_draw(model, files, batch_size, draw, overlays)
+    lowest = None if form.all_poses or form.schema == 1 else pose_thr
+    make = partial(to_record, pose_thr=lowest, schema=form.schema)
+    records, unreadable, best = _predict_and_draw(model, files, batch_size, draw, overlays, make)
     overlays.write_overview()
-    target = out_dir / 'predictions.json'
-    write_document(target, model.dataset_meta, records, unreadable)
+    target, known = out_dir / 'predictions.json', facts(model.dataset_meta)
+    head = header(known['keypoint_names'], known['keypoint_links'], lowest, form.schema)
+    write_whole(target, ''.join(document_lines(head, records, unreadable)))
     overlays.require_all(target)
-    seconds = perf_counter() - start
-    return Report(target, unreadable, len(records), seconds, list(map(best_score, records)))
+    return Report(target, unreadable, len(records), perf_counter() - start, best)
 
 
 def _drawing_of(model: PINet | OnnxPoses, pose_thr: float, before_fusion: bool) -> Draw:
@@ -96,17 +120,19 @@ def _predict_and_draw(
     batch_size: int,
     draw: Draw,
     overlays: OverlayFolder,
-) -> tuple[list[dict], list[str]]:
-    # Records of the images, and the files that are not images.
-    records, unreadable, pending = [], [], deque()
+    make: Callable,
+) -> tuple[list[dict], list[str], list[float]]:
+    # Records of the images, the files that are not images, the best score of each image.
+    records, unreadable, best, pending = [], [], [], deque()
     with tqdm(total=len(files), unit=' images') as progress:
         images = _read(files, pending, unreadable, progress)
         for sample in predict(model, images, batch_size):
             file, name, image = pending.popleft()
             written = overlays.write(name, draw(image, sample))
-            records.append(dict(to_record(sample, str(file)), overlay=written))
+            records.append(dict(make(sample, str(file)), overlay=written))
+            best.append(float(person_scores(sample.pred_instances).max(initial=0)))
             progress.update()
-    return records, unreadable
+    return records, unreadable, best
 
 
 def _read(

@@ -3,18 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators import BottomupPoseEstimator
-from mmpose.structures import PoseDataSample
+from torch import Tensor
 
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
-from .sources import read_image
+from .given import as_many, read_source
+from .records import person_boxes
+from .results import PoseResult, facts
 
 # How far `predict` reads ahead to batch images of one size: this many batches, or this many pixels
 # if the images are large photographs.
@@ -25,38 +27,41 @@ LOOKAHEAD_PIXELS = 64e6
 @torch.no_grad()
 def predict(
     model: BottomupPoseEstimator | OnnxPoses,
-    images: Iterable[str | Path | np.ndarray] | str | Path | np.ndarray,
+    images: Iterable[Any] | str | Path | np.ndarray | Tensor,
     batch_size: int = 8,
-) -> Iterator[PoseDataSample]:
+) -> Iterator[PoseResult]:
     """Predict the poses of images, in their order, `batch_size` at a time.
 
     Args:
         model: what `load` or `load_onnx` returns; models other than PINet predict image by image.
-        images: paths or (H, W, 3) uint8 BGR arrays, of any sizes; or one of them.
+        images: paths, arrays, PIL images or tensors, of any sizes; or one of them. An array is
+            (H, W, 3) uint8 in BGR order, as OpenCV reads; a tensor (3, H, W) in RGB order, as
+            torchvision reads, uint8 or floats in [0, 1].
         batch_size: images of one input size per pass, fewer if they are so large that reading
             ahead would fill the memory; changes speed and memory, not results.
 
     Yields:
-        A sample for each image; its `pred_instances` are in pixels of that image.
+        A result for each image, in pixels of that image: MMPose's sample, with `keypoints`,
+        `scores` and more as properties.
 
     Raises:
-        InputError: `batch_size` is below 1, an array is no color image, or a file no image.
+        InputError: `batch_size` is below 1, an array is no color image, a file no image, or
+            something neither.
     """
     if batch_size < 1:
         raise InputError(f'batch_size must be at least 1; found {batch_size}')
-    if isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim < 4):
-        images = [images]
+    images = as_many(images)
     if not isinstance(model, PINet):
         batch_size = 1  # CID of MMPose mixes the images of a batch, DEKR takes only one
     if isinstance(model, OnnxPoses):
-        yield from (_onnx_sample(model, _source(image)['img']) for image in images)
+        yield from (_onnx_result(model, read_source(image)) for image in images)
         return
     for inputs in _windows(model, images, LOOKAHEAD * batch_size):
         samples = {}
         for batch in _batches_of_one_size(inputs, batch_size):
             found = model.test_step(pseudo_collate([inputs[i] for i in batch]))
             samples.update(zip(batch, found))
-        yield from (samples[i] for i in range(len(inputs)))
+        yield from (PoseResult.of(samples[i], model.dataset_meta) for i in range(len(inputs)))
 
 
 def _windows(model: BottomupPoseEstimator, images: Iterable, most: int) -> Iterator[list[dict]]:
@@ -64,7 +69,7 @@ def _windows(model: BottomupPoseEstimator, images: Iterable, most: int) -> Itera
     pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
     inputs, pixels = [], 0
     for image in images:
-        source = _source(image)
+        source = read_source(image)
         pixels += source['img'][..., 0].size
         inputs.append(pipeline(dict(source, **model.dataset_meta)))
         if len(inputs) == most or pixels >= LOOKAHEAD_PIXELS:
@@ -74,18 +79,17 @@ def _windows(model: BottomupPoseEstimator, images: Iterable, most: int) -> Itera
         yield inputs
 
 
-def _onnx_sample(model: OnnxPoses, image: np.ndarray) -> PoseDataSample:
-    found = model(image)
-    keypoints, scores = found['keypoints'], found['keypoint_scores']
-    boxes = np.concatenate((keypoints.min(axis=1), keypoints.max(axis=1)), axis=-1)
-    people = InstanceData(
-        keypoints=keypoints,
-        keypoint_scores=scores,
-        keypoints_visible=scores,
-        bboxes=boxes,
+def _onnx_result(model: OnnxPoses, source: dict) -> PoseResult:
+    found = model(source['img'])
+    people = dict(
+        keypoints=found['keypoints'],
+        keypoint_scores=found['keypoint_scores'],
+        keypoints_visible=found['keypoint_scores'],
+        bboxes=person_boxes(found),
         bbox_scores=found['scores'],
     )
-    return PoseDataSample(pred_instances=people, metainfo=dict(ori_shape=image.shape[:2]))
+    metainfo = dict(ori_shape=source['img'].shape[:2], img_path=source['img_path'])
+    return PoseResult.of_arrays(people, dict(metainfo, **facts(model.dataset_meta)))
 
 
 def _batches_of_one_size(inputs: list[dict], batch_size: int) -> Iterator[list[int]]:
@@ -94,14 +98,3 @@ def _batches_of_one_size(inputs: list[dict], batch_size: int) -> Iterator[list[i
         by_size[tuple(item['inputs'].shape)].append(i)
     for members in by_size.values():
         yield from (members[i : i + batch_size] for i in range(0, len(members), batch_size))
-
-
-def _source(image: str | Path | np.ndarray) -> dict:
-    if isinstance(image, np.ndarray):
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise InputError(
-                'an image must be an (H, W, 3) uint8 array in BGR order; found '
-                f'{image.shape} {image.dtype}'
-            )
-        return dict(img=image, img_path='')
-    return dict(img=read_image(image), img_path=str(image))

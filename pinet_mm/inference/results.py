@@ -1,18 +1,25 @@
-"""The results of inference: records in plain numbers, their JSON document, a report."""
+"""What `predict` yields, and what `infer` reports."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
-from ..atomic import write_whole
-from .drawing import person_scores
+from .answers import Answer
+from .records import SCHEMA, best_score, person_boxes, person_scores, to_record
 
-SCHEMA = 'pinet_mm.predictions/1'  # docs/predictions.md says what it holds
+__all__ = [
+    'SCHEMA',
+    'PoseResult',
+    'Report',
+    'best_score',
+    'person_boxes',
+    'person_scores',
+    'to_record',
+]
 
 
 class Report(NamedTuple):
@@ -33,65 +40,57 @@ class Report(NamedTuple):
     best_scores: Sequence[float] = ()
 
 
-def to_record(sample: PoseDataSample, name: str) -> dict:
-    """Return a sample's people as plain numbers, in pixels of the original image.
+class PoseResult(Answer, PoseDataSample):
+    """What was found in an image: MMPose's sample, and the same as properties of `Answer`.
 
-    Args:
-        sample: what `predict` yields.
-        name: of the image's file.
-
-    Returns:
-        `file`, `width`, `height` and `persons`, the best first, each with `score`, `bbox` (x1, y1,
-        x2, y2) and `keypoints`, a list of [x, y, score].
+    Its metainfo holds, beside MMPose's, what `facts` knows of the keypoints; of a frame also
+    `frame_index` and `seconds`.
     """
-    people, (height, width) = sample.pred_instances, sample.metainfo['ori_shape'][:2]
-    scores, boxes = person_scores(people), person_boxes(people)
-    keypoints = np.concatenate((people.keypoints, people.keypoint_scores[..., None]), axis=-1)
-    persons = [
-        dict(
-            score=round(float(scores[i]), 4),
-            bbox=boxes[i].round(2).tolist(),
-            keypoints=keypoints[i].round(4).tolist(),
-        )
-        for i in np.argsort(-scores, kind='stable')
-    ]
-    return dict(file=name, width=int(width), height=int(height), persons=persons)
+
+    @classmethod
+    def of(cls, sample: PoseDataSample, dataset_meta: Mapping) -> 'PoseResult':
+        """Return a sample of MMPose as a result; arrays are shared, not copied.
+
+        Args:
+            sample: with `pred_instances` and `ori_shape`.
+            dataset_meta: MMPose metainfo of the model.
+        """
+        result = cls(metainfo=dict(sample.metainfo, **facts(dataset_meta)))
+        for name, value in sample.items():
+            result.set_field(value, name)
+        return result
+
+    @classmethod
+    def of_arrays(cls, people: Mapping[str, Any], metainfo: Mapping) -> 'PoseResult':
+        """Return a result of arrays named as in `pred_instances`.
+
+        Args:
+            people: the arrays.
+            metainfo: with `ori_shape` and what `facts` returns.
+        """
+        return cls(pred_instances=InstanceData(**people), metainfo=dict(metainfo))
+
+    def __repr__(self) -> str:
+        if '_pred_instances' not in self:
+            return super().__repr__()
+        count, shown = len(self.scores), int((self.scores >= 0.1).sum())
+        width, height = self.size
+        name = self.file or 'array'
+        return f'<PoseResult {name} {width}×{height}: {shown} of {count} people score 0.1 or more>'
+
+    def _with(self, people: dict[str, np.ndarray]) -> 'PoseResult':
+        return self.of_arrays(people, self.metainfo)
 
 
-def person_boxes(people: InstanceData) -> np.ndarray:
-    """Return the boxes (N, 4; x1, y1, x2, y2) of people, around their keypoints if there are none.
+def facts(dataset_meta: Mapping) -> dict[str, Any]:
+    """Return what results know of the keypoints: their names, skeleton and OKS sigmas.
 
     Args:
-        people: `pred_instances` of any bottom-up model, in pixels of the image.
-    """
-    if 'bboxes' in people:
-        return people.bboxes
-    lowest, highest = people.keypoints.min(axis=1), people.keypoints.max(axis=1)
-    return np.concatenate((lowest, highest), axis=-1)
-
-
-def best_score(record: Mapping) -> float:
-    """Return the score of the best person of a record, 0 without any."""
-    return max((person['score'] for person in record['persons']), default=0.0)
-
-
-def write_document(
-    path: Path, dataset_meta: Mapping, records: Sequence[Mapping], unreadable: Sequence[str]
-) -> None:
-    """Write the JSON that docs/predictions.md describes.
-
-    Args:
-        path: the file.
-        dataset_meta: MMPose metainfo, for keypoint names and skeleton.
-        records: of the images, see `to_record`, each with the name of its `overlay`, or None.
-        unreadable: files that are no images.
+        dataset_meta: MMPose metainfo.
     """
     names = dataset_meta['keypoint_id2name']
-    document = dict(
-        schema=SCHEMA,
+    return dict(
         keypoint_names=[names[i] for i in range(len(names))],
-        skeleton=[list(map(int, link)) for link in dataset_meta['skeleton_links']],
-        pictures=records,
-        unreadable=unreadable,
+        keypoint_links=[(int(i), int(j)) for i, j in dataset_meta['skeleton_links']],
+        keypoint_sigmas=np.asarray(dataset_meta.get('sigmas', ()), dtype=np.float64),
     )
-    write_whole(path, json.dumps(document, indent=1))

@@ -4,7 +4,7 @@ import json
 from types import SimpleNamespace
 
 from pinet_mm.inference import folders
-from pinet_mm.inference.folders import infer
+from pinet_mm.inference.folders import Form, infer
 from pinet_mm.inference.overlays import OverlayFolder, overlay_names
 from pinet_mm.inference.sources import find_images
 from pinet_mm.onnx_runner import OnnxPoses
@@ -58,7 +58,7 @@ def test_an_overlay_that_cannot_be_written_is_said_and_not_named(images, model, 
     message = r'1 images could not be written into .*out: a.jpg .*; predictions.json there holds'
     with pytest.raises(OSError, match=message):
         infer(model, [images], out)
-    records = json.loads((out / 'predictions.json').read_text())['pictures']
+    records = json.loads((out / 'predictions.json').read_text())['images']
     assert [record['overlay'] for record in records] == [None, 'b.jpg']
     assert [len(record['persons']) for record in records] == [1, 1]
     assert cv2.imread(str(out / 'b.jpg')) is not None
@@ -89,8 +89,9 @@ def test_people_without_scores_and_boxes_get_those_of_their_keypoints(
     images, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(folders, 'predict', lambda model, found, size: map(cid_found_in, found))
-    report = infer(SimpleNamespace(dataset_meta=META), [images], tmp_path / 'out')
-    for record in json.loads(report.json.read_text())['pictures']:
+    model = SimpleNamespace(dataset_meta=META)
+    report = infer(model, [images], tmp_path / 'out', form=Form(all_poses=True))
+    for record in json.loads(report.json.read_text())['images']:
         assert [person['score'] for person in record['persons']] == [0.6, 0.02]
         assert [person['bbox'] for person in record['persons']] == [
             [28, 9, 38, 26],

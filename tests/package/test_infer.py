@@ -42,14 +42,14 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     document = json.loads((folder / 'poses' / 'predictions.json').read_text())
     assert document['schema'] == api.SCHEMA and document['keypoint_names'][0] == 'nose'
     assert [15, 13] in document['skeleton']
-    names = [record['overlay'] for record in document['pictures']]
+    names = [record['overlay'] for record in document['images']]
     assert names == ['0.jpg', '1.jpg', '2.jpg', '0-1.jpg', '1-1.jpg']
     for name in (*names, 'overview.jpg'):
         assert cv2.imread(str(folder / 'poses' / name)) is not None
     # The second of the five images lies in the sub-folder.
     (single,) = api.predict(model, pictures[1:2])
-    assert document['pictures'][3] == dict(
-        api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png')), overlay='0-1.jpg'
+    assert document['images'][3] == dict(
+        api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png'), 0.1), overlay='0-1.jpg'
     )
     # A second run takes neither its own overlays for images nor stops at what is none.
     (folder / 'inputs' / 'broken.jpg').write_text('no picture')
@@ -62,8 +62,8 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())
     assert second['unreadable'] == [str(folder / 'inputs' / 'broken.jpg')]
     assert document['unreadable'] == []
-    assert [record['persons'] for record in second['pictures']] == [
-        record['persons'] for record in document['pictures']
+    assert [record['persons'] for record in second['images']] == [
+        record['persons'] for record in document['images']
     ]
     # Told at once, before a checkpoint is looked at.
     gone = run_infer('gone.jpg', '--checkpoint', 'gone.pth', '--out', folder / 'nothing')

@@ -37,7 +37,7 @@ def test_infer_runs_the_default_on_a_photograph(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr()
     assert said.out.splitlines().count(PHOTOS_LINE) == 1 and 'warning: ' not in said.err
     assert 'nobody scores 2 or more in 1 of 1 images (best score there 0.' in said.out
-    (record,) = json.loads((tmp_path / 'predictions.json').read_text())['pictures']
+    (record,) = json.loads((tmp_path / 'predictions.json').read_text())['images']
     assert record['persons'][0]['score'] > 0
 
 
@@ -118,12 +118,13 @@ def test_infer_says_where_nobody_is_found(crowd, tmp_path, capsys, monkeypatch):
         monkeypatch,
         crowd,
         tmp_path / 'gray.png',
+        '--all-poses',
         '--config',
         DRAWN,
         '--out',
         tmp_path / 'poses',
     )
-    pictures = json.loads((tmp_path / 'poses' / 'predictions.json').read_text())['pictures']
+    pictures = json.loads((tmp_path / 'poses' / 'predictions.json').read_text())['images']
     best = [max((person['score'] for person in each['persons']), default=0) for each in pictures]
     assert best[0] >= 0.1 > best[1]
     (said,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith('nobody'))
