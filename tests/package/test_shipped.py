@@ -33,7 +33,7 @@ def test_the_default_is_the_model_of_photographs():
 
 def test_infer_runs_the_default_on_a_photograph(tmp_path, capsys, monkeypatch):
     photograph = load_tool('demo').find_photographs()[0]
-    run_tool('infer', monkeypatch, photograph, '--out', tmp_path, '--pose-thr', '2')
+    run_tool('infer', monkeypatch, photograph, '--out', tmp_path, '--pose-thr', '2', '--all-poses')
     said = capsys.readouterr()
     assert said.out.splitlines().count(PHOTOS_LINE) == 1 and 'warning: ' not in said.err
     assert 'nobody scores 2 or more in 1 of 1 images (best score there 0.' in said.out
