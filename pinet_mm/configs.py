@@ -3,7 +3,7 @@
 import copy
 import difflib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -117,16 +117,24 @@ def check_options(config: Config, options: Mapping) -> None:
         options: dotted names to values.
 
     Raises:
-        InputError: nothing reads a setting of this name, or it is a copy of the codec, which
+        InputError: the config has no setting of this name, the option names a variable that only
+            the config's file uses, such as `data_root`, or a copy of the codec, which
             `share_codec` replaces.
     """
-    known = {*config, *inspect.signature(Runner).parameters, *READ_BY_RUNNER}
     copied = isinstance(config.get('codec'), Mapping)
+    read = {*inspect.signature(Runner).parameters, *READ_BY_RUNNER, *(['codec'] if copied else [])}
     for name in _dotted(options):
-        if name.split('.')[0] not in known:
-            raise InputError(f'the config has no setting {name}{_nearest(name, config, known)}')
         if copied and (setting := _of_codec(name)):
             raise InputError(f'{name} is a copy of the codec of the config: set {setting} instead')
+        variable = name.split('.')[0]
+        if variable in read:
+            continue
+        guess = _nearest(name, config, read)
+        if variable not in config:
+            raise InputError(f'the config has no setting {name}{guess}')
+        raise InputError(
+            f'{name} would change nothing: only the config file itself uses {variable}{guess}'
+        )
 
 
 def _dotted(node, prefix: str = '') -> Iterator[str]:
@@ -140,12 +148,13 @@ def _dotted(node, prefix: str = '') -> Iterator[str]:
         yield from _dotted(value, f'{prefix}.{key}' if prefix else key)
 
 
-def _nearest(name: str, config: Config, known: set[str]) -> str:
-    names = [*_dotted(config.to_dict()), *known]
+def _nearest(name: str, config: Config, read: set[str]) -> str:
+    settings = [each for each in _dotted(config.to_dict()) if each.split('.')[0] in read]
+    names = [*settings, *read]
     same_end = [each for each in names if each.endswith(f'.{name.split(".")[-1]}')]
     # Settings of the network before those of the pipelines, which repeat some of its words.
     same_end.sort(key=lambda each: (not each.startswith('model.'), each.count('.')))
-    nearest = dict.fromkeys([*difflib.get_close_matches(name, names), *same_end])
+    nearest = dict.fromkeys([*same_end, *difflib.get_close_matches(name, names)])
     return f'; did you mean {" or ".join([*nearest][:3])}?' if nearest else ''
 
 
@@ -167,10 +176,12 @@ def share_codec(cfg: Config) -> None:
     These hold copies of it, which MMEngine makes when it reads a config: without this, a setting
     such as `--cfg-options codec.input_size=320,320` would reach none of them. Every step of a
     pipeline that has the input size of the copies gets the new one, such as crop and resize. The
-    maps keep their stride if only `input_size` is changed.
+    maps keep their stride if only `input_size` is changed. The convention cannot be changed so:
+    the pipelines of the two have other steps.
 
     Raises:
-        InputError: `input_size` is not (w, h), or the maps' stride does not divide it.
+        InputError: `input_size` is not (w, h), the maps' stride does not divide it, or the
+            pipelines are made for another convention.
     """
     codec, head = cfg.get('codec'), cfg.model.get('head') or {}
     pipelines = [
@@ -182,6 +193,7 @@ def share_codec(cfg: Config) -> None:
     copies = [holder[key] for holder, key in holders]
     if not copies:
         return
+    _check_convention(codec, copies)
     _keep_stride(codec, copies[-1])
     sizes = [_size(each) for each in copies]
     for step in steps:
@@ -210,6 +222,16 @@ def _size(node: Mapping, name: str = 'input_size') -> tuple[int, ...]:
     # (w, h) of a step or codec, which a config holds as a tuple or list; () if it has none.
     size = node.get(name)
     return tuple(size) if isinstance(size, (list, tuple)) else ()
+
+
+def _check_convention(codec: Mapping, copies: Sequence[Mapping]) -> None:
+    convention = codec.get('convention', 'paper')
+    made_for = {each.get('convention', 'paper') for each in copies} - {convention}
+    if made_for:
+        raise InputError(
+            f'codec.convention is {convention!r}, but the pipelines and the head of the config are '
+            f'made for {made_for.pop()!r}: take a config of the other kind, *.py or *_release.py'
+        )
 
 
 def _keep_stride(codec: dict, before: Mapping) -> None:

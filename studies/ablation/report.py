@@ -12,7 +12,7 @@ from ..tables import to_markdown
 from .by_stage import LEAST_OKS, STAGES
 from .claims import judge
 from .study import read
-from .variants import PINET, SWITCHES, THRESHOLDS, VARIANTS
+from .variants import SWITCHES, THRESHOLDS, VARIANTS
 
 _SCORES = ('AP', 'AP50', 'AP75', 'AR', 'AP_easy', 'AP_medium', 'AP_hard', 'AP_box_area')
 _OCCLUSION = (
@@ -147,7 +147,7 @@ def _tables(results: dict) -> Iterator[str]:
 
 
 def _tested(variant: str, switch: str) -> str:
-    if VARIANTS[variant].config != PINET:  # the baselines have neither fusion nor refinement
+    if not VARIANTS[variant].is_pinet:  # the baselines have neither fusion nor refinement
         return 'no flip' if switch == 'no-flip' else ''
     return _TESTED.get(switch) or f'fusion, {switch.replace("-", " = ")}'
 

@@ -88,7 +88,7 @@ def switches_of(variant: Variant, seed: int) -> dict[str, dict]:
         variant: which.
         seed: thresholds are studied with the first alone.
     """
-    if variant.config != PINET:
+    if not variant.is_pinet:
         return {name: SWITCHES[name] for name in ('fusion', 'no-flip')}
     if not variant.refines:
         return {name: SWITCHES[name] for name in ('fusion', 'nms', 'no-flip')}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PINET = 'pinet_hrnet-slim_ablation.py'
+OFFICIAL = 'pinet_hrnet-slim_ablation-official.py'
 CID = 'cid_hrnet-slim_ablation.py'
 DEKR = 'dekr_hrnet-slim_ablation.py'
 
@@ -49,9 +50,14 @@ class Variant:
     amp: bool = True
 
     @property
+    def is_pinet(self) -> bool:
+        """Whether it is PINet rather than a baseline."""
+        return self.config in (PINET, OFFICIAL)
+
+    @property
     def refines(self) -> bool:
         """Whether it proposes poses and refines them."""
-        return self.config == PINET and self.options.get('model.head.refinement', True) is not None
+        return self.is_pinet and self.options.get('model.head.refinement', True) is not None
 
 
 BACKBONE = Variant('backbone, keypoint heatmaps alone', options=_HEATMAPS_ALONE)
@@ -70,9 +76,7 @@ VARIANTS: dict[str, Variant] = {
         'two parts (head, leg)',
         options={'codec.layout.parts': _HEAD_AND_LEG, 'model.head.sampler.max_train_per_part': 18},
     ),
-    'release': Variant(
-        'three parts, convention of the release', options={'codec.convention': 'release'}
-    ),
+    'release': Variant('three parts, convention of the release', config=OFFICIAL),
     'cid': Variant('CID', config=CID, amp=False),
     'dekr': Variant('DEKR', config=DEKR, amp=False),
 }

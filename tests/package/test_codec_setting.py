@@ -217,6 +217,21 @@ def test_a_copy_of_the_codec_is_refused_in_nested_options():
         read_config('pinet_hrnet_crowdpose', {'model': {'head': {'decoder': {'sigma': 3}}}})
 
 
+@pytest.mark.parametrize(
+    'name, convention, made_for',
+    [('pinet_hrnet_coco', 'release', 'paper'), ('pinet_hrnet_coco_release', 'paper', 'release')],
+)
+def test_the_convention_is_not_changed_behind_the_pipelines(name, convention, made_for):
+    message = (
+        f'codec.convention is {convention!r}, but the pipelines and the head of the config are '
+        f'made for {made_for!r}: take a config of the other kind, *.py or *_release.py'
+    )
+    with pytest.raises(InputError, match=f'^{re.escape(message)}$'):
+        read_config(name, {'codec.convention': convention})
+    same = read_config(name, {'codec.convention': made_for})
+    assert same.to_dict() == load(ROOT / 'configs' / f'{name}.py').to_dict()
+
+
 # --- names that nothing reads --------------------------------------------------------------------
 
 
@@ -227,6 +242,25 @@ def test_an_option_that_nothing_reads_is_refused_with_the_nearest_names(option):
     message = f'the config has no setting {option}; did you mean .*model.test_cfg.flip_test'
     with pytest.raises(InputError, match=f'^{message}'):
         read_config('pinet_hrnet_crowdpose', {option: False})
+
+
+@pytest.mark.parametrize(
+    'option, variable, settings',
+    [
+        ('data_root', 'data_root', 'test_dataloader.dataset.data_root'),
+        ('refinement.num_layers', 'refinement', 'model.head.refinement.num_layers'),
+        ('layout.parts', 'layout', 'codec.layout.parts.leg'),
+        (
+            'test_pipeline.1.resize_mode',
+            'test_pipeline',
+            'val_dataloader.dataset.pipeline.1.resize_mode',
+        ),
+    ],
+)
+def test_a_variable_of_the_file_is_refused_with_the_settings_made_of_it(option, variable, settings):
+    message = f'{option} would change nothing: only the config file itself uses {variable}; did '
+    with pytest.raises(InputError, match=f'^{message}you mean .*{settings}'):
+        read_config('pinet_hrnet_crowdpose', {option: 3})
 
 
 def test_an_option_that_resembles_nothing_is_refused_without_a_guess():

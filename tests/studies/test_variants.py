@@ -39,7 +39,14 @@ def test_variants_share_pictures_backbone_and_budget():
         assert cfg.train_dataloader.dataset.settings == configs[0].train_dataloader.dataset.settings
         for key in ('optim_wrapper', 'param_scheduler', 'train_cfg'):
             assert cfg[key] == configs[0][key]
-    assert config_of(variants.VARIANTS['release']).codec.convention == 'release'
+    official, paper = (
+        json.dumps(config_of(variants.VARIANTS[name]).to_dict())
+        for name in ('release', 'three-parts')
+    )
+    # Head, dataset and the config's own pipeline and codec.
+    assert official.count('"convention": "release"') == 4
+    official = official.replace('"convention": "release"', '"convention": "paper"')
+    assert official == paper, 'nothing else is varied'
     assert config_of(variants.VARIANTS['three-parts_no-refinement']).model.head.refinement is None
 
 
