@@ -1,5 +1,6 @@
 """Names of version 0.1, of modules and in them, that work through 0.2 with a warning."""
 
+import functools
 import importlib
 import sys
 import warnings
@@ -62,16 +63,15 @@ def old_spellings(module: str) -> Callable[[str], Any]:
     Args:
         module: its full name, which 0.1 had too.
     """
-    spellings = NEW_SPELLINGS.get(module.rpartition('.')[2], {})
+    return functools.partial(_by_old_spelling, module)
 
-    def get(name: str) -> Any:
-        if name not in spellings:
-            raise AttributeError(f'module {module!r} has no attribute {name!r}')
-        new = spellings[name]
-        warnings.warn(f'{module}.{name} is now {new}; {PERIOD}', DeprecationWarning, stacklevel=2)
-        return getattr(sys.modules[module], new)
 
-    return get
+def _by_old_spelling(module: str, name: str) -> Any:
+    new = NEW_SPELLINGS.get(module.rpartition('.')[2], {}).get(name)
+    if new is None:
+        raise AttributeError(f'module {module!r} has no attribute {name!r}')
+    warnings.warn(f'{module}.{name} is now {new}; {PERIOD}', DeprecationWarning, stacklevel=2)
+    return getattr(sys.modules[module], new)
 
 
 class _Renamed(MetaPathFinder, Loader):
