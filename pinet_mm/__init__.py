@@ -1,53 +1,23 @@
 """PINet, pose-level inference for crowded images, as a plugin of MMPose.
 
-Importing the package first makes MMPose work on today's Python and torch (`environment`), then
-registers the classes below in MMPose's registries: all that a config needs is
-`custom_imports = dict(imports=['pinet_mm'])`.
+Importing the package costs nothing until MMPose is used: then it makes MMPose work on today's
+Python and torch (`environment`) and registers the classes below in MMPose's registries
+(`registered`). All that a config needs is `custom_imports = dict(imports=['pinet_mm'])`. Without
+MMPose, the package finds poses with an exported model (`onnx_runner`).
 """
 
+import importlib
 import warnings
+from typing import TYPE_CHECKING
 
 from . import renamed
-from .environment import compat, noise
+from .environment import installing, noise
+from .environment.first_import import FirstImport
+
+if TYPE_CHECKING:
+    from .registered import *
 
 __version__ = '0.2.0.dev0'
-
-renamed.install()
-noise.hide()
-_broken = None
-try:
-    compat.apply()
-
-    from .checkpoints.files import load_from_safetensors
-    from .conventions.transforms import (
-        ReleaseCrop,
-        ReleaseHeatmapMask,
-        ReleasePersons,
-        WholeCentreResize,
-    )
-    from .datasets.datasets import LabeledCocoDataset, MinKeypointsCocoDataset
-    from .datasets.drawn import CrowdSynthDataset, EpochSampler
-    from .datasets.evaluation import CocoResults
-    from .datasets.transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
-    from .inference.drawing import CrowdVisualizer
-    from .method.fusion import PoseFusion, fuse_poses
-    from .method.layouts import PartLayout
-    from .method.proposals import ProposalSampler
-    from .method.refinement import PoseRefinement
-    from .models import SeparableFPN, TimmBackbone
-    from .models.acceleration import AccelerateHook
-    from .models.codec import PINetCodec
-    from .models.estimator import PINet
-    from .models.head import PINetHead
-    from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
-except ImportError as error:
-    # `python -m pinet_mm.doctor` has to run where this fails; all other use meets `__getattr__`.
-    _broken = error
-    warnings.warn(
-        f'pinet_mm is not usable here: {error}; python -m pinet_mm.doctor says what to install',
-        RuntimeWarning,
-        stacklevel=2,
-    )
 
 __all__ = [
     'AccelerateHook',
@@ -79,9 +49,60 @@ __all__ = [
     'load_from_safetensors',
 ]
 
+# The packages that are repaired, and the modules here that import them.
+_REPAIRED = ('mmengine', 'mmcv', 'mmdet', 'mmpose', 'xtcocotools')
+_NEED_MMPOSE = (
+    'api',
+    'checkpoints',
+    'comparison',
+    'configs',
+    'export',
+    'models',
+    'registered',
+    'runner',
+)
+_NEED_MMPOSE_IN_PART = ('conventions', 'datasets', 'inference')
+_broken: ImportError | None = None
+
+
+def _register(asked_for: str) -> bool:
+    """Repair MMPose and register our classes; return whether MMPose is there to do so."""
+    if not installing.is_installed('mmpose'):
+        package, _, module = asked_for.partition('.')
+        if package == __name__ and module in _NEED_MMPOSE:
+            raise ModuleNotFoundError(installing.explain(asked_for), name='mmpose')
+        return False
+    global _broken
+    try:
+        registered = importlib.import_module('.registered', __name__)
+        globals().update((name, getattr(registered, name)) for name in __all__)
+    except ImportError as error:
+        # `pinet-mm doctor` has to run where this fails; all other use meets `__getattr__`.
+        _broken = error
+        warnings.warn(
+            f'pinet_mm is not usable here: {error}; pinet-mm doctor says what to install',
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return True
+
 
 def __getattr__(name: str):
-    """Raise, for a name that a broken environment kept from being imported, the reason."""
-    if _broken is not None and name in __all__:
-        raise ImportError(f'{name} cannot be imported: {_broken}') from _broken
+    """Return what is registered first when it is used; raise the reason where it cannot be."""
+    if name in (*__all__, *_NEED_MMPOSE, *_NEED_MMPOSE_IN_PART):
+        _registration.make(__name__)
+        if name in globals():
+            return globals()[name]
+    if name in __all__:
+        reason = f'{name} cannot be imported: {_broken}' if _broken else installing.explain(name)
+        raise ImportError(reason) from _broken
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+renamed.install()
+noise.hide()
+_registration = FirstImport(
+    {*_REPAIRED, *(f'{__name__}.{name}' for name in (*_NEED_MMPOSE, *_NEED_MMPOSE_IN_PART))},
+    _register,
+)
+_registration.install()

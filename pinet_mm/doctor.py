@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pinet_mm
 
-from .environment import compat
+from .environment import compat, installing
 
 TESTED_PYTHONS = ('3.11',)
 FATAL = ('missing', 'broken')
@@ -69,15 +69,16 @@ OPTIONAL = ('onnx', 'onnxruntime', 'onnxscript', 'openmim', 'openxlab')
 
 
 def read_tested_versions() -> dict[str, str]:
-    """Read the pinned versions: from the wheel's requirements.txt, or from the checkout's."""
+    """Read the tested versions: from the wheel's requirements.txt, or from the checkout's."""
     package = Path(__file__).resolve().parent
     shipped, beside = package / '.mim' / 'requirements.txt', package.parent / 'requirements.txt'
-    return parse_pins((shipped if shipped.is_file() else beside).read_text())
+    pins = parse_pins((shipped if shipped.is_file() else beside).read_text())
+    return dict(pins, mmpose=installing.MMPOSE)
 
 
 def parse_pins(text: str) -> dict[str, str]:
     """Map distribution to version for the lines `name==version`."""
-    pins = re.findall(r'^([\w.-]+)==(\S+)', text, flags=re.MULTILINE)
+    pins = re.findall(r'^([\w.-]+)==([\w.]+)', text, flags=re.MULTILINE)
     return {normalize(name): version for name, version in pins}
 
 

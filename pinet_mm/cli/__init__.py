@@ -31,6 +31,7 @@ COMMANDS = {
     'check-dataset': ('.check_dataset', 'check annotation files and their images'),
     'make-crowdsynth': ('.make_crowdsynth', 'draw a synthetic crowd dataset'),
     'doctor': ('..doctor', 'say what is wrong with this environment'),
+    'install-mmpose': ('.install_mmpose', 'install MMPose without what it does not need'),
 }
 
 

@@ -24,6 +24,7 @@ ORDER = (
     'models',
     'runner',
     'inference',
+    'registered',
     'export',
     'api',
     'comparison',

@@ -50,7 +50,7 @@ def targets_of(makefile):
 @every_page
 def test_files_that_a_page_names_exist(page):
     text = page.read_text()
-    folders = 'configs|tools|pinet_mm|docs|tests|checkpoints|third_party'
+    folders = 'configs|tools|pinet_mm|docs|tests|checkpoints'
     named = set(re.findall(rf'`((?:{folders})/[\w./-]+)`', text))
     # A folder of the package may stand without its name.
     found = [name for name in named if (ROOT / name).exists() or (PACKAGE / name).exists()]

@@ -1,0 +1,73 @@
+"""A call that waits for the first import of a module.
+
+MMPose has to be repaired before it is imported, and what configs name has to be registered once it
+is. Whoever needs neither, as `pinet-mm --help` does, should not wait for torch.
+"""
+
+import sys
+from collections.abc import Callable, Collection
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class FirstImport(MetaPathFinder, Loader):
+    """Make a call before the first of some modules is imported.
+
+    The call may import these modules itself; the import that it was made for then gets what is
+    there.
+
+    Args:
+        names: full names of the modules.
+        call: gets the name of the module that is asked for; returns whether it has done its work.
+            Until then every such import makes it again. What it raises, the import raises.
+    """
+
+    def __init__(self, names: Collection[str], call: Callable[[str], bool]):
+        self._names, self._call, self._waits = names, call, True
+        self._specs: dict[str, ModuleSpec | None] = {}
+
+    def install(self) -> None:
+        """Wait from now on; where one of the modules is imported already, make the call at once."""
+        sys.meta_path.insert(0, self)
+        imported = next((name for name in self._names if name in sys.modules), None)
+        if imported:
+            self.make(imported)
+
+    def make(self, name: str) -> None:
+        """Make the call, unless it was made or is being made.
+
+        Args:
+            name: of the module that needs it.
+        """
+        if self._waits:
+            self._waits = False
+            try:
+                done = self._call(name)
+            except BaseException:
+                self._waits = True
+                raise
+            self._waits = not done
+
+    def find_spec(self, fullname, path=None, target=None):
+        """Make the call for one of the modules; leave finding it to others unless it is there."""
+        if not self._waits or fullname not in self._names:
+            return None
+        self.make(fullname)
+        module = sys.modules.get(fullname)
+        if module is None:
+            return None
+        # For a module that appeared meanwhile, Python takes the spec from the module, and with its
+        # own loader it would execute it a second time.
+        own = self._specs[fullname] = module.__spec__
+        module.__spec__ = ModuleSpec(fullname, self, origin=own and own.origin)
+        module.__spec__.submodule_search_locations = getattr(module, '__path__', None)
+        return module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the module that is there."""
+        return sys.modules[spec.name]
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute nothing, for that has been done; give the module its own spec back."""
+        module.__spec__ = self._specs.pop(module.__name__)
