@@ -51,8 +51,11 @@ def _check_hash(file: Path, url: str) -> None:
     wanted = HASH.search(file.name)
     if not wanted:
         return
+    digest = hashlib.sha256()  # hashlib.file_digest needs Python 3.11
     with open(file, 'rb') as content:
-        found = hashlib.file_digest(content, 'sha256').hexdigest()
+        for block in iter(lambda: content.read(1 << 20), b''):
+            digest.update(block)
+    found = digest.hexdigest()
     if not found.startswith(wanted[1]):
         file.unlink()  # the next try downloads it anew
         raise CheckpointError(

@@ -76,7 +76,7 @@ def describe_machine(device: str) -> dict[str, object]:
     if torch.device(device).type == 'cuda':
         name = f'{torch.cuda.get_device_name(device)}, {name}'
     return dict(
-        date=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds'),
         device=device,
         hardware=name,
         cores=os.cpu_count(),
