@@ -1,4 +1,4 @@
-"""PINet's formulas as plain loops over persons, keypoints and pixels, slow and easy to check.
+"""PINet's formulas as plain loops over people, keypoints and pixels, slow and easy to check.
 
 The tests compare the package with these functions, the benchmark races against them. Coordinates
 are (x, y), sizes (w, h), arrays (H, W). Nothing here imports the package.
@@ -23,7 +23,7 @@ def encode(
     background=0.1,
     min_area=0.0,
 ):
-    """Encode persons (N, K, 2) of one image; `parts` are M lists of keypoint indices."""
+    """Encode people (N, K, 2) of one image; `parts` are M lists of keypoint indices."""
     (w, h), num_keypoints, num_parts = map_size, keypoints_in.shape[1], len(parts)
     maps = dict(
         heatmaps=np.zeros((num_keypoints + num_parts, h, w)),
@@ -79,7 +79,7 @@ def draw(maps, channel, point, sigma):
 
 
 def claim(maps, m, center, points, has_target, area, radius):
-    """Let a person take the free pixels around its center, and those of larger persons."""
+    """Let a person take the free pixels around its center, and those of larger people."""
     h, w = maps['areas'].shape[1:]
     x, y = center
     reach = math.ceil(math.sqrt(radius))

@@ -29,7 +29,7 @@ TOY_SIGMAS = [0.05, 0.06, 0.07, 0.08, 0.09]
 
 
 class Scene(NamedTuple):
-    """N persons: keypoints (N, 5, 2) in input pixels, visible (N, 5), areas (N,)."""
+    """N people: keypoints (N, 5, 2) in input pixels, visible (N, 5), areas (N,)."""
 
     keypoints_in: np.ndarray
     visible: np.ndarray

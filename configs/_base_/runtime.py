@@ -4,7 +4,7 @@
 custom_imports = dict(imports=['pinet_mm'])
 default_scope = 'mmpose'
 
-# MMPoseInferencer asks here, not in the dataset, whether a model takes pictures or person boxes.
+# MMPoseInferencer asks here, not in the dataset, whether a model takes whole images or person boxes.
 data_mode = 'bottomup'
 
 default_hooks = dict(
@@ -25,7 +25,7 @@ default_hooks = dict(
 custom_hooks = [dict(type='SyncBuffersHook')]
 
 env_cfg = dict(
-    # Crops of one size are training's only input, but test sizes differ from picture to picture,
+    # Crops of one size are training's only input, but test sizes differ from image to image,
     # and cuDNN would time its algorithms anew for each.
     cudnn_benchmark=False,
     # No OpenCV threads: the data workers are processes already.
@@ -34,7 +34,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 
-# A fixed seed gives a resumed run the order of pictures that the interrupted one had.
+# A fixed seed gives a resumed run the order of images that the interrupted one had.
 randomness = dict(seed=0)
 
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
@@ -46,5 +46,5 @@ log_level = 'INFO'
 load_from = None
 resume = False
 
-# Where the datasets read pictures and annotations from.
+# Where the datasets read images and annotations from.
 backend_args = dict(backend='local')

@@ -160,7 +160,7 @@ def _summarize(evaluation: COCOeval) -> dict[str, float]:
 
 
 def crowded_images(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> list[int]:
-    """Return the ids of images with more persons than poses count.
+    """Return the ids of images with more people than poses count.
 
     Args:
         annotations: as in a COCO file, checked.
@@ -175,7 +175,7 @@ def crowded_images(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> l
 
 
 def note_on_crowded(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> str | None:
-    """Return a line on images with more persons than poses count; None without any.
+    """Return a line on images with more people than poses count; None without any.
 
     Args:
         annotations: as in a COCO file, checked.

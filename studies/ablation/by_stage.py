@@ -1,8 +1,8 @@
 """Who has a pose at each stage of inference: as proposed, as refined, as fused.
 
-The question is not how poses rank but whether a person has one at all. Poses and persons are
-matched one to one, so that a pose between two persons counts for one of them. Frames: image
-pixels (`_img`). Shape shorthand: N annotated persons, P poses, K keypoints.
+The question is not how poses rank but whether a person has one at all. Poses and people are
+matched one to one, so that a pose between two people counts for one of them. Frames: image
+pixels (`_img`). Shape shorthand: N annotated people, P poses, K keypoints.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,16 +38,16 @@ def groups_of(persons: Persons) -> dict[str, np.ndarray]:
 def reached_oks(
     annotations: COCO, entries: Sequence[Mapping], persons: Persons, sigmas: Sequence[float]
 ) -> np.ndarray:
-    """Tell which persons have a pose of their own with at least each of `LEAST_OKS`.
+    """Tell which people have a pose of their own with at least each of `LEAST_OKS`.
 
     Args:
-        annotations: of the test set, for the persons' areas.
+        annotations: of the test set, for the people's areas.
         entries: poses in COCO's result format, image pixels; their scores do not matter.
         persons: of `annotations`.
         sigmas: K OKS sigmas.
 
     Returns:
-        (N, 3) bool. As many persons as can be have one; of two such ways of matching, the one
+        (N, 3) bool. As many people as can be have one; of two such ways of matching, the one
         whose poses fit better.
     """
     poses_of: dict[int, list[np.ndarray]] = {}

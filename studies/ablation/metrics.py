@@ -1,7 +1,7 @@
 """Measure poses against annotations: COCO's AP and recall, on subsets and folds of the images.
 
-COCO's evaluation matches poses and persons once; every number here is read from those matches.
-Frames: image pixels (`_img`). Shape shorthand: N annotated persons, K keypoints, M parts.
+COCO's evaluation matches poses and people once; every number here is read from those matches.
+Frames: image pixels (`_img`). Shape shorthand: N annotated people, K keypoints, M parts.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from xtcocotools.cocoeval import COCOeval
 # CrowdPose's bounds of the crowd index; xtcocotools prints easy, medium and hard with 0.2 for 0.1.
 CROWDING = dict(easy=(0, 0.1), medium=(0.1, 0.8), hard=(0.8, 1.001))
 SEEN_SHARES = (0, 0.25, 0.5, 0.75, 1.001)  # of a person's labeled keypoints
-NEAR = 8.0  # image pixels between two persons' part centers
+NEAR = 8.0  # image pixels between two people's part centers
 
 
 @dataclass(frozen=True)
 class Persons:
-    """The annotated persons of a test set, one row each.
+    """The annotated people of a test set, one row each.
 
     Attributes:
         ids: (N,) annotation ids.
@@ -60,17 +60,17 @@ class Persons:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many persons there are, in all and in each group."""
+        """How many people there are, in all and in each group."""
         return dict(
             all=len(self.ids), **{name: int(members.sum()) for name, members in self.groups.items()}
         )
 
 
 def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
-    """Read a test set's persons and who stands on whom.
+    """Read a test set's people and who stands on whom.
 
     Args:
-        annotations: in COCO's format; persons without labeled keypoints are left out.
+        annotations: in COCO's format; people without labeled keypoints are left out.
         layout: whose parts count as centers.
     """
     rows = [row for row in annotations.dataset['annotations'] if row['num_keypoints']]
@@ -117,7 +117,7 @@ def measure(
         For every metric `all`, and `folds`, the same on the folds, NaN where there is nobody.
         AP, AP50, AP75, AR; AP by crowd index; `AP_box_area`, OKS with 0.53 × box in place of
         the area, as on CrowdPose; recall at OKS 0.5 by share of keypoints seen
-        (`recall_seen_0-25` ...) and of persons near others (`recall_near_PART`); and the share of
+        (`recall_seen_0-25` ...) and of people near others (`recall_near_PART`); and the share of
         keypoints found, those seen and those hidden.
     """
     image_ids = sorted(annotations.getImgIds())
@@ -172,7 +172,7 @@ def _average(matches: COCOeval, images: Sequence[int]) -> dict[str, float]:
 def _found(
     matches: COCOeval, entries: list[dict], persons: Persons, sigmas: np.ndarray, annotations: COCO
 ):
-    """Tell which persons have a pose at OKS 0.5, and which of their keypoints it finds.
+    """Tell which people have a pose at OKS 0.5, and which of their keypoints it finds.
 
     A keypoint is found if its own term of OKS is at least 0.5.
 

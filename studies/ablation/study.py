@@ -192,7 +192,7 @@ def _save(path: Path, results: dict) -> None:
 
 
 def _without_nan(value):
-    # JSON has no NaN: a fold without such persons is null.
+    # JSON has no NaN: a fold without such people is null.
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list):

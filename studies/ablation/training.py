@@ -20,8 +20,8 @@ class Budget:
         epochs: epochs for each variant.
         pictures: images of an epoch, each drawn once only.
         images: held-out images.
-        persons: fewest and most persons that are drawn in an image.
-        height: of the persons, as a share of the image's; see `CrowdSettings`.
+        persons: fewest and most people that are drawn in an image.
+        height: of the people, as a share of the image's; see `CrowdSettings`.
 
     Raises:
         TypeError: `persons` or `height` are not two numbers.

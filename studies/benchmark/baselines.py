@@ -80,7 +80,7 @@ def _dekr_codec(input_size: Sequence[int]) -> dict:
 
 
 def cid_settings(flip_test: bool, persons: int) -> dict:
-    """`test_cfg` with which CID finds exactly so many persons, whatever their scores."""
+    """`test_cfg` with which CID finds exactly so many people, whatever their scores."""
     return dict(flip_test=flip_test, shift_heatmap=False, max_instances=persons, score_threshold=0)
 
 
@@ -154,5 +154,5 @@ def build_head(config: dict, device: str) -> BaseHead:
 
 
 def count(persons: list[InstanceData]) -> int:
-    """Count the persons of one image, which CID's decoding returns one by one."""
+    """Count the people of one image, which CID's decoding returns one by one."""
     return sum(len(each.keypoints) for each in persons)

@@ -50,7 +50,7 @@ def build_head(config: str, channels: int, layers: int, input_size: int, device:
 
 
 class Scene:
-    """One image's maps and features, and the heads that find its persons.
+    """One image's maps and features, and the heads that find its people.
 
     Args:
         persons: in the image.
@@ -88,7 +88,7 @@ class Scene:
         return DecodingLoops(self.head, self.settings, self.maps, [4.0, 4.0])
 
     def heads(self) -> dict[str, Callable[[], list]]:
-        """Let every head find the persons: {what starts from what: function of no arguments}."""
+        """Let every head find the people: {what starts from what: function of no arguments}."""
         head, settings, samples = self.head, self.settings, [self.sample]
         image_per_map = self.maps.heatmaps.new_full((1, 2), 4)
 

@@ -1,4 +1,4 @@
-"""Images per second, from images to persons, beside MMPose's CID on the same backbone."""
+"""Images per second, from images to people, beside MMPose's CID on the same backbone."""
 
 import copy
 import tempfile
@@ -23,7 +23,7 @@ from .scenes import draw_images, has_weights, load_model
 from .timing import call_times, clock_of
 
 CALIBRATION = 4  # images for an 8-bit file: speed does not depend on them
-# Persons of each image, of images and a batch size.
+# People of each image, of images and a batch size.
 Predict = Callable[[Sequence[np.ndarray], int], list]
 
 
@@ -67,7 +67,7 @@ def why_no_half(device: str) -> str:
 
 
 def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
-    """Make a function of images and batch size that returns the persons of each image.
+    """Make a function of images and batch size that returns the people of each image.
 
     Args:
         model: stays as it is.
@@ -179,7 +179,7 @@ def _functions(
     images: Sequence[np.ndarray],
     persons: int,
 ) -> dict[tuple, Callable[[], object]]:
-    # By (network, mode, batch); every function returns the persons of each image, or None.
+    # By (network, mode, batch); every function returns the people of each image, or None.
     functions, device = {}, next(model.parameters()).device
     for mode in ways:
         predict = prepare(model, mode)

@@ -46,7 +46,7 @@ class DecodingLoops:
         )
 
     def chain(self) -> Chain:
-        """Name the stages in their order; the last one returns the persons, see `packing`."""
+        """Name the stages in their order; the last one returns the people, see `packing`."""
         return chain_of(self, *DECODING)
 
     def average(self) -> None:

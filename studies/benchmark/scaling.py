@@ -1,4 +1,4 @@
-"""How the cost of inference grows with persons, image size and batch."""
+"""How the cost of inference grows with people, image size and batch."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -65,7 +65,7 @@ def stages_of(case: Case) -> InferenceStages:
 
 @torch.no_grad()
 def run_case(case: Case) -> list:
-    """Run once: the persons of every image."""
+    """Run once: the people of every image."""
     return run_chain(stages_of(case).chain())
 
 
@@ -99,8 +99,8 @@ def bench_scaling(
         config: a file, or the name of one of the project's.
         checkpoint: of its weights, see `load_model`.
         persons: in one image of the config's size.
-        sizes: of one image with 10 persons, multiples of 64.
-        batches: images of the config's size with 10 persons.
+        sizes: of one image with 10 people, multiples of 64.
+        batches: images of the config's size with 10 people.
         repeats: see `chain_times`.
         device: where it computes.
 

@@ -1,6 +1,6 @@
 """What is measured on: crowds as keypoints and as a network's maps, images, models.
 
-Shape shorthand: N persons, B images, V views, K keypoints, M parts, C channels, H×W map. `_in`
+Shape shorthand: N people, B images, V views, K keypoints, M parts, C channels, H×W map. `_in`
 are network-input pixels.
 """
 
@@ -26,7 +26,7 @@ from mmpose.structures import PoseDataSample
 def random_crowd(
     persons: int, num_keypoints: int, input_size: tuple[int, int], seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw persons of a fifth of the image, wholly inside it, every keypoint labeled.
+    """Draw people of a fifth of the image, wholly inside it, every keypoint labeled.
 
     Args:
         persons: N.

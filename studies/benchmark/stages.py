@@ -27,14 +27,14 @@ from torch import Tensor
 
 from .timing import Chain, chain_of
 
-# The stages from maps to persons.
+# The stages from maps to people.
 DECODING = ('average', 'peaks', 'gather', 'sampling', 'refinement', 'scoring', 'fusion', 'packing')
 
 
 class DecodingStages:
     """`PINetHead.predict` from its raw maps on, at one scale, one stage a method.
 
-    A test holds the persons against those of the head.
+    A test holds the people against those of the head.
 
     Args:
         head: in evaluation mode.
@@ -52,7 +52,7 @@ class DecodingStages:
         self.num_keypoints, self.num_parts = head.layout.num_keypoints, head.layout.num_parts
 
     def chain(self) -> Chain:
-        """Name the stages in their order; the last one returns the persons of every image."""
+        """Name the stages in their order; the last one returns the people of every image."""
         return chain_of(self, *DECODING)
 
     def average(self) -> None:
@@ -114,15 +114,15 @@ class DecodingStages:
         )
 
     def packing(self) -> list[InstanceData]:
-        """Copy the persons to numpy arrays."""
+        """Copy the people to numpy arrays."""
         return self.head.pack(self.fused)[0]
 
 
 class InferenceStages(DecodingStages):
-    """Inference from images to persons, in which the network finds a given crowd.
+    """Inference from images to people, in which the network finds a given crowd.
 
     The network runs and its features go on, but its maps give way to those of the crowd, so that
-    the number of persons is known, whatever the weights.
+    the number of people is known, whatever the weights.
 
     Args:
         model: in evaluation mode.
@@ -145,7 +145,7 @@ class InferenceStages(DecodingStages):
         self.model, self.pipeline, self.images = model, Compose(pipeline), images
 
     def chain(self) -> Chain:
-        """Name the stages in their order; the last one returns the persons of every image."""
+        """Name the stages in their order; the last one returns the people of every image."""
         return chain_of(self, 'input', 'backbone', 'branches', *DECODING)
 
     def input(self) -> None:

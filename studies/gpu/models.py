@@ -1,8 +1,8 @@
-"""Checks of whole models: the persons that the shipped ones find, precisions, batches.
+"""Checks of whole models: the people that the shipped ones find, precisions, batches.
 
 A person counts if its score on the CPU is at least 0.05: below, peaks at the threshold come and go
-with rounding. Limits, in input pixels: float32 finds all persons, 99 of 100 keypoints within 0.05;
-half precision 95 of 100 persons and half of their keypoints within 0.5. Shape shorthand: B images.
+with rounding. Limits, in input pixels: float32 finds all people, 99 of 100 keypoints within 0.05;
+half precision 95 of 100 people and half of their keypoints within 0.5. Shape shorthand: B images.
 """
 
 import copy
@@ -98,7 +98,7 @@ def find(model: PINet, images: Tensor, **options) -> FusedPoses:
 
 
 def check_models(place: Place) -> Iterator[Finding]:
-    """Compare the persons of every shipped model, by precision, on the device and on the CPU."""
+    """Compare the people of every shipped model, by precision, on the device and on the CPU."""
     for shipped in shipped_models(2 if place.small else 16):
         wanted = find(shipped.model, shipped.images)
         sure = wanted.kept & (wanted.scores >= SCORE)
@@ -215,7 +215,7 @@ def check_batches(place: Place) -> Iterator[Finding]:
 
 
 def check_prediction(place: Place) -> Iterator[Finding]:
-    """Compare `api.predict` from uint8 images to persons with the CPU, as a user calls it."""
+    """Compare `api.predict` from uint8 images to people with the CPU, as a user calls it."""
     shipped = load_shipped(count=2 if place.small else 8)
     with exact_products():
         persons = [

@@ -106,7 +106,7 @@ class Outputs(NamedTuple):
         keypoints: (1, T, K, 2) input pixels.
         keypoint_scores: (1, T, K).
         scores: (1, T).
-        count: (1,) how many of the T are persons.
+        count: (1,) how many of the T are people.
     """
 
     keypoints: np.ndarray
@@ -136,7 +136,7 @@ def run_onnx(path: Path, images: np.ndarray, provider: str) -> Outputs:
 
 
 def compare_outputs(found: Outputs, wanted: Outputs, side: float) -> Iterator[Finding]:
-    """Compare the sure persons of two providers: all of them, 0.05 px, and 1e-3 of the scores.
+    """Compare the sure people of two providers: all of them, 0.05 px, and 1e-3 of the scores.
 
     Args:
         found: of the provider that is checked.
@@ -151,7 +151,7 @@ def compare_outputs(found: Outputs, wanted: Outputs, side: float) -> Iterator[Fi
         'ONNX Runtime, CUDA provider: keypoints', distance.quantile(1), 0.05, 'px at most'
     )
     for name in ('keypoint_scores', 'scores'):
-        # Sorted, for persons of about one score may change places.
+        # Sorted, for people of about one score may change places.
         ranked = [np.sort(getattr(each, name)[0, :sure].ravel()) for each in (found, wanted)]
         yield Finding(
             f'ONNX Runtime, CUDA provider: {name.replace("_", " ")}',

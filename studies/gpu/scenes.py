@@ -1,6 +1,6 @@
 """What is checked on: heads, samples, maps and drawn images, all made on the CPU from a seed.
 
-Shape shorthand: B images, V views, K keypoints, M parts, C channels, H×W map, N persons.
+Shape shorthand: B images, V views, K keypoints, M parts, C channels, H×W map, N people.
 """
 
 import copy
@@ -92,7 +92,7 @@ def make_maps(convention: str, sizes: Sizes, views: int = 2) -> RawMaps:
 
 
 class Distance(NamedTuple):
-    """How far persons are from those that were expected.
+    """How far people are from those that were expected.
 
     Attributes:
         wanted: how many are expected.
@@ -111,7 +111,7 @@ class Distance(NamedTuple):
 
     @property
     def said(self) -> str:
-        """Of how many persons, as a remark."""
+        """Of how many people, as a remark."""
         return f'of {self.wanted}' if self.wanted else 'nobody is there to compare'
 
     def quantile(self, share: float) -> float:
@@ -122,11 +122,11 @@ class Distance(NamedTuple):
 def compare_persons(
     found: Sequence[np.ndarray], wanted: Sequence[np.ndarray], side: float
 ) -> Distance:
-    """Pair the persons of each image with those expected.
+    """Pair the people of each image with those expected.
 
     Args:
         found: keypoints (N, K, 2) of each image.
-        wanted: the same, expected; persons in `found` beside them do not count.
+        wanted: the same, expected; people in `found` beside them do not count.
         side: of the input, in pixels.
     """
     missing, offs = 0, []

@@ -94,7 +94,7 @@ def _compare_learning(name: str, found: tuple, wanted: tuple) -> Iterator[Findin
 
 
 def check_decoding(place: Place) -> Iterator[Finding]:
-    """Compare the persons of random crowds' maps, by convention, views, scales and precision."""
+    """Compare the people of random crowds' maps, by convention, views, scales and precision."""
     sizes = sizes_of(place.small)
     for convention in ('paper', 'release'):
         maps = make_maps(convention, sizes)

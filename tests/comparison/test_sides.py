@@ -20,7 +20,7 @@ from tests.helpers.found import SHAPE, SIGMAS, entry, persons, poses, write_anno
 
 
 @pytest.mark.parametrize('seed', range(12))
-def test_persons_are_found_as_cocos_evaluation_finds_them(seed, tmp_path):
+def test_people_are_found_as_cocos_evaluation_finds_them(seed, tmp_path):
     rng = np.random.default_rng(seed)
     bodies = rng.uniform(20, 100, (6, 1, 2)) + rng.normal(0, 15, (6, 5, 2))
     bodies[1:3] = bodies[0] + rng.normal(0, 3, (2, 5, 2))  # three who are hard to tell apart
@@ -132,7 +132,7 @@ def test_poses_count_by_their_score_the_best_first():
     np.testing.assert_allclose(counted.bbox_scores, [0.3, 0.2])
 
 
-def test_pictures_are_ordered_by_crowding_or_by_difference():
+def test_images_are_ordered_by_crowding_or_by_difference():
     def picture(first, second, crowd_index, total=5):
         views = [judging.View(None, None, np.arange(total - found)) for found in (first, second)]
         return judging.Comparison(
@@ -158,7 +158,7 @@ def test_pictures_are_ordered_by_crowding_or_by_difference():
 # --- annotations ---------------------------------------------------------------------------------
 
 
-def test_annotated_persons_are_read(tmp_path):
+def test_annotated_people_are_read(tmp_path):
     body, seen = SHAPE + 64.0, np.array([2, 1, 0, 2, 2])
     entries = [
         entry(1, body, seen),
@@ -178,7 +178,7 @@ def test_annotated_persons_are_read(tmp_path):
     assert empty.keypoints.shape == (0, 5, 2) and empty.boxes.shape == (0, 4)
 
 
-def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_images_of_one_name_are_told_apart_by_their_folders(tmp_path):
     images = [dict(id=1, file_name='x/a.png'), dict(id=2, file_name='y/a.png')]
     truth = Annotations(write_annotations(tmp_path / 'a.json', [], images), 5)
     assert truth.find(tmp_path / 'y' / 'a.png') == 2

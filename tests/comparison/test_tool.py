@@ -64,7 +64,7 @@ def test_models_must_have_the_same_keypoints_and_different_names(monkeypatch):
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Images of two sizes, annotations, a config, a checkpoint that finds persons at random."""
+    """Images of two sizes, annotations, a config, a checkpoint that finds people at random."""
     path = tmp_path_factory.mktemp('compare')
     (path / 'inputs').mkdir()
     rng = np.random.default_rng(0)
@@ -81,7 +81,7 @@ def folder(tmp_path_factory):
     model = toys.build_in_mmpose(MODELS, config.model).eval()
     toys.awaken(model, torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)))
     torch.save(dict(state_dict=model.state_dict(), meta={}), path / 'weights.pth')
-    # The persons of a.png are those whom the model finds there; b.png has nobody annotated.
+    # The people of a.png are those whom the model finds there; b.png has nobody annotated.
     loaded = api.load(path / 'config.py', path / 'weights.pth', 'cpu')
     (sample,) = api.predict(loaded, [path / 'inputs' / 'a.png'])
     entries = [
@@ -213,7 +213,7 @@ def test_compare_says_in_one_line_why_not(folder, monkeypatch, more, message):
     assert not (folder / 'no').exists()
 
 
-def test_pictures_without_annotations_or_outside_are_refused(folder, monkeypatch):
+def test_images_without_annotations_or_outside_are_refused(folder, monkeypatch):
     with pytest.raises(
         SystemExit,
         match=r'error: .*truth.json has none of the 1 images, such as '

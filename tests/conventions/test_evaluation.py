@@ -224,7 +224,7 @@ def test_results_are_those_of_the_loops(tmp_path, monkeypatch, dataset):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('dataset', DATASETS)
-def test_results_on_real_pictures(tmp_path, monkeypatch, dataset):
+def test_results_on_real_images(tmp_path, monkeypatch, dataset):
     annotations = SAMPLES / dataset / f'test_{dataset}.json'
     if not annotations.is_file():
         pytest.skip('PINET_TEST_DATA does not name the sample pictures')

@@ -89,7 +89,7 @@ def test_decoding(folder, dataset, case, view, monkeypatch):
     close(poses_hm, wanted['poses'], 'poses', ATOL['pixels'])
     close(scores[0, valid], wanted['adj_poses'][..., 2], 'joint scores', ATOL['scores'])
     close(scores[0, valid].mean(dim=-1), wanted['adj_scores'], 'adj_scores', ATOL['scores'])
-    # The persons, in the order in which fusion met them.
+    # The people, in the order in which fusion met them.
     assert len(persons.keypoints) == len(wanted['keep'])
     close(persons.keypoints, wanted['fused_poses'][..., :2], 'fused poses', ATOL['pixels'])
     close(persons.keypoint_scores, wanted['fused_poses'][..., 2], 'fused', ATOL['scores'])

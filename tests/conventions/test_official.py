@@ -42,7 +42,7 @@ def offset_maps(centers, drawn, keypoints, present, areas):
 
 
 def naive_offsets(centers, drawn, keypoints, present, areas, radius=2):
-    """Go through persons, parts, pixels and keypoints, as the rule is told."""
+    """Go through people, parts, pixels and keypoints, as the rule is told."""
     (n, m), k, (w, h) = drawn.shape, keypoints.shape[1], MAP
     offsets = np.zeros((m, k, 2, h, w), dtype=np.float32)
     weights, memory = np.zeros_like(offsets), np.zeros((m, h, w), dtype=np.float32)
@@ -147,7 +147,7 @@ def test_sampled_features_lie_half_a_pixel_aside():
     assert sample_stretched(maps, points).flatten().tolist() == pytest.approx(wanted)
 
 
-def test_samples_favor_small_persons_and_stop_at_the_poorest_picture():
+def test_samples_favor_small_people_and_stop_at_the_poorest_image():
     heat, weights = torch.zeros(2, 2, 3, 4), torch.zeros(2, 2, 4, 3, 4)
     heat[:, :, 0] = torch.tensor([0.9, 0.8, 0.7, 0.6])
     weights[:, 0, :, 0] = torch.tensor([0.1, 0.5, 0.2, 0])

@@ -65,7 +65,7 @@ def assert_equal_samples(found, wanted):
 def made_up(k):
     """Nine annotations and the rectangles that their segmentations cover.
 
-    In this order: two persons of equal area on one another and a third of nearly theirs; a crowd
+    In this order: two people of equal area on one another and a third of nearly theirs; a crowd
     whose stray labels do not count; a person without labels; a crowd that is labeled; a person
     too small for part centers; one whose box leaves the image; one with a single label, at
     (0, 0), whose region MMPose would ignore.
@@ -162,7 +162,7 @@ def test_a_made_up_crowd(kind, world):
     assert precision_counts >= 1
 
 
-def test_of_equal_persons_the_rounding_of_their_area_decides(world):
+def test_of_equal_people_the_rounding_of_their_area_decides(world):
     # The square of pixels around their common neck: all of it is the earlier person's where the
     # area, rounded to single precision, becomes smaller, else the later one's.
     root, _ = world
@@ -195,7 +195,7 @@ def test_of_equal_persons_the_rounding_of_their_area_decides(world):
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason='PINET_TEST_DATA names no folder with samples/')
 @pytest.mark.parametrize('kind', KINDS)
-def test_real_pictures(kind, tmp_path):
+def test_real_images(kind, tmp_path):
     file = SAMPLES / kind / f'test_{kind}.json'
     content = json.loads(file.read_text())
     names = {image['id']: str(SAMPLES / kind / image['file_name']) for image in content['images']}
@@ -220,7 +220,7 @@ def test_real_pictures(kind, tmp_path):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_pictures_are_not_turned_upright(kind, tmp_path):
+def test_images_are_not_turned_upright(kind, tmp_path):
     """The keypoints of such an image, a quarter turn by its EXIF tag, are those of its pixels."""
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -70,7 +70,7 @@ def test_the_flip_is_the_releases(golden, name):
 
 
 def loaded(*persons):
-    """What MMPose loads for persons of two keypoints, here always in single precision."""
+    """What MMPose loads for people of two keypoints, here always in single precision."""
     labels = np.float32([person['keypoints'] for person in persons]).reshape(-1, 2, 3)
     return dict(
         raw_ann_info=list(persons),
@@ -81,7 +81,7 @@ def loaded(*persons):
     )
 
 
-def test_persons_are_read_in_double_precision():
+def test_people_are_read_in_double_precision():
     results = ReleasePersons()(loaded(person(), person((1, 2, 1, 3.3, 4, 2), (0, 0, 7, 5))))
     assert results['area'].dtype == results['keypoints'].dtype == np.float64
     np.testing.assert_array_equal(results['area'], [30.1 * 20.3, 35])
@@ -96,7 +96,7 @@ def test_persons_are_read_in_double_precision():
     'crowd, count, is_someone, is_ignored',
     [(0, 1, True, False), (0, 0, True, True), (1, 1, True, True), (1, 0, False, True)],
 )
-def test_crowds_and_persons_without_labels(crowd, count, is_someone, is_ignored):
+def test_crowds_and_people_without_labels(crowd, count, is_someone, is_ignored):
     odd = person(iscrowd=crowd, num_keypoints=count, segmentation=[[1, 2, 3, 4, 5, 6]])
     results = loaded(person(), odd, person())
     found = ReleasePersons()(dict(results))
@@ -147,13 +147,13 @@ def test_release_crops_have_factors():
         ReleaseCrop((64, 32))
 
 
-def test_release_crop_of_a_tiny_picture():
+def test_release_crop_of_a_tiny_image():
     # 0.2 of the crop's side is less than a pixel.
     middle, side, _ = ReleaseCrop((32, 32)).draw((3, 2))
     assert middle.tolist() == [1.5, 1] and side <= 3
 
 
-def test_outside_of_the_picture_is_black():
+def test_outside_of_the_image_is_black():
     np.random.seed(3)
     results = ReleaseCrop((128, 128), scale_factor=(3.0, 3.0))(
         dict(img=np.full((60, 80, 3), 200, np.uint8), img_shape=(60, 80))

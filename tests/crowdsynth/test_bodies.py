@@ -97,7 +97,7 @@ def test_from_the_side_the_far_shoulder_and_hip_are_covered():
         assert np.mean(flags[:, left] + flags[:, right] <= 3) > 0.7
 
 
-def test_both_layouts_name_the_same_joints_of_the_same_picture():
+def test_both_layouts_name_the_same_joints_of_the_same_image():
     one, two = (draw_crowd(standing_alone(keypoints=key), 4, 2) for key in ('coco', 'crowdpose'))
     assert np.array_equal(one[0], two[0])
     for name in set(LAYOUTS['coco'].names) & set(LAYOUTS['crowdpose'].names):

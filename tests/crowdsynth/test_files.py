@@ -40,7 +40,7 @@ def _files(folder):
 # ---- determinism -------------------------------------------------------------------------------
 
 
-def test_same_arguments_give_the_same_picture_and_labels():
+def test_same_arguments_give_the_same_image_and_labels():
     first, again = (draw_crowd(SMALL, seed=5, index=7) for _ in range(2))
     assert np.array_equal(first[0], again[0])
     assert len(first[1]) == len(again[1]) > 0
@@ -49,7 +49,7 @@ def test_same_arguments_give_the_same_picture_and_labels():
 
 
 @pytest.mark.parametrize('other', [(6, 7, 'train'), (5, 8, 'train'), (5, 7, 'val')])
-def test_seed_index_and_split_each_change_the_picture(other):
+def test_seed_index_and_split_each_change_the_image(other):
     assert not np.array_equal(draw_crowd(SMALL, 5, 7, 'train')[0], draw_crowd(SMALL, *other)[0])
 
 
@@ -107,20 +107,20 @@ def test_annotations_follow_the_coco_format(dataset):
     assert data['info']['seed'] == 3 and data['info']['split'] == 'val'
 
 
-def test_pictures_are_there_with_the_size_promised(dataset):
+def test_images_are_there_with_the_size_promised(dataset):
     out, data = dataset
     for image in data['images']:
         picture = cv2.imread(str(out / 'images/val' / image['file_name']))
         assert picture.shape == (image['height'], image['width'], 3) == (96, 96, 3)
 
 
-def test_png_files_hold_the_very_picture(tmp_path):
+def test_png_files_hold_the_very_image(tmp_path):
     write_dataset(tmp_path, SMALL, 1, seed=3, suffix='.png')
     picture = cv2.imread(str(tmp_path / 'images/train/000000.png'))
     assert np.array_equal(picture, draw_crowd(SMALL, 3, 0)[0])
 
 
-def test_no_annotations_when_a_picture_fails(tmp_path, monkeypatch):
+def test_no_annotations_when_an_image_fails(tmp_path, monkeypatch):
     def fail(settings, seed, index, split):
         if index == 2:
             raise RuntimeError('no ink')

@@ -23,7 +23,7 @@ from tests.helpers.crowds import PLAIN, SMALL, standing_alone
 
 @pytest.fixture(scope='module')
 def pictures():
-    """Return 30 small images with their persons."""
+    """Return 30 small images with their people."""
     return [draw_crowd(SMALL, seed=1, index=index) for index in range(30)]
 
 
@@ -55,7 +55,7 @@ def test_a_keypoint_under_another_person_is_covered(pictures):
     assert covered > 50
 
 
-def test_keypoints_outside_the_picture_are_zero():
+def test_keypoints_outside_the_image_are_zero():
     settings = CrowdSettings(size=(64, 64), persons=(1, 3), height=(1.5, 2.0))
     rows = np.concatenate(
         [person.keypoints for index in range(10) for person in draw_crowd(settings, 0, index)[1]]
@@ -83,7 +83,7 @@ def test_masks_do_not_overlap_and_hold_the_drawn_person():
         assert np.sum([person.mask for person in persons], axis=0).max() == 1
 
 
-def test_the_mask_is_where_the_person_changes_the_picture(monkeypatch):
+def test_the_mask_is_where_the_person_changes_the_image(monkeypatch):
     # the same scene over a black and over a white background differs only where nobody stands
     drawn = []
     for value in (0, 255):
@@ -120,7 +120,7 @@ def test_crowd_index_by_hand():
     assert crowd_index([first, second], [[0, 0, 10, 10], [15, 15, 9, 9]]) == pytest.approx(1 / 6)
 
 
-def test_crowd_index_is_capped_and_skips_persons_without_labels():
+def test_crowd_index_is_capped_and_skips_people_without_labels():
     one, five = np.zeros((5, 3)), np.ones((5, 3))
     one[0] = 1
     boxes = [[0, 0, 2, 2]] * 3
@@ -136,7 +136,7 @@ def test_crowd_index_equals_a_plain_loop(pictures):
         assert crowd_index(keypoints, bboxes) == pytest.approx(expected)
 
 
-def test_crowd_index_of_two_crowdpose_pictures():
+def test_crowd_index_of_two_crowdpose_images():
     root = os.environ.get('PINET_TEST_DATA')
     if not root:
         pytest.skip('PINET_TEST_DATA is not set: no CrowdPose samples')

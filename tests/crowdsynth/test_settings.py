@@ -30,7 +30,7 @@ def test_statistics_by_hand():
     assert (found['images'], found['persons']) == (2, 2)
 
 
-def test_the_preview_draws_on_every_second_picture():
+def test_the_preview_draws_on_every_second_image():
     sheet = draw_preview(SMALL, seed=3, rows=2, columns=2)
     assert sheet.shape == (192, 192, 3)
     plain = draw_crowd(SMALL, 3, 0)[0], draw_crowd(SMALL, 3, 1)[0]

@@ -90,7 +90,7 @@ def test_the_same_seed_draws_the_same_crop():
     ids=['paper', 'release'],
 )
 @pytest.mark.parametrize('seed', range(5))
-def test_keypoints_follow_the_picture(seed, crop):
+def test_keypoints_follow_the_image(seed, crop):
     np.random.seed(seed)
     points = np.array([[[45.0, 50.0], [75.0, 50.0], [60.0, 72.0]]])
     results = crop_results((110, 120), points.astype(np.float32))
@@ -117,7 +117,7 @@ def test_areas_grow_with_the_square_of_the_scale():
 @pytest.mark.parametrize(
     'crop', [RandomCropAffine(**CROP), ReleaseCrop((128, 128))], ids=['paper', 'release']
 )
-def test_crop_of_a_picture_without_people(crop):
+def test_crop_of_an_image_without_people(crop):
     np.random.seed(0)
     results = crop_results(
         (80, 100),

@@ -1,4 +1,4 @@
-"""More persons than COCO's protocol counts poses: its AP stays, and another limit can be had."""
+"""More people than COCO's protocol counts poses: its AP stays, and another limit can be had."""
 
 import json
 
@@ -12,7 +12,7 @@ SIGMAS = [0.05] * 5
 
 
 def crowd(path, count=30):
-    """An image of so many persons beside each other, and their annotated keypoints as results."""
+    """An image of so many people beside each other, and their annotated keypoints as results."""
     data = valid()
     data['images'] = [dict(id=1, file_name='1.png', width=4000, height=80)]
     data['annotations'] = [person(i + 1, 1, 100 * i, 10) for i in range(count)]
@@ -49,7 +49,7 @@ def test_another_limit_equals_the_protocol_where_nobody_is_cut(tmp_path):
     assert average_precision(*files, max_poses=50) == pytest.approx(average_precision(*files))
 
 
-def test_images_with_more_persons_are_told(tmp_path):
+def test_images_with_more_people_are_told(tmp_path):
     annotations = crowd(tmp_path, 21)
     assert crowded_images(annotations) == [1]
     assert '1 images have more than 20 persons, such as image 1' in note_on_crowded(annotations)

@@ -81,7 +81,7 @@ def test_two_processes_share_an_epoch(monkeypatch):
         assert turns == whole[epoch]
 
 
-def test_index_i_is_picture_i_of_the_stream():
+def test_index_i_is_image_i_of_the_stream():
     dataset = make_dataset(seed=5, split='val')
     for index in (0, 4, 17):
         picture, persons = draw_crowd(dataset.settings, 5, index, 'val')
@@ -103,7 +103,7 @@ def test_drawing_leaves_the_global_generator_alone():
     assert np.random.rand() == expected
 
 
-def test_a_record_is_that_of_mmposes_dataset_on_the_same_pictures(tmp_path):
+def test_a_record_is_that_of_mmposes_dataset_on_the_same_images(tmp_path):
     write_dataset(tmp_path, CrowdSettings(**SMALL), 6, suffix='.png')
     disk = CocoDataset(
         data_mode='bottomup',
@@ -140,14 +140,14 @@ def test_metainfo_follows_the_keypoints(keypoints, count):
     assert np.array_equal(flipped[flipped], np.arange(count))
 
 
-def test_mmposes_loader_takes_the_picture_as_it_is():
+def test_mmposes_loader_takes_the_image_as_it_is():
     step = build_in_mmpose(TRANSFORMS, dict(type='LoadImage'))
     info = make_dataset(pipeline=[step])[2]
     assert info['img_shape'] == info['ori_shape'] == (48, 48)
     assert np.array_equal(info['img'], draw_crowd(CrowdSettings(**SMALL), 0, 2)[0])
 
 
-def test_a_picture_without_keypoints_is_drawn_anew(monkeypatch):
+def test_an_image_without_keypoints_is_drawn_anew(monkeypatch):
     asked = []
 
     def draw(settings, seed, index, split):

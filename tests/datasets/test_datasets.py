@@ -1,4 +1,4 @@
-"""MMPose's metric as our configs use it, and MinKeypointsCocoDataset, on a few persons."""
+"""MMPose's metric as our configs use it, and MinKeypointsCocoDataset, on a few people."""
 
 import json
 
@@ -49,7 +49,7 @@ def write_annotations(path, persons, images=(1, 2)):
 
 
 def make_metric(iou_type, tmp_path):
-    """A metric for two images of one person each, and these persons' keypoints."""
+    """A metric for two images of one person each, and these people's keypoints."""
     name, k = KINDS[iou_type]
     persons = [person(n, n, k) for n in (1, 2)]
     metric = CocoMetric(
@@ -92,7 +92,7 @@ def test_no_detection_at_all_is_ap_0(iou_type, tmp_path):
 
 
 @pytest.mark.parametrize('iou_type', KINDS)
-def test_one_of_two_persons_found(iou_type, tmp_path):
+def test_one_of_two_people_found(iou_type, tmp_path):
     metric, truth = make_metric(iou_type, tmp_path)
     values = evaluate(metric, [truth[0], truth[1][:0]])
     assert values['coco/AR'] == pytest.approx(0.5)
@@ -114,7 +114,7 @@ def test_crowdpose_metrics_by_difficulty(tmp_path):
 
 
 def make_dataset(tmp_path, **options):
-    """Images 1 … 4 with 5 + 6, 4 + 6, 17 and 0 labeled keypoints; 5 without persons."""
+    """Images 1 … 4 with 5 + 6, 4 + 6, 17 and 0 labeled keypoints; 5 without people."""
     labeled = [(1, 5), (1, 6), (2, 4), (2, 6), (3, 17), (4, 0)]
     persons = [person(n, image, 17, count) for n, (image, count) in enumerate(labeled, start=1)]
     path = write_annotations(tmp_path / 'train.json', persons, images=(1, 2, 3, 4, 5))
@@ -124,23 +124,23 @@ def make_dataset(tmp_path, **options):
     return [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))]
 
 
-def test_pictures_with_few_keypoints_are_left_out_of_training(tmp_path):
+def test_images_with_few_keypoints_are_left_out_of_training(tmp_path):
     assert make_dataset(tmp_path, min_keypoints=11) == [1, 3]
     assert make_dataset(tmp_path, min_keypoints=10) == [1, 2, 3]
     assert make_dataset(tmp_path, min_keypoints=12) == [3]
 
 
-def test_pictures_need_one_keypoint_by_default(tmp_path):
+def test_images_need_one_keypoint_by_default(tmp_path):
     assert make_dataset(tmp_path) == [1, 2, 3]
 
 
-def test_testing_keeps_every_picture(tmp_path):
+def test_testing_keeps_every_image(tmp_path):
     assert sorted(make_dataset(tmp_path, min_keypoints=11, test_mode=True)) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize('name, k', [('CrowdPoseDataset', 14), ('OCHumanDataset', 17)])
-def test_other_datasets_train_on_every_picture_with_a_person(name, k, tmp_path):
-    # Persons of one image keep the file's order, which decides between equal areas.
+def test_other_datasets_train_on_every_image_with_a_person(name, k, tmp_path):
+    # People of one image keep the file's order, which decides between equal areas.
     persons = [
         person(9, 2, k),
         person(3, 1, k, 0),

@@ -48,7 +48,7 @@ every_leaf = pytest.mark.parametrize('leaf', LEAVES)
 
 @crowdpose_leaves
 def test_crowdpose_has_easy_medium_and_hard(leaf, tmp_path):
-    # Easy is below 0.2, hard from 0.8 on. Two images of each; 4, 3 and 0 of 4 persons are found.
+    # Easy is below 0.2, hard from 0.8 on. Two images of each; 4, 3 and 0 of 4 people are found.
     truth = person(14)
     far = [person(14, dx) for dx in (0, 1000)]
     write_annotations(tmp_path / 'a.json', [far] * 6, 14, crowd_index=[0, 0.19, 0.2, 0.79, 0.8, 1])
@@ -104,7 +104,7 @@ def test_coco_and_ochuman_measure_by_the_annotated_area(leaf, tmp_path):
 
 
 @every_leaf
-def test_twenty_poses_a_picture_count_the_best_by_mean_score(leaf, tmp_path):
+def test_twenty_poses_an_image_count_the_best_by_mean_score(leaf, tmp_path):
     k = K[dataset_of(leaf)]
     crowd = [person(k, 1000 * i) for i in range(25)]
     write_annotations(tmp_path / 'a.json', [crowd], k, crowd_index=[0.5])
@@ -130,7 +130,7 @@ def test_without_any_pose_ap_is_zero(leaf, tmp_path):
 
 
 @every_leaf
-def test_a_picture_without_poses_costs_its_persons_only(leaf, tmp_path):
+def test_an_image_without_poses_costs_its_people_only(leaf, tmp_path):
     k = K[dataset_of(leaf)]
     write_annotations(
         tmp_path / 'a.json', [[person(k)], [person(k)], []], k, crowd_index=[0.1, 0.5, 0.9]

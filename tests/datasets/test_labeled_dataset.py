@@ -100,7 +100,7 @@ def test_all_categories_of_an_image_must_name_a_keypoint(tmp_path):
     )
 
 
-def test_testing_keeps_images_without_persons(tmp_path):
+def test_testing_keeps_images_without_people(tmp_path):
     path = write(tmp_path, [person(1, 1, *WHOLE)], list(FIVE), sources=('a', 'b'))
     dataset = load(path, test_mode=True, labeled_keypoints=dict(field='source', b=['head']))
     assert labeled_by_image(dataset) == {1: list(FIVE), 2: ['head']}

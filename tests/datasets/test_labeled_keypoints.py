@@ -20,7 +20,7 @@ VARIANTS = dict(whole=dict(), sparse=dict(sparse_offsets=True), release=dict(con
 every_variant = pytest.mark.parametrize('options', VARIANTS.values(), ids=VARIANTS)
 
 
-# Two persons, all keypoints annotated, in input pixels of stride 4.
+# Two people, all keypoints annotated, in input pixels of stride 4.
 POINTS = np.array(
     [
         [[64, 16], [40, 40], [80, 40], [48, 96], [72, 96]],
@@ -54,7 +54,7 @@ def test_unlabeled_channels_weigh_nothing(options, labeled, wanted):
 
 
 @every_variant
-def test_other_channels_are_those_of_the_same_persons_without_these_keypoints(options):
+def test_other_channels_are_those_of_the_same_people_without_these_keypoints(options):
     codec, labeled = build_codec(**options), labels(0, 1)
     found = codec.encode(POINTS, np.ones((2, 5)), AREA, labeled)
     wanted = codec.encode(POINTS, np.tile(labeled, (2, 1)), AREA)

@@ -31,7 +31,7 @@ def match_greedily(oks, most=20):
 
 
 @pytest.mark.parametrize('seed', range(8))
-def test_poses_show_the_persons_of_cocos_rules(seed):
+def test_poses_show_the_people_of_cocos_rules(seed):
     rng = np.random.default_rng(seed)
     people = rng.uniform(20, 400, (9, 1, 2)) + SHAPE + rng.normal(0, 3, (9, 5, 2))
     people[1:4] = people[0] + rng.normal(0, 4, (3, 5, 2))  # hard to tell apart

@@ -138,7 +138,7 @@ def test_map_pixel_i_is_read_at_input_pixel_4i(x, y, hit):
     np.testing.assert_array_equal(mask, wanted)
 
 
-def test_outside_of_the_picture_is_not_valid():
+def test_outside_of_the_image_is_not_valid():
     # The image stands 10 px to the right of and 6 px above the input's corner.
     mask = masked(warp=[[1, 0, 10], [0, 1, -6]])
     wanted = np.ones((16, 24), dtype=bool)
@@ -147,7 +147,7 @@ def test_outside_of_the_picture_is_not_valid():
     np.testing.assert_array_equal(mask, wanted)
 
 
-def test_invalid_regions_move_with_the_picture():
+def test_invalid_regions_move_with_the_image():
     mask = masked([run_lengths(BLOCK)], warp=[[2, 0, -40], [0, 2, -8]], size=(64, 64))
     # x_in = 2x - 40: 20 … 49 becomes 0 … 58; y_in = 2y - 8: 10 … 30 becomes 12 … 52.
     wanted = np.ones((16, 16), dtype=bool)
@@ -155,7 +155,7 @@ def test_invalid_regions_move_with_the_picture():
     np.testing.assert_array_equal(mask, wanted)
 
 
-def test_flipped_picture_has_a_flipped_mask():
+def test_flipped_image_has_a_flipped_mask():
     # Input column 96 - 1 - 87 = 8.
     one = [run_lengths(region(slice(12, 13), slice(87, 88)))]
     mask = masked(one, flip=True, flip_direction='horizontal')
@@ -178,7 +178,7 @@ def test_mask_of_another_stride():
 
 
 @pytest.mark.parametrize('seed, flip', [(0, 0.0), (1, 1.0), (2, 1.0)])
-def test_picture_targets_and_mask_agree(seed, flip):
+def test_image_targets_and_mask_agree(seed, flip):
     np.random.seed(seed)
     shape = (90, 120)
     points = np.array([[[60, 45], [45, 36], [75, 36], [50, 60], [70, 60]]], dtype=np.float32)
@@ -223,7 +223,7 @@ def test_picture_targets_and_mask_agree(seed, flip):
     assert (margin < -1).sum() > 50
 
 
-def test_picture_without_people_goes_through():
+def test_image_without_people_goes_through():
     results = crop_results(
         (90, 120),
         np.zeros((0, 5, 2), dtype=np.float32),

@@ -25,7 +25,7 @@ from tests.helpers.exports import SHIPPED, assert_same_people, crowd, people, ru
 # --- the file ------------------------------------------------------------------------------------
 
 
-def test_the_file_is_valid_and_takes_pictures_of_any_size(exported):
+def test_the_file_is_valid_and_takes_images_of_any_size(exported):
     model, folder = exported
     export_check.check_file(folder / 'pinet.onnx')
     written = onnx.load(folder / 'pinet.onnx')
@@ -67,7 +67,7 @@ def test_the_tool_tells_how_its_file_agrees(exported):
 
 
 @pytest.mark.parametrize('size, count', [((192, 128), 3), ((128, 128), 1), ((128, 320), 2)])
-def test_persons_are_those_of_pytorch(exported, size, count):
+def test_people_are_those_of_pytorch(exported, size, count):
     # Traced with two images of 160×96; these are their own network inputs.
     model, folder = exported
     pictures = crowd(*[size] * count)
@@ -127,7 +127,7 @@ def test_scores_must_agree_as_keypoints_do(model, monkeypatch, output, by):
         export_check.check_agreement('pinet.onnx', model, batches)
 
 
-def test_of_nearly_the_same_persons_the_distance_is_told(model):
+def test_of_nearly_the_same_people_the_distance_is_told(model):
     persons = next(api.predict(model, crowd((128, 128)))).pred_instances
     assert len(persons) > 1
     arrays = (

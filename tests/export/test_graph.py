@@ -80,7 +80,7 @@ def test_equal_scores_keep_their_order():
 
 @pytest.mark.parametrize('rows', [2, 15, 20])
 @torch.no_grad()
-def test_the_best_persons_fill_the_rows(model, rows):
+def test_the_best_people_fill_the_rows(model, rows):
     (picture,) = crowd((128, 128))
     wanted = people(next(api.predict(model, [picture])))
     n = min(rows, len(wanted[0]))
@@ -102,7 +102,7 @@ def test_mmposes_resize_is_back_after_the_export():
 
 
 @torch.no_grad()
-def test_networks_of_bgr_pictures_take_rgb_too(model, monkeypatch):
+def test_networks_of_bgr_images_take_rgb_too(model, monkeypatch):
     monkeypatch.setattr(model.data_preprocessor, '_channel_conversion', False)
     (picture,) = crowd((128, 128))
     wanted = people(next(api.predict(model, [picture])))

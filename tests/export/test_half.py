@@ -1,4 +1,4 @@
-"""Weights in half size: the same persons, and what float16 cannot hold."""
+"""Weights in half size: the same people, and what float16 cannot hold."""
 
 from pinet_mm import api
 from pinet_mm.export import check as export_check
@@ -46,7 +46,7 @@ def light(tmp_path_factory):
     return api.load(folder / 'config.py', folder / 'weights.pth', 'cpu'), folder, said
 
 
-def test_weights_in_half_size_give_the_same_persons(light):
+def test_weights_in_half_size_give_the_same_people(light):
     model, folder, said = light
     whole = sum(value.numel() for value in model.parameters()) * 4
     assert (folder / 'half.onnx').stat().st_size < 0.65 * whole

@@ -90,7 +90,7 @@ def test_the_runner_takes_the_file_as_any_other(written):
         assert np.median(distance, axis=-1).min() < 0.01 * max(two.ori_shape)
 
 
-def test_pictures_that_are_not_there_are_named_before_anything_is_written(written, tmp_path):
+def test_images_that_are_not_there_are_named_before_anything_is_written(written, tmp_path):
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'no.jpg').write_text('no picture')
     for name, message in (
@@ -121,7 +121,7 @@ def test_advice_is_hidden_and_nothing_else(caplog):
     'count, wanted',
     [(3, [0, 1, 2]), (64, list(range(64))), (128, list(range(0, 128, 2))), (65, list(range(64)))],
 )
-def test_at_most_so_many_pictures_are_taken_from_everywhere(monkeypatch, tmp_path, count, wanted):
+def test_at_most_so_many_images_are_taken_from_everywhere(monkeypatch, tmp_path, count, wanted):
     read = []
     monkeypatch.setattr(quantization, 'find_images', lambda _: list(range(count)))
     monkeypatch.setattr(quantization, 'read_image', read.append)
@@ -149,7 +149,7 @@ def test_every_person_is_found_again_once():
     sigmas = [0.1] * 4
     wanted = answer((0, 0.9), (8, 0.8), (500, 0.3), (900, 0.05))
     count, distances = export_check.pair_clear(answer((5, 0.1), (530, 0.9)), wanted, sigmas)
-    assert count == 3  # one is not clear; one pose cannot be two persons; one is too far away
+    assert count == 3  # one is not clear; one pose cannot be two people; one is too far away
     np.testing.assert_allclose(distances, [[3.0] * 4])
     found = answer((520, 0.1), (12, 0.0), (1, 0.0))
     count, distances = export_check.pair_clear(found, wanted, sigmas)

@@ -25,7 +25,7 @@ SIZES = ((192, 128), (200, 100), (90, 141), (128, 128), (61, 61))
 # --- the runner ----------------------------------------------------------------------------------
 
 
-def test_the_runner_resizes_pictures_as_the_test_pipeline_does(exported):
+def test_the_runner_resizes_images_as_the_test_pipeline_does(exported):
     model, folder = exported
     runner, pictures = onnx_runner.OnnxPoses(folder / 'pinet.onnx'), crowd(*SIZES)
     samples = list(api.predict(model, pictures))

@@ -33,7 +33,7 @@ def person(k, dx=0.0, visible=2):
 
 
 def write_annotations(path, persons_of, k, area=6000.0, crowd_index=None, size=500):
-    """Annotate images: `persons_of` holds for each the (k, 3) keypoints of its persons."""
+    """Annotate images: `persons_of` holds for each the (k, 3) keypoints of its people."""
     images = [
         dict(id=i + 1, file_name=f'{i}.png', width=size, height=size)
         for i in range(len(persons_of))
@@ -96,7 +96,7 @@ def evaluate(leaf, annotations, predictions):
     }
 
 
-# AP reads precision at recalls 0, 0.01, …, 1: with every pose right and a share of the persons
+# AP reads precision at recalls 0, 0.01, …, 1: with every pose right and a share of the people
 # found, it is the number of these recalls up to the share, over 101.
 def ap_of_share(share):
     return (math.floor(share * 100 + 1e-9) + 1) / 101

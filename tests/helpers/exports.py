@@ -64,7 +64,7 @@ def run_tool(name, *arguments):
 
 
 def people(sample):
-    """Keypoints, their scores, the persons' scores; best first."""
+    """Keypoints, their scores, the people's scores; best first."""
     found = sample.pred_instances
     order = np.argsort(-found.bbox_scores, kind='stable')
     return found.keypoints[order], found.keypoint_scores[order], found.bbox_scores[order]

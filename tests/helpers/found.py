@@ -1,4 +1,4 @@
-"""Made-up poses, persons and annotations of a comparison."""
+"""Made-up poses, people and annotations of a comparison."""
 
 import json
 
@@ -16,7 +16,7 @@ SHAPE = np.array([[0, -30], [-30, 0], [30, 0], [-20, 30], [20, 30]])
 
 
 def poses(*middles, scores=None):
-    """Five-keypoint persons of 60 px around the middles, as `counted_poses` returns them."""
+    """Five-keypoint people of 60 px around the middles, as `counted_poses` returns them."""
     keypoints = np.array(middles, dtype=np.float64).reshape(-1, 1, 2) + SHAPE
     scores = np.linspace(1, 0.5, len(keypoints)) if scores is None else np.array(scores)
     return InstanceData(

@@ -11,7 +11,7 @@ def tensors(*arrays):
 
 
 def pose_set(rng, num_persons=3, copies=4, noise=(0.3, 8)):
-    """Noisy copies of a few persons that stand close: poses, keypoint scores, pose scores."""
+    """Noisy copies of a few people that stand close: poses, keypoint scores, pose scores."""
     persons = rng.uniform(0, 60, (num_persons, 1, 5, 2))
     persons += rng.uniform(0, 20, (num_persons, 1, 1, 2))
     scale = rng.uniform(*noise, (num_persons, copies, 1, 1))

@@ -22,7 +22,7 @@ META = parse_pose_metainfo(toys.five_metainfo())
 
 
 def people(*middles, scores=None):
-    """Five-keypoint persons of 60 px around the middles."""
+    """Five-keypoint people of 60 px around the middles."""
     shape = np.array([[0, -30], [-30, 0], [30, 0], [-20, 30], [20, 30]], dtype=np.float32)
     keypoints = np.array(middles, dtype=np.float32)[:, None] + shape
     return InstanceData(
@@ -49,7 +49,7 @@ def test_every_person_has_a_color_and_limbs_between_the_keypoints():
     assert not drawn[380:, :200].any()
 
 
-def test_persons_and_keypoints_below_their_thresholds_are_left_out():
+def test_people_and_keypoints_below_their_thresholds_are_left_out():
     found = people((100, 100), (300, 300), scores=[0.9, 0.09])
     found.keypoints_visible[0, 1] = 0.04
     drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
@@ -57,13 +57,13 @@ def test_persons_and_keypoints_below_their_thresholds_are_left_out():
     assert not drawn[97:104, 66:74].any() and drawn[97:104, 126:134].any()
 
 
-def test_small_pictures_are_enlarged_together_with_their_persons():
+def test_small_images_are_enlarged_together_with_their_people():
     drawn = draw_poses(np.zeros((120, 240, 3), np.uint8), people((120, 60)), META, min_side=480)
     assert drawn.shape == (240, 480, 3)
     assert PERSON_COLORS[0][::-1] in colors_near(drawn, (240, 60))
 
 
-def test_nobody_leaves_the_picture_as_it_is():
+def test_nobody_leaves_the_image_as_it_is():
     found = InstanceData(
         keypoints=np.zeros((0, 5, 2)), keypoints_visible=np.zeros((0, 5)), bbox_scores=np.zeros(0)
     )
@@ -104,7 +104,7 @@ def test_before_and_after_stand_side_by_side_under_their_names():
     assert not np.array_equal(pair[:28, :300], pair[:28, 300:])
 
 
-def test_persons_can_bring_their_colors():
+def test_people_can_bring_their_colors():
     found = people((100, 100), (300, 300), scores=[0.05, 0.9])
     found.colors = np.array([[1, 2, 3], [10, 20, 30]])
     drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
@@ -112,7 +112,7 @@ def test_persons_can_bring_their_colors():
     assert not drawn[:200, :200].any()
 
 
-def test_titles_have_lines_and_pictures_a_gap():
+def test_titles_have_lines_and_images_a_gap():
     pictures = [np.full((50, 300, 3), value, np.uint8) for value in (10, 20)]
     pair = side_by_side(pictures, ('one\nmore', 'two\nlines'), gap=4)
     assert pair.shape == (106, 604, 3)

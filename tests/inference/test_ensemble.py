@@ -18,7 +18,7 @@ NOBODY = Poses(np.zeros((0, 5, 2)), np.zeros((0, 5)))
 
 
 def models_of(rng, num_models=3, num_persons=4):
-    """One image: every model sees some of the persons, each a little off."""
+    """One image: every model sees some of the people, each a little off."""
     persons = rng.uniform(0, 40, (num_persons, 1, 2)) + rng.uniform(0, 60, (num_persons, 5, 2))
     models = []
     for _ in range(num_models):

@@ -54,7 +54,7 @@ def test_poses_that_do_not_meet_stay_as_they_are(tmp_path):
     assert json.loads((tmp_path / 'new' / 'fused.json').read_text()) == entries
 
 
-def test_pictures_that_one_file_has(tmp_path):
+def test_images_that_one_file_has(tmp_path):
     one, other, same = entry(1, 0, [0.5] * 5), entry(2, 0, [0.4] * 5), entry(3, 0, [0.1] * 5)
     first = write(tmp_path / 'a.json', [one, same])
     second = write(tmp_path / 'b.json', [entry(3, 0, [0.3] * 5), other])
@@ -160,7 +160,7 @@ def sigmas_of(metainfo):
     return parse_pose_metainfo(dict(from_file=metainfo))['sigmas']
 
 
-def test_ap_of_pictures_that_do_not_fit(tmp_path):
+def test_ap_of_images_that_do_not_fit(tmp_path):
     write_annotations(tmp_path / 'a.json', [[person(5)]], 5)
     write(tmp_path / 'found.json', [entry(9, 0, [0.5] * 5)])
     with pytest.raises(ValueError, match=r'1 images of .*found.json are not in .*a.json, .* 9'):
@@ -172,7 +172,7 @@ def test_ap_of_pictures_that_do_not_fit(tmp_path):
 
 
 def test_the_tool_fuses_and_prints_ap(tmp_path):
-    # Each model finds another one of the two persons; fused, both are found, the double once.
+    # Each model finds another one of the two people; fused, both are found, the double once.
     left, right = person(17), person(17, 1000)
     write_annotations(tmp_path / 'a.json', [[left, right]], 17)
     for name, poses in (('left', [left]), ('right', [right, left + (1, 0, 0)])):

@@ -15,7 +15,7 @@ from tests.helpers.pose_sets import SIGMAS, pose_set
 @pytest.mark.parametrize('has_pose_scores', [True, False])
 def test_every_score_is_weighed_as_in_plain_loops(num_parts, has_pose_scores):
     rng = np.random.default_rng(num_parts)
-    # In random order, so that all parts have poses of all persons; two images.
+    # In random order, so that all parts have poses of all people; two images.
     sets = [pose_set(rng) for _ in range(2)]
     poses, keypoint_scores, scores = (np.stack(arrays) for arrays in zip(*sets))
     order = rng.permutation(12)

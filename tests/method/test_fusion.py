@@ -108,7 +108,7 @@ def test_the_order_of_the_input_does_not_matter():
         assert row[3].tolist() == order[other[3]].tolist()
 
 
-def test_more_persons_are_not_fused_across():
+def test_more_people_are_not_fused_across():
     # A far crowd changes nothing about the people here.
     rng = np.random.default_rng(8)
     poses, keypoint_scores, pose_scores = pose_set(rng)
@@ -130,7 +130,7 @@ def test_more_persons_are_not_fused_across():
 
 @pytest.mark.parametrize('leading', [(), (3,), (2, 3), (0,)])
 @pytest.mark.parametrize('merge', [True, False])
-def test_pictures_of_a_batch_are_independent(leading, merge):
+def test_images_of_a_batch_are_independent(leading, merge):
     rng = np.random.default_rng(9)
     sets = [pose_set(rng) for _ in range(int(np.prod(leading)))]
     stacked = [
@@ -173,7 +173,7 @@ def test_no_poses(leading):
     assert fused.kept.shape == fused.scores.shape == (*leading, 0)
 
 
-def test_invalid_poses_are_no_persons_whatever_they_hold():
+def test_invalid_poses_are_no_people_whatever_they_hold():
     poses, keypoint_scores, pose_scores = pose_set(np.random.default_rng(10))
     valid = np.arange(12) % 3 > 0
     expected = naive.fuse(poses, keypoint_scores, SIGMAS, pose_scores, valid)

@@ -1,4 +1,4 @@
-"""Heatmap targets against plain loops over persons, keypoints and pixels, and by hand."""
+"""Heatmap targets against plain loops over people, keypoints and pixels, and by hand."""
 
 import math
 

@@ -131,7 +131,7 @@ def test_the_filling_of_a_batch_stays_finite():
     assert score_keypoints(torch.zeros(1, 5, 8, 8), poses_hm, peaks.scores).isfinite().all()
 
 
-def test_a_batch_gives_what_its_pictures_give():
+def test_a_batch_gives_what_its_images_give():
     maps, areas = random_maps(9, 3, 3, 12, 10), random_maps(10, 3, 3, 12, 10).round()
     together, trained = find_peaks(maps, 12, 0.6), training_centers(maps, targets_in(areas), 12)
     for i in range(3):
@@ -157,7 +157,7 @@ def test_training_centers_are_the_naive_loops(seed, max_per_part):
     assert not centers.valid[0, max_per_part : 2 * max_per_part].any()
 
 
-def test_training_centers_of_encoded_persons(scene, toy_layout):
+def test_training_centers_of_encoded_people(scene, toy_layout):
     encoded = PINetCodec((104, 84), (26, 21), toy_layout).encode(*scene)
     maps, areas = encoded['heatmaps'][5:], encoded['areas']
     targets = targets_in(torch.from_numpy(areas)[None])

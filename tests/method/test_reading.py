@@ -66,7 +66,7 @@ def test_offsets_can_be_read_from_another_part():
         assert read[b, t, k, axis] == offsets[b, channel, y, x]
 
 
-def test_pictures_can_read_different_parts():
+def test_images_can_read_different_parts():
     offsets = random_maps(3, 2, 3 * 2 * 4, 6, 7)
     xy = torch.stack([torch.randint(size, (2, 6)) for size in (7, 6)], dim=-1)
     order = torch.tensor([[0, 1, 2], [2, 1, 0]])

@@ -179,7 +179,7 @@ def test_input_poses_and_features_stay_as_they_are(train):
 # --- valid poses ---------------------------------------------------------------------------------
 
 
-def test_a_batch_gives_what_its_pictures_give():
+def test_a_batch_gives_what_its_images_give():
     net, (features, poses, centers) = make_net(), make_inputs(b=3)
     valid = torch.tensor([[True] * 4, [False, True, False, False], [False] * 4])
     together = net(features, poses, centers, valid)

@@ -33,7 +33,7 @@ def test_every_parameter_gets_a_gradient(train, count):
 
 
 @pytest.mark.parametrize('train', [True, False])
-def test_pictures_without_proposals_get_gradients(train):
+def test_images_without_proposals_get_gradients(train):
     net = make_net(train=train)
     refining = net(
         torch.randn(2, C, H, W).double(),

@@ -1,4 +1,4 @@
-"""Faster tests: half precision keeps the persons, compiling keeps their keypoints."""
+"""Faster tests: half precision keeps the people, compiling keeps their keypoints."""
 
 import copy
 import warnings
@@ -119,8 +119,8 @@ def shipped():
     return [[sample.pred_instances for sample in api.predict(model, pictures)] for model in models]
 
 
-def test_half_precision_finds_the_same_persons(shipped):
-    # Persons: a score above 0.1, as overlays have it. All of them, within pixels, and the median
+def test_half_precision_finds_the_same_people(shipped):
+    # People: a score above 0.1, as overlays have it. All of them, within pixels, and the median
     # keypoint within a quarter.
     distances, missed, persons = [], 0, 0
     for one, other in zip(*shipped):

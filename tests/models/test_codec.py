@@ -61,7 +61,7 @@ def test_a_target_of_exactly_zero_counts(toy_layout):
     assert weights == pytest.approx(0.1)
 
 
-def test_shifted_persons_give_shifted_maps(toy_layout):
+def test_shifted_people_give_shifted_maps(toy_layout):
     points = np.random.default_rng(0).uniform(36, 52, (5, 2))
     encoded = one_person(toy_layout, points)
     shifted = one_person(toy_layout, points + np.array([2, -1]) * STRIDE)
@@ -85,7 +85,7 @@ def test_the_smaller_person_takes_the_whole_pixel(toy_layout):
     assert encoded['heatmaps'][4].max() > 0.7  # the large person's foot is still on its score map
 
 
-def test_small_persons_get_keypoints_but_no_part_centers(toy_layout):
+def test_small_people_get_keypoints_but_no_part_centers(toy_layout):
     points = np.random.default_rng(2).uniform(20, 60, (1, 5, 2))
     for area, drawn in ((1023.9, False), (1024.0, True)):
         encoded = make_codec(toy_layout, min_area=32**2).encode(points, area=np.array([area]))
@@ -113,7 +113,7 @@ def test_nobody_gives_empty_maps(toy_layout):
         assert (encoded[name] == expected).all()
 
 
-def test_persons_without_labels_or_outside_leave_no_trace(toy_layout):
+def test_people_without_labels_or_outside_leave_no_trace(toy_layout):
     codec, points = make_codec(toy_layout), np.random.default_rng(4).uniform(20, 60, (3, 5, 2))
     alone = codec.encode(points[:1], np.ones((1, 5)), np.array([700.0]))
     points[2] -= 200

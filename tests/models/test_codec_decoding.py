@@ -52,7 +52,7 @@ def test_sparse_offsets_decode_like_whole_maps(toy_layout, convention, count):
 
 
 def separate_persons(num_keypoints, grid, side, rng):
-    """Persons in the cells of a grid, each in the middle three fifths of its cell."""
+    """People in the cells of a grid, each in the middle three fifths of its cell."""
     corners = np.stack(np.meshgrid(*(np.arange(count) * side for count in grid)), axis=-1)
     corners = corners.reshape(-1, 1, 2)
     return corners + rng.uniform(0.2 * side, 0.8 * side, (len(corners), num_keypoints, 2))
@@ -88,7 +88,7 @@ def test_decode_takes_the_defaults_of_a_test_cfg(monkeypatch, default, num_parts
     assert len(decoded) == count
 
 
-def test_decode_sees_two_persons_at_one_place_through_their_parts(toy_layout):
+def test_decode_sees_two_people_at_one_place_through_their_parts(toy_layout):
     # The same hands, other feet: one part proposes one of them, the other part both.
     points = np.array(
         [

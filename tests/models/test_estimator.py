@@ -30,7 +30,7 @@ MILLIPIXEL = 1e-3
 @pytest.mark.parametrize(
     'test_cfg', [dict(), dict(flip_test=True), dict(flip_test=True, scale_factors=[2, 1, 0.7])]
 )
-def test_eight_pictures_at_once_are_eight_single_ones(test_cfg):
+def test_eight_images_at_once_are_eight_single_ones(test_cfg):
     model = awake_model(test_cfg=dict(test_cfg, output_heatmaps=True))
     pictures = [noise(shape, i) for i, shape in enumerate(SHAPES)]
     inputs, samples = prepared(model, pictures)
@@ -71,7 +71,7 @@ def test_padding_is_cut_away():
     np.testing.assert_array_equal(first.keypoints, second.keypoints)
 
 
-def test_same_picture_twice_gives_the_loss_of_once():
+def test_same_image_twice_gives_the_loss_of_once():
     model = awake_model()
     codec = build_codec('three', (64, 64))
     sample = make_sample(codec, people(3, 5, (64, 64)))
@@ -104,7 +104,7 @@ def mirror(picture):
 
 
 @pytest.mark.parametrize('layout', ['three', 'six'])
-def test_mirrored_picture_gives_mirrored_people(layout):
+def test_mirrored_image_gives_mirrored_people(layout):
     # Both views of one image are those of the other, once the last 3 columns hold the mean.
     model = awake_model(layout, dict(flip_test=True))
     inputs, _ = prepared(model, [noise((64, 96), 3)])

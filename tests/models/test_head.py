@@ -190,7 +190,7 @@ def test_oks_threshold_decides_who_is_one_person():
     assert len(decode(head, samples, oks_thr=oks + 1e-3)[0]) == 2
 
 
-def test_oks_areas_do_not_depend_on_the_picture_scale():
+def test_oks_areas_do_not_depend_on_the_image_scale():
     head, samples, keypoints = split_proposals()
     samples[0].set_metainfo(dict(input_scale=np.array([512.0, 512.0])))
     (found,) = decode(head, samples, oks_thr=0.5)

@@ -19,7 +19,7 @@ BETA = 1 / 9
 
 
 def make_batch(head, counts=(3, 2), seed=0, **options):
-    """Samples with `counts` persons, and features that fit them."""
+    """Samples with `counts` people, and features that fit them."""
     codec, k = head.codec, head.layout.num_keypoints
     samples = [
         make_sample(codec, people(n, k, codec.input_size, seed + i), **options)
@@ -192,7 +192,7 @@ def test_every_parameter_gets_a_gradient():
 
 
 @pytest.mark.parametrize('counts', [(2, 0), (0,), (0, 0)])
-def test_pictures_without_people_train(counts):
+def test_images_without_people_train(counts):
     head = build_head()
     features, samples = make_batch(head, counts)
     losses = head.loss([features], samples)
@@ -218,7 +218,7 @@ def test_one_single_pose_trains():
     assert [name for name, p in head.named_parameters() if p.grad is None] == []
 
 
-def test_loss_of_two_pictures_combines_the_single_ones():
+def test_loss_of_two_images_combines_the_single_ones():
     head = build_head().eval()
     features, samples = make_batch(head, counts=(4, 1))
     both = head.loss([features], samples)

@@ -22,7 +22,7 @@ from mmpose.registry import MODELS
 from studies import naive
 from tests.helpers.toys import build_codec, codec_config, make_sample, people, scramble
 
-BATCHES = {  # persons of every image
+BATCHES = {  # people of every image
     'crowd and few': (14, 2),
     'one': (1,),
     'somebody and nobody': (3, 0),

@@ -145,7 +145,7 @@ def find_by_loops(model, image, settings, convention):
 
 @pytest.mark.parametrize('convention', ['paper', 'release'])
 @torch.no_grad()
-def test_several_scales_are_the_naive_loop_over_pictures(convention):
+def test_several_scales_are_the_naive_loop_over_images(convention):
     settings = dict(flip_test=True, scale_factors=[0.5, 1, 1.5], max_per_part=6, part_thr=0.1)
     model, inputs = build_model(convention, settings)
     fusions = []

@@ -11,7 +11,7 @@ VARIANTS = dict(whole=dict(), sparse=dict(sparse_offsets=True), release=dict(con
 every_variant = pytest.mark.parametrize('options', VARIANTS.values(), ids=VARIANTS)
 every_junk = pytest.mark.parametrize('junk', [np.nan, np.inf, -1e300, 3.4e38, 77.0])
 
-# Two persons in input pixels of stride 4; one of the first's hands and two of the second's
+# Two people in input pixels of stride 4; one of the first's hands and two of the second's
 # keypoints are not labeled.
 POINTS = np.array(
     [

@@ -34,7 +34,7 @@ def pictures():
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory, pictures):
-    """Images, a config, and a checkpoint that proposes persons at random."""
+    """Images, a config, and a checkpoint that proposes people at random."""
     path = tmp_path_factory.mktemp('api')
     (path / 'inputs' / 'sub').mkdir(parents=True)
     for i, picture in enumerate(pictures):

@@ -19,7 +19,7 @@ def assert_same_people(found, wanted):
         np.testing.assert_allclose(found[name], wanted[name], atol=1e-2)
 
 
-def test_batches_of_any_size_and_kind_of_picture_agree(model, folder, pictures):
+def test_batches_of_any_size_and_kind_of_image_agree(model, folder, pictures):
     singles = list(api.predict(model, pictures, batch_size=1))
     assert sum(len(sample.pred_instances) for sample in singles) >= 8
     for sample, single in zip(api.predict(model, iter(pictures), batch_size=3), singles):
@@ -31,7 +31,7 @@ def test_batches_of_any_size_and_kind_of_picture_agree(model, folder, pictures):
         assert_same_people(sample.pred_instances, single.pred_instances)
 
 
-def test_pictures_of_one_size_go_through_together(model, pictures, monkeypatch):
+def test_images_of_one_size_go_through_together(model, pictures, monkeypatch):
     passes, whole = [], type(model).test_step
     monkeypatch.setattr(
         type(model),
@@ -105,7 +105,7 @@ def test_settings_of_the_config_can_be_replaced(folder):
     )
 
 
-def test_a_record_holds_the_persons_best_first(model, pictures):
+def test_a_record_holds_the_people_best_first(model, pictures):
     (sample,) = api.predict(model, pictures[1:2])
     record = api.to_record(sample, 'a.png')
     assert (record['file'], record['width'], record['height']) == ('a.png', 200, 100)
@@ -121,7 +121,7 @@ def test_a_record_holds_the_persons_best_first(model, pictures):
     json.dumps(record)
 
 
-def test_pictures_are_found_in_folders(folder):
+def test_images_are_found_in_folders(folder):
     inputs = folder / 'inputs'
     found = api.find_images([inputs / '1.png', inputs])
     assert [str(file.relative_to(inputs)) for file in found] == [
@@ -157,7 +157,7 @@ def test_inputs_that_are_no_files_are_named_without_a_warning_of_opencv(model, t
     assert capfd.readouterr().err == ''
 
 
-def test_wrong_pictures_and_weights_are_refused(folder, model, tmp_path, capfd):
+def test_wrong_images_and_weights_are_refused(folder, model, tmp_path, capfd):
     with pytest.raises(ValueError, match=r'an \(H, W, 3\) uint8 array .*; found \(9, 9\) uint8'):
         next(api.predict(model, [np.zeros((9, 9), np.uint8)]))
     with pytest.raises(ValueError, match='batch_size must be at least 1; found 0'):

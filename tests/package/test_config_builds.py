@@ -86,7 +86,7 @@ def test_test_data_and_metric_build(leaf, tmp_path):
 
 
 @every_leaf
-def test_test_pipeline_runs_from_a_picture_alone(leaf):
+def test_test_pipeline_runs_from_an_image_alone(leaf):
     cfg = load(leaf)
     pipeline = Compose(
         [build_in_mmpose(TRANSFORMS, step) for step in cfg.test_dataloader.dataset.pipeline]

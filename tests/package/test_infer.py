@@ -82,12 +82,12 @@ def test_mmpose_inferencer_finds_the_same_people(folder, model, pictures):
         np.testing.assert_allclose(
             [person['keypoints'] for person in people], wanted.keypoints, atol=1e-2
         )
-        # Below the image with the persons stand the heatmaps.
+        # Below the image with the people stand the heatmaps.
         h, w = picture.shape[:2]
         assert result['visualization'][0].shape == (2 * h, w, 3)
 
 
-def test_other_models_get_one_picture_at_a_time():
+def test_other_models_get_one_image_at_a_time():
     shipped, sizes = api.load('pinet_hrnet-slim_crowdsynth.py', device='cpu'), []
 
     def test_step(batch):

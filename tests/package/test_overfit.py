@@ -29,7 +29,7 @@ def run(*command, cwd):
     reason='PINET_TEST_DATA names no folder with samples/DATASET/ of real pictures',
 )
 @pytest.mark.parametrize('dataset, wanted', [('crowdpose', 0.9), ('ochuman', 0.9), ('coco', 0.75)])
-def test_a_slim_net_learns_real_pictures_by_heart(dataset, wanted, tmp_path):
+def test_a_slim_net_overfits_real_images(dataset, wanted, tmp_path):
     config = tmp_path / 'overfit.py'
     run(ROOT / 'tests' / 'helpers' / 'overfit.py', dataset, config, cwd=ROOT)
     run(

@@ -56,7 +56,7 @@ def test_the_runner_takes_the_shipped_file_unless_another_is_named(
     assert said.err == 'model: pinet_lite_photos (cats; none)\nwarning: no dogs\n'
 
 
-def test_the_runner_prints_persons_from_a_score_on(crowd, tmp_path, capsys, monkeypatch):
+def test_the_runner_prints_people_from_a_score_on(crowd, tmp_path, capsys, monkeypatch):
     scores = np.array([0.9, 0.1, 0.0999, 0.004])
 
     class Proposals(NoNetwork):

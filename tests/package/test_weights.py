@@ -84,6 +84,6 @@ def test_the_ap_of_the_model_card(tmp_path):
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     # These weights gave 0.3089 and 0.6261 when they were run for this test (CPU, 2026-11-22); all
-    # 500 images gave the card's 0.327 and 0.641. Other arithmetic may move the last persons.
+    # 500 images gave the card's 0.327 and 0.641. Other arithmetic may move the last people.
     assert metrics['coco/AP'] == pytest.approx(0.309, abs=0.01)
     assert metrics['coco/AP .5'] == pytest.approx(0.626, abs=0.015)

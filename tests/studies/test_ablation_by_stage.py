@@ -48,7 +48,7 @@ def test_keypoints_that_are_not_labeled_do_not_count():
     assert reached([[far_apart(10, (2, 1, 0))]], [entry(0, pose, 0.1)]) == [[1, 0, 0]]
 
 
-def test_scores_and_other_pictures_do_not_matter():
+def test_scores_and_other_images_do_not_matter():
     entries = [entry(0, moved(10, 9), 0.9), entry(0, far_apart(10), 0.1), entry(1, moved(60, 9), 1)]
     assert reached([[far_apart(10), far_apart(60)], [far_apart(60)]], entries) == [
         [1, 1, 1],
@@ -58,11 +58,11 @@ def test_scores_and_other_pictures_do_not_matter():
     assert reached([[far_apart(10)]], []) == [[0, 0, 0]]
 
 
-def test_poses_without_persons_do_no_harm():
+def test_poses_without_people_do_no_harm():
     assert reached([[far_apart(10)], []], [entry(1, far_apart(10), 1)]) == [[0, 0, 0]]
 
 
-def test_one_pose_is_one_persons():
+def test_one_pose_is_one_person():
     near = [far_apart(10), far_apart(11)]
     assert reached([near], [entry(0, moved(10, 0.8), 1)]) == [[0, 0, 0], [1, 1, 1]]
     # The first pose fits both (OKS 0.995 and 0.92), the second the first person (0.52) alone.

@@ -19,7 +19,7 @@ def test_a_budget_is_above_zero(options):
         Budget(**options)
 
 
-def test_folds_without_persons_are_null_in_the_file(tmp_path):
+def test_folds_without_people_are_null_in_the_file(tmp_path):
     study._save(tmp_path / 'results.json', dict(folds=[0.5, float('nan')], rows=dict(a=[])))
     text = (tmp_path / 'results.json').read_text()
     assert json.loads(text) == dict(folds=[0.5, None], rows=dict(a=[]))

@@ -107,7 +107,7 @@ def test_every_part_has_all_the_proposals(scene):
 
 
 @torch.no_grad()
-def test_the_heads_of_mmpose_find_persons(scene):
+def test_the_heads_of_mmpose_find_people(scene):
     found = {name: baselines.count(head()) for name, head in scene.heads().items()}
     assert found['CID, from features'] == found["CID, from every person's maps"] == 4
     assert found['DEKR, from maps'] >= 4
@@ -115,7 +115,7 @@ def test_the_heads_of_mmpose_find_persons(scene):
 
 
 def test_dekr_answers_with_its_codec(scene):
-    # Far persons, both views alike: DEKR's decoding finds them where they are.
+    # Far people, both views alike: DEKR's decoding finds them where they are.
     heatmaps, offsets = (maps.cpu() for maps in scene.maps[1:])
     crowd, *_ = scenes.random_crowd(4, 17, scene.size)
     (plain, _), k = scene._dekr_maps(), 17

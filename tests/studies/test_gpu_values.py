@@ -1,4 +1,4 @@
-"""How the checks of a GPU compare: persons, providers, graphs, overflows, precisions."""
+"""How the checks of a GPU compare: people, providers, graphs, overflows, precisions."""
 
 import copy
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from tests.helpers.gpus import CPU, rows_of, verdicts
 from tests.helpers.toys import build_model
 
 
-def test_persons_are_paired_and_counted():
+def test_people_are_paired_and_counted():
     wanted = np.random.default_rng(0).uniform(0, 100, (4, 5, 2))
     found = wanted[[2, 0, 1]] + (0.3, 0.4)
     distance = scenes.compare_persons([found], [wanted], 100.0)
@@ -115,7 +115,7 @@ def outputs():
     return others.run_onnx(path, images.astype(np.float32), 'CPUExecutionProvider')
 
 
-def test_providers_are_compared_by_persons_and_scores(outputs):
+def test_providers_are_compared_by_people_and_scores(outputs):
     def verdicts_of(found, wanted=outputs):
         return [finding.verdict() for finding in others.compare_outputs(found, wanted, 256)]
 
@@ -146,7 +146,7 @@ class Eager:
         return self.finder(*inputs)
 
 
-def test_graphs_are_compared_with_eager_persons(monkeypatch):
+def test_graphs_are_compared_with_eager_people(monkeypatch):
     class Stale(Eager):
         def __call__(self, *inputs):
             fused, maps = self.finder(*inputs)

@@ -1,4 +1,4 @@
-"""The benchmark of whole images: every way to run a model finds the same persons."""
+"""The benchmark of whole images: every way to run a model finds the same people."""
 
 from pinet_mm import api
 from pinet_mm.errors import RunError

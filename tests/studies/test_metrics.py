@@ -1,4 +1,4 @@
-"""The measures of the ablation: near persons, shares of found ones, folds."""
+"""The measures of the ablation: near people, shares of found ones, folds."""
 
 import json
 
@@ -14,10 +14,10 @@ def measured(data, entries, folds=1):
     return metrics.measure(data, entries, metrics.read_persons(data, LAYOUT), LAYOUT.sigmas, folds)
 
 
-# Persons and who is near whom
+# People and who is near whom
 
 
-def test_near_persons_are_those_of_a_loop():
+def test_near_people_are_those_of_a_loop():
     rng = np.random.default_rng(0)
     persons = [
         [
@@ -108,7 +108,7 @@ def test_no_poses_at_all_score_zero():
     assert scores['recall_seen_75-100'] == dict(all=0, folds=[0, 0])
 
 
-def test_folds_are_what_coco_says_of_their_pictures_alone():
+def test_folds_are_what_coco_says_of_their_images_alone():
     rng = np.random.default_rng(1)
     persons = [
         [np.column_stack((rng.uniform(0, 90, (K, 2)), np.full(K, 2))) for _ in range(3)]

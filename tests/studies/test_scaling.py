@@ -1,4 +1,4 @@
-"""The benchmark over image sizes and persons, its plot, and that of training steps."""
+"""The benchmark over image sizes and people, its plot, and that of training steps."""
 
 import cv2
 import numpy as np
@@ -46,7 +46,7 @@ def test_every_stage_is_in_one_group_of_the_plot():
     assert sorted(grouped) == sorted(['input', 'backbone', 'branches', *STAGES])
 
 
-def test_persons_are_found_in_pictures_of_any_size():
+def test_people_are_found_in_images_of_any_size():
     found = scaling.run_case(scaling.Case(SLIM, None, 'cpu', persons=3, size=192, batch=2))
     crowd, *_ = scenes.random_crowd(3, 17, (192, 192))
     assert len(found) == 2

@@ -32,7 +32,7 @@ def test_variants_differ_in_their_parts(name, parts):
     assert head.refinement is not None
 
 
-def test_variants_share_pictures_backbone_and_budget():
+def test_variants_share_images_backbone_and_budget():
     configs = [config_of(variant) for variant in variants.VARIANTS.values()]
     for cfg in configs[1:]:
         assert cfg.model.backbone == configs[0].model.backbone
@@ -64,7 +64,7 @@ def test_the_backbone_learns_keypoint_heatmaps_alone():
 
 
 @pytest.mark.parametrize('name', ['cid', 'dekr'])
-def test_the_baselines_train_on_the_same_pictures(name):
+def test_the_baselines_train_on_the_same_images(name):
     cfg = config_of(variants.VARIANTS[name])
     sample = build_in_mmpose(DATASETS, cfg.train_dataloader.dataset)[0]
     other = config_of(variants.VARIANTS['three-parts']).train_dataloader.dataset

@@ -29,7 +29,7 @@ METAINFO = dict(
     },
     skeleton_info={},
 )
-# Faults that take an annotation out of the file; the others keep all five persons.
+# Faults that take an annotation out of the file; the others keep all five people.
 LEFT_OUT = {'category-undescribed', 'image-unknown', 'nothing-there', 'other-category'}
 # They say that the keypoints are wrong, which no door can put right.
 OTHER_PLACES = {'keypoints-outside', 'keypoint-names'}
@@ -43,7 +43,7 @@ every_handled = pytest.mark.parametrize('mutation', HANDLED, ids=[each.name for 
 
 
 def is_left_out(mutation):
-    """Whether one of the five persons is no person any more."""
+    """Whether one of the five people is no person any more."""
     return mutation.kind in LEFT_OUT or mutation.name == 'keypoints are []'  # and no box
 
 
