@@ -4,7 +4,7 @@
 custom_imports = dict(imports=['pinet_mm'])
 default_scope = 'mmpose'
 
-# MMPoseInferencer asks here, not in the dataset, whether a model takes whole images or person boxes.
+# MMPoseInferencer asks here, not in the dataset, whether a model takes whole images or boxes.
 data_mode = 'bottomup'
 
 default_hooks = dict(
