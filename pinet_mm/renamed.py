@@ -44,7 +44,7 @@ NEW_NAMES = {
     'visualization': ('inference.drawing',),
 }
 
-# By the module's name of 0.1: its functions, classes and constants that are spelled otherwise now.
+# Module of 0.1 -> its names that are spelled otherwise now -> how they are.
 NEW_SPELLINGS = {
     'api': dict(PICTURES='IMAGE_SUFFIXES', find_pictures='find_images'),
     'batch_inference': dict(PICTURES='IMAGE_SUFFIXES', find_pictures='find_images'),

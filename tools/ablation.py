@@ -50,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs=2,
         default=Budget.height,
         metavar=('LO', 'HI'),
-        help="of the persons, as a share of the image's %(default)s",
+        help="of the people, as a share of the image's %(default)s",
     )
     parser.add_argument(
         '--only', nargs='+', default=(), metavar='VARIANT', help=f'of {", ".join(VARIANTS)}'

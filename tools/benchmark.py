@@ -23,9 +23,9 @@ from studies.benchmark.parts import LIGHT, SMALL, WIDE, Options, run
 
 PARTS = dict(
     encode="targets of an image: the codec, the plain loops of the tests, MMPose's SPR codec",
-    decode="from CONFIG's maps to persons: stages, plain loops, MMPose's CID and DEKR",
+    decode="from CONFIG's maps to people: stages, plain loops, MMPose's CID and DEKR",
     images='images per second of CONFIG by batch and precision, and of CID on its backbone',
-    scaling='stages and memory of CONFIG as persons, images and batches grow',
+    scaling='stages and memory of CONFIG as people, images and batches grow',
     training='stages and memory of a step of training of CONFIG, with and without --amp',
     gpu="a GPU's images/s by batch and precision, training, the host's part; no part of all",
 )

@@ -41,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
         '--pose-thr',
         type=float,
         default=0.1,
-        help='persons with a lower score are not drawn (%(default)s)',
+        help='people with a lower score are not drawn (%(default)s)',
     )
     parser.add_argument(
         '--out', default='work_dirs/demo', metavar='DIR', help='folder to write into (%(default)s)'

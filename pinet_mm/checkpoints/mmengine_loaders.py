@@ -1,4 +1,4 @@
-"""MMEngine's ways to checkpoints, led through the package's one door.
+"""MMEngine's loaders of checkpoints, replaced by the package's own.
 
 MMEngine unpickles what it downloads, whatever that does. Importing this module replaces its loaders
 of paths and URLs, and with them `init_cfg`, `load_from`, `--resume` and MMPose's inferencers read

@@ -100,7 +100,7 @@ def other_name(key: str) -> str | None:
 
 
 def both_names(key: str) -> str:
-    """Return the name of a parameter with the other side's behind it, where that is another."""
+    """Return the name of a parameter, with the other side's after it if the two differ."""
     other = other_name(key)
     return key if other in (None, key) else f'{key} (elsewhere {other})'
 

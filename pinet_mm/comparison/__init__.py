@@ -1,8 +1,8 @@
 """Two models on the same images, side by side: what each finds and whom it misses.
 
-Against annotations a person is found by the pose that COCO's keypoint evaluation matches with
-them at OKS 0.5, which looks at the best 20 poses of an image. Without annotations the models judge
-each other.
+With annotations, a person is found if COCO's keypoint evaluation, which looks at the best 20 poses
+of an image, matches a pose with them at OKS 0.5. Without annotations the models judge each
+other.
 """
 
 from .annotations import Annotations

@@ -111,7 +111,7 @@ def choose(
 
 
 def hardest_first(comparisons: Sequence[Comparison]) -> list[int]:
-    """Order images by crowd index, the highest first, and equal ones by how many people."""
+    """Order images by crowd index, then by the number of people, the highest first."""
 
     def key(i: int) -> tuple:
         persons = comparisons[i].persons
@@ -121,9 +121,9 @@ def hardest_first(comparisons: Sequence[Comparison]) -> list[int]:
 
 
 def most_different_first(comparisons: Sequence[Comparison]) -> list[int]:
-    """Order images by how far the models' numbers of found people are apart.
+    """Order images by the difference between the models' numbers of found people.
 
-    Of equal ones that with the higher crowd index, then that with more people comes first.
+    Ties go to the higher crowd index, then to more people.
     """
 
     def key(i: int) -> tuple:

@@ -21,7 +21,7 @@ class ReleasePersons(BaseTransform):
     """Read people from their annotations as the official implementation does, in double precision.
 
     A person's area is width × height of the annotated box. Single precision, in which MMPose loads
-    areas and keypoints, would change who wins a pixel of the offset maps. A crowd without labeled
+    areas and keypoints, would change who owns a pixel of the offset maps. A crowd without labeled
     keypoints counts as nobody. Goes before the crop, which scales areas. Keypoints that a step
     before it has changed, such as MMPose's `KeypointConverter`, stay as that step left them.
 

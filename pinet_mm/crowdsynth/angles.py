@@ -5,8 +5,8 @@ from numpy.random import Generator
 
 SIDES = ('left', 'right')
 
-# lowest and highest angle of every joint; positive flexes forwards (knees: backwards), lifts away
-# from the body's middle, and turns inwards
+# lowest and highest angle of every joint; positive flexes forward (knees: backward), lifts away
+# from the body's middle, and turns inward
 LIMITS = dict(
     spine_bend=(-20, 70),
     spine_side=(-25, 25),

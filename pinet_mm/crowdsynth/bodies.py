@@ -2,7 +2,7 @@
 
 Lengths are shares of the upright height. The body frame has x to the person's own left, y up, z
 forward; the camera frame (suffix `_cam`) has x to the right of the image, y down, and `near`
-towards the camera as third axis. A person who faces the camera (yaw 0) therefore has their left
+toward the camera as third axis. A person who faces the camera (yaw 0) therefore has their left
 hand at the right of the image. Angles are degrees.
 """
 

@@ -62,7 +62,7 @@ class Outfit:
 
 
 def random_colors(rng: Generator, count: int, vivid: float = 1.0) -> np.ndarray:
-    """Draw (count, 3) colors of clothes, BGR in 0..255; lower `vivid` towards 0 is grayer."""
+    """Draw (count, 3) colors of clothes, BGR in 0..255; lower `vivid` toward 0 is grayer."""
     value, saturation = rng.uniform(40, 245, (count, 1)), rng.beta(1.5, 1.8, (count, 1)) * vivid
     hue = np.abs((rng.random((count, 1)) * 6 - np.array([4, 2, 0])) % 6 - 3) - 1
     return value * (1 - saturation * (1 - np.minimum(np.maximum(hue, 0), 1)))

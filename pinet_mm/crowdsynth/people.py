@@ -194,7 +194,7 @@ def _draw_face(tailor: Tailor, size: float, key: float) -> None:
 def _plate(
     tailor: Tailor, corners: Sequence[tuple], color: np.ndarray, depth: float, bias: float
 ) -> None:
-    """Add a flat patch on the trunk; corners are (left, up) shares, depth is forwards."""
+    """Add a flat patch on the trunk; corners are (left, up) shares, depth is forward."""
     body = tailor.body
     left, up, forward = body.trunk_cam.T
     start, unit = body.joints_cam['pelvis'], body.bones['trunk']

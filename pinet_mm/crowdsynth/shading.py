@@ -129,7 +129,7 @@ def shade(
 def _light_rows(table: np.ndarray, light: Light) -> np.ndarray:
     """Return (4, S) for each shape: the light and the pattern.
 
-    How the light depends on the surface's share towards the camera and across; its constant part;
+    How the light depends on the surface's share toward the camera and across; its constant part;
     and whether the shape has a pattern, 1 or 2 of stripes and checks.
     """
     _, right, down, forward = light
@@ -176,7 +176,7 @@ def _shade_block(at: _Samples, light: Light, colors: np.ndarray) -> None:
 
 
 def _pattern(at: _Samples, some: np.ndarray) -> np.ndarray:
-    """Return the share of the second color of striped and chequered shapes."""
+    """Return the share of the second color of striped and checkered shapes."""
     stripes, checks = at.look(STRIPES, some), at.look(CHECKS, some)
     # sharp enough for an edge, and both together make a check
     along = np.sin(at.t[some] * (2 * np.pi * stripes)) * (stripes > 0)

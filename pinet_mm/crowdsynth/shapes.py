@@ -1,7 +1,7 @@
 """Shapes of bodies and objects: tapered limbs and hulls, their outlines and a table of their looks.
 
 Coordinates are pixels relative to the point where a figure touches the ground, integers at pixel
-centers, x to the right and y down; `near` grows towards the camera, in pixels too. Colors are BGR
+centers, x to the right and y down; `near` grows toward the camera, in pixels too. Colors are BGR
 in 0..255. S stands for the number of shapes.
 """
 
@@ -67,7 +67,7 @@ class Shape:
         cap: Direction (right, down, near) and cosine of the cap of the second color, or none; a
             shape with a cap is lit as a ball.
         gloss: 1 shades the shape as round, 0 leaves it flat.
-        depth: Half thickness towards the camera, px; 0 takes the radii.
+        depth: Half thickness toward the camera, px; 0 takes the radii.
     """
 
     ends: Sequence[Sequence[float]]

@@ -1,7 +1,7 @@
 """People who walk: who they are, and where they are at each frame of a video.
 
 F stands for the number of frames. Speeds are upright heights per second. A yaw of 90 degrees goes
-to the right of the image, 0 towards the camera.
+to the right of the image, 0 toward the camera.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .bodies import Body, sample_bones, sample_girth, upright_body
 from .outfits import Outfit, sample_outfit
 from .settings import VideoSettings
 
-# how far away the camera is, heights: people who walk towards it grow by so much per height walked
+# how far away the camera is, heights: people who walk toward it grow by so much per height walked
 _DISTANCE = 9.0
 # two steps cover four times the legs' reach on the ground; a leg is half as long as its person
 _STRIDE = 2.0

@@ -1,9 +1,9 @@
 """Scores by agreement of the parts: a person whom all parts propose alike is likelier to be there.
 
-This is not in the paper, whose score of a person is the mean keypoint score of the fused pose:
-there, what a single part imagined between two people stands as high as what three parts found
-alike. docs/ablation.md has what it gains. Shape shorthand: B images, P people and T proposals per
-image, the proposals ordered by part, M parts, K keypoints.
+This is not in the paper. There a person's score is the mean keypoint score of the fused pose, so
+that a wrong pose which one part proposes between two people may score as high as one that three
+parts agree on. docs/ablation.md has what it gains. Shape shorthand: B images, P people and T
+proposals per image, the proposals ordered by part, M parts, K keypoints.
 """
 
 import torch
@@ -18,9 +18,9 @@ def weigh_by_agreement(
     """Multiply a person's score and keypoint scores by how far the parts agree on it.
 
     Args:
-        fused: the people, of whom only the kept ones mean anything (P = T).
+        fused: the people (P = T); rows that are not kept hold nothing of use.
         proposals: (B, T, K, 2) in their frame.
-        valid: (B, T) boolean; other proposals say nothing.
+        valid: (B, T) boolean; other proposals do not count.
         sigmas: (K,) OKS sigmas.
         num_parts: M.
 
@@ -37,9 +37,9 @@ def weigh_by_agreement(
 def agreement(oks: Tensor, valid: Tensor, num_parts: int) -> Tensor:
     """Compute how far the parts agree on people, from 0 to 1: (B, P).
 
-    Every part says how well its best proposal for the person fits: its OKS. The agreement is the
-    mean of these to the power of M. Where all parts say the same that is the product of what they
-    say; otherwise it is more, and not 0 where one part found nothing.
+    Of each part, the proposal with the highest OKS with the person counts. The agreement is the
+    mean of these M values to the power of M. That is their product where they are equal; otherwise
+    it is larger, and it is not 0 where one part found nothing.
 
     Args:
         oks: (B, P, T) of P people with the proposals.

@@ -45,7 +45,7 @@ def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Tensor | None = None
     """
     x, y, areas = own = _in_sigmas(keypoints, sigmas)
     x_other, y_other, areas_other = own if others is None else _in_sigmas(others, sigmas)
-    # In place from here on: memory takes the time.
+    # In place from here on: moving memory takes most of the time.
     squared = (x[..., None] - x_other[..., None, :]).square_()
     down = y[..., None] - y_other[..., None, :]
     # tiny: two poses without extent at one place are the same pose, 0 / tiny = 0.
@@ -110,7 +110,7 @@ def _settle(match: Tensor, valid: Tensor) -> Tensor:
 
 
 def _settle_unasked(match: Tensor, valid: Tensor) -> Tensor:
-    # Whether all is settled the host would have to wait for. A constant 1 goes along as one pose
+    # The host would have to wait to know whether all is settled. A constant 1 is added as one pose
     # more, whose row holds `valid`: a round is two kernels, a product and the ReLU.
     kept = F.pad(valid, (0, 1), value=1)[..., None, :]
     rows = torch.cat((F.pad(-match, (0, 1)), kept), dim=-2)
@@ -181,7 +181,7 @@ def fuse_poses(
 
 def _best_of_groups(keypoint_scores: Tensor, owner: Tensor) -> Tensor:
     # (..., T, K): in the row of each group's owner, the pose with the best score of a keypoint,
-    # of equal ones the first. Poses of no group, which may hold anything, share a row more.
+    # of equal ones the first. Poses of no group, which may hold anything, share one extra row.
     num_poses = owner.shape[-1]
     group = torch.where(owner < 0, num_poses, owner)[..., None].expand(keypoint_scores.shape)
     rows = (*owner.shape[:-1], num_poses + 1, keypoint_scores.shape[-1])

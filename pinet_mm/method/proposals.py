@@ -73,7 +73,7 @@ def find_peaks(
     Returns:
         T = M·min(max_per_part, H·W) centers.
     """
-    # 0 rules a pixel out as well as -inf does; which of equal peaks topk takes depends on it.
+    # Both 0 and -inf exclude a pixel, but topk takes other ones of equal peaks with -inf.
     nothing = 0 if part_thr >= 0 else -torch.inf
     peaks = torch.where(part_maps == pool(part_maps), part_maps, nothing)
     return _best_pixels(peaks, max_per_part, part_thr)

@@ -112,7 +112,7 @@ def _window(
     center: np.ndarray, size: int, sigma: float, spread: float
 ) -> tuple[np.ndarray, np.ndarray]:
     # Along one axis, for D windows: the first pixel of each and its Gaussian factors (D, window).
-    # Windows are moved into the map; factors of pixels that a window only gained by that are 0.
+    # Windows that leave the map are moved inside; the pixels that this adds have factor 0.
     first, end = np.floor(center - 3 * sigma - 1), np.ceil(center + 3 * sigma + 2)
     width = min(int(np.ceil(6 * sigma + 3)) + 1, size)
     start = np.clip(first, 0, size - width)

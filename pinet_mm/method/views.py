@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .layouts import PartLayout
 
-MULTIPLE = 64  # HRNet needs multiples of 32, the pipelines of the configs make 64
+MULTIPLE = 64  # HRNet needs multiples of 32; the pipelines of the configs make multiples of 64
 
 
 def mirror_inputs(inputs: Tensor, stride: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Networks beside MMPose's own: backbones of timm and a light neck; do they fit the rest?"""
+"""Networks beside MMPose's own: backbones of timm, a light neck; the check that all parts fit."""
 
 from .backbones import TimmBackbone
 from .depthwise import CompiledDepthwiseHook

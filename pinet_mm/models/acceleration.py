@@ -28,7 +28,7 @@ def half_precision(device: str | torch.device) -> torch.dtype | None:
     slower than those of float32.
 
     Args:
-        device: or its name.
+        device: the device or its name.
 
     Raises:
         InputError: `torch.autocast` does not know such a device.

@@ -142,9 +142,9 @@ class PINetCodec(BaseKeypointCodec):
             labeled_keypoints: (K,) boolean, the keypoints that the image's source labels at all.
                 The others get heatmap weight 0, whatever `keypoints_visible` says of them, and so
                 do parts that consist of them alone.
-            keypoints_visible_weights: (N, K), as MMPose's `KeypointConverter` writes them; without
-                `labeled_keypoints`, the source labels those above 0 for any person. By default
-                it labels all.
+            keypoints_visible_weights: (N, K), as MMPose's `KeypointConverter` writes them. They
+                stand in for `labeled_keypoints`: a keypoint is labeled by the source if its
+                weight is above 0 for any person. With neither, the source labels all.
 
         Returns:
             float32 arrays: `heatmaps` (K+M, H, W), keypoints first, and their `heatmap_weights`;

@@ -1,4 +1,4 @@
-"""Keys of a config that the class it names does not take: one sentence, not Python's TypeError."""
+"""Unknown keys of a config: one sentence that names the known ones, not Python's TypeError."""
 
 import inspect
 from collections.abc import Mapping

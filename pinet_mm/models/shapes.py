@@ -106,7 +106,7 @@ def _compute(module: nn.Module, inputs) -> list[Tensor] | None:
     try:
         with torch.no_grad(), _evaluating(module):
             maps = module(inputs)
-    except Exception:  # a module that needs another size; it says so itself where it is used
+    except Exception:  # the module needs another size, and says so itself when it is used
         return None
     maps = [maps] if isinstance(maps, Tensor) else maps
     usable = (

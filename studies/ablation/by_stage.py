@@ -1,7 +1,7 @@
 """Who has a pose at each stage of inference: as proposed, as refined, as fused.
 
 The question is not how poses rank but whether a person has one at all. Poses and people are
-matched one to one, so that a pose between two people counts for one of them. Frames: image
+matched one to one: a pose between two people counts for one of them. Frames: image
 pixels (`_img`). Shape shorthand: N annotated people, P poses, K keypoints.
 """
 
@@ -15,7 +15,7 @@ from xtcocotools.coco import COCO
 
 from .metrics import Persons
 
-# Nothing has an OKS above 1, so that no pose is taken by another: all of them are left.
+# No OKS is above 1, so no pose takes another: all of them are left.
 _ALL_POSES = dict(use_fusion=False, oks_thr=1.0)
 STAGES: dict[str, dict] = {
     'proposed': dict(_ALL_POSES, use_refinement=False),
@@ -38,7 +38,7 @@ def groups_of(persons: Persons) -> dict[str, np.ndarray]:
 def reached_oks(
     annotations: COCO, entries: Sequence[Mapping], persons: Persons, sigmas: Sequence[float]
 ) -> np.ndarray:
-    """Tell which people have a pose of their own with at least each of `LEAST_OKS`.
+    """Return which people have a pose of their own, for each OKS of `LEAST_OKS` at least.
 
     Args:
         annotations: of the test set, for the people's areas.
@@ -47,8 +47,8 @@ def reached_oks(
         sigmas: K OKS sigmas.
 
     Returns:
-        (N, 3) bool. As many people as can be have one; of two such ways of matching, the one
-        whose poses fit better.
+        (N, 3) bool, by the matching that gives most people a pose; of several, by the one whose
+        poses fit best.
     """
     poses_of: dict[int, list[np.ndarray]] = {}
     for entry in entries:
@@ -70,7 +70,7 @@ def reached_oks(
 
 
 def shares(reached: np.ndarray, persons: Persons) -> dict[str, list[float]]:
-    """Average what `reached_oks` says over each group; NaN where nobody is in it."""
+    """Average the result of `reached_oks` over each group; NaN for a group of nobody."""
     return {
         name: reached[members].mean(axis=0).tolist()
         if members.any()

@@ -1,6 +1,6 @@
-"""Paired differences between tests, and the study's questions put as such differences.
+"""Paired differences between evaluations, and the study's questions as such differences.
 
-Every test measured the same images in the same folds, so that two tests are compared fold by
+Every evaluation measured the same images in the same folds, so two of them are compared fold by
 fold: what makes a fold hard is hard for both.
 """
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-Test = tuple[str, str]  # a variant and how it was tested, see `variants`
+Test = tuple[str, str]  # a variant and how it was evaluated, see `variants`
 
 
 class Difference(NamedTuple):
-    """How far one test is above another, in points (hundredths).
+    """How far one evaluation is above another, in points (hundredths).
 
     Attributes:
         mean: over folds, each the mean over seeds that both have.
@@ -32,9 +32,9 @@ class Claim:
 
     Attributes:
         title: in a table.
-        above: the test that should be ahead.
-        below: of what.
-        metric: by which.
+        above: the evaluation that should be ahead.
+        below: the one it should be ahead of.
+        metric: the one they are compared by.
         wanted: points; None where nothing is promised.
     """
 
@@ -89,14 +89,14 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=3,
     ),
     Claim(
-        'the same, recall of persons near another in any part',
+        'the same, recall of people near another in any part',
         ('three-parts', 'fusion'),
         ('one-centre', 'fusion'),
         'recall_near_any',
         wanted=8,
     ),
     Claim(
-        'the same, recall of persons whose bodies are near',
+        'the same, recall of people whose bodies are near',
         ('three-parts', 'fusion'),
         ('one-centre', 'fusion'),
         'recall_near_body',
@@ -109,7 +109,7 @@ CLAIMS: tuple[Claim, ...] = (
         wanted=None,
     ),
     Claim(
-        'the same, recall of persons near another in any part',
+        'the same, recall of people near another in any part',
         ('three-parts', 'no-refinement'),
         ('one-centre', 'no-refinement'),
         'recall_near_any',
@@ -172,11 +172,11 @@ def folds_of(results: dict, test: Test, metric: str) -> dict:
 
 
 def compare(results: dict, above: Test, below: Test, metric: str = 'AP') -> Difference | None:
-    """Compare two tests on the seeds that both have; None where there is no such seed.
+    """Compare two evaluations on the seeds that both have; None where there is no such seed.
 
     Args:
         results: content of a results file.
-        above: variant and way of testing.
+        above: variant and way of evaluation.
         below: another.
         metric: name in `metrics.measure`. Folds where one of the two has no value are left out.
     """
@@ -194,7 +194,7 @@ def compare(results: dict, above: Test, below: Test, metric: str = 'AP') -> Diff
 
 
 def judge(results: dict) -> list[tuple[Claim, Difference, bool]]:
-    """Judge every claim that the results speak of.
+    """Judge every claim that the results have figures for.
 
     Returns:
         Claim, difference, and whether it holds: at least as wanted, at least twice its standard

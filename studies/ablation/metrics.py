@@ -67,7 +67,7 @@ class Persons:
 
 
 def read_persons(annotations: COCO, layout: PartLayout) -> Persons:
-    """Read a test set's people and who stands on whom.
+    """Read a test set's people and who is near whom.
 
     Args:
         annotations: in COCO's format; people without labeled keypoints are left out.
@@ -104,14 +104,14 @@ def measure(
     sigmas: Sequence[float],
     folds: int = 10,
 ) -> dict[str, dict]:
-    """Measure one test.
+    """Measure one evaluation.
 
     Args:
         annotations: of the test set, with `crowdIndex` at every image.
         entries: the poses in COCO's result format.
         persons: of `annotations`.
         sigmas: K OKS sigmas.
-        folds: into how many parts the images are dealt out, in turn.
+        folds: into how many parts the images are dealt, in turn.
 
     Returns:
         For every metric `all`, and `folds`, the same on the folds, NaN where there is nobody.
@@ -172,7 +172,7 @@ def _average(matches: COCOeval, images: Sequence[int]) -> dict[str, float]:
 def _found(
     matches: COCOeval, entries: list[dict], persons: Persons, sigmas: np.ndarray, annotations: COCO
 ):
-    """Tell which people have a pose at OKS 0.5, and which of their keypoints it finds.
+    """Return which people have a pose at OKS 0.5, and which of their keypoints it finds.
 
     A keypoint is found if its own term of OKS is at least 0.5.
 

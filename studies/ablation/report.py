@@ -85,10 +85,10 @@ def _budget(results: dict) -> str:
             f'Backbone: {budget["pictures"] * budget["backbone_epochs"]} images; every row: '
             f'{budget["pictures"] * budget["epochs"]}; evaluation: '
             f'{budget["images"]} images in ten folds. Images are drawn with '
-            f'{_range(budget["persons"])} persons of {_range(budget["height"])} of their height. '
+            f'{_range(budget["persons"])} people of {_range(budget["height"])} of their height. '
             f'{trained_in}{results["machine"]}. Where a row has several seeds, the mean ± the '
             'standard deviation over them; AP, AR and recall in hundredths. Images/s: one image '
-            'at a time, processor time of one thread. Persons: '
+            'at a time, processor time of one thread. People: '
             + ', '.join(f'{count} {name}' for name, count in results['persons'].items())
             + '.',
             *skipped,
@@ -102,7 +102,7 @@ def _range(ends: Sequence[float]) -> str:
 
 
 def _tests(results: dict) -> Iterator[tuple[str, str, list[dict]]]:
-    """List variant, way of testing, and the tests of all seeds, in the order of the tables."""
+    """List variant, way of evaluation, and the results of all seeds, in the order of the tables."""
     for variant in VARIANTS:
         rows = _rows(results, variant)
         for switch in (*SWITCHES, *THRESHOLDS):
@@ -122,7 +122,7 @@ def _tables(results: dict) -> Iterator[str]:
     for title, names in (
         ('Accuracy', _SCORES),
         ('By what is seen', _OCCLUSION),
-        ('Recall of persons near another', _NEAR),
+        ('Recall of people near another', _NEAR),
     ):
         heads = [
             name.removeprefix('recall_').removeprefix('AP_')
@@ -169,8 +169,8 @@ def _by_stage(results: dict) -> str:
                 ]
             )
     title = (
-        '## Who has a pose at each stage\n\nHundredths of persons that have a pose of their '
-        "own with at least the OKS in the column's head; poses and persons are matched one "
+        '## Who has a pose at each stage\n\nHundredths of people that have a pose of their '
+        'own with at least the OKS at the top of the column; poses and people are matched one '
         'to one, whatever the scores.'
     )
     heads = [f'{stage}, {least}' for least in LEAST_OKS for stage in STAGES]
@@ -225,7 +225,7 @@ def _plot(results: dict, path: Path) -> None:
     panels = (
         ('AP by crowd index', ('AP_easy', 'AP_medium', 'AP_hard')),
         ('recall by share of keypoints seen', _OCCLUSION[:4]),
-        ('recall of persons near another', _NEAR[:4]),
+        ('recall of people near another', _NEAR[:4]),
     )
     figure = Figure(figsize=(15, 4.5), layout='constrained')
     axes = figure.subplots(1, 3)

@@ -1,4 +1,4 @@
-"""Run the study: rows side by side, each trained and tested, one results file to go on with."""
+"""Run the study: rows side by side, each trained and evaluated, one results file to continue."""
 
 import json
 import math
@@ -27,17 +27,16 @@ SCHEMA = 'pinet_mm.ablation/1'
 def run(
     out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1, seeds: int = SEEDS
 ) -> Path:
-    """Train and test all rows that the results file does not have yet.
+    """Train and evaluate all rows that the results file does not have yet.
 
-    A row that it has, but not with all ways of testing or not by stage, is tested in what is
-    missing, if its checkpoint is still there.
+    A row that lacks some evaluations is completed, if its checkpoint is still there.
 
     Args:
         out: folder for checkpoints, the test set and `results.json`.
         budget: of every row.
         names: variants to run; by default all.
         jobs: rows at a time, each a process of one thread.
-        seeds: run the first so many of each variant.
+        seeds: how many seeds of each variant are run.
 
     Returns:
         The results file, which is written after every row.
@@ -87,7 +86,7 @@ def run(
 
 
 def why_skipped(name: str) -> str | None:
-    """Tell why a variant cannot be trained here, or None."""
+    """Return why a variant cannot be trained here, or None."""
     if name in BASELINES_WITH_OPERATORS and not mmcv_has_operators():
         return 'its deformable convolutions are compiled operators of the full mmcv'
     return None

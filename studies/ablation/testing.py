@@ -1,4 +1,4 @@
-"""Test one trained model in several ways."""
+"""Evaluate one trained model in several ways."""
 
 import copy
 import time
@@ -24,17 +24,17 @@ from .metrics import Persons, measure, read_persons
 from .training import Budget
 from .variants import PINET, SWITCHES, THRESHOLDS, Variant
 
-TIMED = 60  # images, one at a time, to tell images/s
+TIMED = 60  # images, one at a time, to measure images/s
 
 
 class TestSet(NamedTuple):
-    """Held-out images and who is on them.
+    """Held-out images and the people in them.
 
     Attributes:
         annotations: in COCO's format.
         images: image id -> (H, W, 3) BGR.
         persons: the annotated ones.
-        layout: of the dataset; its parts define who stands on whom.
+        layout: of the dataset; its parts define who is near whom.
     """
 
     annotations: COCO
@@ -82,11 +82,11 @@ def test_set(folder: Path, budget: Budget) -> TestSet:
 
 
 def switches_of(variant: Variant, seed: int) -> dict[str, dict]:
-    """List what a trained variant is tested with.
+    """List the switches that a trained variant is evaluated with.
 
     Args:
         variant: which.
-        seed: thresholds are studied with the first alone.
+        seed: of the variant; thresholds are studied with the first alone.
     """
     if not variant.is_pinet:
         return {name: SWITCHES[name] for name in ('fusion', 'no-flip')}
@@ -98,11 +98,11 @@ def switches_of(variant: Variant, seed: int) -> dict[str, dict]:
 def test_variant(
     variant: Variant, checkpoint: Path, seed: int, data: TestSet, known: Collection[str] = ()
 ) -> dict[str, dict]:
-    """Test a trained variant in all its ways but those that are known.
+    """Evaluate a trained variant with all its switches but those that are known.
 
     Returns:
-        Name of the way -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`, how
-        many per image.
+        Name of the switch -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`,
+        how many per image.
     """
     model = _load(variant, checkpoint)
     return {
@@ -113,7 +113,7 @@ def test_variant(
 
 
 def test_by_stage(variant: Variant, checkpoint: Path, data: TestSet) -> dict[str, dict]:
-    """Tell who has a pose at each stage of a trained variant's test: stage -> `by_stage.shares`."""
+    """Return who has a pose at each stage of inference: stage -> `by_stage.shares`."""
     model, found = _load(variant, checkpoint), {}
     for stage, changes in STAGES.items():
         with _tested_with(model, changes):
@@ -150,7 +150,7 @@ def _tested_with(model, changes: dict) -> Iterator[None]:
 
 
 def _images_per_second(model, images: Sequence[np.ndarray]) -> float:
-    # Seconds of this process, one image at a time: other jobs on the machine count less so.
+    # Seconds of this process, one image at a time: other jobs on the machine matter less.
     for _ in api.predict(model, images[:3], batch_size=1):
         pass
     start = time.process_time()

@@ -46,21 +46,21 @@ class Budget:
 
     @property
     def crowd(self) -> dict:
-        """Those of its settings that `CrowdSettings` takes."""
+        """The settings that `CrowdSettings` takes."""
         return dict(persons=self.persons, height=self.height)
 
     def as_dict(self) -> dict:
-        """Write it as a results file has it, with lists for tuples."""
+        """Return it as a results file has it, with lists for tuples."""
         return json.loads(json.dumps(asdict(self)))
 
 
 def train_backbone(out: Path, budget: Budget) -> Path:
-    """Train the backbone that all variants start from, or go on with it; give its checkpoint."""
+    """Train the backbone that all variants start from, or resume it; return its checkpoint."""
     return _train(BACKBONE, out, budget.backbone_epochs, {'randomness.seed': 0, **_data(budget)})
 
 
 def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbone: Path) -> Path:
-    """Train a variant, or go on where it was cut short.
+    """Train a variant, or resume where it was cut short.
 
     Args:
         variant: what to train.

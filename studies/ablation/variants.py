@@ -1,7 +1,7 @@
-"""The table of what is trained, and of what is switched at test time only.
+"""The table of what is trained, and of what is switched at inference only.
 
 A trained variant is a config and options over it, as `--cfg-options` of `tools/train.py` has them;
-a test switch is a change of `test_cfg` of one trained model.
+a switch is a change of `test_cfg` of one trained model.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ VARIANTS: dict[str, Variant] = {
     'dekr': Variant('DEKR', config=DEKR, amp=False),
 }
 BASELINES_WITH_OPERATORS = ('dekr',)  # of the full mmcv
-# What one trained PINet is tested with; the others but `fusion` are changes of its `test_cfg`.
+# The switches of one trained PINet: changes of its `test_cfg`.
 SWITCHES: dict[str, dict] = {
     'fusion': {},
     'agreement': dict(use_agreement=True),
@@ -98,7 +98,7 @@ THRESHOLDS: dict[str, dict] = {
     'max_per_part-60': dict(max_per_part=60),
 }
 
-# (variant, seed) in the order of their importance: a run that is cut short has the main rows.
+# (variant, seed), the most important first: a run that is cut short has the main rows.
 ROWS: tuple[tuple[str, int], ...] = (
     ('three-parts', 0),
     ('one-centre', 0),

@@ -22,7 +22,7 @@ NO_DEKR = (
 
 
 def why_no_dekr() -> str | None:
-    """Tell why DEKR's network cannot run here, or None."""
+    """Return why DEKR's network cannot run here, or None."""
     return None if mmcv_has_operators() else NO_DEKR
 
 
@@ -36,7 +36,7 @@ def _codec(kind: str, input_size: Sequence[int], stride: int = 4, **options) -> 
 
 
 def cid_head(in_channels: int, num_keypoints: int, input_size: Sequence[int]) -> dict:
-    """Config of CID's head as MMPose's COCO config has it.
+    """Return the config of CID's head as MMPose's COCO config has it.
 
     Args:
         in_channels: of the feature map.
@@ -53,7 +53,7 @@ def cid_head(in_channels: int, num_keypoints: int, input_size: Sequence[int]) ->
 
 
 def dekr_head(in_channels: int, num_keypoints: int, input_size: Sequence[int]) -> dict:
-    """Config of DEKR's head as MMPose's COCO config has it, without the net that scores again.
+    """Return the config of DEKR's head as in MMPose's COCO config, without the net that rescores.
 
     Args:
         in_channels: of the feature map.
@@ -80,17 +80,17 @@ def _dekr_codec(input_size: Sequence[int]) -> dict:
 
 
 def cid_settings(flip_test: bool, persons: int) -> dict:
-    """`test_cfg` with which CID finds exactly so many people, whatever their scores."""
+    """Return a `test_cfg` with which CID finds exactly so many people, whatever their scores."""
     return dict(flip_test=flip_test, shift_heatmap=False, max_instances=persons, score_threshold=0)
 
 
 def dekr_settings(flip_test: bool) -> dict:
-    """`test_cfg` of MMPose's config."""
+    """Return the `test_cfg` of MMPose's config."""
     return dict(flip_test=flip_test, shift_heatmap=True, nms_dist_thr=0.05)
 
 
 class DEKRDecoding(DEKRHead):
-    """DEKR's head without its network: what it does with score maps and displacements.
+    """DEKR's head without its network: its decoding of score maps and displacements.
 
     Args:
         input_size: (w, h).
@@ -106,7 +106,7 @@ class DEKRDecoding(DEKRHead):
 
 
 def sample_of(input_size: tuple[int, int], flip_indices: Sequence[int]) -> PoseDataSample:
-    """Metainfo, as the baselines want it, of an image that is its own network input.
+    """Return the metainfo, as the baselines want it, of an image that is its own network input.
 
     Args:
         input_size: (w, h).

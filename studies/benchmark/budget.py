@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class OutOfTime(BaseException):
-    """Work was stopped, since its time is over; no library takes it for an error of its own."""
+    """Work was stopped because its time is over; no library takes this for an error of its own."""
 
 
 @contextmanager

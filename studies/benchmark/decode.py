@@ -1,4 +1,4 @@
-"""How long it takes from a network's maps to poses: stage by stage, and beside CID and DEKR."""
+"""The time from a network's maps to poses: stage by stage, and beside CID and DEKR."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ from .stages import DecodingStages
 from .timing import call_times, chain_times, clock_of, run_chain
 
 CONFIG = 'pinet_hrnet_coco.py'
-# What the baselines are compared with, by where they start: DEKR's maps are final.
+# What each baseline is compared with, which depends on where it starts: DEKR's maps are final.
 OWN = dict(maps='PINet without refinement, from maps', features='PINet, from features')
 
 
@@ -84,11 +84,11 @@ class Scene:
         )
 
     def loops(self) -> DecodingLoops:
-        """Do the same by the loops of the tests."""
+        """Cut the plain loops of the tests into the same stages."""
         return DecodingLoops(self.head, self.settings, self.maps, [4.0, 4.0])
 
     def heads(self) -> dict[str, Callable[[], list]]:
-        """Let every head find the people: {what starts from what: function of no arguments}."""
+        """Return {head and what it starts from: function that finds the people}."""
         head, settings, samples = self.head, self.settings, [self.sample]
         image_per_map = self.maps.heatmaps.new_full((1, 2), 4)
 
@@ -123,7 +123,7 @@ class Scene:
         return found
 
     def _dekr_maps(self) -> list:
-        # Score maps with one center's, and displacements: of the image, and mirrored.
+        # Score maps, one center map among them, and displacements: of the image, and mirrored.
         k, (_, heatmaps, offsets) = self.head.layout.num_keypoints, self.maps
         return [
             [heatmaps[i : i + 1, : k + 1].contiguous(), -offsets[i : i + 1, : 2 * k].contiguous()]
@@ -154,7 +154,7 @@ def bench_decode(persons: int = 30, repeats: int = 7, device: str = 'cpu', **sce
     c, h, w = scene.maps.features.shape[1:]
     k = scene.head.layout.num_keypoints
     note = (
-        f'{persons} persons, {int(stages.centers.valid.sum())} proposals, 2 views, {k} '
+        f'{persons} people, {int(stages.centers.valid.sum())} proposals, 2 views, {k} '
         f'keypoints, {w}×{h} maps, C = {c}; ms, medians.'
     )
     heads = scene.heads()
@@ -163,7 +163,7 @@ def bench_decode(persons: int = 30, repeats: int = 7, device: str = 'cpu', **sce
         Table('decode', 'Decoding against plain loops', note, _stage_rows(times, slow)),
         Table(
             'decode',
-            'Heads of MMPose on as many persons',
+            'Heads of MMPose on as many people',
             _head_note(),
             _head_rows(functions, {name: baselines.count(head()) for name, head in heads.items()}),
         ),
@@ -187,7 +187,7 @@ def _stage_rows(times: Mapping[str, float], loops: Mapping[str, float]) -> list[
 
 def _head_note() -> str:
     lines = [
-        'Both views, up to the persons as numpy arrays; ms, medians. "From features" includes '
+        'Both views, up to the people as numpy arrays; ms, medians. "From features" includes '
         "the heads' convolutions, at CID those of every person, at PINet the refinement. The "
         'ratio is to PINet from features or, of the others, to PINet without refinement.'
     ]

@@ -1,4 +1,4 @@
-"""How long encoding takes: the codec, the naive loops of the tests, MMPose's SPR codec."""
+"""The time of encoding: the codec, the naive loops of the tests, MMPose's SPR codec."""
 
 from collections.abc import Sequence
 
@@ -26,8 +26,8 @@ def bench_encode(persons: Sequence[int] = (2, 10, 30, 100), repeats: int = 7) ->
     """Measure encoding of CrowdPose's keypoints on 128×128 maps, a row for each crowd.
 
     Times are milliseconds of processor time, medians. SPR encodes one center and keypoint maps;
-    the three after it are PINet's, and the last two columns tell how often whole and sparse
-    encoding go into the naive loops.
+    the three columns after it are PINet's. The last two are the speedups of whole and sparse
+    encoding over the naive loops.
 
     Args:
         persons: sizes of the crowds.

@@ -197,7 +197,7 @@ class GPUBenchmark:
                 yield {**place, **row}
 
     def _train(self, case: Case) -> Iterator[dict[str, object]]:
-        # Once both layouts; the other precisions take the one that convolutions in half like.
+        # Both layouts once; the other precisions take the one that is faster in half precision.
         for layout in (False, True) if case.precision == 'bf16' else (True,):
             own = case._replace(channels_last=layout)
             with backend_flags(own.precision, False):

@@ -1,4 +1,4 @@
-"""What the host does around the tensors of a prediction, per image."""
+"""The host's work around the tensors of a prediction, per image."""
 
 import copy
 import time
@@ -72,7 +72,7 @@ def host_rows(model: PINet, case: Case, device: str) -> Iterator[dict[str, objec
         fused = crowd_poses(model, batch, persons)
         kept = int(fused.kept.sum()) / batch
         ms = _wall(lambda fused=fused: pack_and_add(model, fused, samples))
-        yield _row(case, f'packing {kept:.0f} persons', ms)
+        yield _row(case, f'packing {kept:.0f} people', ms)
     images = [torch.from_numpy(np.zeros((3, *size[::-1]), dtype=np.uint8)) for _ in range(batch)]
     data = dict(inputs=images, data_samples=samples)
     with torch.no_grad():
@@ -82,7 +82,7 @@ def host_rows(model: PINet, case: Case, device: str) -> Iterator[dict[str, objec
             device_time(lambda: model.data_preprocessor(data), device, 0.3),
         )
         test = dict(inputs=images, data_samples=samples)
-        yield _row(case, 'whole test_step, uint8 to persons', _wall(lambda: model.test_step(test)))
+        yield _row(case, 'whole test_step, uint8 to people', _wall(lambda: model.test_step(test)))
 
 
 def _without_targets(samples: list[PoseDataSample]) -> list[PoseDataSample]:

@@ -24,18 +24,18 @@ def to_tables(found: dict[str, list[dict]], left: list[dict]) -> list[Table]:
         'Medians of back-to-back calls, timed by events of the device. fp32 alone is '
         'without TF32; fp16 and bf16 are backbone, neck and the products of the '
         'refinement.',
-        SHARE: 'Of a prediction as above: what it takes longer than backbone and neck alone.',
+        SHARE: 'Of a prediction as above: the time beyond that of backbone and neck alone.',
         TRAINING: 'Forward, backward and optimizer, images and targets on the device already, '
         'Adam; half precision by autocast. Peak memory as torch allocated it.',
         KERNELS: 'Of everything but backbone and neck, by the profiler: the longest, and all.',
         HOST: 'What Python does per image around the tensors, and whole predictions from uint8 '
-        'arrays in memory to persons.',
+        'arrays in memory to people.',
     }
     tables = [
         Table(
             'gpu',
             'Goals',
-            'What was aimed at, and the best that was measured.',
+            'The goals, and the best that was measured.',
             goals(found[IMAGES], found[SHARE]),
         )
     ]

@@ -39,7 +39,7 @@ class Mode(NamedTuple):
     compiled: bool = False
 
     def name(self, device: str) -> str:
-        """Say it in a table."""
+        """Return its name in a table."""
         half = str(half_precision(device)).split('.')[-1]
         return (half if self.amp else 'fp32') + self.compiled * ', compiled'
 
@@ -60,14 +60,14 @@ def precisions(device: str) -> tuple[bool, ...]:
 
 
 def why_no_half(device: str) -> str:
-    """Say for a table's note that a device has no half precision; nothing if it has."""
+    """Return a table's note if a device has no half precision, else nothing."""
     return (
         '' if half_precision(device) else (' Half precision is left out: this CPU has no bfloat16.')
     )
 
 
 def prepare(model: BottomupPoseEstimator, mode: Mode) -> Predict:
-    """Make a function of images and batch size that returns the people of each image.
+    """Return a function of images and batch size that returns the people of each image.
 
     Args:
         model: stays as it is.
@@ -156,9 +156,9 @@ def bench_images(
     functions = _functions(model, modes(device, compiled), batches, images, persons)
     weights = 'trained' if has_weights(config, checkpoint) else 'random'
     note = (
-        f'{config}, {weights} weights, images of {size[0]}×{size[1]} with {persons} persons, '
-        'from uint8 arrays to persons in image pixels; medians. CID has the same backbone, '
-        f'its weights and the same flip test, finds {persons} persons in every image, and '
+        f'{config}, {weights} weights, images of {size[0]}×{size[1]} with {persons} people, '
+        'from uint8 arrays to people in image pixels; medians. CID has the same backbone, '
+        f'its weights and the same flip test, finds {persons} people in every image, and '
         'takes one image at a time. "Backbone" is a pass of all views of an image, without '
         'anything before and after; "passes" is an image over it.'
     )
@@ -199,7 +199,7 @@ def _functions(
 def _onnx_functions(
     model: PINet, images: Sequence[np.ndarray]
 ) -> tuple[dict[tuple, Callable[[], object]], str]:
-    # Beside the functions, what the note says of them.
+    # The functions, and their part of the note.
     try:
         with tempfile.TemporaryDirectory() as folder:
             predicts = prepare_onnx(model, folder, images[:CALIBRATION])

@@ -22,7 +22,7 @@ from .timing import Chain, chain_of
 class DecodingLoops:
     """The stages of `DecodingStages` for one image, with a refinement, in the paper's convention.
 
-    Loops over views, proposals, keypoints and pixels; along channels numpy works.
+    Loops over views, proposals, keypoints and pixels; numpy works along channels.
 
     Args:
         head: gives the layout and the weights of the refinement.

@@ -14,11 +14,11 @@ MB = 2**20
 
 @contextmanager
 def peak_memory(device: str) -> Iterator[Callable[..., float]]:
-    """Give a function that calls another and returns the peak memory in MB.
+    """Return a function that calls another one and returns its peak memory in MB.
 
-    On a GPU that is what torch had allocated at once. On a CPU it is that of a process that does
-    nothing else, libraries and weights included: every call gets a new one, so that the function
-    and its arguments must be such as can be pickled.
+    On a GPU that is the most that torch allocated. On a CPU it is that of a process that does
+    nothing else, libraries and weights included: every call gets a new process, so the function
+    and its arguments must be picklable.
 
     Args:
         device: where it computes.

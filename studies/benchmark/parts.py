@@ -1,4 +1,4 @@
-"""Which part of the benchmark takes which options, and the run of one or all of them."""
+"""The parts of the benchmark, the options of each, and the run of one or all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -23,8 +23,8 @@ TAKES = dict(
 )
 OF_ALL = tuple(part for part in TAKES if part != 'gpu')
 SMALL = 'pinet_hrnet-slim_crowdsynth.py'  # for the parts that cannot do without a config
-# Without a config, images are predicted by the model that everybody gets without naming one and by
-# the network of the paper's tables too, of which a batch takes seconds on a CPU.
+# Without a config, `images` takes the default model, and the network of the paper's tables too, a
+# batch of which takes seconds on a CPU.
 LIGHT = 'pinet_lite_photos.py'
 WIDE = 'pinet_hrnet_coco.py'
 WIDE_DEFAULTS = dict(cpu=dict(batches=[1], repeats=3), cuda=dict(batches=[1, 8, 16]))
@@ -32,13 +32,13 @@ WIDE_DEFAULTS = dict(cpu=dict(batches=[1], repeats=3), cuda=dict(batches=[1, 8, 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the parts can be told; None leaves the choice to them.
+    """Options of the parts; None leaves the choice to them.
 
     Args:
         device: where networks and decoding run.
         config: a file, or the name of one of the project's configs.
         checkpoint: of the config; by default the shipped weights, or random ones.
-        repeats: turns of which the median counts.
+        repeats: turns, of which the median counts.
         persons: sizes of the crowds.
         sizes: sides of the images.
         batches: batch sizes.

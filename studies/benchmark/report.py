@@ -1,4 +1,4 @@
-"""What a run of the benchmark leaves behind: tables in Markdown and JSON, and the machine."""
+"""The report of a benchmark: tables in Markdown and JSON, and the machine."""
 
 import datetime
 import json
@@ -67,7 +67,7 @@ def section(table: Table) -> str:
 
 
 def describe_machine(device: str) -> dict[str, object]:
-    """Tell date, machine, device and versions; `load_average` above 0 at the start is other work.
+    """Return date, machine, device, versions; a `load_average` above 0 at the start is other work.
 
     Args:
         device: that is measured.

@@ -16,7 +16,7 @@ from .scenes import codec_of_size, crowd_maps, load_model
 from .stages import InferenceStages
 from .timing import chain_times, clock_of, run_chain
 
-# What the plot tells apart.
+# The stages that the plot shows.
 GROUPS = dict(
     input=('input',),
     network=('backbone', 'branches'),
@@ -26,7 +26,7 @@ GROUPS = dict(
 
 
 class Case(NamedTuple):
-    """What is tested.
+    """What is measured.
 
     Attributes:
         config: a file, or the name of one of the project's.
@@ -93,7 +93,7 @@ def bench_scaling(
     repeats: int = 3,
     device: str = 'cpu',
 ) -> list[Table]:
-    """Measure the stages of inference along three axes; on the others a case stands at its default.
+    """Measure the stages of inference along three axes, one at a time, from a default case.
 
     Args:
         config: a file, or the name of one of the project's.

@@ -1,4 +1,4 @@
-"""What is measured on: crowds as keypoints and as a network's maps, images, models.
+"""Inputs of the benchmark: crowds as keypoints and as a network's maps, images, models.
 
 Shape shorthand: N people, B images, V views, K keypoints, M parts, C channels, H×W map. `_in`
 are network-input pixels.
@@ -111,7 +111,7 @@ def crowd_maps(
 def _mirrored(
     mirror: ViewMirror, features: torch.Tensor, heatmaps: torch.Tensor, offsets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    # What the network sees in the mirrored input: x offsets point the other way.
+    # In the mirrored input, x offsets point the other way.
     parts = offsets.unflatten(0, (len(mirror.parts), -1, 2)).flip(-1)
     parts = parts[mirror.parts][:, mirror.keypoints] * torch.tensor([-1.0, 1.0])[:, None, None]
     return features.flip(-1), mirror_maps(heatmaps[None], mirror.channels)[0], parts.flatten(0, 2)
@@ -155,7 +155,7 @@ def draw_images(count: int, size: tuple[int, int], persons: int) -> list[np.ndar
 
 
 def has_weights(config: str | Path, checkpoint: str | None) -> bool:
-    """Tell whether there are trained weights: a checkpoint, or those shipped for the config."""
+    """Return whether there are trained weights: a checkpoint, or those shipped for the config."""
     try:
         return checkpoint is not None or api.shipped_weights(config).is_file()
     except FileNotFoundError:
@@ -163,7 +163,7 @@ def has_weights(config: str | Path, checkpoint: str | None) -> bool:
 
 
 def load_model(config: str | Path, checkpoint: str | None = None, device: str = 'cpu') -> PINet:
-    """Load a model; without any weights at hand it gets random ones, which cost as much time.
+    """Load a model; without weights at hand it gets random ones, which take as much time.
 
     Args:
         config: a file, or the name of one of the project's.

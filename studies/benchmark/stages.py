@@ -1,4 +1,4 @@
-"""A test, cut into the stages whose times are told apart.
+"""Inference, cut into the stages whose times are measured.
 
 Shape shorthand: B images, V views, K keypoints.
 """
@@ -32,13 +32,13 @@ DECODING = ('average', 'peaks', 'gather', 'sampling', 'refinement', 'scoring', '
 
 
 class DecodingStages:
-    """`PINetHead.predict` from its raw maps on, at one scale, one stage a method.
+    """`PINetHead.predict` from its raw maps on, at one scale, one stage per method.
 
-    A test holds the people against those of the head.
+    A test compares the people with those of the head.
 
     Args:
         head: in evaluation mode.
-        settings: of the test.
+        settings: of the inference.
         maps: of one scale.
         image_per_map: (B, 2), see `decoding.decode`.
     """
@@ -121,8 +121,8 @@ class DecodingStages:
 class InferenceStages(DecodingStages):
     """Inference from images to people, in which the network finds a given crowd.
 
-    The network runs and its features go on, but its maps give way to those of the crowd, so that
-    the number of people is known, whatever the weights.
+    The network runs and its features are used, but its maps are replaced by those of the crowd, so
+    that the number of people is known, whatever the weights.
 
     Args:
         model: in evaluation mode.

@@ -14,7 +14,7 @@ Chain = Mapping[str, Callable[[object], object]]
 
 
 def chain_of(owner: object, *names: str) -> Chain:
-    """Make a chain of methods of an object, which keeps between them what they hand on."""
+    """Make a chain of an object's methods; the object keeps what they hand on."""
 
     def stage(method: Callable[[], object]) -> Callable[[object], object]:
         return lambda _: method()
@@ -33,8 +33,8 @@ def run_chain(chain: Chain) -> object:
 def clock_of(device: str | torch.device) -> Callable[[], float]:
     """Choose a clock, in seconds, for what a device does.
 
-    Processor time where it is that of one thread, since nothing else on the machine counts in it.
-    Threads wait for each other and a processor for a GPU: there, the time on the wall.
+    Processor time for one thread, since other work on the machine does not count in it. Wall-clock
+    time for several threads and for GPUs, where waiting is part of the work.
     """
     device = torch.device(device)
     if device.type == 'cpu':
@@ -52,10 +52,10 @@ def chain_times(
 ) -> dict[str, dict[str, float]]:
     """Measure every stage of every chain, in milliseconds: {chain: {stage: median}}.
 
-    The chains take turns, so that a change of the machine's pace meets all alike.
+    The chains take turns, so that a change of the machine's pace affects all alike.
 
     Args:
-        chains: by name. They should have run before: the first time loads what later ones find.
+        chains: by name. Run them once before: the first run loads what later ones find loaded.
         repeats: turns; of every stage the median of them is returned.
         clock: gives seconds.
 
@@ -100,7 +100,7 @@ def call_times(
     Args:
         functions: what is called, by name, without arguments.
         repeats: see `chain_times`.
-        least: seconds a turn.
+        least: seconds per turn.
         clock: gives seconds.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How long a step of training takes, stage by stage, and how much memory."""
+"""Time of a training step, stage by stage, and its memory."""
 
 from collections.abc import Iterable, Mapping
 from itertools import count
@@ -40,9 +40,9 @@ class TrainingCase(NamedTuple):
 
 
 class TrainingStages:
-    """A step of training, one stage a method, from random weights on.
+    """A training step, one stage per method, from random weights on.
 
-    A test holds the losses against those of the model.
+    A test compares the losses with those of the model.
 
     Args:
         case: what is trained.
@@ -114,7 +114,7 @@ def run_steps(case: TrainingCase, steps: int = 2) -> None:
 
     Args:
         case: what is trained.
-        steps: of which the second is the first with gradients and an optimizer's state at hand.
+        steps: how many; from the second on there are gradients and an optimizer's state.
     """
     stages = TrainingStages(case)
     for _ in range(steps):

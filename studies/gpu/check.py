@@ -1,4 +1,4 @@
-"""All checks of a GPU, the most important first, and the table that they end in."""
+"""All checks of a GPU, the most important first, and the table of their results."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -26,7 +26,7 @@ from .values import POSE_LIMIT
 
 
 class _Inputs(NamedTuple):
-    # What the functions below are given; all of it is moved to the device.
+    # The inputs of the functions below, all moved to the device.
     maps: Tensor
     points: Tensor
     centers: Tensor

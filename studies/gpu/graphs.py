@@ -1,7 +1,7 @@
 """Checks of the tensor part as one graph: torch.compile, CUDA graphs, and no wait for the host.
 
-The tensor part is `estimator.find_poses`, from normalized images to fused poses. Compiled and
-recorded it must find whom it finds eagerly, keypoints within 0.05 px: it may take other kernels.
+The tensor part is `estimator.find_poses`, from normalized images to fused poses. Compiled or
+recorded, it may use other kernels, so keypoints may differ by 0.05 px from those it finds eagerly.
 """
 
 import copy
@@ -111,7 +111,7 @@ def _name(warning: warnings.WarningMessage) -> str:
 
 
 def check_syncs(place: Place) -> Iterator[Finding]:
-    """Run the tensor part and see that the host never waits for the device, with any settings."""
+    """Check that the host never waits for the device in the tensor part, whatever the settings."""
     _need_cuda(place)
     shipped = load_shipped(count=2)
     model = copy.deepcopy(shipped.model).to(place.device)

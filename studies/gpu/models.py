@@ -1,8 +1,8 @@
 """Checks of whole models: the people that the shipped ones find, precisions, batches.
 
-A person counts if its score on the CPU is at least 0.05: below, peaks at the threshold come and go
-with rounding. Limits, in input pixels: float32 finds all people, 99 of 100 keypoints within 0.05;
-half precision 95 of 100 people and half of their keypoints within 0.5. Shape shorthand: B images.
+A person counts from a score of 0.05 on the CPU: below it, rounding moves peaks across the
+threshold. Limits, in input pixels: float32 finds all people, 99 of 100 keypoints within 0.05; half
+precision 95 of 100 people and half of their keypoints within 0.5. Shape shorthand: B images.
 """
 
 import copy
@@ -131,7 +131,7 @@ def _compare(
     )
     exact = name.endswith('fp32')
     yield Finding(
-        f'{name}: persons missing',
+        f'{name}: people missing',
         distance.lost / max(distance.wanted, 1),
         0 if exact else 0.05,
         distance.said,
@@ -167,7 +167,7 @@ def check_half_features(place: Place) -> Iterator[Finding]:
                 shipped.images.shape[-1],
             )
             yield Finding(
-                f'features in {str(dtype)[6:]}: persons missing',
+                f'features in {str(dtype)[6:]}: people missing',
                 distance.lost,
                 0,
                 distance.said,
@@ -227,7 +227,7 @@ def check_prediction(place: Place) -> Iterator[Finding]:
         for people, least in zip(persons, (0, SCORE))
     )
     distance = compare_persons(found, wanted, shipped.images.shape[-1])
-    yield Finding('api.predict: persons missing', distance.lost, 0, distance.said)
+    yield Finding('api.predict: people missing', distance.lost, 0, distance.said)
     yield Finding(
         'api.predict: keypoints',
         distance.quantile(0.99),

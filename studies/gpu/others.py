@@ -130,13 +130,13 @@ def run_onnx(path: Path, images: np.ndarray, provider: str) -> Outputs:
 
     session = onnxruntime.InferenceSession(str(path), providers=[provider])
     taken = session.get_providers()
-    if not taken or taken[0] != provider:  # without a word, where a library is missing
+    if not taken or taken[0] != provider:  # silently, where a library is missing
         raise RuntimeError(f'ONNX Runtime was to run on {provider}; it took {taken}')
     return Outputs(*session.run(None, {session.get_inputs()[0].name: images}))
 
 
 def compare_outputs(found: Outputs, wanted: Outputs, side: float) -> Iterator[Finding]:
-    """Compare the sure people of two providers: all of them, 0.05 px, and 1e-3 of the scores.
+    """Compare the sure people of two providers: within 0.05 px, and 1e-3 of the scores.
 
     Args:
         found: of the provider that is checked.
@@ -146,7 +146,7 @@ def compare_outputs(found: Outputs, wanted: Outputs, side: float) -> Iterator[Fi
     sure = int((wanted.scores[0, : wanted.count[0]] >= SCORE).sum())
     poses = [each.keypoints[0, : each.count[0]] for each in (found, wanted)]
     distance = compare_persons([poses[0]], [poses[1][:sure]], side)
-    yield Finding('ONNX Runtime, CUDA provider: persons missing', distance.lost, 0, distance.said)
+    yield Finding('ONNX Runtime, CUDA provider: people missing', distance.lost, 0, distance.said)
     yield Finding(
         'ONNX Runtime, CUDA provider: keypoints', distance.quantile(1), 0.05, 'px at most'
     )

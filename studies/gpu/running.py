@@ -28,7 +28,7 @@ class Finding(NamedTuple):
     """One line of what a check found.
 
     Attributes:
-        what: was compared or measured.
+        what: what was compared or measured.
         value: a difference, or a text.
         limit: the largest value that passes; None if the value is only reported.
         unit: of the value, or a remark.
@@ -55,7 +55,7 @@ class LeftOut(Exception):
 
 @contextmanager
 def tf32(convolutions: bool, products: bool) -> Iterator[None]:
-    """Compute with TF32 or without in the block, and afterwards as before.
+    """Allow or forbid TF32 in the block, and restore the setting after it.
 
     Args:
         convolutions: whether they may.
@@ -142,7 +142,7 @@ def _run(name: str, check: Check, place: Place, seconds: float) -> list[dict[str
         rows.append(
             _row(name, 'the rest', LEFT_OUT, unit='stopped at the end of the budget', seconds=lap())
         )
-    except Exception as error:  # whatever it is, the other checks can still tell something
+    except Exception as error:  # whatever it is, the other checks can still be run
         text = f'{type(error).__name__}: {error}'.split('\n\n')[0]
         rows.append(_row(name, 'error', FAILED, unit=' '.join(text.split())[:600], seconds=lap()))
     return rows

@@ -1,4 +1,4 @@
-"""What is checked on: heads, samples, maps and drawn images, all made on the CPU from a seed.
+"""Inputs of the checks: heads, samples, maps and drawn images, all made on the CPU from a seed.
 
 Shape shorthand: B images, V views, K keypoints, M parts, C channels, H×W map, N people.
 """
@@ -106,7 +106,7 @@ class Distance(NamedTuple):
 
     @property
     def lost(self) -> float:
-        """How many are missing; NaN, which no limit lets pass, where nobody was expected."""
+        """How many are missing; NaN, which passes no limit, where nobody was expected."""
         return self.missing if self.wanted else math.nan
 
     @property

@@ -1,9 +1,9 @@
 """Checks of numbers: losses, gradients and decoding, each against the CPU in float32.
 
-Limits: losses 1e-4 and gradients 1e-2 of their own norm: features that differ in their last digit
-move some gradients by 1e-3, through units next to a ReLU's kink. The norm counts as at least a
-thousandth of the largest one, since gradients of biases before a batch norm are nothing but
-rounding. Poses 1e-3 pixels and every person.
+Limits: 1e-4 for losses; 1e-2 of their own norm for gradients, as features that differ in their last
+digit move some gradients by 1e-3, through units next to a ReLU's kink; the norm counts as at least
+a thousandth of the largest one, since gradients of biases before a batch norm are nothing but
+rounding; 1e-3 pixels for poses, of which none may be missing.
 """
 
 import copy
@@ -161,7 +161,7 @@ def compare_fused(
     )
     extra = int(found.kept.sum()) - int(wanted.kept.sum())
     yield Finding(
-        f'{name}: persons missing or too many',
+        f'{name}: people missing or too many',
         distance.lost + abs(extra),
         0,
         distance.said,

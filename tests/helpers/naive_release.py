@@ -188,7 +188,7 @@ def enlarge(values):
 
 
 def read_enlarged(values, x, y):
-    """Read bilinearly from the pixel towards 0 and the next one, or 0 where one is missing."""
+    """Read bilinearly from the pixel toward 0 and the next one, or 0 where one is missing."""
     h, w = values.shape
     x0, y0 = int(x), int(y)
     if x0 < 0 or x0 + 1 >= w or y0 < 0 or y0 + 1 >= h:

@@ -94,7 +94,7 @@ def test_a_file_without_a_crowd_has_the_first_one_s(tmp_path):
         del results['budget'][name]
     (tmp_path / 'results.json').write_text(json.dumps(results))
     text = report.write_report(tmp_path / 'results.json', tmp_path)[0].read_text()
-    assert 'Images are drawn with 2 to 6 persons of 0.35 to 0.86 of their height.' in text
+    assert 'Images are drawn with 2 to 6 people of 0.35 to 0.86 of their height.' in text
     assert study.run(tmp_path, Budget(), ['cid']) == tmp_path / 'results.json'  # goes on with it
 
 

@@ -68,7 +68,7 @@ def test_the_report_has_spread_speed_and_verdicts(tmp_path):
     table, image = report.write_report(tmp_path / 'results.json', tmp_path / 'out')
     text = table.read_text()
     assert 'at each stage' not in text
-    assert 'Persons: 9 all, 4 near_any.' in text
+    assert 'People: 9 all, 4 near_any.' in text
     assert '| three parts | fusion | 45.0 ± 7.1 |' in text  # 40 and 50
     assert '| 13 |' in text
     assert 'DEKR was skipped: no operators.' in text

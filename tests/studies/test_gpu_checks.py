@@ -78,7 +78,7 @@ def test_models_agree_and_a_planted_error_shows(monkeypatch):
 
     monkeypatch.setattr(models, 'find', second_call(models.find, lose))
     rows = rows_of(models.check_models, 1)
-    assert rows[0]['what'].endswith('fp32: persons missing') and rows[0]['verdict'] == 'FAILED'
+    assert rows[0]['what'].endswith('fp32: people missing') and rows[0]['verdict'] == 'FAILED'
 
 
 def test_training_checks_pass_and_a_parameter_without_gradient_shows(small_training, monkeypatch):

@@ -26,7 +26,7 @@ def test_the_benchmark_measures_every_precision(tables):
     assert all(row['images/s'] == pytest.approx(1000 / row['ms']) for row in rows)
     assert {row['precision'] for row in tables[speed.TRAINING]} == {'bf16', 'fp16', 'fp32 TF32'}
     assert all(row['rest, ms'] < row['ms'] for row in tables[speed.SHARE])
-    assert [row['what'] for row in tables[speed.HOST]][-1] == 'whole test_step, uint8 to persons'
+    assert [row['what'] for row in tables[speed.HOST]][-1] == 'whole test_step, uint8 to people'
     assert tables[speed.KERNELS][-1]['kernel'] == 'all'
 
 
