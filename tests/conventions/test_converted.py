@@ -1,4 +1,4 @@
-"""Converted keypoints under the release convention: what a converter says, trains.
+"""Converted keypoints under the release convention are the ones that are trained.
 
 Keypoints are the toys' five; parts of layout 'three' are head, hands and feet.
 """

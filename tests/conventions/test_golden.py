@@ -1,4 +1,4 @@
-"""The release convention against arrays that the authors' release computed, see golden/README.md.
+"""The release convention against arrays that the authors' code computed, see golden/README.md.
 
 Measured against float64, these networks are up to 5e-4 off in features, 1e-4 in score maps and
 6e-4 in offsets; two processors that round differently may be twice as far apart.

@@ -140,10 +140,10 @@ def test_losses(folder, dataset):
 
 
 def test_gradient_norms(folder, dataset):
-    """The usual parameter within 1e-3, the branches, behind which no ReLU stands, within 1e-4.
+    """Most parameters agree within 1e-3, the branches, which no ReLU follows, within 1e-4.
 
     Where a ReLU's input is a rounding error away from 0, another processor, or float64, switches
-    it, and the small gradients before it move by some percent: so much is left to the worst.
+    it, and the small gradients before it change by some percent, which the worst may.
     test_gradients.py compares every parameter in double precision.
     """
     arrays = load(folder, 'network', dataset)
@@ -171,7 +171,7 @@ def test_gradient_norms(folder, dataset):
 
 
 def is_before_norm(name):
-    """Tell biases that a batch norm takes away again: their gradients are rounding errors."""
+    """Return whether a batch norm removes this bias: its gradient is a rounding error."""
     return name == 'pr.gconv_pred.0.bias' or (
         name.startswith('pr.') and name.endswith('.conv.bias')
     )

@@ -1,4 +1,4 @@
-"""The release's rules against plain loops, and against the enlarged maps that they stand for."""
+"""The release's rules against plain loops, and against the enlarged maps that they replace."""
 
 import math
 

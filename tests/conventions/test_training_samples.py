@@ -131,7 +131,7 @@ def world(tmp_path_factory):
 
 
 def sides_differ(wanted, persons, kind):
-    """Tell whether areas in single precision would give other offsets."""
+    """Return whether areas in single precision would give other offsets."""
     parts, _, min_area, _ = KINDS[kind]
     rounded = [(joints, float(np.float32(area))) for joints, area in persons]
     return not np.allclose(naive_targets(rounded, parts, min_area)[2], wanted['offsets'])

@@ -1,4 +1,4 @@
-"""Training images that are drawn when asked for: the same ones whoever draws them, and when."""
+"""Training images drawn on request: the same ones, whichever process draws them, and when."""
 
 import json
 

@@ -157,7 +157,7 @@ def test_another_image_of_the_batch_teaches_what_it_labels():
 
 
 def test_the_mean_stays_over_everything():
-    # 8 channels of 32×32 pixels, of which 4 count, all predicted 0 where the target is `heatmaps`.
+    # 8 channels of 32×32 pixels, of which 4 count; the prediction is 0, the target `heatmaps`.
     sample = make_sample(dict(), labels(0, 1))
     head = build_head(layers=0)
     for branch in (head.score_branch, head.part_branch):

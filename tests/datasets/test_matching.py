@@ -68,7 +68,7 @@ def test_only_the_best_twenty_poses_of_an_image_count():
     ],
 )
 def test_matching_by_hand(oks, wanted):
-    # Of each person another keypoint is labeled: a pose's OKS with each is what we want it to be.
+    # A different keypoint of each person is labeled, so a pose's OKS with each can be chosen.
     labeled = np.eye(2, 5, dtype=bool)
     persons = persons_at(np.zeros((2, 5, 2)) + SHAPE, labeled)
     poses = np.zeros((len(oks), 5, 2)) + SHAPE

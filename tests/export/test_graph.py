@@ -1,4 +1,4 @@
-"""Parts of the exported graph against what they stand for."""
+"""Parts of the exported graph against the functions that they replace."""
 
 import contextlib
 
@@ -112,7 +112,7 @@ def test_networks_of_bgr_images_take_rgb_too(model, monkeypatch):
 
 
 def test_layers_that_fix_the_size_are_noticed(model, monkeypatch):
-    # As MMPose's own resize does, and behind a convolution torch says nothing.
+    # As MMPose's own resize does; after a convolution torch says nothing.
     monkeypatch.setattr(export, 'sizes_of_the_graph', contextlib.nullcontext)
     with pytest.raises(
         RunError, match='model works at 160×96 only, because one of its layers uses'

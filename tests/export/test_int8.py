@@ -81,7 +81,7 @@ def test_the_runner_takes_the_file_as_any_other(written):
     model, runner = api.load(SHIPPED, device='cpu'), api.load_onnx(folder / 'pinet.onnx')
     assert runner.session.get_modelmeta().custom_metadata_map['schema'] == SCHEMA
     assert np.array_equal(*(each.dataset_meta['skeleton_links'] for each in (runner, model)))
-    # Images that it was not fitted to, of another input size too; the surest person of each.
+    # Images that it was not calibrated on, of another input size too; the surest person of each.
     pictures = [draw_crowd(CROWD, seed=4, index=i, split='test')[0] for i in range(3)]
     pictures.append(cv2.resize(pictures[0], (300, 200)))
     for one, two in zip(*(api.predict(each, pictures) for each in (runner, model))):

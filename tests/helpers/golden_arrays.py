@@ -1,4 +1,4 @@
-"""Arrays that the authors' release computed: where they lie, and how the compact copy was made.
+"""Arrays that the authors' code computed: where they lie, and how the compact copy was made.
 
     python tests/helpers/golden_arrays.py FOLDER
 

@@ -1,4 +1,4 @@
-"""The release's test of one image as plain loops, from its rules: from the file to the results.
+"""The release's inference on one image as plain loops, from the file to the results.
 
 Only the maps come from the model: its features, and its three branches on them. Shape shorthand:
 V views (the image and its mirror image), K keypoints, M parts, C channels, H×W map. Coordinates
@@ -50,7 +50,7 @@ def poses_of_picture(model, path, input_size, flip_index, sigmas):
 
 
 def resized_size(h, w, input_size):
-    """Tell the (w, h) of the input, the center and the width of what it shows of the image."""
+    """Return the (w, h) of the input, and the center and width of what it shows of the image."""
     short = (input_size + 63) // 64 * 64
     long = int((short / min(h, w) * max(h, w) + 63) // 64 * 64)
     center = (int(w / 2 + 0.5), int(h / 2 + 0.5))

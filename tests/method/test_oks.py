@@ -114,9 +114,9 @@ def test_matching_of_a_chain_takes_every_other_pose(size):
 
 @pytest.mark.parametrize('size', [2, 3, 31, 90])
 def test_the_longest_chains_are_greedy(size, monkeypatch):
-    """Who is kept is known of a pose only once it is known of all poses before it.
+    """Whether a pose is kept is known only when it is known of all poses before it.
 
-    With and without asking whether matching has settled, which a graph cannot.
+    With and without the question whether matching has settled, which a graph cannot ask.
     """
     rng = np.random.default_rng(size)
     links = np.eye(size, k=1)

@@ -91,7 +91,7 @@ def test_gradients_are_derivatives():
 
 @torch.no_grad()
 def test_products_in_half_precision():
-    # bfloat16 rounds by at most 1/256; what the blocks add up and what is predicted is not rounded.
+    # bfloat16 rounds by at most 1/256; the sums of the blocks and the predictions are not rounded.
     net = shake(PoseRefinement(C, K, [(0, 1), (1, 2)], num_layers=2)).eval()
     nodes, center = torch.randn(6, K, C), torch.randn(6, C)
     expected = net.refine_nodes(nodes, center)

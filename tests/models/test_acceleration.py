@@ -1,4 +1,4 @@
-"""Faster tests: half precision keeps the people, compiling keeps their keypoints."""
+"""Faster inference: half precision keeps the people, compilation keeps their keypoints."""
 
 import copy
 import warnings

@@ -158,7 +158,7 @@ def test_refine_loss_trains_features_but_not_offsets():
 
 
 def test_only_real_poses_enter_the_batch_statistics():
-    # What fills up the batch, or an image without people, must not change the refinement.
+    # Neither padding nor an image without people may change the refinement.
     def train(sampler=None, counts=(3,)):
         head = build_head(sampler=sampler)
         features, samples = make_batch(head, (3, 0))
@@ -207,7 +207,7 @@ def test_images_without_people_train(counts):
 
 
 def test_one_single_pose_trains():
-    # Batch statistics of one pose do not exist.
+    # One pose has no batch statistics.
     head = build_head('one')
     codec = build_codec('one', radius=0)
     sample = make_sample(codec, np.full((1, 5, 2), 40, dtype=np.float32))

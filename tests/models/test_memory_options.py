@@ -49,7 +49,7 @@ def test_checkpointed_modules_give_equal_gradients(modules, most):
 
 
 def test_a_config_can_ask_for_synchronized_norms():
-    # Every norm is replaced, the refinement's among them, and a test computes the same.
+    # Every norm is replaced, the refinement's among them, and inference computes the same.
     model, inputs = build_model(), torch.randn(1, 3, *SIZE)
     count = len(norms(model))
     with torch.no_grad():

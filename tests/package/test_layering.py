@@ -73,7 +73,7 @@ def imported(path):
 
 
 def is_module(name):
-    """Tell whether a full name is that of a module of the package or of studies."""
+    """Return whether a full name is that of a module of the package or of studies."""
     root, *parts = name.split('.')
     folder = dict(pinet_mm=PACKAGE, studies=STUDIES).get(root)
     if folder is None or not parts:

@@ -1,4 +1,4 @@
-"""Real images, by the tools themselves: a slim PINet learns them by heart (minutes each)."""
+"""Real images, by the tools themselves: a slim PINet is overfitted to them (minutes each)."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The benchmark of encoding and decoding: what it races does the same work."""
+"""The benchmark of encoding and decoding: whatever it compares does the same work."""
 
 from pinet_mm.errors import RunError
 from pinet_mm.models.codec import PINetCodec

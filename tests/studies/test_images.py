@@ -54,7 +54,7 @@ def test_every_mode_finds_the_same(model, bfloat16):
             for one, other in zip(found, wanted, strict=True):
                 np.testing.assert_allclose(one.keypoints, other.keypoints, atol=0.05)
         else:
-            # Peaks with next to no score are anywhere: bfloat16 finds others, but not fewer.
+            # Peaks that score next to 0 lie anywhere: bfloat16 finds others, but not fewer.
             assert [len(one) for one in found] == pytest.approx(
                 [len(one) for one in wanted], rel=0.3
             )

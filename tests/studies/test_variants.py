@@ -69,7 +69,7 @@ def test_the_baselines_train_on_the_same_images(name):
     sample = build_in_mmpose(DATASETS, cfg.train_dataloader.dataset)[0]
     other = config_of(variants.VARIANTS['three-parts']).train_dataloader.dataset
     ours = build_in_mmpose(DATASETS, other)[0]
-    # They may be mirrored, each by its own coin.
+    # Each may be mirrored, independently of the others.
     mirrored = sample['inputs'].flip(2)
     assert any(np.array_equal(ours['inputs'], inputs) for inputs in (sample['inputs'], mirrored))
     assert sample['data_samples'].gt_fields.heatmaps.shape == (18, 32, 32)
