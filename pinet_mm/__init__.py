@@ -11,7 +11,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from . import renamed
-from .environment import installing, noise
+from .environment import installing, limits, noise
 from .environment.first_import import FirstImport
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     'CrowdVisualizer',
     'EpochSampler',
     'LabeledCocoDataset',
+    'LoadImage',
     'MinKeypointsCocoDataset',
     'PINet',
     'PINetCodec',
@@ -101,6 +102,7 @@ def __getattr__(name: str):
 
 renamed.install()
 noise.hide()
+limits.apply()
 _registration = FirstImport(
     {*_REPAIRED, *(f'{__name__}.{name}' for name in (*_NEED_MMPOSE, *_NEED_MMPOSE_IN_PART))},
     _register,

@@ -8,14 +8,20 @@ last; sizes are (w, h).
 
 import argparse
 import json
+import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(2**28))  # read as OpenCV is imported
 import cv2
 import numpy as np
 
+# What one image may cost, whatever its header says.
+MAX_PIXELS, MAX_BYTES = 2**28, 2**30
+MAX_RATIO = 32  # of the sides: the short one is enlarged to the network's, the long one with it
 SCHEMA = 'pinet_mm.onnx/1'  # docs/export.md says what it holds
 SHIPPED = Path(__file__).parent / 'weights' / 'pinet_lite_photos.onnx'
 POSE_THR = 0.1  # as in tools/infer.py
@@ -94,8 +100,9 @@ class OnnxPoses:
             A `Frame`, and the input (1, 3, H, W) float32, RGB, 0 to 255.
 
         Raises:
-            ValueError: the config resizes images in a way that is not known here.
+            ValueError: the image is too large or too thin, or the way to resize is unknown.
         """
+        check_shape(image.shape, 'the image')
         if not self.resize:
             raise ValueError(
                 'the file does not say how to resize images, for its config does so '
@@ -132,8 +139,7 @@ def fit(
             else size[0]
             for side in (w, h)
         )
-        # In units of 200 pixels, as the official implementation rounds.
-        scale = np.array(size_in) / size[0] * min(w, h) / 200 * 200
+        scale = np.array(size_in) / size[0] * min(w, h) / 200 * 200  # official units: 200 px
         center = np.floor(np.array((w, h)) / 2 + 0.5)
     else:
         content = max(size[0], size[1] * (w / h)), max(size[1], size[0] / (w / h))
@@ -153,6 +159,52 @@ def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:
     x, y = points[0] - points[1]
     points[2] = points[1] + np.float32((-y, x))
     return points
+
+
+def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    """Read a file as (H, W, 3) uint8 BGR, by default turned upright by its EXIF tag.
+
+    Args:
+        path: of the file; its name may be no UTF-8.
+        flags: OpenCV's.
+
+    Raises:
+        ValueError: it is missing, no image, cut off, too large or too thin.
+    """
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:  # a pipe would never end
+            raise ValueError(f'{path} is no file of at most {MAX_BYTES} bytes')
+        return decode_image(Path(path).read_bytes(), path, flags)
+    except OSError as error:
+        raise ValueError(f'{path} cannot be read: {error.strerror}') from error
+
+
+def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    """Decode the bytes of an image file, `name` in messages; see `read_image`."""
+    level = cv2.setLogLevel(0)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    except cv2.error as error:
+        if 'CV_IO_MAX_IMAGE' in str(error):
+            raise ValueError(f'{name} is larger than {MAX_PIXELS} pixels') from None
+        image = None
+    finally:
+        cv2.setLogLevel(level)
+    if image is None:
+        raise ValueError(f'{name} is no image that can be read, or is cut off')
+    check_shape(image.shape, name)
+    return image
+
+
+def check_shape(shape: Sequence[int], name: str | Path) -> None:
+    """Raise a ValueError if an image of this shape (H, W, ...) is too large or too thin."""
+    h, w = shape[:2]
+    if not (0 < h * w <= MAX_PIXELS and max(h, w) <= MAX_RATIO * min(h, w)):
+        raise ValueError(
+            f'{name} has {w}x{h} pixels; an image may have up to {MAX_PIXELS} pixels, '
+            f'and one side up to {MAX_RATIO} times the other'
+        )
 
 
 def describe(weights: str | Path) -> tuple[str, str]:
@@ -200,6 +252,8 @@ def make_parser() -> argparse.ArgumentParser:
 def main(*arguments: str) -> None:
     """Print the people of every image, each with `score` and `keypoints` [x, y, score].
 
+    What is no image gets a line on stderr, and the exit status is 1 after all others are done.
+
     Args:
         *arguments: an exported file, which may be left out, images, and options.
     """
@@ -210,11 +264,15 @@ def main(*arguments: str) -> None:
     if not images:
         parser.error('name at least one IMAGE')
     model = _load(Path(*named or (SHIPPED,)))
+    status = 0
     for file in images:
-        image = cv2.imread(file)
-        if image is None:
-            sys.exit(f'error: {file} is no image that can be read')
-        print(json.dumps(dict(file=file, persons=_persons(model(image), args.pose_thr))))
+        try:
+            persons = _persons(model(read_image(file)), args.pose_thr)
+            print(json.dumps(dict(file=file, persons=persons)))
+        except ValueError as error:
+            status = 1
+            print(f'error: {error}', file=sys.stderr, flush=True)
+    sys.exit(status)
 
 
 def _load(path: Path) -> OnnxPoses:

@@ -17,6 +17,7 @@ from .conventions.transforms import (
 from .datasets.datasets import LabeledCocoDataset, MinKeypointsCocoDataset
 from .datasets.drawn import CrowdSynthDataset, EpochSampler
 from .datasets.evaluation import CocoResults
+from .datasets.loading import LoadImage
 from .datasets.transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
 from .inference.drawing import CrowdVisualizer
 from .method.fusion import PoseFusion, fuse_poses
@@ -38,6 +39,7 @@ __all__ = [
     'CrowdVisualizer',
     'EpochSampler',
     'LabeledCocoDataset',
+    'LoadImage',
     'MinKeypointsCocoDataset',
     'PINet',
     'PINetCodec',

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from mmengine.structures import InstanceData
 from tqdm import tqdm
@@ -15,7 +14,7 @@ from ..datasets.labeling import keypoint_names
 from ..errors import InputError
 from ..inference.overlays import OverlayFolder, overlay_names
 from ..inference.prediction import predict
-from ..inference.sources import find_images
+from ..inference.sources import find_images, read_image
 from .annotations import Annotations
 from .document import to_document, to_record
 from .drawing import draw
@@ -95,14 +94,22 @@ def _check_numbers(
 
 
 def _part_readable(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    # Images and other files; only their headers are read.
-    readable = {file: cv2.haveImageReader(str(file)) for file in files}
+    # Images and other files.
+    readable = {file: _is_readable(file) for file in files}
     if not any(readable.values()):
         raise InputError(f'{files[0]} is no image that can be read')
     return (
         [file for file in files if readable[file]],
         [file for file in files if not readable[file]],
     )
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        read_image(file)
+    except InputError:
+        return False
+    return True
 
 
 def _part_annotated(
@@ -150,7 +157,7 @@ def _draw_all(
     # The names of the drawings; None of those that could not be written.
     written = {}
     for (file, comparison), name in zip(chosen.items(), overlay_names(chosen)):
-        drawn = draw(cv2.imread(str(file)), comparison, names, meta)
+        drawn = draw(read_image(file), comparison, names, meta)
         written[file] = drawings.write(name, drawn)
     drawings.write_overview()
     return written

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-import cv2
 import numpy as np
 from mmpose.structures import PoseDataSample
 from tqdm import tqdm
@@ -22,7 +21,7 @@ from .overlays import OverlayFolder, overlay_names
 from .prediction import predict
 from .records import document_lines, header, person_scores, to_record
 from .results import Report, facts
-from .sources import find_images
+from .sources import find_images, read_image
 
 # An image (H, W, 3) and what was found in it: its overlay.
 Draw = Callable[[np.ndarray, PoseDataSample], np.ndarray]
@@ -140,8 +139,9 @@ def _read(
 ) -> Iterator[np.ndarray]:
     # `predict` reads ahead: `pending` keeps what belongs to each image until its poses are there.
     for file, name in zip(files, overlay_names(files)):
-        image = cv2.imread(str(file))
-        if image is None:
+        try:
+            image = read_image(file)
+        except InputError:
             unreadable.append(str(file))
             progress.update()
         else:

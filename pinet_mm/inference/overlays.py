@@ -71,7 +71,13 @@ class OverlayFolder:
             )
 
     def _write(self, name: str, image: np.ndarray) -> str | None:
-        if cv2.imwrite(str(self.path / name), image):
-            return name
+        # Not cv2.imwrite, which dies of a name that is no UTF-8.
+        written, content = cv2.imencode(Path(name).suffix, image)
+        try:
+            if written:
+                (self.path / name).write_bytes(content.tobytes())
+                return name
+        except OSError:
+            pass
         self.missing.append(name)
         return None

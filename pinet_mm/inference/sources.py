@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from .. import onnx_runner
 from ..errors import InputError
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -56,18 +56,14 @@ def read_image(path: str | Path) -> np.ndarray:
     """Read a file as (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
 
     Raises:
-        InputError: it is no image, a folder, or does not exist.
+        InputError: it is no image, cut off, too large or too thin, a folder, or does not exist.
     """
-    path = Path(path)
-    # OpenCV would print a warning of its own.
-    if path.is_dir():
+    if Path(path).is_dir():
         raise InputError(
             f'{path} is a folder; pass its images, for instance api.find_images([{str(path)!r}])'
         )
-    if not path.exists():
-        raise InputError(f'{path} does not exist')
     # Upright, as people see it, whatever the pipeline of the config does with the tag.
-    pixels = cv2.imread(str(path))
-    if pixels is None:
-        raise InputError(f'{path} is no image that can be read')
-    return pixels
+    try:
+        return onnx_runner.read_image(path)
+    except ValueError as error:
+        raise InputError(str(error)) from error
