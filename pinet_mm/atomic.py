@@ -35,4 +35,5 @@ def write_whole(path: str | Path, text: str) -> None:
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
-        file.write(text.encode())
+        # A file name that is no UTF-8 becomes \udcff, which JSON reads back.
+        file.write(text.encode(errors='backslashreplace'))

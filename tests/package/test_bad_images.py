@@ -36,10 +36,10 @@ def test_the_good_images_are_as_without_the_bad_ones(mixed, folder, model, tmp_p
     report = api.infer(model, [path], tmp_path / 'out', batch_size=4)
     assert sorted(report.unreadable) == bad
     document = json.loads(report.json.read_text())
-    good = [each for each in document['pictures'] if '/good_' in each['file']]
-    assert len(document['pictures']) == 5 + len(odd_images()) + 1 and len(good) == 5
+    good = [each for each in document['images'] if '/good_' in each['file']]
+    assert len(document['images']) == 5 + len(odd_images()) + 1 and len(good) == 5
     alone = api.infer(model, [Path(each['file']) for each in good], tmp_path / 'alone')
-    wanted = json.loads(alone.json.read_text())['pictures']
+    wanted = json.loads(alone.json.read_text())['images']
     assert [each['persons'] for each in good] == [each['persons'] for each in wanted]
 
 
