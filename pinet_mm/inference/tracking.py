@@ -1,0 +1,222 @@
+"""Identities of people through the frames of a video, by their keypoints.
+
+Needs no torch. Shape shorthand: N poses of a frame, T people who are followed, K keypoints. All
+coordinates are pixels of the image.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from ..errors import InputError
+
+# Not an identity: a pose that scores too little to begin one.
+NOBODY = -1
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """Settings of a `Tracker`.
+
+    Args:
+        start: poses that score at least this begin to be followed, and choose first.
+        keep: poses that score less than this are not looked at.
+        least: OKS of a predicted pose and a pose that are taken as one person's.
+        tolerance: how many of the data set's sigmas count as one, as a pose is predicted, not seen.
+        growth: by how many more for each frame in which the person was not seen.
+        memory: for how many frames somebody who is not seen is remembered.
+        confirm: frames in a row in which somebody must be seen to be remembered.
+        inertia: share of the velocity that stays when a new one is measured, in [0, 1).
+
+    Raises:
+        InputError: a value is not what is listed above.
+    """
+
+    start: float = 0.1
+    keep: float = 0.05
+    least: float = 0.2
+    tolerance: float = 3.0
+    growth: float = 0.3
+    memory: int = 30
+    confirm: int = 2
+    inertia: float = 0.7
+
+    def __post_init__(self) -> None:
+        wrong = [
+            f'{name} must be {expected}; found {getattr(self, name)}'
+            for name, expected, good in (
+                ('start', 'at least keep', self.start >= self.keep),
+                ('keep', 'at least 0', self.keep >= 0),
+                ('least', 'in (0, 1]', 0 < self.least <= 1),
+                ('tolerance', 'above 0', self.tolerance > 0),
+                ('growth', 'at least 0', self.growth >= 0),
+                ('memory', 'at least 0', self.memory >= 0),
+                ('confirm', 'at least 1', self.confirm >= 1),
+                ('inertia', 'in [0, 1)', 0 <= self.inertia < 1),
+            )
+            if not good
+        ]
+        if wrong:
+            raise InputError(wrong[0])
+
+
+@dataclass
+class _Person:
+    """Somebody who is followed.
+
+    Attributes:
+        identity: their number.
+        pose: (K, 2) where they were seen last, carried on by their velocity since.
+        scores: (K,) of that pose's keypoints.
+        area: of their bounding box, smoothed.
+        velocity: (2,) of the whole body, pixels per frame.
+        seen: frames in which they were seen.
+        missed: frames since they were seen last.
+    """
+
+    identity: int
+    pose: np.ndarray
+    scores: np.ndarray
+    area: float
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    seen: int = 1
+    missed: int = 0
+
+    def move(self) -> None:
+        """Go on to the next frame."""
+        self.pose = self.pose + self.velocity
+        self.missed += 1
+
+    def see(self, pose: np.ndarray, scores: np.ndarray, inertia: float) -> None:
+        """Take a pose as theirs."""
+        # limbs swing, so what counts is how far the middle of all keypoints is from the prediction
+        beyond = _weighted_median(pose - self.pose, scores) / self.missed
+        share = 1 - inertia if self.seen > 1 else 1.0
+        self.velocity = self.velocity + share * beyond
+        self.area += 0.2 * (_area(pose) - self.area)
+        self.pose, self.scores, self.seen, self.missed = pose, scores, self.seen + 1, 0
+
+
+class Tracker:
+    """Follow the people of one video; `update` takes its frames in their order.
+
+    Every person is predicted to move on at constant velocity. Poses and predictions are paired such
+    that the sum of their OKS is highest, each keypoint weighted by its scores: first the poses that
+    score well, then the others with those who are left over. A pose that scores well and is like
+    nobody begins a new identity.
+
+    Args:
+        sigmas: K OKS sigmas of the data set.
+        settings: by default those of `TrackerSettings`.
+
+    Raises:
+        InputError: a sigma is not above 0.
+    """
+
+    def __init__(self, sigmas: Sequence[float], settings: TrackerSettings | None = None):
+        self.sigmas = np.asarray(sigmas, float)
+        if self.sigmas.ndim != 1 or not (self.sigmas > 0).all():
+            raise InputError(f'sigmas must be a list of numbers above 0; found {sigmas}')
+        self.settings = settings or TrackerSettings()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody, for the first frame of another video; identities begin at 1 again."""
+        self._people: list[_Person] = []
+        self._known = 0
+
+    def update(
+        self, keypoints: np.ndarray, keypoint_scores: np.ndarray, scores: np.ndarray
+    ) -> np.ndarray:
+        """Return who the poses of the next frame are.
+
+        Args:
+            keypoints: (N, K, 2).
+            keypoint_scores: (N, K), at least 0.
+            scores: (N,) of the poses.
+
+        Returns:
+            (N,) int, from 1, each at most once; `NOBODY` for poses that score too little.
+
+        Raises:
+            InputError: shapes that do not fit together or the sigmas.
+        """
+        keypoints, keypoint_scores, scores = self._check(keypoints, keypoint_scores, scores)
+        settings, ids = self.settings, np.full(len(scores), NOBODY)
+        for person in self._people:
+            person.move()
+        high = np.flatnonzero(scores >= settings.start)
+        low = np.flatnonzero((scores >= settings.keep) & (scores < settings.start))
+        waiting = self._people
+        for chosen in (high, low):
+            pairs = self._pair(waiting, keypoints[chosen], keypoint_scores[chosen])
+            for number, pose in pairs:
+                person, own = waiting[number], chosen[pose]
+                person.see(keypoints[own], keypoint_scores[own], settings.inertia)
+                ids[own] = person.identity
+            met = {number for number, _ in pairs}
+            waiting = [person for number, person in enumerate(waiting) if number not in met]
+        for pose in high[ids[high] == NOBODY]:
+            ids[pose] = self._begin(keypoints[pose], keypoint_scores[pose])
+        self._people = [person for person in self._people if self._is_remembered(person)]
+        return ids
+
+    def _check(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        count, names = len(self.sigmas), ('keypoints', 'keypoint_scores', 'scores')
+        arrays = [np.asarray(array, float) for array in arrays]
+        poses = len(arrays[2]) if arrays[2].ndim else 0
+        for name, array, shape in zip(names, arrays, ((poses, count, 2), (poses, count), (poses,))):
+            if array.shape != shape:
+                raise InputError(f'{name} must have the shape {shape}; found {array.shape}')
+        return arrays
+
+    def _pair(
+        self, people: Sequence[_Person], keypoints: np.ndarray, keypoint_scores: np.ndarray
+    ) -> list[tuple[int, int]]:
+        """Return pairs of a person and a pose."""
+        if not people or not len(keypoints):
+            return []
+        oks = self._oks(people, keypoints, keypoint_scores)
+        pairs = zip(*linear_sum_assignment(np.where(oks < self.settings.least, 0, oks), True))
+        return [(row, column) for row, column in pairs if oks[row, column] >= self.settings.least]
+
+    def _oks(
+        self, people: Sequence[_Person], keypoints: np.ndarray, keypoint_scores: np.ndarray
+    ) -> np.ndarray:
+        """Return (T, N) OKS of predictions and poses, keypoints weighted by their scores."""
+        settings = self.settings
+        predicted = np.stack([person.pose for person in people])
+        areas = np.array([person.area for person in people])
+        missed = np.array([person.missed - 1 for person in people])
+        spread = settings.tolerance + settings.growth * missed
+        squared = ((predicted[:, None] - keypoints) ** 2).sum(-1)
+        # COCO's OKS: exp(-d^2 / (2 area (2 sigma)^2))
+        scale = 8 * np.maximum(areas, 1)[:, None] * (spread[:, None] * self.sigmas) ** 2
+        weights = np.stack([person.scores for person in people])[:, None] * keypoint_scores
+        weights = np.sqrt(weights) + 1e-9
+        return (np.exp(-squared / scale[:, None]) * weights).sum(-1) / weights.sum(-1)
+
+    def _begin(self, pose: np.ndarray, scores: np.ndarray) -> int:
+        """Follow somebody new; return their identity."""
+        self._known += 1
+        self._people.append(_Person(self._known, pose, scores, _area(pose)))
+        return self._known
+
+    def _is_remembered(self, person: _Person) -> bool:
+        known = person.seen >= self.settings.confirm
+        return person.missed <= (self.settings.memory if known else 0)
+
+
+def _area(pose: np.ndarray) -> float:
+    """Return the area of a pose's bounding box."""
+    return float(np.ptp(pose, axis=0).prod())
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return (2,) medians of (K, 2) values: half of the weights lie on either side."""
+    order = np.argsort(values, axis=0, kind='stable')
+    shares = np.cumsum(weights[order] + 1e-9, axis=0)
+    middle = (shares >= shares[-1] / 2).argmax(0)
+    return values[order[middle, [0, 1]], [0, 1]]
