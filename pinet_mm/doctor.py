@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pinet_mm
 
-from .environment import compat, installing
+from .environment import compat, installing, packages
 
 TESTED_PYTHONS = ('3.11',)
 FATAL = ('missing', 'broken')
@@ -53,16 +53,17 @@ REQUIRED = (
     Dependency('mmcv', ('mmcv', 'mmcv-lite')),
     Dependency('mmdet', ('mmdet',)),
     Dependency('mmpose', ('mmpose',)),
-    Dependency('xtcocotools', ('xtcocotools',)),
+    # Evaluation: `packages` lets the one stand in for the other.
+    Dependency('xtcocotools.cocoeval', ('faster-coco-eval', 'xtcocotools')),
     Dependency('pycocotools', ('pycocotools',)),
     Dependency('timm', ('timm',)),
     Dependency('safetensors', ('safetensors',)),
     Dependency('tqdm', ('tqdm',)),
-    Dependency('pkg_resources', ('setuptools',)),  # the part of it that mmengine needs
+    Dependency('pkg_resources', ('setuptools',)),  # the part of it that mmengine and mim need
     Dependency('six', ('six',)),
     Dependency('tensorboard', ('tensorboard',)),
 )
-OPTIONAL = ('onnx', 'onnxruntime', 'onnxscript', 'openmim', 'openxlab')
+OPTIONAL = ('xtcocotools', 'onnx', 'onnxruntime', 'onnxscript', 'openmim', 'openxlab')
 
 
 # --- versions ------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ def has_torchvision_operators() -> str:
 
 def has_mmcv_operators() -> str:
     """Return 'yes' if mmcv has its compiled operators, else 'no'."""
-    return 'yes' if compat.mmcv_has_operators() else 'no'
+    return 'yes' if packages.mmcv_has_operators() else 'no'
 
 
 FACTS = (

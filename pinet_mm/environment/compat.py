@@ -3,23 +3,21 @@
 MMPose 1.3.2, mmdet 3.3.0, mmengine 0.10.7 and mmcv-lite 2.1.0 were released before torch 2.6 and
 numpy 2. `apply` repairs, one function per fault, what has broken since. It has to run before
 MMPose is imported; importing `pinet_mm` does that. A fix whose package is absent is skipped, so
-that `python -m pinet_mm.doctor` can say what is missing. Only this module knows about
-these faults.
+that `python -m pinet_mm.doctor` can say what is missing. Only this module, for mmengine and
+MMPose, and `packages`, for what these import, know about the faults.
 """
 
 import functools
 import importlib
-import importlib.util
-import sys
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
 
-_torchvision_schemas: list = []  # torch forgets a schema as soon as its Library object is collected
-
-
-def installed(*packages: str) -> bool:
-    """Return whether all of these top-level packages can be found, without importing them."""
-    return all(importlib.util.find_spec(name) for name in packages)
+from .packages import (
+    add_stand_ins,
+    declare_torchvision_operators,
+    installed,
+    restore_find_loader,
+    stub_mmcv_operators,
+    use_pycocotools_masks,
+)
 
 
 def _wrap_once(owner, name: str, wrap) -> None:
@@ -29,118 +27,6 @@ def _wrap_once(owner, name: str, wrap) -> None:
         wrapped = functools.wraps(function)(wrap(function))
         wrapped.wrapped_by_pinet_mm = True
         setattr(owner, name, wrapped)
-
-
-# --- setuptools, xtcocotools ---------------------------------------------------------------------
-
-
-def require_pkg_resources() -> None:
-    """Raise with advice if `pkg_resources` is missing, which mmengine 0.10.7 imports.
-
-    It was a part of setuptools until version 81, and Python 3.12's environments come without
-    setuptools. There is no fix at run time.
-
-    Raises:
-        ImportError: If mmengine is installed and `pkg_resources` is not.
-    """
-    if installed('mmengine') and not installed('pkg_resources'):
-        raise ImportError(
-            "mmengine imports 'pkg_resources', which setuptools no longer has from version 82 on: "
-            'run pip install "setuptools<82".'
-        )
-
-
-def use_pycocotools_masks() -> None:
-    """Make xtcocotools decode masks with pycocotools' compiled module, which is the same code.
-
-    xtcocotools has wheels for numpy 1 only: with numpy 2 its `_mask` refuses to load
-    ("numpy.dtype size changed"), and one compiled against numpy 2 loads but dies while it decodes.
-    """
-    if not installed('xtcocotools', 'pycocotools', 'numpy'):
-        return
-    compiled = sys.modules['xtcocotools._mask'] = importlib.import_module('pycocotools._mask')
-    if 'xtcocotools.mask' in sys.modules:  # MMPose came first: its references are already bound
-        wrapper = sys.modules['xtcocotools.mask']
-        wrapper._mask = compiled
-        for name in ('iou', 'merge', 'frPyObjects'):
-            setattr(wrapper, name, getattr(compiled, name))
-
-
-# --- mmcv-lite, torchvision ----------------------------------------------------------------------
-
-
-class _MissingOperators(ModuleType):
-    """Stand in for `mmcv._ext`: each attribute is a function that says what is missing."""
-
-    def __getattr__(self, name):
-        if name.startswith('__'):
-            raise AttributeError(name)
-        return functools.partial(_raise_missing_operator, name)
-
-
-def _raise_missing_operator(name, *args, **kwargs):
-    raise RuntimeError(
-        f"The operator '{name}' is part of mmcv's compiled code, which mmcv-lite does not have: "
-        'uninstall mmcv-lite and install the full package, mmcv 2.1.0, to use it.'
-    )
-
-
-def mmcv_has_operators() -> bool:
-    """Return whether mmcv with compiled operators is installed, without importing it."""
-    mmcv = importlib.util.find_spec('mmcv')
-    return bool(mmcv and PathFinder.find_spec('mmcv._ext', mmcv.submodule_search_locations))
-
-
-def stub_mmcv_operators() -> None:
-    """Replace `mmcv._ext` by a stub where mmcv-lite is installed.
-
-    MMPose's `edpose_head` and much of mmdet import `mmcv.ops`, which loads `mmcv._ext`:
-    without it they cannot be imported, though PINet calls none of their operators. The stub's spec
-    has no loader, so that mmengine goes on seeing an mmcv without operators. A full mmcv is left
-    alone, even one that fails to load: its own error is the one to read.
-    """
-    if 'mmcv._ext' in sys.modules or not installed('mmcv') or mmcv_has_operators():
-        return
-    stub = _MissingOperators('mmcv._ext', _MissingOperators.__doc__)
-    stub.__spec__ = ModuleSpec('mmcv._ext', loader=None)
-    sys.modules['mmcv._ext'] = stub
-
-
-def declare_torchvision_operators() -> None:
-    """Import torchvision even where its compiled part does not load.
-
-    With a torch of another build (a CPU build, say) torchvision's compiled part does not load.
-    torchvision goes on until it describes two operators of that part, and fails ("operator
-    torchvision::nms does not exist"). MMPose needs only a transform written in Python. With the two
-    operators declared the import succeeds; calling them still raises torchvision's own error. Where
-    torchvision works, or fails in another way, nothing is changed.
-    """
-    if not installed('torch', 'torchvision'):
-        return
-    try:
-        importlib.import_module('torchvision')
-    except RuntimeError as error:
-        if 'operator torchvision::' not in str(error):
-            raise
-        _declare_nms()
-        _forget('torchvision')
-        importlib.import_module('torchvision')
-
-
-def _declare_nms() -> None:
-    import torch
-
-    library = torch.library.Library('torchvision', 'FRAGMENT')
-    for name in ('nms', 'qnms'):
-        library.define(f'{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-    _torchvision_schemas.append(library)
-
-
-def _forget(package: str) -> None:
-    """Drop a half-imported package, for the import system keeps the submodules that succeeded."""
-    for name in list(sys.modules):
-        if name == package or name.startswith(package + '.'):
-            del sys.modules[name]
 
 
 # --- mmengine, MMPose ----------------------------------------------------------------------------
@@ -176,8 +62,23 @@ def allow_mmengine_checkpoints() -> None:
     import torch
     from mmengine.logging import HistoryBuffer
 
-    getters = [(history_buffer_method, f'{name}.getattr') for name in ('builtins', '__builtin__')]
+    getters = [
+        _under_name(history_buffer_method, f'{name}.getattr')
+        for name in ('builtins', '__builtin__')
+    ]
     torch.serialization.add_safe_globals([HistoryBuffer, *getters, *_numpy_globals()])
+
+
+@functools.cache
+def _under_name(function, path: str):
+    """Return the function under another name; only torch 2.6 and later take the name beside it."""
+
+    def renamed(*args):
+        return function(*args)
+
+    renamed.__module__, _, renamed.__name__ = path.rpartition('.')
+    renamed.__qualname__ = renamed.__name__
+    return renamed
 
 
 def _numpy_globals() -> list:
@@ -187,7 +88,7 @@ def _numpy_globals() -> list:
     array, number = np.empty(0), np.float64(0)
     rebuilders = dict(_reconstruct=array.__reduce__()[0], scalar=number.__reduce__()[0])
     functions = [
-        (function, f'numpy.{core}.multiarray.{name}')
+        _under_name(function, f'numpy.{core}.multiarray.{name}')
         for core in ('core', '_core')
         for name, function in rebuilders.items()
     ]
@@ -282,7 +183,8 @@ def _with_number_as_radius(draw_circles):
 
 
 FIXES = (
-    require_pkg_resources,
+    restore_find_loader,
+    add_stand_ins,
     use_pycocotools_masks,
     stub_mmcv_operators,
     declare_torchvision_operators,

@@ -7,7 +7,7 @@ import warnings
 
 # Texts and modules, regular expressions.
 KNOWN = (
-    # mmengine 0.10.7 imports it; `compat` and requirements.txt see to a setuptools that has it.
+    # mmengine 0.10.7 imports it; `packages` stands in for it where setuptools no longer has it.
     (r'pkg_resources is deprecated as an API', r'mmengine\.utils\.package_utils'),
     # MMPose finds its own metainfo by the relative names that it and our configs use.
     (

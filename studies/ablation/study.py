@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from pinet_mm.atomic import write_whole
-from pinet_mm.environment.compat import mmcv_has_operators
+from pinet_mm.environment.packages import mmcv_has_operators
 from pinet_mm.errors import InputError, RunError
 from pinet_mm.models.acceleration import half_precision
 

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 
-from pinet_mm.environment.compat import mmcv_has_operators
+from pinet_mm.environment.packages import mmcv_has_operators
 from pinet_mm.models.estimator import PINet
 
 import torch

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pinet_mm.environment.compat import mmcv_has_operators
+from pinet_mm.environment.packages import mmcv_has_operators
 from pinet_mm.export.graph import export_onnx
 from pinet_mm.method.reading import sample_bilinear
 

@@ -1,14 +1,9 @@
 """compat: each fix where it is needed, and nothing where it is not."""
 
 import io
-import os
 import pickle
-import subprocess
 import sys
-import textwrap
 import zipfile
-from pathlib import Path
-from types import ModuleType
 
 from pinet_mm.environment import compat
 
@@ -18,43 +13,7 @@ import torch
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import HistoryBuffer
 
-COMPAT = Path(compat.__file__)
-LOAD_COMPAT = f"""
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location('compat', {str(COMPAT)!r})
-compat = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(compat)
-"""
-
-
-def run_script(script, *options, path=''):
-    """Run a script that has `compat`, but not the package, in a fresh interpreter."""
-    code = LOAD_COMPAT + textwrap.dedent(script)
-    return subprocess.run(
-        [sys.executable, *options, '-c', code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'PYTHONPATH': str(path)},
-    )
-
-
-def run_bare(script, packages):
-    """Run a script in an interpreter that sees just these packages, each one a source text."""
-    return run_script(script, '-S', path=packages)
-
-
-@pytest.fixture
-def packages(tmp_path):
-    """Return a function that writes packages of one source text each; '' is an empty one."""
-
-    def write(**sources):
-        for name, source in sources.items():
-            folder = tmp_path / name
-            folder.mkdir()
-            (folder / '__init__.py').write_text(textwrap.dedent(source))
-        return tmp_path
-
-    return write
+from tests.helpers.bare import run_bare, run_script
 
 
 def reload(content, rename=(b'', b'')):
@@ -102,92 +61,6 @@ def test_second_call_changes_nothing():
     before = patched()
     compat.apply()
     assert patched() == before
-
-
-# --- setuptools ----------------------------------------------------------------------------------
-
-
-def test_missing_pkg_resources_names_the_remedy(packages):
-    done = run_bare('compat.apply()', packages(mmengine=''))
-    assert "ImportError: mmengine imports 'pkg_resources'" in done.stderr
-    assert 'pip install "setuptools<82"' in done.stderr
-
-
-# --- xtcocotools ---------------------------------------------------------------------------------
-
-
-def test_xtcocotools_decodes_masks():
-    from xtcocotools import mask
-
-    picture = np.asfortranarray(np.eye(5, dtype=np.uint8))
-    np.testing.assert_array_equal(mask.decode(mask.encode(picture)), picture)
-    assert sys.modules['xtcocotools._mask'] is sys.modules['pycocotools._mask']
-
-
-def test_masks_are_repaired_where_xtcocotools_came_first(monkeypatch):
-    early = ModuleType('xtcocotools.mask')
-    monkeypatch.setitem(sys.modules, 'xtcocotools.mask', early)
-    compat.use_pycocotools_masks()
-    compiled = sys.modules['pycocotools._mask']
-    assert early._mask is compiled
-    assert (early.iou, early.merge) == (compiled.iou, compiled.merge)
-    assert early.frPyObjects == compiled.frPyObjects
-
-
-# --- mmcv ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(compat.mmcv_has_operators(), reason='the full mmcv is installed')
-def test_missing_operator_says_what_to_install():
-    from mmcv.ops import nms
-    from mmengine.utils.dl_utils import mmcv_full_available
-
-    with pytest.raises(
-        RuntimeError,
-        match="'nms' is part of mmcv's compiled code, which mmcv-lite "
-        'does not have: uninstall mmcv-lite and install the full package',
-    ):
-        nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), iou_threshold=0.5)
-    assert not mmcv_full_available()
-
-
-def test_full_mmcv_is_left_alone(packages):
-    folder = packages(mmcv='')
-    (folder / 'mmcv' / '_ext.py').write_text('origin = "compiled"')
-    done = run_bare(
-        """
-        compat.stub_mmcv_operators()
-        import mmcv._ext
-        print(mmcv._ext.origin)
-        """,
-        folder,
-    )
-    assert done.stdout == 'compiled\n', done.stderr
-
-
-# --- torchvision ---------------------------------------------------------------------------------
-
-
-def test_torchvision_imports_and_its_operators_tell_the_truth():
-    import torchvision
-    from torchvision.transforms import ToPILImage
-
-    assert ToPILImage()(torch.zeros(3, 2, 4)).size == (4, 2)
-    if not torchvision.extension._has_ops():
-        with pytest.raises(RuntimeError, match="Couldn't load custom C\\+\\+ ops"):
-            torchvision.ops.nms(torch.zeros(1, 4), torch.ones(1), 0.5)
-
-
-def test_working_torchvision_is_imported_once(packages):
-    folder = packages(torch='', torchvision='print("imported")')
-    done = run_bare('compat.declare_torchvision_operators()', folder)
-    assert (done.stdout, done.stderr) == ('imported\n', '')
-
-
-def test_other_errors_of_torchvision_are_not_hidden(packages):
-    folder = packages(torch='', torchvision='raise RuntimeError("different CUDA versions")')
-    done = run_bare('compat.declare_torchvision_operators()', folder)
-    assert done.stderr.endswith('RuntimeError: different CUDA versions\n')
 
 
 # --- checkpoints ---------------------------------------------------------------------------------

@@ -59,18 +59,13 @@ def test_empty_environment_is_reported():
     assert line_of(done.stdout, 'CUDA') == 'CUDA ? info'
 
 
-def test_setuptools_without_pkg_resources_is_reported(tmp_path):
+def test_setuptools_without_pkg_resources_is_untested(tmp_path):
     (tmp_path / 'mmengine.py').touch()
     newer = tmp_path / 'setuptools-82.0.0.dist-info'
     newer.mkdir()
     (newer / 'METADATA').write_text('Metadata-Version: 2.1\nName: setuptools\nVersion: 82.0.0\n')
     done = run_doctor('-S', path=tmp_path)
-    assert done.returncode == 1, done.stderr
-    assert line_of(done.stdout, 'setuptools').startswith(
-        "setuptools 82.0.0 80.10.2 broken ModuleNotFoundError: No module named 'pkg_resources'; "
-        'pip install "setuptools==80.10.2"'
-    )
-    assert 'pip install "setuptools<82"' in line_of(done.stdout, 'fix require_pkg_resources')
+    assert line_of(done.stdout, 'setuptools') == 'setuptools 82.0.0 80.10.2 untested'
 
 
 # --- importing the package -----------------------------------------------------------------------

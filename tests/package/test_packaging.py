@@ -208,8 +208,8 @@ def test_installed_wheel_serves_mim_and_mmengine(site, tmp_path):
         'from mim.commands.search import get_model_info\n'
         'from mmengine.config import Config\n'
         # This spares the test the import of MMPose.
-        f"sys.path.insert(0, '{site}/pinet_mm/environment')\n"
-        'import compat\n'
+        f"sys.path.insert(0, '{site}/pinet_mm')\n"
+        'from environment import compat\n'
         'compat.announce_package_to_mmengine()\n'
         "print(get_model_info('pinet_mm').index.tolist())\n"
         "print(Config.fromfile('leaf.py', import_custom_modules=False).model.type)\n"
