@@ -27,6 +27,7 @@ __all__ = [
     'CrowdVisualizer',
     'EpochSampler',
     'LabeledCocoDataset',
+    'LayoutCocoMetric',
     'LoadImage',
     'MinKeypointsCocoDataset',
     'PINet',

@@ -29,6 +29,7 @@ from .inference.sources import IMAGE_SUFFIXES, find_images
 from .models.acceleration import accelerate
 from .onnx_runner import OnnxPoses, describe
 from .renamed import old_spellings
+from .runner.layout import note_on_weights
 
 __all__ = [
     'IMAGE_SUFFIXES',
@@ -110,8 +111,8 @@ def load(
     model.dataset_meta = loaded.meta.get('dataset_meta', model.dataset_meta)
     line, warning = describe(checkpoint)
     logging.getLogger(__name__).info(line)
-    if warning:
-        logging.getLogger(__name__).warning(warning)
+    for each in filter(None, (warning, note_on_weights(model, loaded))):
+        logging.getLogger(__name__).warning(each)
     return accelerate(model, amp, compile) if amp or compile else model
 
 

@@ -18,6 +18,7 @@ from .datasets.datasets import LabeledCocoDataset, MinKeypointsCocoDataset
 from .datasets.drawn import CrowdSynthDataset, EpochSampler
 from .datasets.evaluation import CocoResults
 from .datasets.loading import LoadImage
+from .datasets.metrics import LayoutCocoMetric
 from .datasets.transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
 from .inference.drawing import CrowdVisualizer
 from .method.fusion import PoseFusion, fuse_poses
@@ -39,6 +40,7 @@ __all__ = [
     'CrowdVisualizer',
     'EpochSampler',
     'LabeledCocoDataset',
+    'LayoutCocoMetric',
     'LoadImage',
     'MinKeypointsCocoDataset',
     'PINet',

@@ -10,6 +10,7 @@ from mmpose.models.pose_estimators import BottomupPoseEstimator
 from mmpose.structures import PoseDataSample
 
 from ..api import load
+from ..datasets.labeling import keypoint_names
 from ..errors import InputError
 from ..inference.records import person_scores
 
@@ -77,16 +78,11 @@ def load_sides(
     if len(set(names)) < len(names):
         raise InputError(f'the names of the two models must differ; both are {names[0]}')
     models = [load(spec.config, spec.checkpoint, device, spec.cfg_options) for spec in specs]
-    known = [_keypoint_names(model) for model in models]
+    known = [keypoint_names(model.dataset_meta) for model in models]
     if known[0] != known[1]:
         said = (f'{name} has {len(each)} ({", ".join(each)})' for name, each in zip(names, known))
         raise InputError(f'the models must have the same keypoints; {", ".join(said)}')
     return [Side(*each) for each in zip(names, models, specs, pose_thrs)]
-
-
-def _keypoint_names(model: BottomupPoseEstimator) -> list[str]:
-    names = model.dataset_meta['keypoint_id2name']
-    return [names[i] for i in range(len(names))]
 
 
 def counted_poses(sample: PoseDataSample, pose_thr: float) -> InstanceData:

@@ -3,7 +3,7 @@
 from .datasets import LabeledCocoDataset, MinKeypointsCocoDataset
 from .drawn import CrowdSynthDataset, EpochSampler
 from .evaluation import CocoResults
-from .reasons import ZeroReason
+from .metrics import LayoutCocoMetric
 from .transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
 
 __all__ = [
@@ -11,9 +11,9 @@ __all__ = [
     'CrowdSynthDataset',
     'EpochSampler',
     'LabeledCocoDataset',
+    'LayoutCocoMetric',
     'MinKeypointsCocoDataset',
     'RandomCropAffine',
     'RandomInputFlip',
     'ValidHeatmapMask',
-    'ZeroReason',
 ]

@@ -1,6 +1,6 @@
 """Training images that are drawn when they are asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from mmengine.dataset import DefaultSampler
@@ -73,9 +73,14 @@ class CrowdSynthDataset(CocoDataset):
             )
         self.length, self.seed, self.split = length, seed, split
         self.settings = CrowdSettings(**(settings or {}))
-        if self.settings.keypoints == 'crowdpose':
-            options.setdefault('metainfo', CrowdPoseDataset.METAINFO)
+        options.setdefault('metainfo', self.metainfo_of(settings))
         super().__init__(**{'data_mode': 'bottomup', **options})
+
+    @staticmethod
+    def metainfo_of(settings: Mapping | None) -> dict:
+        """Return the metainfo of people who are drawn by such settings."""
+        crowdpose = CrowdSettings(**(settings or {})).keypoints == 'crowdpose'
+        return (CrowdPoseDataset if crowdpose else CocoDataset).METAINFO
 
     def load_data_list(self) -> list[dict]:
         """Return a record for each image of an epoch; there is nothing to load."""

@@ -27,6 +27,16 @@ STATISTICS = dict(
 )
 
 
+# The crowd indices between easy, medium and hard images in `COCOeval`; the paper of CrowdPose has
+# 0.1 for 0.2.
+BOUNDS = (0.2, 0.8)
+BOUNDS_NOTE = (
+    f'AP(E), AP(M), AP(H): crowdIndex below {BOUNDS[0]}, to {BOUNDS[1]}, from {BOUNDS[1]} on, as '
+    "CrowdPose's evaluation code counts easy, medium and hard images; its paper has 0.1 for "
+    f'{BOUNDS[0]}'
+)
+
+
 class PoseMetric(BaseMetric):
     """Keep all poses of an evaluation, as entries of COCO's result format.
 

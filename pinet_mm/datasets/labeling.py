@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from ..errors import InputError
+from ..method.layouts import names_of
 
 
 def keypoint_names(metainfo: Mapping) -> list[str]:
     """Return the K names of parsed MMPose metainfo, in order."""
-    id2name = metainfo['keypoint_id2name']
-    return [id2name[place] for place in range(len(id2name))]
+    return list(names_of(metainfo))
 
 
 def read_labels(setting: Mapping | None, names: Sequence[str]) -> tuple[str | None, dict]:

@@ -1,18 +1,29 @@
-"""Why an evaluation has AP 0: a sentence or two beside the number."""
+"""Why an evaluation has AP 0, or none: a sentence or two beside the number."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
-from mmengine.logging import print_log
-from mmpose.registry import METRICS
 
-from .evaluation import PoseMetric, read_truth
 from .matching import person_oks
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
 GOOD_SCORE = 0.1  # a person's score from which on images show the person
 LIKE = (0.5, 2.0)  # size of the pose over that of the person; others are mentioned
+
+
+def why_no_number(annotations: Sequence[dict]) -> str:
+    """Return why COCO's evaluation has its -1 in place of AP: nobody is annotated who counts.
+
+    Args:
+        annotations: people as in a COCO file.
+    """
+    crowds = sum(bool(each.get('iscrowd')) for each in annotations)
+    return (
+        "COCO's mark for no annotated person who counts: of "
+        f'{len(annotations)} annotations {crowds} are crowds, and the others have no labeled '
+        'keypoint'
+    )
 
 
 def why_zero(
@@ -40,6 +51,12 @@ def why_zero(
     shared = persons.keys() & poses.keys()
     if not shared:
         return 'the poses are of other images than the annotated people'
+    found, wanted = (
+        {each['category_id'] for each in records if 'category_id' in each}
+        for records in (entries, annotations)
+    )
+    if found and wanted and not found & wanted:
+        return f'the poses have the category_id {_listed(found)}, the people {_listed(wanted)}'
     best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
     if best >= LEAST_OKS:
         return None
@@ -56,6 +73,10 @@ def why_zero(
             'of another size?'
         )
     return '; '.join(reasons)
+
+
+def _listed(ids: Iterable) -> str:
+    return ', '.join(sorted(map(str, ids)))
 
 
 def _by_image(records: Iterable[dict]) -> dict[int, list]:
@@ -87,33 +108,3 @@ def _compare(
         top = found[int(np.argmax([each['score'] for each in poses[image]]))]
         ratios.append(float(np.sqrt(np.ptp(top, axis=0).prod() / boxes.mean())))
     return best, ratios
-
-
-@METRICS.register_module()
-class ZeroReason(PoseMetric):
-    """Log why AP is 0, if it is; reports no number of its own.
-
-    Args:
-        ann_file: the annotations that a metric beside it evaluates against.
-        collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
-        use_area: as that metric has it.
-    """
-
-    default_prefix = 'reason'  # of no metric: MMEngine warns where there is none
-
-    def __init__(self, ann_file: str, collect_device: str = 'cpu', use_area: bool = True):
-        super().__init__(collect_device=collect_device)
-        self.ann_file, self.use_area = ann_file, use_area
-
-    def compute_metrics(self, results: Sequence[list]) -> dict[str, float]:
-        """Log why AP is 0, if it is.
-
-        Args:
-            results: the poses of every image.
-        """
-        entries = [entry for image in results for entry in image]
-        annotations = read_truth(self.ann_file).dataset['annotations']
-        reason = why_zero(annotations, entries, self.dataset_meta['sigmas'], self.use_area)
-        if reason:
-            print_log(f'AP is 0: {reason}', 'current')
-        return {}

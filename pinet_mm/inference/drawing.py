@@ -9,6 +9,8 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
+from ..method.layouts import PartLayout
+from ..models.codec import build_layout
 from .records import person_scores
 
 # Far apart in hue and light enough to stand out from a photograph; RGB.
@@ -45,6 +47,8 @@ class CrowdVisualizer(PoseLocalVisualizer):
         pose_thr: people with a lower score are not drawn, see `person_scores`.
         radius: of a keypoint, px.
         line_width: of a limb, px.
+        layout: of the model, see `models.codec.build_layout`; what it says is drawn, whatever
+            metainfo is set.
     """
 
     def __init__(
@@ -53,10 +57,17 @@ class CrowdVisualizer(PoseLocalVisualizer):
         pose_thr: float = 0.1,
         radius: int = 3,
         line_width: int = 2,
+        layout: PartLayout | Mapping | None = None,
         **kwargs,
     ):
         super().__init__(name, radius=radius, line_width=line_width, **kwargs)
         self.pose_thr = pose_thr
+        self.layout = None if layout is None else build_layout(layout)
+
+    def set_dataset_meta(self, dataset_meta: dict, skeleton_style: str = 'mmpose') -> None:
+        """Take metainfo, as far as the layout says nothing else; see MMPose's class."""
+        meta = dataset_meta if self.layout is None else self.layout.to_metainfo(dataset_meta)
+        super().set_dataset_meta(meta, skeleton_style)
 
     def _shown(self, instances: InstanceData) -> InstanceData:
         if 'bbox_scores' not in instances and 'keypoint_scores' not in instances:

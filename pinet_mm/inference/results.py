@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
+from ..method.layouts import names_of
 from .answers import Answer
 from .records import SCHEMA, best_score, person_boxes, person_scores, to_record
 
@@ -88,9 +89,8 @@ def facts(dataset_meta: Mapping) -> dict[str, Any]:
     Args:
         dataset_meta: MMPose metainfo.
     """
-    names = dataset_meta['keypoint_id2name']
     return dict(
-        keypoint_names=[names[i] for i in range(len(names))],
+        keypoint_names=list(names_of(dataset_meta)),
         keypoint_links=[(int(i), int(j)) for i, j in dataset_meta['skeleton_links']],
         keypoint_sigmas=np.asarray(dataset_meta.get('sigmas', ()), dtype=np.float64),
     )

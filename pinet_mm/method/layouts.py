@@ -13,6 +13,14 @@ import numpy as np
 from ..errors import InputError
 
 Keypoint = str | int
+# Where metainfo gives none: those of MMPose.
+KEYPOINT_COLOR, LIMB_COLOR = (255, 128, 0), (96, 96, 255)
+
+
+def names_of(metainfo: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the K keypoint names of parsed MMPose metainfo in order; none if it has none."""
+    id2name = metainfo.get('keypoint_id2name', {})
+    return tuple(id2name[i] for i in range(len(id2name)))
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class PartLayout:
         skeleton: edges (i, j) of the graph that the refinement starts from.
         flip_indices: for each keypoint its left/right counterpart, or itself.
         sigmas: K OKS sigmas (the square root of COCO's k² / 4).
+        limbs: lines (i, j) that are drawn; none: those of the skeleton.
     """
 
     keypoint_names: tuple[str, ...]
@@ -36,6 +45,7 @@ class PartLayout:
     skeleton: tuple[tuple[int, int], ...]
     flip_indices: tuple[int, ...]
     sigmas: tuple[float, ...]
+    limbs: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def from_metainfo(
@@ -53,15 +63,15 @@ class PartLayout:
             parts: part name -> keypoint names or indices, or `'all'` for all keypoints; `'all'`
                 in place of the mapping makes one part of the whole person, the one-center
                 baseline.
-            skeleton: edges by name or index; by default the metainfo's `skeleton_links`.
+            skeleton: edges by name or index; by default the metainfo's `skeleton_links`, which
+                are what is drawn in any case, if there are any.
             sigmas: K OKS sigmas; by default the metainfo's.
 
         Raises:
             ValueError: a keypoint is unknown, a part is empty or names a keypoint twice, an edge
                 joins a keypoint to itself, or a list has the wrong length.
         """
-        id2name = metainfo['keypoint_id2name']
-        names = tuple(id2name[i] for i in range(len(id2name)))
+        names = names_of(metainfo)
         if isinstance(parts, str):
             parts = dict(person=parts)
         if not parts:
@@ -77,7 +87,42 @@ class PartLayout:
             skeleton=tuple(_edge(link, names) for link in links),
             flip_indices=_flip_indices(metainfo.get('flip_indices', range(len(names))), names),
             sigmas=_sigmas(sigmas, names),
+            limbs=tuple((int(i), int(j)) for i, j in metainfo.get('skeleton_links', ())),
         )
+
+    def to_metainfo(self, base: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return parsed MMPose metainfo that says what the layout says.
+
+        Args:
+            base: other parsed metainfo; what it has beyond the layout, such as colors, is kept if
+                it is of keypoints of the same names.
+        """
+        names, k = self.keypoint_names, self.num_keypoints
+        base = dict(base or {})
+        if names_of(base) != names:
+            base = dict(dataset_name=base.get('dataset_name', 'layout'))
+        limbs = list(self.limbs or self.skeleton)
+        if list(map(tuple, base.get('skeleton_links', ()))) != limbs:
+            base['skeleton_link_colors'] = np.full((len(limbs), 3), LIMB_COLOR, dtype=np.uint8)
+        if list(base.get('flip_indices', ())) != list(self.flip_indices):
+            base['flip_pairs'] = [(i, j) for i, j in enumerate(self.flip_indices) if i < j]
+        rest: dict[str, Any] = dict(
+            upper_body_ids=[],
+            lower_body_ids=[],
+            keypoint_colors=np.full((k, 3), KEYPOINT_COLOR, dtype=np.uint8),
+            dataset_keypoint_weights=np.ones(k, dtype=np.float32),
+        )
+        return {
+            **rest,
+            **base,
+            'num_keypoints': k,
+            'keypoint_id2name': dict(enumerate(names)),
+            'keypoint_name2id': {name: i for i, name in enumerate(names)},
+            'flip_indices': list(self.flip_indices),
+            'num_skeleton_links': len(limbs),
+            'skeleton_links': limbs,
+            'sigmas': np.array(self.sigmas, dtype=np.float32),
+        }
 
     @property
     def num_keypoints(self) -> int:

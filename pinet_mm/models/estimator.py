@@ -4,7 +4,7 @@ Shape shorthand: B images, K keypoints, M parts, H×W map. `_in` are network-inp
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
@@ -53,6 +53,19 @@ class PINet(BottomupPoseEstimator):
             self.head.codec.stride,
             self.head.codec.input_size,
         )
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """MMPose's metainfo of the people that the model finds: what its layout says.
+
+        Whatever is set keeps what a layout does not know, such as colors; None before that.
+        """
+        return self.__dict__.get('_dataset_meta')
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: Mapping) -> None:
+        """Take what the layout does not know."""
+        self._dataset_meta = self.head.layout.to_metainfo(meta)
 
     def predict(self, inputs: Tensor, data_samples: Sequence) -> Sequence:
         """Predict the poses of every image of a batch.

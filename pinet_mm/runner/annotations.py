@@ -64,7 +64,6 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
         _check_evaluators(evaluators, checked, loader)
         for path, each in checked.items():
             _use(each, path, datasets, evaluators, cfg.work_dir)
-        _explain_zero(cfg, loader, evaluators)
         for each in _result_files(cfg, loader) if len(checked) == 1 else ():
             (only,) = checked.values()
             each['category_id'] = only.category_id
@@ -202,16 +201,6 @@ def _use(
     for each in evaluators:
         if _is(each['ann_file'], path):
             each['ann_file'] = target
-
-
-def _explain_zero(cfg: Config, loader: str, evaluators: list[dict]) -> None:
-    """Add `ZeroReason` beside MMPose's metric for keypoints."""
-    coco = [each for each in evaluators if each.get('type') == 'CocoMetric']
-    # With a converter, poses have other keypoints than the annotations.
-    if len(coco) == 1 and not (coco[0].get('gt_converter') or coco[0].get('pred_converter')):
-        use_area = coco[0].get('use_area', True)
-        reason = dict(type='ZeroReason', ann_file=coco[0]['ann_file'], use_area=use_area)
-        cfg[loader.replace('dataloader', 'evaluator')] = [*_metrics(cfg, loader), reason]
 
 
 def _check_evaluators(evaluators: list[dict], checked: dict[str, Checked], loader: str) -> None:

@@ -1,18 +1,22 @@
 """Train and evaluate: options become changes of a config, of which MMEngine's runner is built."""
 
+import logging
 import os
 import os.path as osp
 
 import mmengine
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..configs import read_config
+from ..datasets.evaluation import BOUNDS
 from ..errors import RunError
 from . import settings, weights
 from .annotations import check_annotations, point_at
+from .layout import follow_layout, note_on_weights
 from .options import RunOptions, TestOptions, TrainOptions
 
 
@@ -26,6 +30,7 @@ def train(options: TrainOptions) -> None:
         RunError: a file, a setting or the pretrained weights are missing.
     """
     cfg = train_config(options)
+    follow_layout(cfg, 'train_dataloader', 'val_dataloader')
     check_annotations(cfg, 'train_dataloader', 'val_dataloader', category=options.category)
     runner = _build_runner(cfg, options.local_rank)
     weights.prepare_start(runner)
@@ -45,15 +50,26 @@ def test(options: TestOptions) -> dict:
         RunError: a file or a setting is missing, or the checkpoint does not fit the model.
     """
     cfg = test_config(options)
+    follow_layout(cfg, 'test_dataloader')
     check_annotations(cfg, 'test_dataloader', category=options.category)
     # Before a runner is built, which takes seconds and prints pages.
     checkpoint = read_checkpoint(options.checkpoint)
     runner = _build_runner(cfg, options.local_rank)
     load_weights(runner.model, checkpoint)
+    note = note_on_weights(runner.model, checkpoint)
+    if note:
+        print_log(note, 'current', logging.WARNING)
     metrics = runner.test()
     if options.out and is_main_process():
-        mmengine.dump(metrics, options.out)
+        mmengine.dump(_with_bounds(metrics), options.out)
     return metrics
+
+
+def _with_bounds(metrics: dict) -> dict:
+    """Add the crowd indices between easy, medium and hard images where such numbers are."""
+    by_crowding = [name for name in metrics if name.endswith('AP(E)')]
+    bounds = {name.replace('AP(E)', 'crowd_index_bounds'): BOUNDS for name in by_crowding}
+    return {**metrics, **bounds}
 
 
 def _build_runner(cfg: Config, local_rank: int) -> Runner:

@@ -1,13 +1,11 @@
 """Why AP is 0, by hand: one person of 20×40 px at (10, 10) per image."""
 
-import json
-
-from pinet_mm.datasets.reasons import ZeroReason, why_zero
+from pinet_mm.datasets.reasons import why_no_number, why_zero
 
 import numpy as np
 import pytest
 
-from tests.helpers.mutations import person, valid
+from tests.helpers.mutations import person
 
 SIGMAS = [0.05] * 5
 
@@ -66,16 +64,14 @@ def test_another_scale_is_said(factor):
     assert f'poses are {factor:.2g} times as large as the people' in said
 
 
-def test_the_metric_says_it_beside_the_number(tmp_path, monkeypatch):
-    lines = []
-    monkeypatch.setattr('pinet_mm.datasets.reasons.print_log', lambda text, *_: lines.append(text))
-    (tmp_path / 'a.json').write_text(json.dumps(valid()))
-    metric = ZeroReason(str(tmp_path / 'a.json'))
-    metric.dataset_meta = dict(sigmas=SIGMAS)
-    keypoints = np.array(PERSON['keypoints'], dtype=float).reshape(1, 5, 3)[..., :2]
-    for shift in (40, 0):
-        found = dict(keypoints=keypoints + shift, keypoint_scores=np.full((1, 5), 0.6))
-        metric.process([], [dict(img_id=1, pred_instances=found)])
-        metric.evaluate(1)
-    (line,) = lines
-    assert line.startswith('AP is 0: the best of all poses has an OKS of 0.00')
+def test_another_category_is_said():
+    found = [dict(pose(PERSON), category_id=1)]
+    said = why_zero([dict(PERSON, category_id=9)], found, SIGMAS)
+    assert said == 'the poses have the category_id 1, the people 9'
+    assert why_zero([PERSON], found, SIGMAS) is None
+
+
+def test_no_number_at_all_is_another_matter():
+    crowd, nobody = dict(PERSON, iscrowd=1), dict(PERSON, num_keypoints=0)
+    said = why_no_number([crowd, nobody, nobody])
+    assert 'no annotated person who counts: of 3 annotations 1 are crowds' in said

@@ -153,3 +153,15 @@ def test_rows_and_columns_keep_images_upright():
     image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     np.testing.assert_array_equal(in_row([image], 4), image)
     np.testing.assert_array_equal(in_column([image], 6), image)
+
+
+def test_the_lines_of_the_layout_are_drawn_whatever_metainfo_is_set():
+    visualizer = CrowdVisualizer(layout=toys.LAYOUTS['three']())
+    visualizer.set_dataset_meta(dict(META, skeleton_links=[(3, 4)]))
+    assert visualizer.skeleton == [(0, 1), (0, 2), (0, 3), (0, 4)]
+    sample = PoseDataSample(pred_instances=people((100, 100)))
+    drawn = visualizer.add_datasample(
+        'a', np.zeros((200, 200, 3), np.uint8), sample, draw_gt=False, kpt_thr=0.05
+    )
+    assert drawn[85, 85].any()  # half-way from the head to the left hand
+    assert not drawn[130, 100].any()  # between the feet

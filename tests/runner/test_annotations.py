@@ -136,15 +136,6 @@ def test_an_evaluator_that_lacks_images_of_its_loader(tmp_path, folder):
         check_annotations(config(tmp_path, lacking), 'test_dataloader')
 
 
-def test_a_reason_is_given_where_poses_and_annotations_have_the_same_keypoints(tmp_path):
-    mutated(tmp_path / 'a.json')
-    for options, given in (({}, True), (dict(gt_converter=dict(type='KeypointConverter')), False)):
-        cfg = config(tmp_path, use_area=False, **options)
-        check_annotations(cfg, 'test_dataloader')
-        reasons = [each for each in cfg.test_evaluator if each.type == 'ZeroReason']
-        assert [each.use_area for each in reasons] == ([False] if given else [])
-
-
 # --- other data ----------------------------------------------------------------------------------
 
 

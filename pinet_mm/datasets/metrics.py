@@ -1,0 +1,114 @@
+"""MMPose's keypoint metric by the sigmas of a model's layout, with words beside its numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+from mmpose.evaluation.metrics import CocoMetric
+from mmpose.registry import METRICS
+
+from ..errors import InputError
+from .evaluation import BOUNDS_NOTE
+from .pose_files import to_entries
+from .reasons import why_no_number, why_zero
+
+BEHIND = 'the poses that are like people stand behind the 20 best of their images'
+
+
+@METRICS.register_module()
+class LayoutCocoMetric(CocoMetric):
+    """Evaluate as `CocoMetric` does, with the sigmas of the model's layout.
+
+    Says which crowd indices make an image easy, medium or hard, and why AP is 0 or -1, of the poses
+    that the metric keeps anyway. With a `gt_converter` annotations are converted once, as MMPose's
+    `KeypointConverter` does it; a person is labeled if any converted keypoint is.
+
+    Args:
+        sigmas: K OKS sigmas of the model's keypoints; by default those of the metainfo.
+        *args: those of `CocoMetric`.
+        **options: those of `CocoMetric`.
+
+    Raises:
+        InputError: a `gt_converter` makes other keypoints than there are sigmas.
+    """
+
+    gt_converter: Mapping[str, Any] | None
+
+    def __init__(self, *args, sigmas: Sequence[float] | None = None, **options):
+        super().__init__(*args, **options)
+        self.sigmas = sigmas and np.array(sigmas, dtype=np.float32)
+        made = (self.gt_converter or {}).get('num_keypoints')
+        if sigmas and made and made != len(sigmas):
+            raise InputError(
+                f'gt_converter must make the {len(sigmas)} keypoints of the model; found '
+                f'num_keypoints={made}'
+            )
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """MMPose's metainfo of the dataset, with the sigmas that count."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: Mapping) -> None:
+        """Take the metainfo of the dataset, but for the sigmas of the layout."""
+        own = dict(dataset_meta)  # MMPose's class writes into what all metrics share
+        if self.sigmas is None:
+            CocoMetric.dataset_meta.fset(self, own)
+            return
+        converter, self.gt_converter = self.gt_converter, None
+        CocoMetric.dataset_meta.fset(self, own)
+        self.gt_converter = converter
+        self._dataset_meta.update(sigmas=self.sigmas, num_keypoints=len(self.sigmas))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Compute the numbers, and log what they need beside them.
+
+        Args:
+            results: what `process` kept of every image.
+        """
+        if self.gt_converter and self.coco is not None:
+            _convert_people(self.coco.anns.values(), self.gt_converter)
+            self.gt_converter = None  # in each validation MMPose's class would convert again
+        metrics = super().compute_metrics(results)
+        if 'AP(E)' in metrics:
+            print_log(BOUNDS_NOTE, 'current')
+        if metrics.get('AP', 1) <= 0:
+            print_log(self._reason(metrics['AP'], [pred for pred, _ in results]), 'current')
+        return metrics
+
+    def _reason(self, ap: float, predictions: Sequence[Mapping]) -> str:
+        annotations = self.coco.dataset['annotations']
+        if ap < 0:
+            return f'AP is -1: {why_no_number(annotations)}'
+        if self.pred_converter:
+            return 'AP is 0: no pose is like the person that it is counted for'
+        entries = [
+            entry
+            for pred in predictions
+            for entry in to_entries(
+                pred['img_id'], pred['keypoints'], pred['keypoint_scores'], pred['category_id']
+            )
+        ]
+        use_area, sigmas = self.use_area, self._dataset_meta['sigmas']
+        reason = why_zero(annotations, entries, sigmas, use_area)
+        return f'AP is 0: {reason or BEHIND}'
+
+
+def _convert_people(annotations, converter: Mapping[str, Any]) -> None:
+    """Convert annotated people in place; a pair of sources is their mean, if both are labeled."""
+    pairs = [
+        (*(source if isinstance(source, (list, tuple)) else (source, source)), target)
+        for source, target in converter['mapping']
+    ]
+    first, second, target = (list(each) for each in zip(*pairs))
+    for each in annotations:
+        points = np.reshape(each['keypoints'], (-1, 3))
+        labeled = (points[first, 2] > 0) & (points[second, 2] > 0)
+        made = np.zeros((converter['num_keypoints'], 3))
+        made[target, :2] = np.where(
+            labeled[:, None], (points[first, :2] + points[second, :2]) / 2, 0
+        )
+        made[target, 2] = np.where(labeled, np.minimum(points[first, 2], points[second, 2]), 0)
+        each.update(keypoints=made.ravel().tolist(), num_keypoints=int((made[:, 2] > 0).sum()))

@@ -1,0 +1,165 @@
+"""The layout of the model's codec counts: data of other keypoints are refused before the run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import DATASETS
+from torch import nn
+
+from ..checkpoints import Checkpoint
+from ..datasets.drawn import CrowdSynthDataset
+from ..errors import InputError
+from ..method.layouts import PartLayout, names_of
+from ..models.codec import build_layout
+
+METRICS = ('CocoMetric', 'mmpose.CocoMetric')
+CURE = 'give the layout of the codec the metainfo of the data, or the data that of the layout'
+
+
+def follow_layout(cfg: Config, *loaders: str) -> None:
+    """Evaluate by the sigmas of the model's layout, and compare its keypoints with those of data.
+
+    Models without a layout are evaluated by the metainfo of their data.
+
+    Args:
+        cfg: changed in place: `LayoutCocoMetric` takes the place of `CocoMetric`.
+        *loaders: names of settings such as `val_dataloader`.
+
+    Raises:
+        InputError: data have other keypoints, another order of them, or other mirror pairs.
+    """
+    layout = _layout(cfg)
+    for loader in loaders:
+        metrics = list(_metrics(cfg.get(loader.replace('dataloader', 'evaluator'))))
+        for metric in metrics:
+            if metric['type'] in METRICS:
+                metric['type'] = 'LayoutCocoMetric'
+                # Converted poses have the keypoints of the annotations.
+                if layout and not metric.get('pred_converter'):
+                    metric['sigmas'] = list(layout.sigmas)
+        if layout is None:
+            continue
+        converts = any(each.get('gt_converter') or each.get('pred_converter') for each in metrics)
+        for dataset in _outermost((cfg.get(loader) or {}).get('dataset')):
+            if loader == 'train_dataloader' or not converts:
+                _require_same(dataset, layout, loader)
+    if layout and cfg.get('visualizer', {}).get('type') == 'CrowdVisualizer':
+        cfg.visualizer.layout = cfg.model.head.decoder.layout
+
+
+def _layout(cfg: Config) -> PartLayout | None:
+    head = cfg.get('model', {}).get('head') or {}
+    codec = head.get('decoder') or {}
+    is_ours = codec.get('type') in ('PINetCodec', 'mmpose.PINetCodec')
+    return build_layout(codec['layout']) if is_ours else None
+
+
+def _metrics(node: Mapping | Sequence | None) -> Iterator[dict]:
+    """Yield the settings of metrics, also of those inside `MultiDatasetEvaluator`."""
+    for each in node if isinstance(node, (list, tuple)) else [node]:
+        if isinstance(each, dict) and 'metrics' in each:
+            yield from _metrics(each['metrics'])
+        elif isinstance(each, dict) and 'type' in each:
+            yield each
+
+
+def _outermost(node: Mapping | None) -> Iterator[dict]:
+    """Yield the settings of datasets whose metainfo a run reads, in whatever wrapper they are."""
+    if not isinstance(node, dict):
+        return
+    if node.get('metainfo') or 'dataset' not in node and 'datasets' not in node:
+        yield node
+        return
+    inner = node.get('datasets') or [node.get('dataset')]
+    for each in inner:
+        yield from _outermost(each)
+
+
+def _require_same(dataset: Mapping, layout: PartLayout, loader: str) -> None:
+    """Compare a dataset, and its members, with the layout."""
+    if 'KeypointConverter' in _steps(dataset):
+        raise InputError(
+            f'{loader}: a KeypointConverter stands in the pipeline of a dataset of its own: put it '
+            "in a CombinedDataset that has the metainfo of the model's layout"
+        )
+    _compare(dataset, layout, loader)
+    for member in dataset.get('datasets', ()):
+        steps = _steps(member)
+        if 'KeypointConverter' not in steps:
+            _compare(member, layout, f'{loader}: a member without a KeypointConverter')
+        elif (made := steps['KeypointConverter']['num_keypoints']) != layout.num_keypoints:
+            raise InputError(
+                f'{loader}: a KeypointConverter must make the {layout.num_keypoints} keypoints of '
+                f"the model's layout; found num_keypoints={made}"
+            )
+
+
+def _steps(dataset: Mapping) -> dict[str, Mapping]:
+    """Return the steps of a pipeline by their names, without a scope."""
+    steps = [each for each in dataset.get('pipeline') or () if isinstance(each, dict)]
+    return {str(each['type']).rpartition('.')[2]: each for each in steps}
+
+
+def _compare(dataset: Mapping, layout: PartLayout, owner: str) -> None:
+    meta = _metainfo(dataset)
+    if meta is None:
+        return
+    names = names_of(meta)
+    if names != layout.keypoint_names:
+        raise InputError(
+            f"{owner}: the keypoints of the data must be those of the model's layout, in its order"
+            f'; {_difference(names, layout.keypoint_names)}; {CURE}, or convert: KeypointConverter'
+        )
+    if tuple(meta['flip_indices']) != layout.flip_indices:
+        pairs = zip(names, meta['flip_indices'], layout.flip_indices)
+        name, found, wanted = next(each for each in pairs if each[1] != each[2])
+        raise InputError(
+            f"{owner}: the data mirror {name} to {names[found]}, the model's layout to "
+            f'{names[wanted]}; {CURE}'
+        )
+    if not np.array_equal(np.float32(meta['sigmas']), np.float32(layout.sigmas)):
+        print_log(
+            f"{owner}: the sigmas of the model's layout count, not those of the data's metainfo",
+            'current',
+        )
+
+
+def _metainfo(dataset: Mapping) -> dict | None:
+    """Return the parsed metainfo of a dataset; None if it has none."""
+    kind = dataset.get('type')
+    kind = kind if isinstance(kind, type) else DATASETS.get(kind)
+    given = dataset.get('metainfo') or getattr(kind, 'METAINFO', None)
+    if kind is CrowdSynthDataset:
+        given = dataset.get('metainfo') or kind.metainfo_of(dataset.get('settings'))
+    return parse_pose_metainfo(dict(given)) if given else None
+
+
+def _difference(found: Sequence[str], wanted: Sequence[str]) -> str:
+    if len(found) != len(wanted):
+        return f'the layout has {len(wanted)} ({", ".join(wanted)}), the data {len(found)}'
+    place = next(i for i, name in enumerate(found) if name != wanted[i])
+    return f'the layout has {wanted[place]} as keypoint {place}, the data {found[place]}'
+
+
+def note_on_weights(model: nn.Module, checkpoint: Checkpoint) -> str | None:
+    """Return a line if weights were trained on other keypoints than a model's layout has.
+
+    Args:
+        model: of any kind; only a layout in its head says something.
+        checkpoint: of the weights.
+    """
+    head = getattr(model.module if is_model_wrapper(model) else model, 'head', None)
+    layout, names = (
+        getattr(head, 'layout', None),
+        names_of(checkpoint.meta.get('dataset_meta') or {}),
+    )
+    if layout is None or not names or names == layout.keypoint_names:
+        return None
+    return (
+        'the weights were trained on other keypoints than those of the config: '
+        f'{_difference(names, layout.keypoint_names)}; results have the names of the layout'
+    )

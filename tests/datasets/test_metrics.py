@@ -1,0 +1,148 @@
+"""MMPose's metric by the layout's sigmas, with APs worked out by hand, and what it says of them.
+
+The annotated people are those of `mutations.valid`: 20×40 px, an area of 424 px², five keypoints.
+"""
+
+import json
+import math
+
+from pinet_mm import LayoutCocoMetric
+
+import numpy as np
+import pytest
+from mmpose.evaluation.metrics import CocoMetric
+
+from tests.helpers.evaluations import make_prediction
+from tests.helpers.mutations import valid
+
+SIGMAS = [0.05] * 5
+COCO = dict(score_mode='keypoint', nms_mode='none')
+# So far off (px) that OKS is 0.62 by σ = 0.05: right at three of COCO's ten thresholds.
+SHIFT = math.sqrt(-math.log(0.62) * 2 * 424) * 2 * 0.05
+
+
+@pytest.fixture
+def said(monkeypatch):
+    lines = []
+    monkeypatch.setattr('pinet_mm.datasets.metrics.print_log', lambda text, *_: lines.append(text))
+    return lines
+
+
+def write(tmp_path, change=None):
+    data = valid()
+    if change:
+        change(data)
+    (tmp_path / 'a.json').write_text(json.dumps(data))
+    return data
+
+
+def metainfo(sigmas):
+    return dict(sigmas=np.array(sigmas, np.float32), num_keypoints=5, dataset_name='toy')
+
+
+def predictions(data, shift=0.0, places=range(5)):
+    """Poses of all people, of these of their keypoints, moved to the right."""
+    found = []
+    for i, image in enumerate(data['images']):
+        people = [each for each in data['annotations'] if each['image_id'] == image['id']]
+        poses = [np.reshape(each['keypoints'], (5, 3))[list(places)] for each in people]
+        found.append(make_prediction(i, [pose + (shift, 0, 0) for pose in poses], len(places)))
+    return found
+
+
+def evaluate(metric, meta, found):
+    metric.dataset_meta = meta
+    metric.process({}, found)
+    return {name: float(value) for name, value in metric.evaluate(len(found)).items()}
+
+
+@pytest.mark.parametrize('others', [[], [0.3] * 5, [0.05] * 5])
+def test_the_sigmas_of_the_layout_count(tmp_path, others):
+    data, meta = write(tmp_path), metainfo(others)
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), sigmas=SIGMAS, **COCO)
+    assert evaluate(metric, meta, predictions(data, SHIFT))['coco/AP'] == pytest.approx(0.3)
+    np.testing.assert_array_equal(meta['sigmas'], np.float32(others))  # all metrics share it
+
+
+def test_without_a_layout_those_of_the_metainfo(tmp_path):
+    data = write(tmp_path)
+    for sigmas, ap in ((SIGMAS, 0.3), ([0.1] * 5, 0.8)):  # 0.62 ** (1 / 4) = 0.887
+        found = predictions(data, SHIFT)
+        ours = LayoutCocoMetric(str(tmp_path / 'a.json'), **COCO)
+        theirs = CocoMetric(str(tmp_path / 'a.json'), **COCO)
+        numbers = evaluate(ours, metainfo(sigmas), found)
+        assert numbers['coco/AP'] == pytest.approx(ap)
+        assert numbers == evaluate(theirs, metainfo(sigmas), found)
+
+
+def test_converted_annotations_in_every_validation(tmp_path, said):
+    # Three keypoints: the head, the right foot, and the middle of the hands, at (x + 10, y + 20).
+    # The person of labels on head and hands alone keeps two of them.
+    data = write(tmp_path)
+    mapping = [(0, 0), (4, 1), ((1, 2), 2)]
+    metric = LayoutCocoMetric(
+        str(tmp_path / 'a.json'),
+        sigmas=[0.05] * 3,
+        gt_converter=dict(type='KeypointConverter', num_keypoints=3, mapping=mapping),
+        **COCO,
+    )
+    found = predictions(data, places=(0, 4, 1))
+    for each in found:
+        each['pred_instances']['keypoints'][:, 2, 0] += 10
+    for _ in range(2):
+        assert evaluate(metric, metainfo([0.3] * 5), found)['coco/AP'] == pytest.approx(1)
+    assert [each['num_keypoints'] for each in metric.coco.dataset['annotations']] == [3, 3, 2, 3, 3]
+    assert said == []
+
+
+def test_a_converter_of_other_keypoints_is_refused(tmp_path):
+    write(tmp_path)
+    with pytest.raises(ValueError, match='must make the 5 keypoints of the model; .*keypoints=3'):
+        LayoutCocoMetric(
+            str(tmp_path / 'a.json'), sigmas=SIGMAS, gt_converter=dict(num_keypoints=3, mapping=[])
+        )
+
+
+def test_ap_0_has_a_reason(tmp_path, said):
+    data = write(tmp_path)
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), sigmas=SIGMAS, **COCO)
+    assert evaluate(metric, metainfo(SIGMAS), predictions(data, 40))['coco/AP'] == 0
+    (line,) = said
+    assert line.startswith('AP is 0: the best of all poses has an OKS of 0.00')
+
+
+def test_poses_behind_the_twenty_best(tmp_path, said):
+    write(tmp_path)
+    person = np.reshape(valid()['annotations'][4]['keypoints'], (5, 3))
+    poses = [person + (40, 0, 0)] * 20 + [person]
+    scores = np.linspace(0.9, 0.1, 21)
+    found = [make_prediction(i, poses if i == 2 else [], 5, scores * (i == 2)) for i in (2,)]
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), sigmas=SIGMAS, **COCO)
+    assert evaluate(metric, metainfo(SIGMAS), found)['coco/AP'] == 0
+    assert said == [
+        'AP is 0: the poses that are like people stand behind the 20 best of their images'
+    ]
+
+
+def test_minus_1_is_told_from_0(tmp_path, said):
+    def nobody(data):
+        for each in data['annotations']:
+            each.update(keypoints=[0] * 15, num_keypoints=0)
+
+    write(tmp_path, nobody)
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), sigmas=SIGMAS, **COCO)
+    found = predictions(valid())
+    assert evaluate(metric, metainfo(SIGMAS), found)['coco/AP'] == -1
+    (line,) = said
+    assert line.startswith("AP is -1: COCO's mark for no annotated person who counts: of 5 annot")
+
+
+def test_easy_medium_and_hard_come_with_their_bounds(tmp_path, said):
+    data = write(tmp_path)
+    options = dict(COCO, iou_type='keypoints_crowd', sigmas=SIGMAS)
+    numbers = evaluate(
+        LayoutCocoMetric(str(tmp_path / 'a.json'), **options), metainfo(SIGMAS), predictions(data)
+    )
+    assert numbers['coco/AP(M)'] == 1  # all images have 0.5
+    (line,) = said
+    assert 'crowdIndex below 0.2, to 0.8, from 0.8 on' in line and 'its paper has 0.1' in line
