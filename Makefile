@@ -42,7 +42,7 @@ MAKE_VENV = $(PYTHON) -m venv $(VENV)
 INSTALL = $(RUN) -m pip install
 endif
 
-# Upright people who are large in the picture: what a few minutes of training can learn.
+# Upright people who are large in the image: what a few minutes of training can learn.
 IMAGES_train := 1500
 IMAGES_val := 200
 $(CROWD)/%.json: | $(READY)
