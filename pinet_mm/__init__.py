@@ -26,6 +26,7 @@ __all__ = [
     'CrowdSynthDataset',
     'CrowdVisualizer',
     'EpochSampler',
+    'FiniteGuard',
     'LabeledCocoDataset',
     'LayoutCocoMetric',
     'LoadImage',
@@ -47,6 +48,7 @@ __all__ = [
     'TimmBackbone',
     'ValidHeatmapMask',
     'WholeCentreResize',
+    'WholeCheckpointHook',
     'fuse_poses',
     'load_from_safetensors',
 ]

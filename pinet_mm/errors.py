@@ -18,3 +18,16 @@ class CheckpointError(InputError, RunError):
 
     The file is not what is expected, and so the run cannot start: it is caught as either.
     """
+
+
+class Stopped(KeyboardInterrupt):
+    """A run that was stopped by a signal.
+
+    Args:
+        number: of the signal.
+        message: one sentence for the user.
+    """
+
+    def __init__(self, number: int, message: str):
+        super().__init__(message)
+        self.number = number

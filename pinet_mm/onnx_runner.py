@@ -181,7 +181,7 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
 
 
 def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
-    """Decode the bytes of an image file, `name` in messages; see `read_image`."""
+    """Decode an image file's bytes, `name` in messages, or raise a ValueError: see `read_image`."""
     level = cv2.setLogLevel(0)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None

@@ -30,7 +30,12 @@ from .models.acceleration import AccelerateHook
 from .models.codec import PINetCodec
 from .models.estimator import PINet
 from .models.head import PINetHead
-from .runner import CPUAmpOptimWrapper, ResumableEpochLoop
+from .runner import (
+    CPUAmpOptimWrapper,
+    FiniteGuard,
+    ResumableEpochLoop,
+    WholeCheckpointHook,
+)
 
 __all__ = [
     'AccelerateHook',
@@ -39,6 +44,7 @@ __all__ = [
     'CrowdSynthDataset',
     'CrowdVisualizer',
     'EpochSampler',
+    'FiniteGuard',
     'LabeledCocoDataset',
     'LayoutCocoMetric',
     'LoadImage',
@@ -60,6 +66,7 @@ __all__ = [
     'TimmBackbone',
     'ValidHeatmapMask',
     'WholeCentreResize',
+    'WholeCheckpointHook',
     'fuse_poses',
     'load_from_safetensors',
 ]

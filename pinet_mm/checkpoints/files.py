@@ -58,7 +58,19 @@ def read_checkpoint(source: str | Path) -> Checkpoint:
     """
     source = str(source)
     require_checkpoint(source)
-    content = read_content(source)
+    return checkpoint_of(read_content(source), source)
+
+
+def checkpoint_of(content: Any, source: str) -> Checkpoint:
+    """Return the weights and what is kept of a file's content.
+
+    Args:
+        content: what `read_content` returns.
+        source: for messages.
+
+    Raises:
+        CheckpointError: it holds no weights.
+    """
     weights = _find_weights(content)
     if weights is None:
         raise CheckpointError(

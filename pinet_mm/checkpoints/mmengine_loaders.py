@@ -25,7 +25,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         CheckpointError: it does not exist, cannot be read or asks for more than weights.
     """
     require_checkpoint(filename)
-    return read_content(filename)
+    return _without_programs(read_content(filename))
 
 
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
@@ -37,7 +37,14 @@ def load_from_http(filename: str, map_location: Any = None, **options: Any) -> A
         map_location: ignored.
         **options: ignored: the file goes to torch's cache.
     """
-    return read_content(filename)
+    return _without_programs(read_content(filename))
+
+
+def _without_programs(content: Any) -> Any:
+    # A runner that resumes executes this text, for the sake of checkpoints of long ago.
+    if isinstance(content, dict) and isinstance(content.get('meta'), dict):
+        content['meta'].pop('config', None)
+    return content
 
 
 # `torchvision://` and `open-mmlab://` look up a URL and call this.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import pinet_mm
 
-from ..errors import InputError, RunError
+from ..errors import InputError, RunError, Stopped
 
 # What a command answers with one sentence: mistakes in what it was given, and what the system
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
@@ -60,6 +60,9 @@ def command(
             return run(args)
         except expected as error:
             sys.exit(f'error: {error}')
+        except Stopped as error:
+            print(f'interrupted: {error}', file=sys.stderr)
+            sys.exit(128 + error.number)
         except KeyboardInterrupt:
             print('interrupted', file=sys.stderr)
             sys.exit(INTERRUPTED)

@@ -33,6 +33,11 @@ def make_parser() -> argparse.ArgumentParser:
         action='store_true',
         help='scale the learning rate by the actual batch size over the one the config names',
     )
+    parser.add_argument(
+        '--skip-bad-batches',
+        action='store_true',
+        help='pass over batches whose losses or gradients are not finite, instead of stopping',
+    )
     return parser
 
 

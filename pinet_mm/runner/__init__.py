@@ -5,17 +5,21 @@ config, `weights` finds and checks checkpoints. `training` holds the classes tha
 """
 
 from ..errors import RunError
+from .faults import FiniteGuard
 from .options import RunOptions, TestOptions, TrainOptions
 from .run import test, test_config, train, train_config
+from .saving import WholeCheckpointHook
 from .training import CPUAmpOptimWrapper, ResumableEpochLoop
 
 __all__ = [
     'CPUAmpOptimWrapper',
     'ResumableEpochLoop',
+    'FiniteGuard',
     'RunError',
     'RunOptions',
     'TestOptions',
     'TrainOptions',
+    'WholeCheckpointHook',
     'test',
     'test_config',
     'train',

@@ -43,12 +43,14 @@ class TrainOptions(RunOptions):
         amp: mixed precision.
         no_validate: do not evaluate checkpoints during training.
         auto_scale_lr: scale the learning rate by the batch size over the one the config names.
+        skip_bad_batches: go on after a batch whose losses or gradients are not finite.
     """
 
     resume: str | None = None
     amp: bool = False
     no_validate: bool = False
     auto_scale_lr: bool = False
+    skip_bad_batches: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from . import settings, weights
 from .annotations import check_annotations, point_at
 from .layout import follow_layout, note_on_weights
 from .options import RunOptions, TestOptions, TrainOptions
+from .stopping import saying_how_to_go_on
 
 
 def train(options: TrainOptions) -> None:
@@ -27,14 +28,16 @@ def train(options: TrainOptions) -> None:
         options: the config, and the other options of `tools/train.py`.
 
     Raises:
-        RunError: a file, a setting or the pretrained weights are missing.
+        RunError: a file, a setting or the pretrained weights are missing, or what was computed is
+            not finite, see `FiniteGuard`.
     """
     cfg = train_config(options)
     follow_layout(cfg, 'train_dataloader', 'val_dataloader')
     check_annotations(cfg, 'train_dataloader', 'val_dataloader', category=options.category)
     runner = _build_runner(cfg, options.local_rank)
-    weights.prepare_start(runner)
-    runner.train()
+    weights.prepare_start(runner, options.resume)
+    with saying_how_to_go_on(runner):
+        runner.train()
 
 
 def test(options: TestOptions) -> dict:
@@ -101,6 +104,7 @@ def train_config(options: TrainOptions) -> Config:
     settings.enable_overlays(cfg, options, show=options.show)
     weights.choose_start(cfg, options.resume)
     settings.keep_place_in_epoch(cfg)
+    settings.guard_numbers(cfg, options.skip_bad_batches)
     return cfg
 
 

@@ -183,3 +183,12 @@ def keep_place_in_epoch(cfg: Config) -> None:
     if loop.get('by_epoch') and not checkpoints.get('by_epoch', True):
         del loop['by_epoch']  # mmengine takes either a type or by_epoch
         loop['type'] = 'ResumableEpochLoop'
+
+
+def guard_numbers(cfg: Config, skip: bool) -> None:
+    """Add `FiniteGuard` to the hooks of a training, unless the config names it."""
+    hooks = list(cfg.get('custom_hooks') or [])
+    named = [hook for hook in hooks if _class_name(hook['type']) == 'FiniteGuard']
+    for hook in named if skip else ():
+        hook['skip'] = True
+    cfg.custom_hooks = hooks if named else [*hooks, dict(type='FiniteGuard', skip=skip)]

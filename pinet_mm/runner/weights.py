@@ -2,16 +2,18 @@
 
 import os.path as osp
 from collections.abc import Iterator
+from functools import partial
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.model import PretrainedInit
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from torch import nn
 
 from ..checkpoints import check_model, check_overlap, read_checkpoint, require_checkpoint
 from ..checkpoints.fit import unwrapped
 from ..errors import CheckpointError
+from .resuming import candidates, newest_usable, require_state
 
 
 def choose_start(cfg: Config, resume: str | None) -> None:
@@ -21,10 +23,12 @@ def choose_start(cfg: Config, resume: str | None) -> None:
     hook; inside an epoch if the hook counts iterations (`by_epoch=False`), where the batches of
     that epoch that were already seen are loaded and skipped (`ResumableEpochLoop`). Without a
     checkpoint yet, `--resume` starts from the beginning, so that one command can be repeated until
-    the training is complete.
+    the training is complete; where the last one cannot be used, `prepare_start` takes an older one.
     """
     if resume == 'auto':
-        resume = _latest_checkpoint(cfg.work_dir)
+        found = candidates(cfg.work_dir)
+        # All may be gone; the first is then named.
+        resume = next(filter(osp.isfile, found), found[0]) if found else None
         if resume is None:
             cfg.resume = False
             print_log(f'{cfg.work_dir} holds no checkpoint to resume from: start at the beginning')
@@ -32,14 +36,6 @@ def choose_start(cfg: Config, resume: str | None) -> None:
         cfg.update(resume=True, load_from=resume)
     if cfg.get('load_from'):
         require_checkpoint(cfg.load_from)
-
-
-def _latest_checkpoint(work_dir: str) -> str | None:
-    """Find the latest checkpoint of a work folder, also if the folder was moved since."""
-    path = find_latest_checkpoint(work_dir)
-    if path and not osp.isfile(path):
-        path = osp.join(work_dir, osp.basename(path))
-    return path
 
 
 def drop_backbone_init(cfg: Config) -> None:
@@ -57,7 +53,7 @@ def _pretrained_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]
                 yield name, module, init_cfg['checkpoint']
 
 
-def prepare_start(runner: Runner) -> None:
+def prepare_start(runner: Runner, resume: str | None = None) -> None:
     """Read what a training starts from, before any image is read.
 
     MMEngine would read it much later, answer a missing file with a long traceback, and only warn of
@@ -65,15 +61,22 @@ def prepare_start(runner: Runner) -> None:
 
     Args:
         runner: whose config was settled by `choose_start`.
+        resume: as `choose_start` was given it.
 
     Raises:
         CheckpointError: a checkpoint cannot be read, or does not fit.
     """
-    load_from, resume = runner.cfg.get('load_from'), runner.cfg.get('resume')
-    if load_from:
-        checkpoint = read_checkpoint(load_from)
-        (check_model if resume else check_overlap)(runner.model, checkpoint)
-    if load_from and resume:
+    load_from, resumes = runner.cfg.get('load_from'), runner.cfg.get('resume')
+    if load_from and resumes:
+        check = partial(check_model, runner.model)
+        if resume == 'auto':
+            load_from = newest_usable(candidates(runner.work_dir), check)
+            runner._load_from = runner.cfg.load_from = load_from
+        else:
+            require_state(load_from, check)
+    elif load_from:
+        check_overlap(runner.model, read_checkpoint(load_from))
+    if load_from and resumes:
         forget_pretrained(runner.model)  # the checkpoint brings all weights: resume offline
     else:
         fetch_pretrained(runner.model)

@@ -1,0 +1,137 @@
+"""Checkpoints of a training: whole or absent, finite, and the old ones kept until the new is there.
+
+Importing this module gives configs another `CheckpointHook` and MMEngine another way to write.
+"""
+
+import glob
+import os.path as osp
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mmengine.runner.runner as of_mmengine
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook as CheckpointHookOfMMEngine
+from mmengine.runner import Runner, save_checkpoint
+from mmpose.registry import HOOKS
+from torch import nn
+
+from ..atomic import whole_file
+from ..checkpoints.fit import unwrapped
+from ..errors import RunError
+
+
+def save_whole(checkpoint: Any, filename: str, *args: Any, **kwargs: Any) -> None:
+    """Write a checkpoint as MMEngine does, but so that a local file is either whole or untouched.
+
+    Args:
+        checkpoint: what `torch.save` takes.
+        filename: path or URL.
+        *args: of MMEngine's function.
+        **kwargs: the same.
+
+    Raises:
+        RunError: it cannot be written, such as on a full disk.
+    """
+    if '://' in filename or any(each for each in (*args, *kwargs.values())):
+        save_checkpoint(checkpoint, filename, *args, **kwargs)
+        return
+    try:
+        Path(filename).parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(filename) as file:
+            torch.save(checkpoint, file)
+    except (OSError, RuntimeError) as error:
+        # torch's writer reports what the system refuses as a RuntimeError.
+        raise RunError(
+            f'the checkpoint {filename} could not be written '
+            f'({getattr(error, "strerror", None) or str(error).splitlines()[0]}); the ones before '
+            'it are as they were: make room and go on with --resume'
+        ) from error
+
+
+of_mmengine.save_checkpoint = save_whole
+
+
+def find_not_finite(model: nn.Module) -> list[str]:
+    """Return the names of weights and statistics that hold NaN or infinite numbers."""
+    return [
+        name
+        for name, value in unwrapped(model).state_dict().items()
+        if value.is_floating_point() and not value.isfinite().all()
+    ]
+
+
+class _Later:
+    """A file backend that removes only once `remove_now` is called.
+
+    Args:
+        backend: the one that does all else.
+    """
+
+    def __init__(self, backend: Any):
+        self.backend, self.waiting = backend, []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+    def remove(self, path: str) -> None:
+        self.waiting.append((self.backend.remove, path))
+
+    def rmtree(self, path: str) -> None:
+        self.waiting.append((self.backend.rmtree, path))
+
+    def remove_now(self, kept: set[str]) -> None:
+        for remove, path in self.waiting:
+            if path not in kept and (self.backend.isfile(path) or self.backend.isdir(path)):
+                remove(path)
+
+
+@HOOKS.register_module(name='CheckpointHook', force=True)
+class WholeCheckpointHook(CheckpointHookOfMMEngine):
+    """Save checkpoints as MMEngine's `CheckpointHook` does, which it replaces in all configs.
+
+    MMEngine's removes an old checkpoint before it has written the new one, and saves weights that
+    are NaN. Takes the arguments of MMEngine's class.
+    """
+
+    file_backend: Any
+
+    def before_train(self, runner: Runner) -> None:
+        """Prepare as MMEngine does; remove what killed trainings left half written."""
+        super().before_train(runner)
+        if is_main_process():
+            for part in glob.glob(osp.join(glob.escape(self.out_dir), '.*.pth.*.part')):
+                Path(part).unlink(missing_ok=True)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        self._require_finite(runner)
+        with self._removing_last():
+            super()._save_checkpoint_with_step(runner, step, meta)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        self._require_finite(runner)
+        with self._removing_last():
+            super()._save_best_checkpoint(runner, metrics)
+
+    def _require_finite(self, runner: Runner) -> None:
+        broken = find_not_finite(runner.model)
+        if broken:
+            raise RunError(
+                f'after iteration {runner.iter} {len(broken)} weights are not finite, such as '
+                f'{broken[0]}: nothing was saved, and the checkpoints before it are as they were; '
+                'a lower learning rate or optim_wrapper.clip_grad may help'
+            )
+
+    @contextmanager
+    def _removing_last(self) -> Iterator[None]:
+        backend = self.file_backend
+        later = self.file_backend = _Later(backend)
+        try:
+            yield
+        finally:
+            self.file_backend = backend
+        best = getattr(self, 'best_ckpt_path_dict', {})
+        kept = {self.last_ckpt, getattr(self, 'best_ckpt_path', None), *best.values()}
+        later.remove_now(kept)

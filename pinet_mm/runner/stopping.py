@@ -1,0 +1,50 @@
+"""A training that is stopped from outside: by Ctrl-C, a scheduler's SIGTERM or a full disk."""
+
+import errno
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.runner import Runner
+
+from ..errors import RunError, Stopped
+from .resuming import candidates
+
+
+@contextmanager
+def saying_how_to_go_on(runner: Runner) -> Iterator[None]:
+    """Turn what stops a training from outside into one sentence.
+
+    Args:
+        runner: of the training.
+
+    Raises:
+        Stopped: a signal came.
+        RunError: the disk is full.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _terminate) if in_main else None
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        raise Stopped(number, _advice(runner)) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RunError(f'{error.strerror}: make room; {_advice(runner)}') from error
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Stopped(number, '')
+
+
+def _advice(runner: Runner) -> str:
+    iteration, saved = runner.iter, candidates(runner.work_dir)
+    if not saved:
+        return f'stopped at iteration {iteration}; no checkpoint was saved yet'
+    return f'stopped at iteration {iteration}; go on from {saved[0]} with --resume'

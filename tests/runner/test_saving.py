@@ -1,0 +1,165 @@
+"""Checkpoints on their way to the disk, and the ones that a training goes on from."""
+
+import errno
+import os
+import shutil
+import signal
+
+from pinet_mm.errors import CheckpointError, RunError, Stopped
+from pinet_mm.runner import saving
+
+import pytest
+import torch
+
+from tests.helpers.toy_runs import Toy, train, weights
+
+EPOCHS = 'default_hooks = dict(checkpoint=dict(interval=1))'
+ONE = 'default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))'
+
+
+def names(folder):
+    return sorted(path.name for path in folder.glob('*.pth'))
+
+
+@pytest.mark.parametrize('reason', [OSError(errno.ENOSPC, 'No space left on device'), 'torch'])
+def test_a_full_disk_is_said_and_leaves_the_last_checkpoint(tmp_path, monkeypatch, reason):
+    save, calls = torch.save, []
+
+    def full(content, file):
+        calls.append(1)
+        if len(calls) == 2:
+            file.write(b'half')
+            raise reason if isinstance(reason, OSError) else RuntimeError('write failed\nat 0x0')
+        save(content, file)
+
+    monkeypatch.setattr(saving.torch, 'save', full)
+    with pytest.raises(RunError, match=r'epoch_2.pth could not be written \(.*\); .* --resume$'):
+        train(tmp_path, extra=ONE)
+    assert names(tmp_path) == ['epoch_1.pth'] and not list(tmp_path.glob('.*part'))
+    monkeypatch.setattr(saving.torch, 'save', save)
+    train(tmp_path, '--resume', extra=ONE)
+    assert names(tmp_path) == ['epoch_3.pth']
+
+
+def test_a_full_disk_elsewhere_is_said(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('mmengine.hooks.LoggerHook.after_train_iter', full)
+    with pytest.raises(RunError, match='No space left on device: make room; stopped at iteration'):
+        train(tmp_path, extra=EPOCHS)
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_in_a_sentence(tmp_path, monkeypatch, number):
+    forward = Toy.forward
+
+    def stopped(self, x, y, mode='tensor'):
+        if self.passes == 8:
+            os.kill(os.getpid(), number)
+        return forward(self, x, y, mode)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Toy, 'forward', stopped)
+    message = f'stopped at iteration 8; go on from {tmp_path}/epoch_1.pth with --resume'
+    with pytest.raises(Stopped, match=message) as error:
+        train(tmp_path, extra=EPOCHS)
+    assert error.value.number == number
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_old_checkpoint_goes_when_the_new_one_is_there(tmp_path, monkeypatch):
+    seen, save = [], saving.torch.save
+    monkeypatch.setattr(
+        saving.torch, 'save', lambda *args: (seen.append(names(tmp_path)), save(*args))
+    )
+    train(tmp_path, extra=ONE)
+    assert seen == [[], ['epoch_1.pth'], ['epoch_2.pth']] and names(tmp_path) == ['epoch_3.pth']
+
+
+def test_the_best_checkpoint_stays_until_the_better_one_is_there(tmp_path):
+    extra = (
+        'default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1, save_best="mean", '
+        'rule="less"))\ntrain_cfg = dict(val_interval=1)'
+    )
+    train(tmp_path, extra=extra)
+    assert names(tmp_path) == ['best_mean_epoch_3.pth', 'epoch_3.pth']
+
+
+def test_halves_of_killed_trainings_are_removed(tmp_path):
+    (tmp_path / '.epoch_2.pth.99.part').write_bytes(b'half')
+    train(tmp_path, extra=EPOCHS)
+    assert not list(tmp_path.glob('.*part'))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def of_another_network(path):
+    content = torch.load(path, weights_only=True)
+    content['state_dict'] = {'other.weight': torch.zeros(3)}
+    torch.save(content, path)
+
+
+class Trap:
+    def __reduce__(self):
+        return os.mkdir, ('trap',)
+
+
+DAMAGES = dict(
+    cut=cut,
+    empty=lambda path: path.write_bytes(b''),
+    missing=lambda path: path.unlink(),
+    text=lambda path: path.write_text('no checkpoint'),
+    foreign=of_another_network,
+    weights=lambda path: torch.save(weights(path), path),
+    hostile=lambda path: torch.save(dict(state_dict={}, trap=Trap()), path),
+)
+
+
+@pytest.mark.parametrize('named', [True, False], ids=['named', 'not named'])
+@pytest.mark.parametrize('damage', DAMAGES)
+def test_resume_falls_back_to_the_newest_that_can_be_used(
+    damage, named, tmp_path, trained, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for i in (1, 2):
+        shutil.copy(trained / f'epoch_{i}.pth', tmp_path)
+        os.utime(tmp_path / f'epoch_{i}.pth', (i, i))
+    if named:
+        (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_2.pth'))
+    DAMAGES[damage](tmp_path / 'epoch_2.pth')
+    if (tmp_path / 'epoch_2.pth').exists():
+        os.utime(tmp_path / 'epoch_2.pth', (9, 9))
+    train(tmp_path, '--resume', extra=EPOCHS)
+    said = capsys.readouterr().out
+    if damage != 'missing' or named:
+        assert f'{tmp_path}/epoch_2.pth' in said and f'resuming from {tmp_path}/epoch_1.pth' in said
+    assert not (tmp_path / 'trap').exists()
+    expected, found = weights(trained / 'epoch_3.pth'), weights(tmp_path / 'epoch_3.pth')
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_resume_never_starts_afresh_over_epochs_that_cannot_be_read(tmp_path):
+    (tmp_path / 'epoch_1.pth').write_bytes(b'')
+    (tmp_path / 'epoch_2.pth').write_text('no checkpoint')
+    with pytest.raises(CheckpointError, match='no checkpoint here can be resumed from') as error:
+        train(tmp_path, '--resume', extra=EPOCHS)
+    assert '\n' not in str(error.value)
+    assert (tmp_path / 'epoch_1.pth').read_bytes() == b''
+
+
+def test_a_checkpoint_without_the_state_of_a_training_is_refused(tmp_path, trained):
+    torch.save(weights(trained / 'epoch_2.pth'), tmp_path / 'bare.pth')
+    with pytest.raises(CheckpointError, match='no state of a training to resume: start from it'):
+        train(tmp_path, '--resume', tmp_path / 'bare.pth')
+
+
+def test_a_config_in_a_checkpoint_is_not_run(tmp_path, trained):
+    # MMEngine's runner would execute it.
+    content = torch.load(trained / 'epoch_2.pth', weights_only=True)
+    content['meta']['config'] = f'import os\nos.mkdir({str(tmp_path / "place")!r})'
+    torch.save(content, tmp_path / 'epoch_2.pth')
+    train(tmp_path, '--resume', tmp_path / 'epoch_2.pth', extra=EPOCHS)
+    assert (tmp_path / 'epoch_3.pth').exists() and not (tmp_path / 'place').exists()
