@@ -162,11 +162,7 @@ def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:
 
 
 def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
-    """Read a file as (H, W, 3) uint8 BGR, by default turned upright by its EXIF tag.
-
-    Args:
-        path: of the file; its name may be no UTF-8.
-        flags: OpenCV's.
+    """Read a file as (H, W, 3) uint8 BGR; with OpenCV's own `flags`, upright by its EXIF tag.
 
     Raises:
         ValueError: it is missing, no image, cut off, too large or too thin.
@@ -181,7 +177,11 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
 
 
 def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
-    """Decode an image file's bytes, `name` in messages, or raise a ValueError: see `read_image`."""
+    """Decode the bytes of an image file; `name` is for messages.
+
+    Raises:
+        ValueError: see `read_image`.
+    """
     level = cv2.setLogLevel(0)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
