@@ -65,6 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar='FILE',
         help='COCO-format JSON file with the people of the images',
     )
+    parser.add_argument(
+        '--category', metavar='NAME', help='the annotated category that counts, if several do'
+    )
     parser.add_argument('--out', default='comparison', help='folder to write into (%(default)s)')
     parser.add_argument(
         '--hardest',
@@ -94,9 +97,16 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Compare, write, and print what was found."""
+    comparison.check_numbers(args.hardest, args.most_different, args.annotations)
     sides = comparison.load_sides(args.models, args.names, (args.pose_thr * 2)[:2], args.device)
     report = comparison.compare(
-        sides, args.inputs, args.out, args.annotations, args.hardest, args.most_different
+        sides,
+        args.inputs,
+        args.out,
+        args.annotations,
+        args.hardest,
+        args.most_different,
+        args.category,
     )
     print(
         f'\n{comparison.summary(report.document)}; drawings and {report.json.name} are in '

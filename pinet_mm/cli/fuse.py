@@ -6,14 +6,31 @@ the result. docs/pose_fusion.md says what happens.
 """
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
+from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from xtcocotools.coco import COCO
 
-from ..datasets.evaluation import STATISTICS, average_precision, note_on_crowded, read_truth
+from ..datasets.check import Checked
+from ..datasets.evaluation import (
+    BOUNDS_NOTE,
+    STATISTICS,
+    check_truth,
+    note_on_crowded,
+    precision_of,
+    require_images,
+    require_limit,
+    to_coco,
+)
 from ..datasets.labeling import keypoint_names
 from ..datasets.matching import MAX_POSES
-from ..datasets.pose_files import write_poses
+from ..datasets.pose_files import list_poses, read_results, write_poses
+from ..datasets.reasons import BEHIND, why_no_number, why_zero
+from ..errors import InputError
 from ..inference import ensemble
+from ..models.codec import build_layout
 from . import command
 
 
@@ -27,7 +44,11 @@ def make_parser() -> argparse.ArgumentParser:
         '--metainfo',
         default='configs/_base_/datasets/coco.py',
         metavar='FILE',
-        help="MMPose's metainfo of the dataset, for its OKS sigmas (%(default)s)",
+        help="MMPose's metainfo of the dataset, or a config with a codec, whose layout counts: for "
+        'OKS sigmas and names (%(default)s)',
+    )
+    parser.add_argument(
+        '--category', metavar='NAME', help='the category of people, if several have keypoints'
     )
     parser.add_argument(
         '--oks-thr',
@@ -55,23 +76,77 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Fuse and write; evaluate if there are annotations."""
-    metainfo = parse_pose_metainfo(dict(from_file=args.metainfo))
-    sigmas, names = metainfo['sigmas'], keypoint_names(metainfo)
-    if args.annotations:
-        truth = read_truth(args.annotations, args.iou_type, names)  # before anything is written
-        note = note_on_crowded(truth.dataset['annotations'], args.max_poses)
-        if note:
-            print(note)
-    fused = ensemble.fuse_files(args.files, sigmas, args.oks_thr, args.weights)
-    write_poses(args.out, fused)
+    """Fuse and write; evaluate if there are annotations. All is checked before it is written.
+
+    Raises:
+        InputError: --out is one of the files that are read.
+    """
+    read = [*args.files, *filter(None, [args.annotations])]
+    if Path(args.out).resolve() in [Path(path).resolve() for path in read]:
+        raise InputError(f'--out {args.out} is a file to read: name another one')
+    sigmas, names = read_keypoints(args.metainfo)
+    require_limit(args.max_poses, args.iou_type)
+    people = args.annotations and _check_people(args, names)
+    wanted = people.category_id if people else args.category
+    files = [read_results(path, wanted) for path in args.files]
+    truth = people and to_coco(people)
+    for path, each in zip(args.files, files if truth else ()):
+        require_images(each.images, truth, path, args.annotations)
+    images = [each.images for each in files]
+    fused = ensemble.fuse_read(args.files, images, sigmas, args.oks_thr, args.weights)
+    known = [people.category_id if people else None, *(each.category_id for each in files), 1]
+    write_poses(args.out, fused, next(each for each in known if each is not None))
     count = sum(len(poses.scores) for poses in fused.values())
     print(f'{count} poses of {len(fused)} images are in {args.out}')
-    for path in (*args.files, args.out) if args.annotations else ():
-        found = average_precision(
-            path, args.annotations, sigmas, args.iou_type, args.max_poses, names
-        )
-        print(path, *(f'{name} {value:.3f}' for name, value in found.items()))
+    for path, poses in zip((*args.files, args.out), (*images, fused)) if truth else ():
+        print(path, *_evaluate(list_poses(poses), truth, sigmas, args))
+    if truth and args.iou_type == 'keypoints_crowd':
+        print(BOUNDS_NOTE)
+
+
+def read_keypoints(path: str) -> tuple[Sequence[float], Sequence[str]]:
+    """Return sigmas and names of a dataset's keypoints.
+
+    Args:
+        path: MMPose's metainfo, or a config with the codec, whose layout counts.
+
+    Raises:
+        FileNotFoundError: there is no such file, nor metainfo of this name in MMPose.
+        InputError: it is neither of the two.
+    """
+    cfg = Config.fromfile(path) if Path(path).is_file() else None
+    if cfg is not None and cfg.get('codec', {}).get('layout'):
+        layout = build_layout(cfg.codec.layout)
+        return layout.sigmas, layout.keypoint_names
+    if cfg is not None and 'dataset_info' not in cfg:
+        raise InputError(f'{path} is neither metainfo, with dataset_info, nor has it a codec')
+    metainfo = parse_pose_metainfo(dict(from_file=path))
+    sigmas, names = metainfo['sigmas'], keypoint_names(metainfo)
+    if len(sigmas) != len(names):
+        raise InputError(f'{path} has {len(sigmas)} sigmas for {len(names)} keypoints')
+    return sigmas, names
+
+
+def _check_people(args: argparse.Namespace, names: Sequence[str]) -> Checked:
+    people = check_truth(args.annotations, args.iou_type, names, args.category)
+    crowded = note_on_crowded(people.data['annotations'], args.max_poses)
+    for note in filter(None, (*people.notes(), crowded)):
+        print(note)
+    return people
+
+
+def _evaluate(
+    entries: Sequence[dict], truth: COCO, sigmas: Sequence[float], args: argparse.Namespace
+) -> list[str]:
+    """Return the numbers of poses as they are printed, with the reason where there are none."""
+    found = precision_of(entries, truth, sigmas, args.iou_type, args.max_poses)
+    annotations = truth.dataset['annotations']
+    lines = [f'{name} {value:.3f}' for name, value in found.items()]
+    if found['AP'] < 0:
+        lines.append(f'(AP is -1: {why_no_number(annotations)})')
+    elif found['AP'] == 0:
+        lines.append(f'(AP is 0: {why_zero(annotations, entries, sigmas) or BEHIND})')
+    return lines
 
 
 main = command(make_parser, run)

@@ -6,7 +6,7 @@ other.
 """
 
 from .annotations import Annotations
-from .comparing import Report, compare
+from .comparing import Report, check_numbers, compare
 from .document import SCHEMA, summary
 from .drawing import draw
 from .sides import Side, Spec, counted_poses, load_sides, names_of
@@ -17,6 +17,7 @@ __all__ = [
     'Report',
     'Side',
     'Spec',
+    'check_numbers',
     'compare',
     'counted_poses',
     'draw',

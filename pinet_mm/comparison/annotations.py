@@ -16,15 +16,27 @@ class Annotations:
     Args:
         path: a COCO-format JSON file.
         num_keypoints: those of the models.
+        names: K names of the models' keypoints, into whose order those of the file are brought.
+        category: name or id of the person category, where several have keypoints.
+
+    Attributes:
+        notes: a line for everything in the file that was handled rather than refused.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is no JSON file of this format, or its people have other keypoints.
     """
 
-    def __init__(self, path: str | Path, num_keypoints: int, names: Sequence[str] | None = None):
+    def __init__(
+        self,
+        path: str | Path,
+        num_keypoints: int,
+        names: Sequence[str] | None = None,
+        category: str | int | None = None,
+    ):
         self.path, self.num_keypoints = Path(path), num_keypoints
-        checked = check_file(path, names, need_size=False).require()
+        checked = check_file(path, names, category, need_size=False)
+        self.notes = checked.require().notes()
         found = {len(each['keypoints']) // 3 for each in checked.data['annotations']}
         if found - {num_keypoints}:
             raise InputError(
@@ -72,6 +84,19 @@ class Annotations:
         if tuple(size) != wanted:
             raise InputError(
                 f'{file} has {size[1]}x{size[0]} pixels; {self.path} is for {wanted[1]}x{wanted[0]}'
+            )
+
+    def require_crowd_indices(self) -> None:
+        """Check that images can be sorted by their crowd index.
+
+        Raises:
+            InputError: some have none.
+        """
+        lacking = [key for key, image in self.images.items() if image.get('crowdIndex') is None]
+        if lacking:
+            raise InputError(
+                f'the hardest images are those of the highest crowdIndex, which {len(lacking)} of '
+                f'{len(self.images)} images of {self.path} lack, such as image {lacking[0]}'
             )
 
     def persons(self, image_id: int) -> Persons:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 from tqdm import tqdm
 
@@ -38,6 +39,7 @@ def compare(
     annotations: str | Path | None = None,
     hardest: int | None = None,
     most_different: int | None = None,
+    category: str | int | None = None,
 ) -> Report:
     """Write a drawing for every image, `overview.jpg` and `comparison.json`.
 
@@ -51,6 +53,7 @@ def compare(
         hardest: draw only this many images, see `judging.hardest_first`; all are counted.
         most_different: the same by `judging.most_different_first`; with both, this many of the
             hardest ones.
+        category: name or id of the person category, where several have keypoints.
 
     Returns:
         A `Report`; the JSON holds each image's counts and their sums.
@@ -62,18 +65,27 @@ def compare(
         ValueError: no image is annotated or can be read, one is not of its annotated size, or
             `hardest` or `most_different` is below 1 or has no annotations to go by.
     """
-    _check_numbers(hardest, most_different, annotations)
+    check_numbers(hardest, most_different, annotations)
     out_dir, meta = Path(out_dir), sides[0].model.dataset_meta
-    files, unreadable = _part_readable(find_images(inputs, out_dir))
-    truth = annotations and Annotations(annotations, len(meta['sigmas']), keypoint_names(meta))
-    files, left_out = _part_annotated(files, truth)
+    sizes, unreadable = _read_sizes(find_images(inputs, out_dir))
+    names = keypoint_names(meta)
+    truth = annotations and Annotations(annotations, len(names), names, category)
+    if truth and hardest is not None:
+        truth.require_crowd_indices()
+    files, left_out = _part_annotated(list(sizes), truth)
+    for note in [*_notes_on(sides), *(truth.notes if truth else ())]:
+        print_log(note)
+    for file in files if truth else ():
+        truth.require_size(file, sizes[file])
     compared = _compare_all(sides, files, truth)
     chosen = choose(compared, hardest, most_different)
     columns = 1 if len(chosen) <= IN_ONE_COLUMN else 2
     drawings = OverlayFolder(out_dir, columns, cell=960, gap=12)
-    names = [side.name for side in sides]
-    drawn = _draw_all(drawings, {files[i]: compared[i] for i in chosen}, names, meta)
-    records = [to_record(names, file, each, drawn.get(file)) for file, each in zip(files, compared)]
+    titles = [side.name for side in sides]
+    drawn = _draw_all(drawings, {files[i]: compared[i] for i in chosen}, titles, meta)
+    records = [
+        to_record(titles, file, each, drawn.get(file)) for file, each in zip(files, compared)
+    ]
     document = to_document(sides, annotations, records, left_out, unreadable)
     target = out_dir / 'comparison.json'
     write_whole(target, json.dumps(document, indent=1))
@@ -81,9 +93,20 @@ def compare(
     return Report(target, document)
 
 
-def _check_numbers(
+def check_numbers(
     hardest: int | None, most_different: int | None, annotations: str | Path | None
 ) -> None:
+    """Check how many drawings are asked for, see `compare`.
+
+    Args:
+        hardest: see `compare`.
+        most_different: see `compare`.
+        annotations: see `compare`.
+
+    Raises:
+        InputError: a number is below 1, or there are no annotations to go by.
+        FileNotFoundError: there is no such file of annotations.
+    """
     given = [number for number in (hardest, most_different) if number is not None]
     if given and (annotations is None or min(given) < 1):
         raise InputError(
@@ -91,25 +114,31 @@ def _check_numbers(
             f'the images by; found {min(given)} and '
             f'{annotations or "no annotations"}'
         )
+    if annotations and not Path(annotations).is_file():
+        raise FileNotFoundError(f'the annotation file {annotations} does not exist')
 
 
-def _part_readable(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    # Images and other files.
-    readable = {file: _is_readable(file) for file in files}
-    if not any(readable.values()):
+def _read_sizes(files: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], list[Path]]:
+    # (h, w) of images as they are shown; and files that are none.
+    found = {file: _size_of(file) for file in files}
+    sizes = {file: size for file, size in found.items() if size}
+    if not sizes:
         raise InputError(f'{files[0]} is no image that can be read')
-    return (
-        [file for file in files if readable[file]],
-        [file for file in files if not readable[file]],
-    )
+    return sizes, [file for file in files if file not in sizes]
 
 
-def _is_readable(file: Path) -> bool:
+def _size_of(file: Path) -> tuple[int, int] | None:
     try:
-        read_image(file)
+        return read_image(file).shape[:2]
     except InputError:
-        return False
-    return True
+        return None
+
+
+def _notes_on(sides: Sequence[Side]) -> list[str]:
+    first, second = (np.asarray(side.model.dataset_meta['sigmas']) for side in sides)
+    if np.array_equal(first, second):
+        return []
+    return [f'the models have other OKS sigmas: those of {sides[0].name} count for both']
 
 
 def _part_annotated(
@@ -130,7 +159,7 @@ def _compare_all(
 ) -> list[Comparison]:
     sigmas = np.asarray(sides[0].model.dataset_meta['sigmas'], dtype=np.float64)
     with tqdm(total=len(sides) * len(files), unit=' images') as progress:
-        found = [_poses_of(side, files, truth, progress) for side in sides]
+        found = [_poses_of(side, files, progress) for side in sides]
     if truth is None:
         return [judge_each_other(poses, sigmas) for poses in zip(*found)]
     return [
@@ -139,13 +168,9 @@ def _compare_all(
     ]
 
 
-def _poses_of(
-    side: Side, files: Sequence[Path], truth: Annotations | None, progress: tqdm
-) -> list[InstanceData]:
+def _poses_of(side: Side, files: Sequence[Path], progress: tqdm) -> list[InstanceData]:
     found = []
-    for file, sample in zip(files, predict(side.model, files)):
-        if truth:
-            truth.require_size(file, sample.metainfo['ori_shape'])
+    for sample in predict(side.model, files):
         found.append(counted_poses(sample, side.pose_thr))
         progress.update()
     return found

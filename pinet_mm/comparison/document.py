@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..datasets.matching import MAX_POSES
 from .judging import OKS_THR, Comparison
 from .sides import Side
 
@@ -59,6 +60,7 @@ def to_document(
         schema=SCHEMA,
         annotations=annotations and str(annotations),
         oks_thr=OKS_THR,
+        max_poses=None if annotations is None else MAX_POSES,
         models=[
             dict(name=side.name, pose_thr=side.pose_thr, **side.spec._asdict()) for side in sides
         ],
@@ -101,8 +103,21 @@ def summary(document: dict) -> str:
             f'{name} found {each["found"]} with {each["poses"]} poses' for name, each in models
         ]
     left_out = len(document['left_out'])
+    crowded = sum(_is_crowded(record) for record in document.get('pictures', ()))
+    cut = (
+        f'; {_images(crowded)} with more than {MAX_POSES} people or poses, of which the best '
+        f"{MAX_POSES} poses count, as in COCO's evaluation"
+    )
     without = f'; {_images(left_out)} without annotations left out' if left_out else ''
-    return f'{count}: {"; ".join(parts)}{without}'
+    return f'{count}: {"; ".join(parts)}{cut if crowded else ""}{without}'
+
+
+def _is_crowded(record: dict) -> bool:
+    """Return whether the limit on poses may have cut somebody off; it counts with people alone."""
+    if record['persons'] is None:
+        return False
+    most = max(each['poses'] for each in record['models'].values())
+    return max(record['persons'], most) > MAX_POSES
 
 
 def _images(count: int) -> str:

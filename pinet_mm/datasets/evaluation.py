@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmengine.evaluator import BaseMetric
@@ -15,7 +15,7 @@ from xtcocotools.cocoeval import COCOeval
 
 from ..atomic import write_whole
 from ..errors import InputError
-from .check import check_file
+from .check import Checked, check_file
 from .check.categories import PERSON
 from .matching import MAX_POSES, match_poses
 from .pose_files import to_entries
@@ -25,8 +25,6 @@ STATISTICS = dict(
     keypoints={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 5},
     keypoints_crowd={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 3, 'AP(E)': 6, 'AP(M)': 7, 'AP(H)': 8},
 )
-
-
 # The crowd indices between easy, medium and hard images in `COCOeval`; the paper of CrowdPose has
 # 0.1 for 0.2.
 BOUNDS = (0.2, 0.8)
@@ -134,18 +132,50 @@ def average_precision(
         InputError: images are not annotated, or have no crowd index where one is needed, or
             `max_poses` is below 1, or another than 20 with 'keypoints_crowd'.
     """
+    require_limit(max_poses, iou_type)
+    for path in (results, annotations):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f'the file {path} does not exist')
+    entries = json.loads(Path(results).read_text())
+    truth = to_coco(check_truth(annotations, iou_type, names))
+    require_images((entry['image_id'] for entry in entries), truth, results, annotations)
+    return precision_of(entries, truth, sigmas, iou_type, max_poses)
+
+
+def require_limit(max_poses: int, iou_type: str) -> None:
+    """Check how many poses of an image count.
+
+    Args:
+        max_poses: see `average_precision`.
+        iou_type: see `average_precision`.
+
+    Raises:
+        InputError: it is below 1, or another than 20 with 'keypoints_crowd'.
+    """
     if max_poses < 1 or (max_poses != MAX_POSES and iou_type != 'keypoints'):
         raise InputError(
             f"max_poses must be at least 1, and {MAX_POSES} with 'keypoints_crowd'; "
             f'found {max_poses}'
         )
-    for path in (results, annotations):
-        if not Path(path).is_file():
-            raise FileNotFoundError(f'the file {path} does not exist')
-    entries = json.loads(Path(results).read_text())
-    truth = read_truth(annotations, iou_type, names)
-    _check_images(entries, truth, results, annotations)
-    entries = [dict(entry, category_id=PERSON) for entry in entries]  # whatever id they give it
+
+
+def precision_of(
+    entries: Sequence[dict],
+    truth: COCO,
+    sigmas: Sequence[float],
+    iou_type: str = 'keypoints',
+    max_poses: int = MAX_POSES,
+) -> dict[str, float]:
+    """Evaluate poses as `average_precision` does.
+
+    Args:
+        entries: poses in COCO's result format, of whatever category.
+        truth: what `to_coco` returns.
+        sigmas: K OKS sigmas.
+        iou_type: see `average_precision`.
+        max_poses: see `average_precision`.
+    """
+    entries = [dict(entry, category_id=PERSON) for entry in entries]
     use_area = all('area' in person for person in truth.anns.values())
     evaluation = match_poses(
         truth, entries, sigmas, iou_type, use_area, every_area=True, max_poses=max_poses
@@ -201,36 +231,53 @@ def note_on_crowded(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> 
     )
 
 
-def read_truth(
-    path: str | Path, iou_type: str = 'keypoints', names: Sequence[str] | None = None
-) -> COCO:
-    """Read annotations to evaluate against, checked; the person category has the id 1.
+def check_truth(
+    path: str | Path,
+    iou_type: str = 'keypoints',
+    names: Sequence[str] | None = None,
+    category: str | int | None = None,
+) -> Checked:
+    """Check annotations to evaluate against.
 
     Args:
         path: file of COCO annotations.
         iou_type: 'keypoints', or 'keypoints_crowd', which needs crowd indices.
         names: see `average_precision`.
+        category: name or id of the person category, where several have keypoints.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputError: it cannot be used; all reasons.
     """
-    checked = check_file(path, names, crowd_index=iou_type == 'keypoints_crowd', need_size=False)
+    crowd_index = iou_type == 'keypoints_crowd'
+    return check_file(path, names, category, crowd_index=crowd_index, need_size=False).require()
+
+
+def to_coco(checked: Checked) -> COCO:
+    """Return checked annotations as COCO's evaluation takes them; people have the category 1."""
     truth = COCO()
-    truth.dataset = checked.require().data
-    truth.anno_file = [str(path)]  # where COCOeval reads crowd indices again
+    truth.dataset = checked.data
+    truth.anno_file = [checked.path]  # where COCOeval reads crowd indices again
     with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
         truth.createIndex()
     return truth
 
 
-def _check_images(
-    entries: Sequence[dict],
-    truth: COCO,
-    results: str | Path,
-    annotations: str | Path,
+def require_images(
+    image_ids: Iterable, truth: COCO, results: str | Path, annotations: str | Path
 ) -> None:
-    unknown = {entry['image_id'] for entry in entries} - set(truth.getImgIds())
+    """Check that the images of poses are annotated.
+
+    Args:
+        image_ids: of the poses.
+        truth: the annotations.
+        results: what messages call the poses' file.
+        annotations: what messages call the annotations' file.
+
+    Raises:
+        InputError: some are not.
+    """
+    unknown = set(image_ids) - set(truth.getImgIds())
     if unknown:
         raise InputError(
             f'{len(unknown)} images of {results} are not in {annotations}, such as '

@@ -11,9 +11,7 @@ from mmpose.registry import METRICS
 from ..errors import InputError
 from .evaluation import BOUNDS_NOTE
 from .pose_files import to_entries
-from .reasons import why_no_number, why_zero
-
-BEHIND = 'the poses that are like people stand behind the 20 best of their images'
+from .reasons import BEHIND, why_no_number, why_zero
 
 
 @METRICS.register_module()

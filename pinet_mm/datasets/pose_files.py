@@ -13,6 +13,7 @@ import numpy as np
 
 from ..atomic import write_whole
 from ..errors import InputError
+from .check.reading import read_json
 
 
 class Poses(NamedTuple):
@@ -32,7 +33,36 @@ class Poses(NamedTuple):
         return self.keypoint_scores.mean(axis=1)
 
 
-def read_poses(path: str | Path) -> dict[Any, Poses]:
+class Results(NamedTuple):
+    """The content of a file of poses.
+
+    Attributes:
+        images: image id to its poses, in the file's order.
+        category_id: of the poses, None if the file does not say it.
+    """
+
+    images: dict[Any, Poses]
+    category_id: Any = None
+
+
+def read_poses(path: str | Path, category_id: Any = None) -> dict[Any, Poses]:
+    """Read the poses of a file, see `read_results`.
+
+    Args:
+        path: see `read_results`.
+        category_id: see `read_results`.
+
+    Returns:
+        Image id to its poses, in the file's order.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: see `read_results`.
+    """
+    return read_results(path, category_id).images
+
+
+def read_results(path: str | Path, category_id: Any = None) -> Results:
     """Read a file in COCO's result format.
 
     Where the `score` of a pose is not the mean of its keypoint scores (MMPose's `CocoMetric` may
@@ -42,32 +72,55 @@ def read_poses(path: str | Path) -> dict[Any, Poses]:
     Args:
         path: a list of entries with `image_id`, `keypoints` and `score`, as `CocoResults` and
             `CocoMetric` write it.
-
-    Returns:
-        Image id to its poses, in the file's order.
+        category_id: poses of another category are left out; by default there may be one alone.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not in this format, or poses differ in their number of keypoints.
+        ValueError: it is not in this format, or poses differ in their number of keypoints or in
+            their category.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'the file of poses {path} does not exist')
-    try:
-        entries = json.loads(Path(path).read_text())
-    except ValueError as error:
-        raise InputError(f'{path} is no JSON: {error}') from error
-    if not isinstance(entries, list):
-        raise InputError(
-            f"{path} must hold a list, COCO's result format; found a {type(entries).__name__}"
-        )
+    entries = _of_category(_read_list(path), category_id, path)
     images = defaultdict(list)
-    for i, entry in enumerate(entries):
+    for i, entry in entries:
         images[_key(entry, 'image_id', path, i)].append(_pose(entry, path, i))
     sizes = {len(pose) for poses in images.values() for pose in poses}
     if len(sizes) > 1:
         raise InputError(f'{path}: poses have {sorted(sizes)} keypoints; expected one number')
     stacked = {image_id: np.stack(poses) for image_id, poses in images.items()}
-    return {image_id: Poses(poses[..., :2], poses[..., 2]) for image_id, poses in stacked.items()}
+    found = next((entry.get('category_id') for _, entry in entries), None)
+    return Results(
+        {image_id: Poses(poses[..., :2], poses[..., 2]) for image_id, poses in stacked.items()},
+        found,
+    )
+
+
+def _read_list(path: str | Path) -> list:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'the file of poses {path} does not exist')
+    entries = read_json(path)
+    if not isinstance(entries, list):
+        raise InputError(
+            f"{path} must hold a list, COCO's result format; found a {type(entries).__name__}"
+        )
+    return entries
+
+
+def _of_category(entries: list, category_id: Any, path: str | Path) -> list[tuple[int, Any]]:
+    """Return the entries of a category with their places; those that name none are of any."""
+    named = [each.get('category_id') if isinstance(each, Mapping) else None for each in entries]
+    known = {str(each): each for each in named if each is not None}
+    if len(known) > 1 and str(category_id) not in known:
+        raise InputError(
+            f'{path} has poses of several categories: category_id {", ".join(sorted(known))}; '
+            f'name the one of people: --category; found {category_id}'
+        )
+    if len(known) < 2:  # whatever id people have there
+        return list(enumerate(entries))
+    return [
+        (i, entry)
+        for i, (entry, found) in enumerate(zip(entries, named))
+        if found is None or str(found) == str(category_id)
+    ]
 
 
 def _key(entry: Any, key: str, path: str | Path, i: int) -> Any:
@@ -124,14 +177,26 @@ def to_entries(
     ]
 
 
-def write_poses(path: str | Path, images: Mapping[Any, Poses]) -> None:
+def list_poses(images: Mapping[Any, Poses], category_id: Any = 1) -> list[dict]:
+    """Return the poses of images as entries of COCO's result format.
+
+    Args:
+        images: image id to poses.
+        category_id: of people.
+    """
+    return [
+        entry
+        for image_id, poses in images.items()
+        for entry in to_entries(image_id, *poses, category_id)
+    ]
+
+
+def write_poses(path: str | Path, images: Mapping[Any, Poses], category_id: Any = 1) -> None:
     """Write poses as `CocoResults` does; the `score` of a pose is its mean keypoint score.
 
     Args:
         path: the file; its folder is made if it is missing.
         images: image id to poses.
+        category_id: of people.
     """
-    entries = [
-        entry for image_id, poses in images.items() for entry in to_entries(image_id, *poses)
-    ]
-    write_whole(path, json.dumps(entries))
+    write_whole(path, json.dumps(list_poses(images, category_id)))

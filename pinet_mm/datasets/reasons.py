@@ -10,6 +10,7 @@ from .matching import person_oks
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
 GOOD_SCORE = 0.1  # a person's score from which on images show the person
 LIKE = (0.5, 2.0)  # size of the pose over that of the person; others are mentioned
+BEHIND = 'the poses that are like people stand behind the 20 best of their images'
 
 
 def why_no_number(annotations: Sequence[dict]) -> str:

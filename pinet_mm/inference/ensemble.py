@@ -5,7 +5,7 @@ reads and writes COCO's result format, which `tools/test.py --json` writes for a
 Shape shorthand: N poses, K keypoints. Coordinates are pixels of the image.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,29 @@ def fuse_files(
             `fuse_images`.
     """
     files = [read_poses(path) for path in paths]
+    return fuse_read(paths, files, sigmas, oks_thr, weights)
+
+
+def fuse_read(
+    paths: Sequence[str | Path],
+    files: Sequence[Mapping[Any, Poses]],
+    sigmas: Sequence[float],
+    oks_thr: float = 0.7,
+    weights: Sequence[float] | None = None,
+) -> dict[Any, Poses]:
+    """Fuse the poses of files that were read already, see `fuse_files`.
+
+    Args:
+        paths: what messages call the files.
+        files: what `read_poses` returns of each.
+        sigmas: see `fuse_files`.
+        oks_thr: see `fuse_files`.
+        weights: see `fuse_files`.
+
+    Raises:
+        ValueError: a file has another number of keypoints than there are sigmas, or see
+            `fuse_images`.
+    """
     for path, images in zip(paths, files):
         sizes = {poses.keypoints.shape[1] for poses in images.values()} - {len(sigmas)}
         if sizes:

@@ -90,7 +90,13 @@ def folder(tmp_path_factory):
     ]
     assert entries
     images = [
-        dict(id=7 + i, file_name=f'{name}.png', height=sizes[name][0], width=sizes[name][1])
+        dict(
+            id=7 + i,
+            file_name=f'{name}.png',
+            height=sizes[name][0],
+            width=sizes[name][1],
+            crowdIndex=0.5,
+        )
         for i, name in enumerate('ab')
     ]
     write_annotations(path / 'truth.json', entries, images)
