@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_type_hints
 
 from pinet_mm import api
 from pinet_mm.configs import read_config
 from pinet_mm.errors import RunError
+from pinet_mm.models.estimator import PINet
 
 import cv2
 import numpy as np
@@ -113,6 +115,9 @@ def test_heads_of_mmpose_get_the_weights_of_the_checkpoint(tmp_path, is_wrapped)
     model = api.load(config.filename, tmp_path / 'cid.pth', device='cpu')
     for key, value in model.state_dict().items():
         assert torch.equal(value, weights[key]), key
+    # A checker of types must let both kinds through.
+    promised = get_type_hints(api.load)['return']
+    assert isinstance(model, promised) and issubclass(PINet, promised)
 
 
 def test_a_device_that_is_not_there_is_named():

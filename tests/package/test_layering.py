@@ -103,6 +103,11 @@ def test_contributors_read_the_same_order():
     assert ', '.join(f'`{name}`' for name in ORDER) in text
 
 
+@every_file
+def test_nothing_is_imported_from_libraries_of_tests(path):
+    assert not {name.split('.')[0] for name in imported(path)} & {'unittest', 'pytest', 'tests'}
+
+
 @every_module
 def test_imports_point_one_way(path):
     if top(path) == '__init__':
