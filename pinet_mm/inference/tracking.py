@@ -4,8 +4,10 @@ Needs no torch. Shape shorthand: N poses of a frame, T people who are followed, 
 coordinates are pixels of the image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -220,3 +222,48 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     shares = np.cumsum(weights[order] + 1e-9, axis=0)
     middle = (shares >= shares[-1] / 2).argmax(0)
     return values[order[middle, [0, 1]], [0, 1]]
+
+
+class Follower:
+    """Give the people of results their identities, video after video.
+
+    Args:
+        settings: of the tracker, by default those of `TrackerSettings`.
+    """
+
+    def __init__(self, settings: TrackerSettings | None = None):
+        self.settings = settings
+        self._tracker: Tracker | None = None
+        self._video: object = None
+
+    def __call__(self, result: Any, video: object = None) -> Any:
+        """Set the `ids` of the next frame's result, and return it.
+
+        Args:
+            result: with `keypoints`, `keypoint_scores`, `scores`, `sigmas`, and `ids` to be set.
+            video: what the frame belongs to; identities begin anew when it is another one.
+        """
+        if self._tracker is None:
+            self._tracker = Tracker(result.sigmas, self.settings)
+        elif video != self._video:
+            self._tracker.reset()
+        self._video = video
+        result.ids = self._tracker.update(result.keypoints, result.keypoint_scores, result.scores)
+        return result
+
+
+def track(results: Iterable[Any], settings: TrackerSettings | None = None) -> Iterator[Any]:
+    """Yield results with identities: the frames of a video, of several, or of folders of frames.
+
+    Args:
+        results: what `predict` yields, in the order of the frames. Those with a `frame` number
+            belong to the video that is their `file`, others to the folder of their `file`.
+        settings: of the tracker, by default those of `TrackerSettings`.
+
+    Yields:
+        The same results; `NOBODY` is the identity of poses that score too little.
+    """
+    follow = Follower(settings)
+    for result in results:
+        file = Path(result.file)
+        yield follow(result, file.parent if result.frame is None else file)

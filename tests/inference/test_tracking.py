@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pinet_mm.errors import InputError
 from pinet_mm.inference import tracking
-from pinet_mm.inference.tracking import NOBODY, Tracker, TrackerSettings
+from pinet_mm.inference.results import PoseResult
+from pinet_mm.inference.tracking import NOBODY, Tracker, TrackerSettings, track
 
 import numpy as np
 import pytest
@@ -145,6 +146,47 @@ def test_another_video_begins_at_one():
     assert _update(tracker, [(200, 0)]) == [1]
 
 
+# ---- results -----------------------------------------------------------------------------------
+
+
+def _result(file, places, scores, frame=None):
+    people = dict(
+        keypoints=np.array([SHAPE + place for place in places]).reshape(-1, 3, 2),
+        keypoint_scores=np.ones((len(places), 3)),
+        bbox_scores=np.array(scores, float),
+    )
+    metainfo = dict(ori_shape=(200, 400), img_path=file, keypoint_sigmas=np.array(SIGMAS))
+    if frame is not None:
+        metainfo['frame_index'] = frame
+    return PoseResult.of_arrays(people, metainfo)
+
+
+def test_results_get_ids_in_the_order_of_their_properties():
+    # the better pose comes first in `keypoints`, whatever the order of the model
+    frames = [
+        _result('a/0.jpg', [(0, 0), (200, 0)], [0.5, 0.9]),
+        _result('a/1.jpg', [(200, 0), (0, 0)], [0.5, 0.9]),
+        _result('a/2.jpg', [], []),
+    ]
+    found = list(track(frames))
+    assert [result.ids.tolist() for result in found] == [[1, 2], [2, 1], []]
+    assert found[0].pred_instances['track_ids'].tolist() == [2, 1]
+    assert [person['id'] for person in found[1].to_record()['persons']] == [2, 1]
+
+
+def test_another_folder_and_another_video_begin_at_one():
+    here, there = [(0, 0)], [(300, 0)]
+    results = [
+        _result('a/0.jpg', here, [0.9]),
+        _result('a/1.jpg', there, [0.9]),
+        _result('b/0.jpg', there, [0.9]),
+        _result('b/film.mp4', here, [0.9], 0),
+        _result('b/film.mp4', there, [0.9], 1),
+        _result('b/other.mp4', there, [0.9], 0),
+    ]
+    assert [result.ids.tolist() for result in track(results)] == [[1], [2], [1], [1], [2], [1]]
+
+
 # ---- any poses ---------------------------------------------------------------------------------
 
 
@@ -203,6 +245,13 @@ def test_arrays_that_do_not_fit():
 def test_it_needs_no_torch():
     tree = ast.parse(Path(tracking.__file__).read_text())
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert modules == {'collections.abc', 'dataclasses', 'scipy.optimize', 'errors'}
+    assert modules == {
+        'collections.abc',
+        'dataclasses',
+        'pathlib',
+        'scipy.optimize',
+        'typing',
+        'errors',
+    }
     (plain,) = (node for node in ast.walk(tree) if isinstance(node, ast.Import))
     assert [name.name for name in plain.names] == ['numpy']
