@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .derived_parts import parts_of_skeleton
 
 Keypoint = str | int
 # Where metainfo gives none: those of MMPose.
@@ -51,7 +52,7 @@ class PartLayout:
     def from_metainfo(
         cls,
         metainfo: Mapping[str, Any],
-        parts: str | Mapping[str, str | Sequence[Keypoint]],
+        parts: str | Mapping[str, str | Sequence[Keypoint]] | None = None,
         skeleton: Sequence[tuple[Keypoint, Keypoint]] | None = None,
         sigmas: Sequence[float] | None = None,
     ) -> 'PartLayout':
@@ -62,7 +63,8 @@ class PartLayout:
                 `flip_indices`, `skeleton_links` and `sigmas` are used.
             parts: part name -> keypoint names or indices, or `'all'` for all keypoints; `'all'`
                 in place of the mapping makes one part of the whole person, the one-center
-                baseline.
+                baseline. By default pieces of the skeleton, see `parts_of_skeleton`, each named
+                after its first keypoint.
             skeleton: edges by name or index; by default the metainfo's `skeleton_links`, which
                 are what is drawn in any case, if there are any.
             sigmas: K OKS sigmas; by default the metainfo's.
@@ -72,20 +74,25 @@ class PartLayout:
                 joins a keypoint to itself, or a list has the wrong length.
         """
         names = names_of(metainfo)
-        if isinstance(parts, str):
+        links = metainfo.get('skeleton_links', ()) if skeleton is None else skeleton
+        edges = tuple(_edge(link, names) for link in links)
+        flips = _flip_indices(metainfo.get('flip_indices', range(len(names))), names)
+        if parts is None:
+            pieces = parts_of_skeleton(edges, flips)
+            parts = {names[piece[0]]: piece for piece in pieces}
+        elif isinstance(parts, str):
             parts = dict(person=parts)
         if not parts:
             raise InputError(
                 f"parts must name at least one part, such as dict(person='all'); found {parts!r}"
             )
-        links = metainfo.get('skeleton_links', ()) if skeleton is None else skeleton
         sigmas = metainfo.get('sigmas', ()) if sigmas is None else sigmas
         return cls(
             keypoint_names=names,
             part_names=tuple(parts),
             parts=tuple(_part_indices(key, value, names) for key, value in parts.items()),
-            skeleton=tuple(_edge(link, names) for link in links),
-            flip_indices=_flip_indices(metainfo.get('flip_indices', range(len(names))), names),
+            skeleton=edges,
+            flip_indices=flips,
             sigmas=_sigmas(sigmas, names),
             limbs=tuple((int(i), int(j)) for i, j in metainfo.get('skeleton_links', ())),
         )

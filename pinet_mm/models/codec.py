@@ -44,10 +44,10 @@ def build_layout(layout: PartLayout | Mapping) -> PartLayout:
     if isinstance(layout, PartLayout):
         return layout
     known = {'metainfo', 'parts', 'skeleton', 'sigmas'}
-    missing, unknown = {'metainfo', 'parts'} - set(layout), set(layout) - known
+    missing, unknown = {'metainfo'} - set(layout), set(layout) - known
     if missing or unknown:
         raise InputError(
-            f'layout takes the keys {sorted(known)}, the first two required; found {sorted(layout)}'
+            f'layout takes the keys {sorted(known)}, the first one required; found {sorted(layout)}'
         )
     options = dict(layout)
     metainfo = options.pop('metainfo')

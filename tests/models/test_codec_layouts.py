@@ -81,7 +81,6 @@ def test_wrong_options(toy_layout, options, message):
 @pytest.mark.parametrize(
     'layout, found',
     [
-        (dict(metainfo='coco.py'), r"\['metainfo'\]"),
         (dict(parts=dict(person='all')), r"\['parts'\]"),
         (dict(metainfo='coco.py', parts={}, edges=[]), r"\['edges', 'metainfo', 'parts'\]"),
     ],
