@@ -60,6 +60,22 @@ def make_parser() -> argparse.ArgumentParser:
         metavar=('A', 'B'),
         help="what to call the models (their configs' names)",
     )
+    _add_annotations(parser)
+    parser.add_argument('--out', default='comparison', help='folder to write into (%(default)s)')
+    parser.add_argument(
+        '--pose-thr',
+        type=float,
+        nargs='+',
+        default=[0.1],
+        metavar='SCORE',
+        help='people with a lower score do not count; one for both models or '
+        'one for each (%(default)s)',
+    )
+    parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
+    return parser
+
+
+def _add_annotations(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--annotations',
         metavar='FILE',
@@ -68,7 +84,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--category', metavar='NAME', help='the annotated category that counts, if several do'
     )
-    parser.add_argument('--out', default='comparison', help='folder to write into (%(default)s)')
     parser.add_argument(
         '--hardest',
         type=int,
@@ -82,17 +97,6 @@ def make_parser() -> argparse.ArgumentParser:
         help='draw the N images where the numbers of found people differ most '
         '(with --hardest: of those)',
     )
-    parser.add_argument(
-        '--pose-thr',
-        type=float,
-        nargs='+',
-        default=[0.1],
-        metavar='SCORE',
-        help='people with a lower score do not count; one for both models or '
-        'one for each (%(default)s)',
-    )
-    parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
-    return parser
 
 
 def run(args: argparse.Namespace) -> None:

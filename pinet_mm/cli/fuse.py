@@ -15,16 +15,14 @@ from xtcocotools.coco import COCO
 
 from ..datasets.check import Checked
 from ..datasets.evaluation import (
-    BOUNDS_NOTE,
     STATISTICS,
     check_truth,
-    note_on_crowded,
     precision_of,
     require_images,
-    require_limit,
     to_coco,
 )
 from ..datasets.labeling import keypoint_names
+from ..datasets.limits import BOUNDS_NOTE, note_on_crowded, require_limit
 from ..datasets.matching import MAX_POSES
 from ..datasets.pose_files import list_poses, read_results, write_poses
 from ..datasets.reasons import BEHIND, why_no_number, why_zero

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ..atomic import write_whole
 from ..errors import InputError
 from .check import Checked, check_file
 from .check.categories import PERSON
+from .limits import require_limit
 from .matching import MAX_POSES, match_poses
 from .pose_files import to_entries
 
@@ -24,14 +24,6 @@ from .pose_files import to_entries
 STATISTICS = dict(
     keypoints={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 5},
     keypoints_crowd={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 3, 'AP(E)': 6, 'AP(M)': 7, 'AP(H)': 8},
-)
-# The crowd indices between easy, medium and hard images in `COCOeval`; the paper of CrowdPose has
-# 0.1 for 0.2.
-BOUNDS = (0.2, 0.8)
-BOUNDS_NOTE = (
-    f'AP(E), AP(M), AP(H): crowdIndex below {BOUNDS[0]}, to {BOUNDS[1]}, from {BOUNDS[1]} on, as '
-    "CrowdPose's evaluation code counts easy, medium and hard images; its paper has 0.1 for "
-    f'{BOUNDS[0]}'
 )
 
 
@@ -142,23 +134,6 @@ def average_precision(
     return precision_of(entries, truth, sigmas, iou_type, max_poses)
 
 
-def require_limit(max_poses: int, iou_type: str) -> None:
-    """Check how many poses of an image count.
-
-    Args:
-        max_poses: see `average_precision`.
-        iou_type: see `average_precision`.
-
-    Raises:
-        InputError: it is below 1, or another than 20 with 'keypoints_crowd'.
-    """
-    if max_poses < 1 or (max_poses != MAX_POSES and iou_type != 'keypoints'):
-        raise InputError(
-            f"max_poses must be at least 1, and {MAX_POSES} with 'keypoints_crowd'; "
-            f'found {max_poses}'
-        )
-
-
 def precision_of(
     entries: Sequence[dict],
     truth: COCO,
@@ -197,38 +172,6 @@ def _summarize(evaluation: COCOeval) -> dict[str, float]:
         return dict.fromkeys(STATISTICS['keypoints'], -1.0)
     values = precision.mean(), precision[0].mean(), precision[5].mean(), recall.mean()
     return dict(zip(STATISTICS['keypoints'], map(float, values)))
-
-
-def crowded_images(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> list[int]:
-    """Return the ids of images with more people than poses count.
-
-    Args:
-        annotations: as in a COCO file, checked.
-        max_poses: see `average_precision`.
-    """
-    counts = Counter(
-        each['image_id']
-        for each in annotations
-        if each['num_keypoints'] and not each.get('iscrowd')
-    )
-    return [image_id for image_id, count in counts.items() if count > max_poses]
-
-
-def note_on_crowded(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> str | None:
-    """Return a line on images with more people than poses count; None without any.
-
-    Args:
-        annotations: as in a COCO file, checked.
-        max_poses: see `average_precision`.
-    """
-    crowded = crowded_images(annotations, max_poses)
-    if not crowded:
-        return None
-    return (
-        f'{len(crowded)} images have more than {max_poses} persons, such as image {crowded[0]}; '
-        f"COCO's protocol counts {MAX_POSES} poses per image, so that even perfect poses have an "
-        'AP below 1 there; tools/fuse.py --max-poses N evaluates a file of poses by another limit'
-    )
 
 
 def check_truth(

@@ -9,7 +9,7 @@ from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 
 from ..errors import InputError
-from .evaluation import BOUNDS_NOTE
+from .limits import BOUNDS_NOTE, note_on_proposals
 from .pose_files import to_entries
 from .reasons import BEHIND, why_no_number, why_zero
 
@@ -24,6 +24,8 @@ class LayoutCocoMetric(CocoMetric):
 
     Args:
         sigmas: K OKS sigmas of the model's keypoints; by default those of the metainfo.
+        max_per_part: how many poses each part of the model proposes per image; images with more
+            people are told when the metric is made.
         *args: those of `CocoMetric`.
         **options: those of `CocoMetric`.
 
@@ -33,8 +35,18 @@ class LayoutCocoMetric(CocoMetric):
 
     gt_converter: Mapping[str, Any] | None
 
-    def __init__(self, *args, sigmas: Sequence[float] | None = None, **options):
+    def __init__(
+        self,
+        *args,
+        sigmas: Sequence[float] | None = None,
+        max_per_part: int | None = None,
+        **options,
+    ):
         super().__init__(*args, **options)
+        if self.coco is not None and max_per_part:
+            note = note_on_proposals(self.coco.dataset['annotations'], max_per_part)
+            if note:
+                print_log(note, 'current')
         self.sigmas = sigmas and np.array(sigmas, dtype=np.float32)
         made = (self.gt_converter or {}).get('num_keypoints')
         if sigmas and made and made != len(sigmas):

@@ -25,8 +25,8 @@ from mmpose.registry import DATASETS
 from ..datasets.check import Checked, check_file
 from ..datasets.check.reading import read_json
 from ..datasets.datasets import LabeledCocoDataset
-from ..datasets.evaluation import note_on_crowded
 from ..datasets.labeling import keypoint_names
+from ..datasets.limits import note_on_crowded
 from ..errors import InputError, RunError
 
 # Classes that read COCO's records of people as they are; others read other files, or other fields.

@@ -15,6 +15,7 @@ from ..datasets.drawn import CrowdSynthDataset
 from ..errors import InputError
 from ..method.layouts import PartLayout, names_of
 from ..models.codec import build_layout
+from ..models.test_cfg import TestSettings
 
 METRICS = ('CocoMetric', 'mmpose.CocoMetric')
 CURE = 'give the layout of the codec the metainfo of the data, or the data that of the layout'
@@ -38,6 +39,8 @@ def follow_layout(cfg: Config, *loaders: str) -> None:
         for metric in metrics:
             if metric['type'] in METRICS:
                 metric['type'] = 'LayoutCocoMetric'
+                if layout:
+                    metric['max_per_part'] = _max_per_part(cfg)
                 # Converted poses have the keypoints of the annotations.
                 if layout and not metric.get('pred_converter'):
                     metric['sigmas'] = list(layout.sigmas)
@@ -56,6 +59,10 @@ def _layout(cfg: Config) -> PartLayout | None:
     codec = head.get('decoder') or {}
     is_ours = codec.get('type') in ('PINetCodec', 'mmpose.PINetCodec')
     return build_layout(codec['layout']) if is_ours else None
+
+
+def _max_per_part(cfg: Config) -> int:
+    return (cfg.model.get('test_cfg') or {}).get('max_per_part', TestSettings().max_per_part)
 
 
 def _metrics(node: Mapping | Sequence | None) -> Iterator[dict]:

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 
 from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..configs import read_config
-from ..datasets.evaluation import BOUNDS
+from ..datasets.limits import BOUNDS
 from ..errors import RunError
 from . import settings, weights
 from .annotations import check_annotations, point_at

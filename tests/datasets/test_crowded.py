@@ -2,7 +2,8 @@
 
 import json
 
-from pinet_mm.datasets.evaluation import average_precision, crowded_images, note_on_crowded
+from pinet_mm.datasets.evaluation import average_precision
+from pinet_mm.datasets.limits import crowded_images, note_on_crowded
 
 import pytest
 

@@ -146,3 +146,12 @@ def test_easy_medium_and_hard_come_with_their_bounds(tmp_path, said):
     assert numbers['coco/AP(M)'] == 1  # all images have 0.5
     (line,) = said
     assert 'crowdIndex below 0.2, to 0.8, from 0.8 on' in line and 'its paper has 0.1' in line
+
+
+@pytest.mark.parametrize('limit, told', [(1, True), (2, False), (None, False)])
+def test_more_people_than_a_part_proposes_are_told_before_the_run(tmp_path, said, limit, told):
+    write(tmp_path)  # two people in two images, one in the third
+    LayoutCocoMetric(str(tmp_path / 'a.json'), sigmas=SIGMAS, max_per_part=limit, **COCO)
+    assert [line[:58] for line in said] == told * [
+        '2 images have more people than each part proposes poses (m'
+    ]

@@ -60,6 +60,7 @@ def test_the_metric_gets_the_sigmas_of_the_layout():
     assert first == dict(type='CocoResults')
     assert second.type == 'LayoutCocoMetric'
     assert second.sigmas == pytest.approx([0.1, 0.05, 0.05, 0.08, 0.08])
+    assert second.max_per_part == 30  # a test_cfg's default
 
 
 def test_poses_that_are_converted_have_the_sigmas_of_the_annotations():
