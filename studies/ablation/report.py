@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ..tables import to_markdown
 from .by_stage import LEAST_OKS, STAGES
 from .claims import judge
+from .metrics import CROWDING
 from .study import read
 from .variants import SWITCHES, THRESHOLDS, VARIANTS
 
@@ -87,14 +88,20 @@ def _budget(results: dict) -> str:
             f'{budget["images"]} images in ten folds. Images are drawn with '
             f'{_range(budget["persons"])} people of {_range(budget["height"])} of their height. '
             f'{trained_in}{results["machine"]}. Where a row has several seeds, the mean ± the '
-            'standard deviation over them; AP, AR and recall in hundredths. Images/s: one image '
-            'at a time, processor time of one thread. People: '
+            'standard deviation over them; AP, AR and recall in hundredths. Easy, medium and hard '
+            f'images: a crowd index {_crowding()}. Images/s: one image at a time, processor time '
+            'of one thread. People: '
             + ', '.join(f'{count} {name}' for name, count in results['persons'].items())
             + '.',
             *skipped,
             '',
         ]
     )
+
+
+def _crowding() -> str:
+    (_, easy), (_, medium), _ = CROWDING.values()
+    return f"below {easy}, to {medium}, from {medium} on, as in CrowdPose's paper"
 
 
 def _range(ends: Sequence[float]) -> str:
