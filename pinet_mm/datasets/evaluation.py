@@ -18,7 +18,7 @@ from .check import Checked, check_file
 from .check.categories import PERSON
 from .limits import require_limit
 from .matching import MAX_POSES, match_poses
-from .pose_files import to_entries
+from .pose_files import Poses, to_entries
 
 # Where they stand among COCOeval's numbers.
 STATISTICS = dict(
@@ -27,39 +27,8 @@ STATISTICS = dict(
 )
 
 
-class PoseMetric(BaseMetric):
-    """Keep all poses of an evaluation, as entries of COCO's result format.
-
-    Args:
-        collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
-        category_id: id of the person category in the annotations.
-    """
-
-    def __init__(self, collect_device: str = 'cpu', category_id: int = PERSON):
-        super().__init__(collect_device=collect_device)
-        self.category_id = category_id
-
-    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
-        """Keep the poses of a batch.
-
-        Args:
-            data_batch: not used; MMEngine passes it.
-            data_samples: with `img_id` and `pred_instances`, as the model returns them.
-        """
-        for sample in data_samples:
-            poses = sample['pred_instances']
-            self.results.append(
-                to_entries(
-                    sample['img_id'],
-                    poses['keypoints'],
-                    poses['keypoint_scores'],
-                    self.category_id,
-                )
-            )
-
-
 @METRICS.register_module()
-class CocoResults(PoseMetric):
+class CocoResults(BaseMetric):
     """Write all poses of an evaluation to one JSON file, beside a metric.
 
     The file is a list with an entry for every pose, in pixels of the original image: `image_id`,
@@ -76,16 +45,35 @@ class CocoResults(PoseMetric):
     default_prefix = 'results'  # of no metric: MMEngine warns where there is none
 
     def __init__(self, path: str, collect_device: str = 'cpu', category_id: int = PERSON):
-        super().__init__(collect_device, category_id)
-        self.path = Path(path)
+        super().__init__(collect_device=collect_device)
+        self.path, self.category_id = Path(path), category_id
 
-    def compute_metrics(self, results: Sequence[list]) -> dict[str, float]:
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Keep the poses of a batch: the arrays themselves, which a metric beside keeps too.
+
+        Args:
+            data_batch: not used; MMEngine passes it.
+            data_samples: with `img_id` and `pred_instances`, as the model returns them.
+        """
+        for sample in data_samples:
+            poses = sample['pred_instances']
+            self.results.append(
+                (sample['img_id'], Poses(poses['keypoints'], poses['keypoint_scores']))
+            )
+
+    def compute_metrics(self, results: Sequence[tuple]) -> dict[str, float]:
         """Write the file; there is no number to report.
 
         Args:
-            results: the entries of every image.
+            results: id and poses of every image.
         """
-        entries = [entry for image in results for entry in image]
+        entries = [
+            entry
+            for image_id, poses in results
+            for entry in to_entries(
+                image_id, poses.keypoints, poses.keypoint_scores, self.category_id
+            )
+        ]
         write_whole(self.path, json.dumps(entries))
         print_log(
             f'{len(entries)} poses of {len(results)} images are in {self.path}', logger='current'

@@ -5,6 +5,7 @@ import math
 import sys
 from pathlib import Path
 
+from pinet_mm import LayoutCocoMetric
 from pinet_mm.datasets.evaluation import CocoResults, average_precision
 
 import cv2
@@ -156,6 +157,17 @@ def test_the_file_holds_every_pose(tmp_path):
         dict(image_id=1, category_id=1, keypoints=[1.5, 2.25, 0.5, 3, 4, 1.5], score=1.0),
         dict(image_id=1, category_id=1, keypoints=[-5, 6, -0.5, 7, 8.125, -0.5], score=-0.5),
     ]
+
+
+def test_poses_are_kept_once(tmp_path):
+    # The file of poses and the metric beside it hold the same arrays, not copies.
+    write_annotations(tmp_path / 'a.json', [[person(17)]], 17)
+    found = [make_prediction(0, [person(17)], 17)]
+    metrics = CocoResults(str(tmp_path / 'p.json')), LayoutCocoMetric(str(tmp_path / 'a.json'))
+    for metric in metrics:
+        metric.process({}, found)
+    (_, poses), (prediction, _) = (metric.results[0] for metric in metrics)
+    assert poses.keypoints is prediction['keypoints'] is found[0]['pred_instances']['keypoints']
 
 
 @pytest.mark.parametrize('leaf', ['pinet_hrnet_crowdpose', 'pinet_hrnet_coco_release'])
