@@ -1,0 +1,1 @@
+"""Which Pythons and which torch the package was installed and run with."""
