@@ -6,7 +6,6 @@ ones are only named, and so are the compiled parts and the GPU that PINet can do
 
 import argparse
 import importlib
-import io
 import os
 import platform
 import re
@@ -19,7 +18,8 @@ from typing import NamedTuple
 
 import pinet_mm
 
-from .environment import compat, installing, packages
+from .environment import compat, facts, installing
+from .environment.checks import decode_mask, import_mmpose, reload_checkpoint
 
 TESTED_PYTHONS = ('3.11',)
 FATAL = ('missing', 'broken')
@@ -42,13 +42,13 @@ class Dependency(NamedTuple):
     distributions: tuple[str, ...]
 
 
-_OPENCV = ('python', 'python-headless', 'contrib-python', 'contrib-python-headless')
+_OPENCV = facts.OPENCV
 REQUIRED = (
     Dependency('torch', ('torch',)),
     Dependency('torchvision', ('torchvision',)),
     Dependency('numpy', ('numpy',)),
     Dependency('scipy', ('scipy',)),
-    Dependency('cv2', tuple(f'opencv-{kind}' for kind in _OPENCV)),
+    Dependency('cv2', _OPENCV),
     Dependency('mmengine', ('mmengine',)),
     Dependency('mmcv', ('mmcv', 'mmcv-lite')),
     Dependency('mmdet', ('mmdet',)),
@@ -62,6 +62,14 @@ REQUIRED = (
     Dependency('pkg_resources', ('setuptools',)),  # the part of it that mmengine and mim need
     Dependency('six', ('six',)),
     Dependency('tensorboard', ('tensorboard',)),
+)
+# The light runtime needs no more than these.
+LIGHT = (
+    Dependency('numpy', ('numpy',)),
+    Dependency('scipy', ('scipy',)),
+    Dependency('cv2', _OPENCV),
+    Dependency('onnxruntime', ('onnxruntime',)),
+    Dependency('tqdm', ('tqdm',)),
 )
 OPTIONAL = ('xtcocotools', 'onnx', 'onnxruntime', 'onnxscript', 'openmim', 'openxlab')
 
@@ -142,12 +150,6 @@ def reason(error: BaseException) -> str:
 # --- things that have to work --------------------------------------------------------------------
 
 
-def import_mmpose() -> None:
-    """Import all of MMPose that training and inference use."""
-    for module in ('mmpose.apis', 'mmpose.models', 'mmpose.datasets', 'mmdet.models'):
-        importlib.import_module(module)
-
-
 def find_registered_model() -> None:
     """Look PINet up where MMPose's configs look it up.
 
@@ -161,38 +163,22 @@ def find_registered_model() -> None:
         raise LookupError("'PINet' is not in MMPose's registry")
 
 
-def reload_checkpoint() -> None:
-    """Write what mmengine puts into a checkpoint and read it under `weights_only`.
+def find_poses() -> None:
+    """Run the model that the package ships on an empty image, without torch.
 
     Raises:
-        ValueError: If something else came back.
+        ValueError: It finds somebody there.
     """
     import numpy as np
-    import torch
-    from mmengine.logging import HistoryBuffer
 
-    saved = io.BytesIO()
-    torch.save({'sigmas': np.ones(3, np.float32), 'loss': HistoryBuffer([0.5], [1])}, saved)
-    saved.seek(0)
-    loaded = torch.load(saved, weights_only=True)
-    if loaded['loss'].mean() != 0.5 or loaded['sigmas'].sum() != 3:
-        raise ValueError('the checkpoint came back changed')
+    onnx_runner = importlib.import_module('pinet_mm.onnx_runner')
+    weights = Path(pinet_mm.__file__).parent / 'weights'
+    model = onnx_runner.OnnxPoses(next(iter(sorted(weights.glob('*.onnx')))))
+    if (model(np.zeros((64, 64, 3), np.uint8))['scores'] > 0.5).any():
+        raise ValueError('the shipped model finds a person in an empty image')
 
 
-def decode_mask() -> None:
-    """Decode a run-length encoded mask, as training on COCO does.
-
-    Raises:
-        ValueError: If another mask came back.
-    """
-    import numpy as np
-    from xtcocotools import mask
-
-    square = np.asfortranarray(np.eye(4, dtype=np.uint8))
-    if not np.array_equal(mask.decode(mask.encode(square)), square):
-        raise ValueError('the mask came back changed')
-
-
+LIGHT_CHECKS = (('the shipped model runs', find_poses),)
 CHECKS = (
     ('MMPose can be imported', import_mmpose),
     ('PINet is registered', find_registered_model),
@@ -214,42 +200,33 @@ def examine(name: str, check: Callable[[], None]) -> Finding:
 # --- things that are good to know ----------------------------------------------------------------
 
 
-def has_cuda() -> str:
-    """Return the name of the GPU, or 'no'."""
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else 'no'
-
-
-def has_torchvision_operators() -> str:
-    """Return 'yes' if torchvision's compiled part has loaded, else 'no'."""
-    from torchvision.extension import _has_ops
-
-    return 'yes' if _has_ops() else 'no'
-
-
-def has_mmcv_operators() -> str:
-    """Return 'yes' if mmcv has its compiled operators, else 'no'."""
-    return 'yes' if packages.mmcv_has_operators() else 'no'
-
-
-FACTS = (
-    ('CUDA', has_cuda, 'PINet runs on the CPU as well'),
-    ("torchvision's compiled part", has_torchvision_operators, 'PINet does without'),
-    ("mmcv's compiled operators", has_mmcv_operators, 'PINet does without'),
-)
-
-
-def state(name: str, fact: Callable[[], str], without: str) -> Finding:
+def state(name: str, fact: Callable[[], str], remedy: str) -> Finding:
     """Return a fact as a line of the report, '?' where its package cannot be imported."""
     try:
-        found = fact()
+        found, _, why = fact().partition(': ')
     except Exception:  # the package has its own line, with the error
         return Finding(name, '?', '', 'info')
-    return Finding(name, found, '', 'info', without if found == 'no' else '')
+    advice = '; '.join(filter(None, (why, remedy))) if found in ('no', 'two') else ''
+    return Finding(name, found, '', 'info', advice)
 
 
 # --- the report ----------------------------------------------------------------------------------
+
+
+def is_light() -> bool:
+    """Return whether this is an environment of the light runtime, without anything of OpenMMLab."""
+    return not any(map(installing.is_installed, ('mmengine', 'mmdet', 'mmpose')))
+
+
+def examine_light() -> list[Finding]:
+    """Examine what the light runtime needs."""
+    pins = read_tested_versions()
+    return [
+        examine_python(),
+        *(examine_dependency(dependency, pins) for dependency in LIGHT),
+        *(examine(*check) for check in LIGHT_CHECKS),
+        *(state(*fact) for fact in facts.LIGHT_FACTS),
+    ]
 
 
 def examine_environment() -> list[Finding]:
@@ -261,8 +238,8 @@ def examine_environment() -> list[Finding]:
         *(examine_dependency(dependency, pins) for dependency in REQUIRED),
         *(examine_optional(name, pins) for name in OPTIONAL),
         *(finding for finding in fixes if finding.verdict in FATAL),
-        *(examine(*check) for check in CHECKS),
-        *(state(*fact) for fact in FACTS),
+        *(examine(*check) for check in (*LIGHT_CHECKS, *CHECKS)),
+        *(state(*fact) for fact in facts.FACTS),
     ]
 
 
@@ -285,13 +262,19 @@ def main(words: Sequence[str] | None = None, prog: str | None = 'python -m pinet
         prog: the command that its help names.
     """
     argparse.ArgumentParser(prog=prog, description=__doc__).parse_args(words)
+    light = is_light()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        findings = examine_environment()
+        findings = examine_light() if light else examine_environment()
     wrong = sum(finding.verdict in FATAL for finding in findings)
     print(f'pinet_mm {pinet_mm.__version__} in {os.path.dirname(pinet_mm.__file__)}\n')
     print(format_report(findings))
-    print(f'\n{wrong} of these have to be put right' if wrong else '\nAll that PINet needs works.')
+    if wrong:
+        print(f'\n{wrong} of these have to be put right')
+    else:
+        print(f'\nAll that {"the light runtime" if light else "PINet"} needs works.')
+    if light:
+        print(installing.explain('Training'))
     return 1 if wrong else 0
 
 

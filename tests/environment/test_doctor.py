@@ -15,6 +15,8 @@ from pinet_mm.environment import compat
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from tests.helpers.bare import link_packages_without
+
 ROOT = Path(__file__).resolve().parents[2]
 PINS = {'numpy': '2.4.6', 'mmcv-lite': '2.1.0', 'setuptools': '80.10.2'}
 
@@ -49,14 +51,36 @@ def test_whole_environment_passes():
     assert done.stdout.endswith('\nAll that PINet needs works.\n')
 
 
-def test_empty_environment_is_reported():
+def test_empty_environment_lacks_the_light_runtime():
     done = run_doctor('-S')
     assert done.returncode == 1, done.stderr
-    assert line_of(done.stdout, 'mmpose').startswith('mmpose - 1.3.2 missing pip install "mmpose==')
+    assert line_of(done.stdout, 'numpy').startswith('numpy - 2.')
+    assert "broken ModuleNotFoundError: No module named 'numpy'" in line_of(
+        done.stdout, 'the shipped model runs'
+    )
+    assert done.stdout.splitlines()[-1].startswith('Training needs torch, torchvision, timm, mm')
+    assert 'mmpose -' not in done.stdout
+
+
+def test_environment_with_a_part_of_openmmlab_lacks_the_rest(tmp_path):
+    (tmp_path / 'mmengine.py').touch()
+    done = run_doctor('-S', path=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert line_of(done.stdout, 'mmpose').startswith('mmpose - 1.3.2 missing ')
     assert "no broken ModuleNotFoundError: No module named 'mmpose'" in line_of(
         done.stdout, 'MMPose can be imported'
     )
     assert line_of(done.stdout, 'CUDA') == 'CUDA ? info'
+
+
+def test_light_environment_is_whole(tmp_path):
+    absent = 'torch', 'mm', 'timm', 'xtcocotools', 'pycocotools', 'faster_coco', '__editable'
+    done = run_doctor('-S', path=link_packages_without(tmp_path / 'site', *absent))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert line_of(done.stdout, 'the shipped model runs') == 'the shipped model runs yes ok'
+    *_, whole, training = done.stdout.splitlines()
+    assert whole == 'All that the light runtime needs works.'
+    assert training.endswith("run pip install 'pinet_mm[train]' && pinet-mm install-mmpose")
 
 
 def test_setuptools_without_pkg_resources_is_untested(tmp_path):
@@ -236,6 +260,9 @@ def test_facts_are_only_information():
     assert doctor.state('GPU', lambda: 'no', 'not needed').remedy == 'not needed'
     assert doctor.state('GPU', lambda: 'H200', 'not needed') == Finding('GPU', 'H200', '', 'info')
     assert doctor.state('GPU', unknown, 'not needed') == Finding('GPU', '?', '', 'info')
+    assert doctor.state('cv2', lambda: 'two: a: 1 and b', 'remove one') == Finding(
+        'cv2', 'two', '', 'info', 'a: 1 and b; remove one'
+    )
 
 
 @pytest.mark.parametrize(
