@@ -90,7 +90,9 @@ def read_bound() -> str:
     return re.search(r'^\s*torch>=(\S+)', (ROOT / 'setup.cfg').read_text(), re.MULTILINE)[1]
 
 
-def commands_of(cell: Cell, bin_folder: Path, wheel: Path, torch: str | None) -> dict[str, list]:
+def commands_of(
+    cell: Cell, bin_folder: Path, wheel: Path, torch: str | None, uv: str | None = None
+) -> dict[str, list]:
     """Return the commands of a cell by the name of the step, in their order.
 
     Args:
@@ -98,9 +100,11 @@ def commands_of(cell: Cell, bin_folder: Path, wheel: Path, torch: str | None) ->
         bin_folder: of its environment.
         wheel: of the package.
         torch: the version, None for the light runtime.
+        uv: the program that installs in place of pip, for the packages of torch are large.
     """
     python, ours = str(bin_folder / 'python'), str(bin_folder / 'pinet-mm')
-    pip = [python, '-m', 'pip', 'install', '--quiet']
+    pip = [uv, 'pip', 'install', '--quiet', '--python', python] if uv else []
+    pip = pip or [python, '-m', 'pip', 'install', '--quiet']
     tests = [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *TESTS[cell.door]]
     if cell.door == LIGHT:
         return dict(

@@ -54,7 +54,7 @@ def run_step(words: list, folder: Path, limit: float) -> dict:
     )
 
 
-def run_cell(cell: Cell, wheel: Path, work: Path, limit: float) -> dict:
+def run_cell(cell: Cell, wheel: Path, work: Path, limit: float, uv: str | None = None) -> dict:
     """Make the environment of a cell, run its steps until one fails, and remove it.
 
     Args:
@@ -62,6 +62,7 @@ def run_cell(cell: Cell, wheel: Path, work: Path, limit: float) -> dict:
         wheel: of the package.
         work: folder for the environment; emptied.
         limit: seconds that a step may take.
+        uv: the program that installs in place of pip.
 
     Returns:
         `status` (ok, failed, no interpreter, no wheel), versions, size and steps.
@@ -74,12 +75,12 @@ def run_cell(cell: Cell, wheel: Path, work: Path, limit: float) -> dict:
     run.mkdir(parents=True)
     try:
         subprocess.run([python, '-m', 'venv', work / 'venv'], check=True)
-        return _run_steps(cell, wheel, run, limit)
+        return _run_steps(cell, wheel, run, limit, uv)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _run_steps(cell: Cell, wheel: Path, run: Path, limit: float) -> dict:
+def _run_steps(cell: Cell, wheel: Path, run: Path, limit: float, uv: str | None) -> dict:
     folder = run.parent / 'venv' / 'bin'
     torch = None
     if cell.torch:
@@ -93,13 +94,14 @@ def _run_steps(cell: Cell, wheel: Path, run: Path, limit: float) -> dict:
             return dict(status='no wheel')
     (run / 'one_iteration.py').write_text(ONE_ITERATION)
     steps: dict[str, dict] = {}
-    for name, words in commands_of(cell, folder, wheel, torch).items():
+    for name, words in commands_of(cell, folder, wheel, torch, uv).items():
         steps[name] = run_step(words, ROOT if name == 'tests' else run, limit)
         print(f'{cell.name}: {name}: {steps[name]}', flush=True)
         if not steps[name]['ok'] and name.startswith(('install', 'mmpose', 'test_packages')):
             break
     status = 'ok' if all(step['ok'] for step in steps.values()) else 'failed'
-    return dict(status=status, **describe(folder), steps=steps)
+    by = 'uv' if uv else 'pip'
+    return dict(status=status, installed_by=by, **describe(folder), steps=steps)
 
 
 def describe(folder: Path) -> dict:
@@ -138,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Install and run the package in every Python')
     parser.add_argument('--work', type=Path, default=ROOT / 'work_dirs' / 'platforms')
     parser.add_argument('--limit', type=float, default=1200, help='seconds of a step')
+    parser.add_argument('--uv', metavar='PROGRAM', help='install with uv, faster than pip')
     parser.add_argument('--only', nargs='+', metavar='WORD', help='cells with all these words')
     parser.add_argument('--again', action='store_true', help='run cells that have a result too')
     args = parser.parse_args()
@@ -146,7 +149,7 @@ def main() -> None:
     todo = [cell for cell in chosen if args.again or cell.name not in results]
     wheel = build_wheel(args.work / 'wheel') if todo else None
     for cell in todo:
-        results[cell.name] = run_cell(cell, wheel, args.work / 'cell', args.limit)
+        results[cell.name] = run_cell(cell, wheel, args.work / 'cell', args.limit, args.uv)
         RESULTS.write_text(json.dumps(results, indent=1) + '\n')
         write_table(PAGE, results)
 

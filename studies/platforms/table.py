@@ -21,17 +21,17 @@ def to_table(results: dict[str, dict]) -> str:
     Args:
         results: of the cells, see `matrix.run_cell`.
     """
-    header = ['Python', 'installed', 'torch', 'numpy', 'GB', *STEPS.values()]
+    header = ['Python', 'way', 'torch', 'numpy', 'GB', 'by', *STEPS.values()]
     known = [(cell, results[cell.name]) for cell in all_cells() if cell.name in results]
     rows = [_row(cell, result) for cell, result in known]
-    lines = [header, ['---'] * len(header), *rows]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    first, *others = (f'| {" | ".join(line)} |' for line in (header, *rows))
+    return '\n'.join([first, f'|{"---|" * len(header)}', *others])
 
 
 def _row(cell, result: dict) -> list[str]:
     if 'steps' not in result:
         missing = f'{result["status"]} found: not run'
-        return [cell.python, cell.door, cell.torch or '-', missing, *['-'] * (len(STEPS) + 1)]
+        return [cell.python, cell.door, cell.torch or '-', missing, *['-'] * (len(STEPS) + 2)]
     versions = result['versions']
     return [
         result['python'],
@@ -39,6 +39,7 @@ def _row(cell, result: dict) -> list[str]:
         versions.get('torch', '-'),
         versions.get('numpy', '-'),
         f'{result["megabytes"] / 1000:.1f}',
+        result['installed_by'],
         *(_step(name, result['steps']) for name in STEPS),
     ]
 

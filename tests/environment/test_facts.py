@@ -10,9 +10,7 @@ import torch
 
 from tests.helpers.bare import write_packages
 
-DRIVER = (
-    'NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 2023\n'
-)
+DRIVER = 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 2023\n'
 
 # --- the GPU -------------------------------------------------------------------------------------
 
