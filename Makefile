@@ -66,7 +66,7 @@ print_ap = $(RUN) -c "import json; m = json.load(open('$(1)/metrics.json')); pri
 # A worker holds about a gigabyte; a file's tests stay together, for they share models and wheels.
 WORKERS := $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: help setup demo demo-train test bench lint types docs wheel clean
+.PHONY: help setup demo demo-train test bench matrix lint types docs wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ test: $(READY)  ## run the tests, except those marked slow
 
 bench: $(READY)  ## measure speed and memory beside plain loops and MMPose: work_dirs/benchmark
 	$(RUN) tools/benchmark.py all
+
+matrix: $(READY)  ## install and run the package in every Python that is found (hours, gigabytes): docs/platforms.json
+	$(RUN) -m studies.platforms.matrix
 
 lint: $(READY)  ## check style and format, and compile every file
 	$(RUN) -m ruff check .
