@@ -24,6 +24,8 @@ def to_table(results: dict[str, dict]) -> str:
     header = ['Python', 'way', 'torch', 'numpy', 'GB', 'by', *STEPS.values()]
     known = [(cell, results[cell.name]) for cell in all_cells() if cell.name in results]
     rows = [_row(cell, result) for cell, result in known]
+    if not rows:
+        return 'Nothing has been run yet.'
     first, *others = (f'| {" | ".join(line)} |' for line in (header, *rows))
     return '\n'.join([first, f'|{"---|" * len(header)}', *others])
 
