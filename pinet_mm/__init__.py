@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from . import renamed
 from .environment import installing, limits, noise
 from .environment.first_import import FirstImport
+from .errors import NotInstalledError
 
 if TYPE_CHECKING:
     from .registered import *
@@ -53,28 +54,48 @@ __all__ = [
     'load_from_safetensors',
 ]
 
-# The packages that are repaired, and the modules here that import them.
+# The packages that are repaired before they are imported.
 _REPAIRED = ('mmengine', 'mmcv', 'mmdet', 'mmpose', 'xtcocotools')
-_NEED_MMPOSE = (
-    'api',
-    'checkpoints',
-    'comparison',
-    'configs',
-    'export',
-    'models',
-    'registered',
-    'runner',
+# What works without MMPose: folders with all that is in them, and modules.
+_LIGHT_FOLDERS = ('cli', 'crowdsynth', 'datasets.check', 'environment', 'method')
+_LIGHT = (
+    'atomic',
+    'datasets',
+    'datasets.labeling',
+    'doctor',
+    'errors',
+    'inference',
+    'inference.answers',
+    'inference.given',
+    'inference.light',
+    'inference.overlays',
+    'inference.records',
+    'inference.report',
+    'inference.sheets',
+    'inference.skeletons',
+    'inference.sources',
+    'onnx_runner',
+    'renamed',
 )
-_NEED_MMPOSE_IN_PART = ('conventions', 'datasets', 'inference')
+# Attributes of the package once MMPose is in use, without being imported by name.
+_FOLDERS = ('checkpoints', 'configs', 'conventions', 'datasets', 'inference', 'models', 'runner')
 _broken: ImportError | None = None
+
+
+def _needs_mmpose(name: str) -> bool:
+    """Return whether importing a module needs MMPose, repaired and with our classes."""
+    package, _, module = name.partition('.')
+    if package != __name__:
+        return name in _REPAIRED
+    in_light_folder = any(f'{module}.'.startswith(f'{folder}.') for folder in _LIGHT_FOLDERS)
+    return bool(module) and module not in _LIGHT and not in_light_folder
 
 
 def _register(asked_for: str) -> bool:
     """Repair MMPose and register our classes; return whether MMPose is there to do so."""
     if not installing.is_installed('mmpose'):
-        package, _, module = asked_for.partition('.')
-        if package == __name__ and module in _NEED_MMPOSE:
-            raise ModuleNotFoundError(installing.explain(asked_for), name='mmpose')
+        if asked_for.startswith(f'{__name__}.') and installing.is_installed(asked_for):
+            raise NotInstalledError(installing.explain(asked_for), name='mmpose')
         return False
     global _broken
     try:
@@ -93,7 +114,7 @@ def _register(asked_for: str) -> bool:
 
 def __getattr__(name: str):
     """Return what is registered first when it is used; raise the reason where it cannot be."""
-    if name in (*__all__, *_NEED_MMPOSE, *_NEED_MMPOSE_IN_PART):
+    if name in (*__all__, *_FOLDERS):
         _registration.make(__name__)
         if name in globals():
             return globals()[name]
@@ -106,8 +127,5 @@ def __getattr__(name: str):
 renamed.install()
 noise.hide()
 limits.apply()
-_registration = FirstImport(
-    {*_REPAIRED, *(f'{__name__}.{name}' for name in (*_NEED_MMPOSE, *_NEED_MMPOSE_IN_PART))},
-    _register,
-)
-_registration.install()
+_registration = FirstImport(_needs_mmpose, _register)
+_registration.install(_REPAIRED)

@@ -31,3 +31,7 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, number: int, message: str):
         super().__init__(message)
         self.number = number
+
+
+class NotInstalledError(ModuleNotFoundError, RunError):
+    """A package that is not installed; the message names the command that brings it."""

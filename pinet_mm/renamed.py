@@ -41,7 +41,7 @@ NEW_NAMES = {
     'storage': ('checkpoints.files',),
     'targets': ('method.targets',),
     'transforms': ('datasets.transforms', 'conventions.transforms'),
-    'visualization': ('inference.drawing',),
+    'visualization': ('inference.drawing', 'inference.sheets'),
 }
 
 # Module of 0.1 -> its names that are spelled otherwise now -> how they are.

@@ -1,8 +1,9 @@
 """The command line: `pinet-mm COMMAND`, and the tools of a checkout, which are the same commands.
 
 A module of this folder is a command: `make_parser` describes its options, `run` makes one call of
-the package with them and prints what came of it. A command is imported when it is asked for, so
-that `pinet-mm doctor` runs where MMPose cannot be imported.
+the package with them and prints what came of it. A command is imported when it is asked for, and
+imports what needs torch or MMPose when it runs: `--help` answers at once, and the commands of the
+light runtime work without either.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import pinet_mm
 
+from ..environment.installing import explain, missing_packages
 from ..errors import InputError, RunError, Stopped
 
 # What a command answers with one sentence: mistakes in what it was given, and what the system
@@ -21,14 +23,17 @@ INTERRUPTED = 128 + 2  # the exit status after SIGINT
 
 # Command -> its module and what it does.
 COMMANDS = {
+    'predict': ('.predict', 'find the poses in images and folders, without torch'),
+    'demo': ('.demo', 'find the poses in drawn crowds and photographs, without torch'),
     'train': ('.train', 'train a model'),
     'test': ('.test', 'evaluate a model'),
-    'infer': ('.infer', 'find the poses in images and folders'),
+    'infer': ('.infer', 'find the poses in images and folders, with any config'),
     'convert': ('.convert', 'convert a checkpoint of the official implementation, or back'),
     'export': ('.export', 'write a model as one ONNX file'),
     'fuse': ('.fuse', 'fuse the poses of one or several models'),
     'compare': ('.compare', 'draw the poses of two models side by side'),
-    'check-dataset': ('.check_dataset', 'check annotation files and their images'),
+    'data check': ('.check_dataset', 'check annotation files and their images'),
+    'check-dataset': ('.check_dataset', 'the same'),
     'make-crowdsynth': ('.make_crowdsynth', 'draw a synthetic crowd dataset'),
     'doctor': ('..doctor', 'say what is wrong with this environment'),
     'install-mmpose': ('.install_mmpose', 'install MMPose without what it does not need'),
@@ -60,6 +65,10 @@ def command(
             return run(args)
         except expected as error:
             sys.exit(f'error: {error}')
+        except ModuleNotFoundError as error:
+            if not missing_packages():
+                raise
+            sys.exit(f'error: {error}; {explain(parser.prog)}')
         except Stopped as error:
             print(f'interrupted: {error}', file=sys.stderr)
             sys.exit(128 + error.number)
@@ -79,7 +88,9 @@ def main(words: Sequence[str] | None = None) -> int | None:
     Returns:
         The exit status of the command, None for 0.
     """
-    words = sys.argv[1:] if words is None else words
+    words = list(sys.argv[1:] if words is None else words)
+    if ' '.join(words[:2]) in COMMANDS:
+        words[:2] = [' '.join(words[:2])]
     lines = [f'  {name:<17}{what}' for name, (_, what) in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog='pinet-mm',

@@ -9,8 +9,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
 from ..atomic import write_whole
 from ..datasets.check import Checked, Level, check_file
 from ..datasets.check.overlap import find_shared, prints_of
@@ -75,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _names(path: str) -> list[str]:
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
     return keypoint_names(parse_pose_metainfo(dict(from_file=path)))
 
 

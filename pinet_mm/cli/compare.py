@@ -8,12 +8,13 @@ found.
 import argparse
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmengine.config import DictAction
-
-from .. import comparison
 from . import command
+from .options import ConfigOptions
+
+if TYPE_CHECKING:
+    from .. import comparison
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,14 +29,16 @@ class _Parser(argparse.ArgumentParser):
         parsed.models = [self._to_spec(*words) for words in parsed.models]
         return parsed
 
-    def _to_spec(self, config: str, *words: str) -> comparison.Spec:
+    def _to_spec(self, config: str, *words: str) -> 'comparison.Spec':
+        from .. import comparison
+
         named = bool(words) and not re.match(r'[\w.]+=', words[0])
         checkpoint, settings = (words[0], words[1:]) if named else (None, words)
         for word in settings:
             if '=' not in word:
                 self.error(f'expected KEY=VALUE; found {word} (images come before --model)')
         reader = argparse.ArgumentParser()
-        reader.add_argument('settings', nargs='*', action=DictAction)
+        reader.add_argument('settings', nargs='*', action=ConfigOptions)
         return comparison.Spec(config, checkpoint, reader.parse_args(settings).settings or None)
 
 
@@ -101,6 +104,8 @@ def _add_annotations(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Compare, write, and print what was found."""
+    from .. import comparison
+
     comparison.check_numbers(args.hardest, args.most_different, args.annotations)
     sides = comparison.load_sides(args.models, args.names, (args.pose_thr * 2)[:2], args.device)
     report = comparison.compare(

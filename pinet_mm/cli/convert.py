@@ -7,9 +7,12 @@ without its optimizer. SRC and DST may end in .pth, .pth.tar or .safetensors.
 """
 
 import argparse
+from typing import TYPE_CHECKING
 
-from ..checkpoints import Conversion, convert_checkpoint
 from . import command
+
+if TYPE_CHECKING:
+    from ..checkpoints import Conversion
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -43,6 +46,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Convert, and print what it was."""
+    from ..checkpoints import convert_checkpoint
+
     done = convert_checkpoint(args.source, args.target, args.config, args.to_release, args.half)
     if args.show_keys:
         for key, other, shape in done.names:
@@ -50,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     print(f'{args.target}: {describe(done, args.config is not None)}')
 
 
-def describe(done: Conversion, config_is_named: bool) -> str:
+def describe(done: 'Conversion', config_is_named: bool) -> str:
     """Return what a checkpoint was, and which config goes with it if that was not known before.
 
     Args:

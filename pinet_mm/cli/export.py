@@ -8,12 +8,13 @@ it stores float16 and computes in float32.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .. import api
-from ..export import check, graph, int8
-from ..models.estimator import PINet
 from . import command
 from .options import MixedParser, add_config_options
+
+if TYPE_CHECKING:
+    from ..models.estimator import PINet
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -33,7 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
         '--opset',
         type=int,
         default=18,
-        help=f'of ONNX, {graph.OPSETS[0]} to {graph.OPSETS[-1]} (%(default)s)',
+        help='version of the operators of ONNX (%(default)s)',
     )
     parser.add_argument(
         '--int8',
@@ -61,6 +62,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Write and check the file, and print how well it agrees."""
+    from .. import api
+    from ..export import check, graph, int8
+
     graph.require_packages()
     model = api.load(args.config, args.checkpoint, 'cpu', args.cfg_options)
     options = dict(
@@ -79,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         print(note)
 
 
-def note_on_rows(model: PINet, max_poses: int | None) -> str | None:
+def note_on_rows(model: 'PINet', max_poses: int | None) -> str | None:
     """Return a line if the file has fewer rows for people than the model proposes poses.
 
     Args:

@@ -8,28 +8,19 @@ the result. docs/pose_fusion.md says what happens.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmengine.config import Config
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from xtcocotools.coco import COCO
-
-from ..datasets.check import Checked
-from ..datasets.evaluation import (
-    STATISTICS,
-    check_truth,
-    precision_of,
-    require_images,
-    to_coco,
-)
-from ..datasets.labeling import keypoint_names
-from ..datasets.limits import BOUNDS_NOTE, note_on_crowded, require_limit
-from ..datasets.matching import MAX_POSES
-from ..datasets.pose_files import list_poses, read_results, write_poses
-from ..datasets.reasons import BEHIND, why_no_number, why_zero
 from ..errors import InputError
-from ..inference import ensemble
-from ..models.codec import build_layout
 from . import command
+
+if TYPE_CHECKING:
+    from xtcocotools.coco import COCO
+
+    from ..datasets.check import Checked
+
+# As in datasets.evaluation and datasets.matching, which import MMPose.
+IOU_TYPES = ('keypoints', 'keypoints_crowd')
+MAX_POSES = 20
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -59,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--iou-type',
-        choices=STATISTICS,
+        choices=IOU_TYPES,
         default='keypoints',
         help='with crowds also AP of easy, medium and hard images (%(default)s)',
     )
@@ -79,6 +70,11 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: --out is one of the files that are read.
     """
+    from ..datasets.evaluation import require_images, to_coco
+    from ..datasets.limits import BOUNDS_NOTE, require_limit
+    from ..datasets.pose_files import list_poses, read_results, write_poses
+    from ..inference import ensemble
+
     read = [*args.files, *filter(None, [args.annotations])]
     if Path(args.out).resolve() in [Path(path).resolve() for path in read]:
         raise InputError(f'--out {args.out} is a file to read: name another one')
@@ -112,6 +108,12 @@ def read_keypoints(path: str) -> tuple[Sequence[float], Sequence[str]]:
         FileNotFoundError: there is no such file, nor metainfo of this name in MMPose.
         InputError: it is neither of the two.
     """
+    from mmengine.config import Config
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+    from ..datasets.labeling import keypoint_names
+    from ..models.codec import build_layout
+
     cfg = Config.fromfile(path) if Path(path).is_file() else None
     if cfg is not None and cfg.get('codec', {}).get('layout'):
         layout = build_layout(cfg.codec.layout)
@@ -125,7 +127,10 @@ def read_keypoints(path: str) -> tuple[Sequence[float], Sequence[str]]:
     return sigmas, names
 
 
-def _check_people(args: argparse.Namespace, names: Sequence[str]) -> Checked:
+def _check_people(args: argparse.Namespace, names: Sequence[str]) -> 'Checked':
+    from ..datasets.evaluation import check_truth
+    from ..datasets.limits import note_on_crowded
+
     people = check_truth(args.annotations, args.iou_type, names, args.category)
     crowded = note_on_crowded(people.data['annotations'], args.max_poses)
     for note in filter(None, (*people.notes(), crowded)):
@@ -134,9 +139,12 @@ def _check_people(args: argparse.Namespace, names: Sequence[str]) -> Checked:
 
 
 def _evaluate(
-    entries: Sequence[dict], truth: COCO, sigmas: Sequence[float], args: argparse.Namespace
+    entries: Sequence[dict], truth: 'COCO', sigmas: Sequence[float], args: argparse.Namespace
 ) -> list[str]:
     """Return the numbers of poses as they are printed, with the reason where there are none."""
+    from ..datasets.evaluation import precision_of
+    from ..datasets.reasons import BEHIND, why_no_number, why_zero
+
     found = precision_of(entries, truth, sigmas, args.iou_type, args.max_poses)
     annotations = truth.dataset['annotations']
     lines = [f'{name} {value:.3f}' for name, value in found.items()]

@@ -8,15 +8,12 @@ be read are named at the end, with exit status 1.
 
 import argparse
 import logging
-import math
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from .. import api
 from ..errors import RunError
 from . import command
-from .options import add_config_options, add_speed_options
+from .options import POSE_THR, SHIPPED, add_config_options, add_speed_options
+from .telling import announce, tell
 
 # Options that an exported file has fixed.
 NOT_WITH_ONNX = (
@@ -35,7 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description='Find the poses in images and folders')
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='an image or a folder')
     parser.add_argument(
-        '--config', help=f"a file, or the name of one of the project's configs ({api.SHIPPED})"
+        '--config', help=f"a file, or the name of one of the project's configs ({SHIPPED}.py)"
     )
     parser.add_argument(
         '--checkpoint', help='path or URL of the weights (those that the package ships for CONFIG)'
@@ -51,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--pose-thr',
         type=float,
-        default=0.1,
+        default=POSE_THR,
         help='people with a lower score are neither drawn nor written (%(default)s)',
     )
     parser.add_argument(
@@ -82,6 +79,8 @@ def load_model(args: argparse.Namespace):
         RunError: `--onnx` stands beside an option that an exported file cannot follow, or its file
             cannot say how to resize an image.
     """
+    from .. import api
+
     if not args.onnx:
         return api.load(
             args.config or api.SHIPPED,
@@ -102,68 +101,24 @@ def load_model(args: argparse.Namespace):
     return model
 
 
-def announce(args: argparse.Namespace) -> None:
-    """Print which model runs and what it knows; warn on stderr if it knows no photos."""
-    weights = args.onnx or args.checkpoint or api.shipped_weights(args.config or api.SHIPPED)
-    line, warning = api.describe(weights)
-    print(line, flush=True)
-    if warning:
-        print(f'warning: {warning}', file=sys.stderr)
-
-
-def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
-    """Return a line on the images in which nobody is drawn, or nothing if there are none.
-
-    Args:
-        best_scores: of the best person of each image.
-        pose_thr: people with a lower score are not drawn.
-    """
-    missed = [score for score in best_scores if score < pose_thr]
-    if not missed:
-        return ''
-    advice = (
-        'crop the image around people who are small in it, leave a margin around people who fill it'
-    )
-    lower = math.floor(max(missed) * 100) / 100
-    if lower:
-        advice = f'--pose-thr {lower:g} draws some; or {advice}'
-    return (
-        f'nobody scores {pose_thr:g} or more in {len(missed)} of {len(best_scores)} images '
-        f'(best score there {max(missed):.3f}): {advice}\n'
-    )
-
-
 def run(args: argparse.Namespace) -> None:
     """Predict, write, and print what was found.
 
     Raises:
         RunError: there are files among the inputs that cannot be read; all others are done by then.
     """
+    from .. import api
+
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # `announce` prints it
     files = api.find_images(args.inputs, args.out)  # fails before the model is loaded
     Path(args.out).mkdir(parents=True, exist_ok=True)
     model = load_model(args)
-    announce(args)
+    announce(args.onnx or args.checkpoint or api.shipped_weights(args.config or api.SHIPPED))
     form = api.Form(args.all_poses, args.json_schema)
     report = api.infer(
         model, files, args.out, args.batch_size, args.pose_thr, args.before_fusion, form
     )
-    print(summary(report))
-    print(explain_nobody(report.best_scores, args.pose_thr), end='')
-    if report.unreadable:
-        count = len(report.unreadable)
-        what = '1 file is no image' if count == 1 else f'{count} files are no images'
-        raise RunError(f'{what} that can be read: ' + ', '.join(report.unreadable))
-
-
-def summary(report: api.Report) -> str:
-    """Return a line on how many images took how long, and where the results are."""
-    rate = report.pictures / max(report.seconds, 1e-9)
-    images = '1 image' if report.pictures == 1 else f'{report.pictures} images'
-    return (
-        f'{images} in {report.seconds:.1f} s ({rate:.1f} images/s); '
-        f'overlays and {report.json.name} are in {report.json.parent}'
-    )
+    tell(report, args.pose_thr)
 
 
 main = command(make_parser, run)

@@ -4,7 +4,20 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from mmengine.config import DictAction
+# As in onnx_runner, which imports OpenCV: `--help` answers before that is done.
+SHIPPED = 'pinet_lite_photos'
+POSE_THR = 0.1
+
+
+class ConfigOptions(argparse.Action):
+    """MMEngine's `DictAction`, which is imported when the option is given: help needs no torch."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Add the settings `KEY=VALUE` to those of the namespace."""
+        from mmengine.config import DictAction
+
+        action = DictAction(self.option_strings, self.dest, nargs=self.nargs)
+        action(parser, namespace, values, option_string)
 
 
 class MixedParser(argparse.ArgumentParser):
@@ -26,7 +39,7 @@ def add_config_options(parser: argparse.ArgumentParser, more: str = '') -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
         help=f'settings that replace those of the config{more}',
     )

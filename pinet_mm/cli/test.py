@@ -5,9 +5,7 @@ The options are those of MMPose's tool, and --ann, --img, --json, --amp and --co
 
 import argparse
 
-from .. import api
 from ..errors import InputError, RunError
-from ..runner import TestOptions, test
 from . import command
 from .options import MixedParser, add_run_options, add_speed_options
 
@@ -42,12 +40,16 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         RunError: no checkpoint is named, and the package ships none for the config.
     """
+    from ..runner import TestOptions, test
+
     if args.checkpoint is None:
         args.checkpoint = _shipped_weights(args.config)
     test(TestOptions(**vars(args)))
 
 
 def _shipped_weights(config: str) -> str:
+    from .. import api
+
     try:
         path = str(api.shipped_weights(config))
     except FileNotFoundError as error:

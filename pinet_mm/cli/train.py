@@ -3,7 +3,6 @@
 import argparse
 
 from ..errors import InputError, RunError
-from ..runner import TrainOptions, train
 from . import command
 from .options import add_run_options
 
@@ -43,6 +42,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Train as the options say."""
+    from ..runner import TrainOptions, train
+
     train(TrainOptions(**vars(args)))
 
 

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from mmengine.structures import InstanceData
 
-from ..inference.drawing import FONT, draw_poses, person_color, side_by_side
+from ..inference.drawing import draw_poses
+from ..inference.sheets import FONT, person_color, side_by_side
 from .judging import Comparison, Persons, View
 
 PANE = (480, 640)  # px, lowest and highest long side of a drawing

@@ -5,7 +5,7 @@ is. Whoever needs neither, as `pinet-mm --help` does, should not wait for torch.
 """
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -18,19 +18,23 @@ class FirstImport(MetaPathFinder, Loader):
     there.
 
     Args:
-        names: full names of the modules.
+        concerns: tells by its full name whether a module is one of them.
         call: gets the name of the module that is asked for; returns whether it has done its work.
             Until then every such import makes it again. What it raises, the import raises.
     """
 
-    def __init__(self, names: Collection[str], call: Callable[[str], bool]):
-        self._names, self._call, self._waits = names, call, True
+    def __init__(self, concerns: Callable[[str], bool], call: Callable[[str], bool]):
+        self._concerns, self._call, self._waits = concerns, call, True
         self._specs: dict[str, ModuleSpec | None] = {}
 
-    def install(self) -> None:
-        """Wait from now on; where one of the modules is imported already, make the call at once."""
+    def install(self, names: Iterable[str]) -> None:
+        """Wait from now on; where a module is imported already, make the call at once.
+
+        Args:
+            names: of the modules that may be.
+        """
         sys.meta_path.insert(0, self)
-        imported = next((name for name in self._names if name in sys.modules), None)
+        imported = next((name for name in names if name in sys.modules), None)
         if imported:
             self.make(imported)
 
@@ -51,7 +55,7 @@ class FirstImport(MetaPathFinder, Loader):
 
     def find_spec(self, fullname, path=None, target=None):
         """Make the call for one of the modules; leave finding it to others unless it is there."""
-        if not self._waits or fullname not in self._names:
+        if not self._waits or not self._concerns(fullname):
             return None
         self.make(fullname)
         module = sys.modules.get(fullname)

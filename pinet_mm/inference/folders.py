@@ -16,11 +16,12 @@ from ..atomic import write_whole
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
-from .drawing import before_and_after, draw_poses
+from .drawing import draw_poses
 from .overlays import OverlayFolder, overlay_names
 from .prediction import predict
 from .records import document_lines, header, person_scores, to_record
 from .results import Report, facts
+from .sheets import before_and_after
 from .sources import find_images, read_image
 
 # An image (H, W, 3) and what was found in it: its overlay.

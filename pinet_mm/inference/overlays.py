@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .drawing import contact_sheet
+from .sheets import contact_sheet
 
 OVERVIEW = 'overview.jpg'
 ON_OVERVIEW = 12  # drawings

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..method.layouts import names_of
 
 POSE_THR = 0.1  # people with a lower score are neither drawn nor written, unless asked for
 SCHEMAS = {1: 'pinet_mm.predictions/1', 2: 'pinet_mm.predictions/2'}  # docs/predictions.md
@@ -110,6 +111,19 @@ def from_record(record: Mapping, keypoints: int) -> dict[str, np.ndarray]:
 def best_score(record: Mapping) -> float:
     """Return the score of the best person of a record, 0 without any."""
     return max((person['score'] for person in record['persons']), default=0.0)
+
+
+def facts(dataset_meta: Mapping) -> dict[str, Any]:
+    """Return what results know of the keypoints: their names, skeleton and OKS sigmas.
+
+    Args:
+        dataset_meta: MMPose metainfo.
+    """
+    return dict(
+        keypoint_names=list(names_of(dataset_meta)),
+        keypoint_links=[(int(i), int(j)) for i, j in dataset_meta['skeleton_links']],
+        keypoint_sigmas=np.asarray(dataset_meta.get('sigmas', ()), dtype=np.float64),
+    )
 
 
 def header(

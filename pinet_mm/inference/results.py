@@ -1,44 +1,26 @@
 """What `predict` yields, and what `infer` reports."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
-from ..method.layouts import names_of
 from .answers import Answer
-from .records import SCHEMA, best_score, person_boxes, person_scores, to_record
+from .records import SCHEMA, best_score, facts, person_boxes, person_scores, to_record
+from .report import Report
 
 __all__ = [
     'SCHEMA',
     'PoseResult',
     'Report',
     'best_score',
+    'facts',
     'person_boxes',
     'person_scores',
     'to_record',
 ]
-
-
-class Report(NamedTuple):
-    """Outcome of `infer`.
-
-    Attributes:
-        json: the file that it wrote.
-        unreadable: files that are not images.
-        pictures: how many images were read.
-        seconds: that they took.
-        best_scores: the score of the best person of each image, 0 where there is none.
-    """
-
-    json: Path
-    unreadable: list[str]
-    pictures: int
-    seconds: float
-    best_scores: Sequence[float] = ()
 
 
 class PoseResult(Answer, PoseDataSample):
@@ -81,16 +63,3 @@ class PoseResult(Answer, PoseDataSample):
 
     def _with(self, people: dict[str, np.ndarray]) -> 'PoseResult':
         return self.of_arrays(people, self.metainfo)
-
-
-def facts(dataset_meta: Mapping) -> dict[str, Any]:
-    """Return what results know of the keypoints: their names, skeleton and OKS sigmas.
-
-    Args:
-        dataset_meta: MMPose metainfo.
-    """
-    return dict(
-        keypoint_names=list(names_of(dataset_meta)),
-        keypoint_links=[(int(i), int(j)) for i, j in dataset_meta['skeleton_links']],
-        keypoint_sigmas=np.asarray(dataset_meta.get('sigmas', ()), dtype=np.float64),
-    )

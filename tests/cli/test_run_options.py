@@ -96,7 +96,7 @@ def test_a_checkpoint_may_be_left_out_wherever_options_stand(words, found):
 
 def test_an_evaluation_without_a_checkpoint_takes_the_shipped_weights(monkeypatch, capsys):
     module, taken = importlib.import_module('pinet_mm.cli.test'), []
-    monkeypatch.setattr(module, 'test', taken.append)
+    monkeypatch.setattr('pinet_mm.runner.test', taken.append)
     module.main(['configs/pinet_lite_photos.py'])
     (options,) = taken
     package = Path(importlib.util.find_spec('pinet_mm').origin).parent

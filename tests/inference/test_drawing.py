@@ -1,11 +1,10 @@
 """Overlays: who is drawn, where, and in which color."""
 
-from pinet_mm.inference.drawing import (
+from pinet_mm.inference.drawing import CrowdVisualizer, draw_poses
+from pinet_mm.inference.sheets import (
     PERSON_COLORS,
-    CrowdVisualizer,
     before_and_after,
     contact_sheet,
-    draw_poses,
     in_column,
     in_row,
     side_by_side,

@@ -1,0 +1,53 @@
+"""Find the poses in drawn crowds and photographs, without torch: pinet-mm demo.
+
+The crowds are drawn (`crowdsynth`); the photographs, both in the public domain, are those that
+matplotlib (Grace Hopper) and scikit-image (Eileen Collins) bring, where these are installed.
+"""
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+
+from . import command
+from .predict import add_light_options, load_model
+from .telling import tell
+
+# Package -> where a photograph in the public domain lies in it.
+PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg', skimage='data/astronaut.png')
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description='Find the poses in drawn crowds and photographs, without torch'
+    )
+    parser.add_argument('--images', type=int, default=4, help='drawn crowds (%(default)s)')
+    add_light_options(parser, 'pinet-demo')
+    return parser
+
+
+def find_photographs() -> list[Path]:
+    """List the photographs that the installed packages carry; there may be none."""
+    specs = {place: find_spec(package) for package, place in PHOTOGRAPHS.items()}
+    files = [
+        Path(spec.origin).parent / place for place, spec in specs.items() if spec and spec.origin
+    ]
+    return [file for file in files if file.is_file()]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw the crowds, predict, and print what was found."""
+    from ..crowdsynth import CrowdSettings, write_dataset
+    from ..inference.light import predict_files
+
+    crowds = Path(args.out, 'crowds')
+    settings = CrowdSettings(size=(384, 384), persons=(2, 4), height=(0.6, 0.9))
+    write_dataset(crowds, settings, args.images, 0, 'test', 1, '.jpg')
+    model = load_model(None, args.threads)
+    inputs = [*find_photographs(), crowds / 'images']
+    report = predict_files(model, inputs, Path(args.out, 'poses'), args.pose_thr)
+    tell(report, args.pose_thr)
+    print(f'now open {report.json.parent / "overview.jpg"}')
+
+
+main = command(make_parser, run)

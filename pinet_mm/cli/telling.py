@@ -1,0 +1,73 @@
+"""Sentences on a model and on what it found in images and folders."""
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import RunError
+from ..inference.report import Report
+
+
+def announce(weights: str | Path) -> None:
+    """Print which model runs and what it knows; warn on stderr if it knows no photos.
+
+    Args:
+        weights: its file.
+    """
+    from ..onnx_runner import describe
+
+    line, warning = describe(weights)
+    print(line, flush=True)
+    if warning:
+        print(f'warning: {warning}', file=sys.stderr)
+
+
+def tell(report: Report, pose_thr: float) -> None:
+    """Print how many images took how long, where the results are, and what was not found.
+
+    Args:
+        report: what came of the images.
+        pose_thr: people with a lower score are not drawn.
+
+    Raises:
+        RunError: there are files among the inputs that cannot be read; all others are done.
+    """
+    print(summary(report))
+    print(explain_nobody(report.best_scores, pose_thr), end='')
+    if report.unreadable:
+        count = len(report.unreadable)
+        what = '1 file is no image' if count == 1 else f'{count} files are no images'
+        raise RunError(f'{what} that can be read: ' + ', '.join(report.unreadable))
+
+
+def summary(report: Report) -> str:
+    """Return a line on how many images took how long, and where the results are."""
+    rate = report.pictures / max(report.seconds, 1e-9)
+    images = '1 image' if report.pictures == 1 else f'{report.pictures} images'
+    return (
+        f'{images} in {report.seconds:.1f} s ({rate:.1f} images/s); '
+        f'overlays and {report.json.name} are in {report.json.parent}'
+    )
+
+
+def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
+    """Return a line on the images in which nobody is drawn, or nothing if there are none.
+
+    Args:
+        best_scores: of the best person of each image.
+        pose_thr: people with a lower score are not drawn.
+    """
+    missed = [score for score in best_scores if score < pose_thr]
+    if not missed:
+        return ''
+    advice = (
+        'crop the image around people who are small in it, leave a margin around people who fill it'
+    )
+    lower = math.floor(max(missed) * 100) / 100
+    if lower:
+        advice = f'--pose-thr {lower:g} draws some; or {advice}'
+    return (
+        f'nobody scores {pose_thr:g} or more in {len(missed)} of {len(best_scores)} images '
+        f'(best score there {max(missed):.3f}): {advice}\n'
+    )

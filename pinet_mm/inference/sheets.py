@@ -1,0 +1,106 @@
+"""Colors of people; images beside and below one another, under titles. Needs OpenCV only."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+# Far apart in hue and light enough to stand out from a photograph; RGB.
+PERSON_COLORS = (
+    (255, 92, 74),
+    (64, 200, 255),
+    (255, 214, 64),
+    (122, 255, 106),
+    (226, 120, 255),
+    (255, 160, 60),
+    (70, 255, 214),
+    (255, 128, 190),
+    (150, 160, 255),
+    (214, 255, 90),
+)
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+TITLE_HEIGHT = 28  # px per line
+
+
+def person_color(index: int) -> tuple:
+    """Return a person's color, RGB; after the last, the colors repeat."""
+    return PERSON_COLORS[index % len(PERSON_COLORS)]
+
+
+def before_and_after(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Put two drawings (H, W, 3) of an image, before and after fusion, beside each other."""
+    return side_by_side((before, after), ('proposed poses', 'after fusion'))
+
+
+def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], gap: int = 0) -> np.ndarray:
+    """Put images (H, W, 3) of one height beside each other, each under its title.
+
+    Args:
+        images: uint8 BGR.
+        titles: all of the same number of lines; a line too long for its image is drawn smaller.
+        gap: black px between two images.
+    """
+    lines = [title.split('\n') for title in titles]
+    zoom = max(1.0, min(image.shape[1] for image in images) / 480)
+    row = round(TITLE_HEIGHT * zoom)
+    sides = []
+    for image, texts in zip(images, lines):
+        side = np.pad(image, ((row * len(texts), 0), (gap if sides else 0, 0), (0, 0)))
+        for i, text in enumerate(texts):
+            length = cv2.getTextSize(text, FONT, 0.6 * zoom, round(zoom))[0][0]
+            fit = min(1.0, (image.shape[1] - 16) / max(length, 1))
+            corner = (side.shape[1] - image.shape[1] + 8, round((i + 0.72) * row))
+            cv2.putText(
+                side,
+                text,
+                corner,
+                FONT,
+                0.6 * zoom * fit,
+                (255, 255, 255),
+                round(zoom),
+                cv2.LINE_AA,
+            )
+        sides.append(side)
+    return np.hstack(sides)
+
+
+def contact_sheet(images: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
+    """Arrange images (H, W, 3) row by row, none wider or higher than `cell`."""
+    cells, columns = [], min(columns, len(images))
+    for image in images:
+        h, w = image.shape[:2]
+        shrink = cell / max(h, w)
+        cells.append(
+            cv2.resize(image, (round(w * shrink), round(h * shrink)), interpolation=cv2.INTER_AREA)
+        )
+    height = max(each.shape[0] for each in cells)
+    cells = [
+        np.pad(each, ((0, height - each.shape[0]), (0, cell - each.shape[1]), (0, 0)))
+        for each in cells
+    ]
+    cells += [np.zeros((height, cell, 3), np.uint8)] * (-len(cells) % columns)
+    return np.concatenate(
+        [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
+    )
+
+
+def in_row(images: Sequence[np.ndarray], height: int, gap: int = 0) -> np.ndarray:
+    """Return images (H, W, 3) beside each other, all resized to one height, white px between."""
+    cells = [_resize(image, height / image.shape[0]) for image in images]
+    return np.hstack(
+        [
+            np.pad(cell, ((0, 0), (gap if i else 0, 0), (0, 0)), constant_values=255)
+            for i, cell in enumerate(cells)
+        ]
+    )
+
+
+def in_column(images: Sequence[np.ndarray], width: int, gap: int = 0) -> np.ndarray:
+    """Return images (H, W, 3) below each other, all resized to one width, white px between."""
+    return in_row([image.swapaxes(0, 1) for image in images], width, gap).swapaxes(0, 1)
+
+
+def _resize(image: np.ndarray, zoom: float) -> np.ndarray:
+    size = tuple(max(round(side * zoom), 1) for side in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)

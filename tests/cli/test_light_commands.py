@@ -1,0 +1,153 @@
+"""The commands of the light runtime: none of them imports torch, and help needs nothing at all."""
+
+import json
+import subprocess
+import sys
+
+from pinet_mm import cli, onnx_runner
+from pinet_mm.cli import fuse, install_mmpose, options
+from pinet_mm.datasets.evaluation import STATISTICS
+from pinet_mm.datasets.matching import MAX_POSES
+from pinet_mm.environment import installing
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.helpers.light import BLOCKED, run_fresh, run_light
+
+MAIN = 'import sys\nfrom pinet_mm.cli import main\n'
+
+
+def test_help_of_no_command_imports_torch_or_mmpose():
+    done = run_fresh(
+        f'{MAIN}from pinet_mm.cli import COMMANDS\n'
+        'for words in ["--help", *(f"{name} --help" for name in COMMANDS)]:\n'
+        '    try:\n'
+        '        main(words.split())\n'
+        '    except SystemExit as ended:\n'
+        '        assert ended.code == 0, words\n'
+        f'assert not {set(BLOCKED)!r} & set(sys.modules), sorted(sys.modules)\n'
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('usage: pinet-mm') == 1 + len(cli.COMMANDS)
+
+
+def test_help_of_predict_imports_not_even_opencv():
+    done = run_fresh(
+        f'{MAIN}try:\n    main(["predict", "--help"])\nexcept SystemExit:\n'
+        '    print({"numpy", "cv2", "onnxruntime"} & set(sys.modules))\n'
+    )
+    assert done.stdout.splitlines()[-1] == 'set()', done.stderr
+
+
+def test_what_help_says_is_what_the_package_has():
+    assert onnx_runner.SHIPPED.name == f'{options.SHIPPED}.onnx'
+    assert onnx_runner.POSE_THR == options.POSE_THR
+    assert tuple(STATISTICS) == fuse.IOU_TYPES and MAX_POSES == fuse.MAX_POSES
+
+
+# --- predict, demo, data check -------------------------------------------------------------------
+
+
+def test_predict_needs_no_torch(tmp_path):
+    pytest.importorskip('onnxruntime')
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((64, 96, 3), np.uint8))
+    (tmp_path / 'b.png').write_bytes(b'\x89PNG')
+    words = ['predict', tmp_path / 'a.png', tmp_path / 'b.png', '--threads', 1, '--all-poses']
+    done = run_light(f'{MAIN}main(sys.argv[1:])', *words, '--out', 'out', cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f'error: 1 file is no image that can be read: {tmp_path / "b.png"}'
+    )
+    assert done.stdout.startswith('model: pinet_lite_photos (photographs; ')
+    assert 'overlays and predictions.json are in out' in done.stdout
+    document = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
+    (record,) = document['images']
+    assert (record['width'], record['height'], record['overlay']) == (96, 64, 'a.jpg')
+    assert document['unreadable'] == [str(tmp_path / 'b.png')]
+    assert len(document['keypoint_names']) == len(record['persons'][0]['keypoints']) == 17
+
+
+@pytest.mark.parametrize(
+    'words, message',
+    [
+        (['gone.jpg'], 'gone.jpg does not exist'),
+        (['a.png', '--model', 'gone.onnx'], 'gone.onnx does not exist: name a file that pinet-mm'),
+        (['a.png', '--model', 'a.png'], 'a.png is no ONNX file that can be run'),
+    ],
+)
+def test_what_predict_cannot_use_is_one_sentence(words, message, tmp_path, monkeypatch):
+    pytest.importorskip('onnxruntime')
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite('a.png', np.zeros((64, 96, 3), np.uint8))
+    with pytest.raises(SystemExit, match=f'^error: {message}'):
+        cli.main(['predict', *words])
+
+
+def test_the_demo_needs_no_torch(tmp_path):
+    pytest.importorskip('onnxruntime')
+    words = ['demo', '--images', 1, '--out', 'demo', '--threads', 1]
+    done = run_light(f'{MAIN}main(sys.argv[1:])', *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == 'now open demo/poses/overview.jpg'
+    images = json.loads((tmp_path / 'demo' / 'poses' / 'predictions.json').read_text())['images']
+    assert images[-1]['file'] == 'demo/crowds/images/test/000000.jpg'
+    assert (tmp_path / 'demo' / 'poses' / 'overview.jpg').is_file()
+
+
+def test_data_check_needs_no_torch(tmp_path):
+    data = dict(images=[], annotations=[], categories=[dict(id=1, name='person')])
+    (tmp_path / 'a.json').write_text(json.dumps(data))
+    outputs = [
+        run_light(f'{MAIN}sys.exit(main(sys.argv[1:]))', *words, 'a.json', cwd=tmp_path)
+        for words in (['data', 'check'], ['check-dataset'])
+    ]
+    assert outputs[0].stdout and 'a.json' in outputs[0].stdout
+    assert outputs[0].stdout == outputs[1].stdout and outputs[0].stderr == ''
+
+
+# --- install-mmpose ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Record what would be run; it succeeds unless told otherwise."""
+    ran = []
+
+    def run(words, **_):
+        ran.append(words)
+        return subprocess.CompletedProcess(words, int('fails' in words))
+
+    monkeypatch.setattr(install_mmpose.subprocess, 'run', run)
+    monkeypatch.setattr(install_mmpose.shutil, 'which', lambda name: None)
+    return ran
+
+
+def test_mmpose_is_installed_by_a_plain_command_that_is_shown(ran, capsys):
+    cli.main(['install-mmpose'])
+    words = [sys.executable, '-m', 'pip', 'install', '--no-deps', 'mmpose==1.3.2']
+    assert ran == [words]
+    assert capsys.readouterr().out == ' '.join(words) + '\n'
+
+
+def test_a_dry_run_only_shows_it(ran, capsys):
+    cli.main(['install-mmpose', '--dry-run'])
+    assert ran == []
+    assert capsys.readouterr().out.endswith(
+        f'-m pip install --no-deps mmpose=={installing.MMPOSE}\n'
+    )
+
+
+def test_uv_stands_in_where_there_is_no_pip(ran, monkeypatch):
+    monkeypatch.setattr(install_mmpose.shutil, 'which', lambda name: '/bin/uv')
+    monkeypatch.setattr(install_mmpose, '_has_pip', lambda: False)
+    assert install_mmpose.install_command() == (
+        ['/bin/uv', 'pip', 'install', '--python', sys.executable, '--no-deps', 'mmpose==1.3.2']
+    )
+
+
+def test_its_failure_is_one_sentence(ran, monkeypatch):
+    monkeypatch.setattr(install_mmpose, 'install_command', lambda: ['fails'])
+    with pytest.raises(SystemExit, match='^error: this command ended with status 1$'):
+        cli.main(['install-mmpose'])
