@@ -88,21 +88,6 @@ def _add_annotations(parser: argparse.ArgumentParser) -> None:
         '--category', metavar='NAME', help='the annotated category that counts, if several do'
     )
     parser.add_argument(
-        '--pose-thr',
-        type=float,
-        nargs='+',
-        default=[0.1],
-        metavar='SCORE',
-        help='people with a lower score do not count; one for both models or '
-        'one for each (%(default)s)',
-    )
-    parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
-    _add_choice_of_images(parser)
-    return parser
-
-
-def _add_choice_of_images(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
         '--hardest',
         type=int,
         metavar='N',
