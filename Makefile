@@ -101,9 +101,10 @@ bench: $(READY)  ## measure speed and memory beside plain loops and MMPose: work
 matrix: $(READY)  ## install and run the package in every Python that is found (hours, gigabytes): docs/platforms.json
 	$(RUN) -m studies.platforms.matrix
 
-lint: $(READY)  ## check style and format, and compile every file
+lint: $(READY)  ## check style, format and Dockerfiles, and compile every file
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/hadolint docker/Dockerfile docker/Dockerfile.train
 	$(RUN) -m compileall -q pinet_mm studies configs tools tests setup.py
 
 types: $(READY)  ## check the type annotations
