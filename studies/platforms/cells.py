@@ -17,7 +17,11 @@ TESTS = {
         'tests/crowdsynth/test_settings.py',
         'tests/crowdsynth/test_shading.py',
     ),
-    TRAIN: ('tests/environment', 'tests/method'),
+    TRAIN: (
+        'tests/environment/test_compat.py',
+        'tests/environment/test_packages.py',
+        'tests/method',
+    ),
 }
 PHOTO = ROOT / 'docs' / 'comparison.jpg'
 CONFIG = 'pinet_mm::pinet_hrnet-slim_crowdsynth_demo.py'
