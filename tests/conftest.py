@@ -36,6 +36,14 @@ class Scene(NamedTuple):
     area: np.ndarray
 
 
+@pytest.fixture(scope='session', autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep what is read of image files in a folder of this run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('PINET_MM_CACHE', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
 @pytest.fixture
 def bfloat16(monkeypatch):
     """Compute in bfloat16 wherever the test runs: a CPU without it imitates it."""

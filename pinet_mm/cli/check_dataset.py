@@ -1,6 +1,6 @@
 """Check annotation files before they cost a training: pinet-mm check-dataset FILE... --images DIR.
 
-Prints a line per kind of fault, with counts and the first few ids, and what becomes of it.
+Prints all faults as a table with counts and the first few ids, and what becomes of them.
 --overlap A B finds the images of folder A that folder B has too, in any encoding.
 """
 
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..atomic import write_whole
-from ..datasets.check import Checked, Level, check_file
-from ..datasets.check.overlap import find_shared, prints_of
+from ..datasets.check import Checked, Expected, check_file
+from ..datasets.check.findings import to_lines
+from ..datasets.check.overlap import Print, find_shared, prints_of
 from ..datasets.check.page import to_markdown
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError
@@ -36,6 +37,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--category', metavar='NAME', help='the category that counts, or its id')
     parser.add_argument(
         '--crowd-index', action='store_true', help='every image needs a crowdIndex (CrowdPose)'
+    )
+    parser.add_argument(
+        '--allow-outside', action='store_true', help='file names may leave the folder of the images'
     )
     parser.add_argument('--strict', action='store_true', help='refuse what is suspicious too')
     parser.add_argument(
@@ -80,15 +84,28 @@ def _names(path: str) -> list[str]:
 
 def _check(path: str, names: Sequence[str] | None, args: argparse.Namespace) -> bool:
     """Check a file and print what is found; return whether it can be used."""
+    expected = Expected(
+        names,
+        args.category,
+        args.images,
+        allow_outside=args.allow_outside,
+        crowd_index=args.crowd_index,
+    )
     try:
-        checked = check_file(path, names, args.category, args.images, args.crowd_index)
-        checked.require(args.strict)
+        checked = check_file(path, expected)
     except InputError as error:
-        print(f'refused: {error}'.replace('\n', '\nrefused: '))
+        print(f'refused: {error}')
         return False
-    for finding in checked.findings.of(Level.SUSPICIOUS, Level.MENDED):
-        print(f'{finding.what.level.value}: {path}: {finding}')
+    findings = list(checked.findings)
+    if findings:
+        (first, *rest) = to_lines(path, findings)
+        print('\n'.join((first if rest else f'{findings[0].what.level.value}: {first}', *rest)))
+    if checked.is_refused(args.strict):
+        print(f'refused: {path}')
+        return False
     print(_summary(checked))
+    if checked.looked:
+        print(checked.looked)
     if args.fix and checked.is_mended:
         target = Path(args.fix) / Path(path).name.removesuffix('.gz')
         if target.exists():
@@ -107,12 +124,19 @@ def _summary(checked: Checked) -> str:
     )
 
 
+def _prints(folder: str) -> list[Print]:
+    names = [str(path.relative_to(folder)) for path in find_images([folder])]
+    prints, looked = prints_of(folder, names)
+    print(f'{folder}: {looked}')
+    unread = set(names) - {each.name for each in prints}
+    if unread:
+        print(f'{folder}: {len(unread)} images cannot be read, such as {min(unread)}')
+    return prints
+
+
 def _compare(folders: Sequence[str], target: str | None) -> bool:
     folder, other = folders
-    first, second = (
-        list(prints_of(each, [str(path.relative_to(each)) for path in find_images([each])]))
-        for each in (folder, other)
-    )
+    first, second = map(_prints, folders)
     shared = find_shared(first, second)
     for each in shared:
         how = f'{each.difference} of 256 bits differ' if each.difference else 'the same'

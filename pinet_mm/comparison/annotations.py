@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.check import check_file
+from ..datasets.check import Expected, check_file
 from ..datasets.matching import Persons
 from ..errors import InputError
 
@@ -35,8 +35,9 @@ class Annotations:
         category: str | int | None = None,
     ):
         self.path, self.num_keypoints = Path(path), num_keypoints
-        checked = check_file(path, names, category, need_size=False)
-        self.notes = checked.require().notes()
+        expected = Expected(names, category, need_size=False, allow_outside=True)
+        checked = check_file(path, expected).require()
+        self.notes = checked.notes()
         found = {len(each['keypoints']) // 3 for each in checked.data['annotations']}
         if found - {num_keypoints}:
             raise InputError(

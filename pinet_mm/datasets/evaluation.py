@@ -14,7 +14,7 @@ from xtcocotools.cocoeval import COCOeval
 
 from ..atomic import write_whole
 from ..errors import InputError
-from .check import Checked, check_file
+from .check import Checked, Expected, check_file
 from .check.categories import PERSON
 from .limits import require_limit
 from .matching import MAX_POSES, match_poses
@@ -180,8 +180,14 @@ def check_truth(
         FileNotFoundError: there is no such file.
         InputError: it cannot be used; all reasons.
     """
-    crowd_index = iou_type == 'keypoints_crowd'
-    return check_file(path, names, category, crowd_index=crowd_index, need_size=False).require()
+    expected = Expected(
+        names,
+        category,
+        allow_outside=True,
+        crowd_index=iou_type == 'keypoints_crowd',
+        need_size=False,
+    )
+    return check_file(path, expected).require()
 
 
 def to_coco(checked: Checked) -> COCO:

@@ -1,13 +1,14 @@
 """The annotation files of a run, checked before a model is built.
 
 A file that needs mending is mended once: datasets and evaluators, MMPose's own too, read the copy
-in the work folder.
+in the work folder, which the first process of each machine writes.
 """
 
 import hashlib
 import os
 import os.path as osp
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,29 @@ from mmpose.datasets.datasets import (
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
-from ..datasets.check import Checked, check_file
+from ..datasets.check import AnnotationError, Checked, Expected, check_file
 from ..datasets.check.reading import read_json
 from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.labeling import keypoint_names
 from ..datasets.limits import note_on_crowded
 from ..errors import InputError, RunError
 
-# Classes that read COCO's records of people as they are; others read other files, or other fields.
+# Classes of the configs, which read COCO's records of people as they are.
 OF_PEOPLE = (CocoDataset, CrowdPoseDataset, OCHumanDataset)
+SAMPLE = 2000  # images of a file whose sizes are looked at before a run
+# Where launchers say which process of its machine this is, or of all machines.
+RANKS = ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK', 'RANK')
 
 
-def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -> None:
+def check_annotations(
+    cfg: Config, *loaders: str, category: str | None = None, allow_outside: bool = False
+) -> None:
     """Check the annotation files of these loaders and their evaluators.
 
     Args:
         cfg: changed in place where a file was mended: it then names the mended copy.
         category: name or id of the person category, where several have keypoints.
+        allow_outside: whether file names may leave the image folder.
         *loaders: names of settings such as `val_dataloader`.
 
     Raises:
@@ -58,9 +65,11 @@ def check_annotations(cfg: Config, *loaders: str, category: str | None = None) -
                     f'the annotation file {path} of {loader} does not exist: docs/data.md says '
                     'where the datasets belong'
                 )
-            if not _reads_people(dataset):
-                continue
-            checked[osp.realpath(path)] = _check(path, dataset, evaluators, category)
+            expected = _expected(path, dataset, evaluators)
+            if expected is not None:
+                expected = replace(expected, category=category, allow_outside=allow_outside)
+                evaluated = any(_is(each['ann_file'], path) for each in evaluators)
+                checked[osp.realpath(path)] = _check(path, expected, evaluated)
         _check_evaluators(evaluators, checked, loader)
         for path, each in checked.items():
             _use(each, path, datasets, evaluators, cfg.work_dir)
@@ -142,23 +151,63 @@ def _path_of(dataset: dict) -> str | None:
     return None if '://' in path else path
 
 
-def _check(path: str, dataset: dict, evaluators: list[dict], category: str | None) -> Checked:
+def _check(path: str, expected: Expected, evaluated: bool) -> Checked:
+    checked = check_file(path, expected).require()
+    crowded = note_on_crowded(checked.data['annotations']) if evaluated else None
+    _say(*checked.notes(), *filter(None, [crowded]))
+    return checked
+
+
+def _say(*lines: str) -> None:
+    if lines and _is_first():
+        print_log('\n'.join(lines), 'current')
+
+
+def _is_first() -> bool:
+    """Return whether this is the first process of its machine."""
+    given = (os.environ[name] for name in RANKS if name in os.environ)
+    return next(given, '0') == '0'
+
+
+def _expected(path: str, dataset: dict, evaluators: list[dict]) -> Expected | None:
+    """Return what a dataset needs of its file; None, and a line, if it reads other files."""
+    kind = _class_of(dataset)
+    if kind is None or not issubclass(kind, BaseCocoStyleDataset):
+        _say_unchecked(path, dataset)
+        return None
     evaluated = [each for each in evaluators if _is(each['ann_file'], path)]
-    checked = check_file(
-        path,
-        _names(dataset),
-        category,
-        # This class compares each category's names with the metainfo itself, and takes several.
-        persons=not issubclass(_class_of(dataset), LabeledCocoDataset),
+    expected = Expected(
+        image_folder=_image_folder(dataset),
+        sample=SAMPLE,
         crowd_index=any(each.get('iou_type') == 'keypoints_crowd' for each in evaluated),
         # Without an evaluator that needs it, areas are wanted only where others have one.
         need_area=any(each.get('use_area', True) for each in evaluated) or None,
-    ).require()
-    if os.environ.get('RANK', '0') == '0':
-        crowded = note_on_crowded(checked.data['annotations']) if evaluated else None
-        for note in filter(None, (*checked.notes(), crowded)):
-            print_log(note, 'current')
-    return checked
+    )
+    if issubclass(kind, LabeledCocoDataset):
+        # This class compares each category's names with the metainfo itself, and takes several.
+        return replace(expected, persons=False)
+    if _reads_people(kind):
+        return replace(expected, names=_names(dataset))
+    try:
+        check_file(path, Expected(persons=False, allow_outside=True))
+    except AnnotationError:
+        _say_unchecked(path, dataset)
+        return None
+    name = kind.__name__
+    _say(f'{path}: images and ids are checked; the fields of its people are left to {name}')
+    return replace(expected, persons=False)
+
+
+def _say_unchecked(path: str, dataset: dict) -> None:
+    name = getattr(_class_of(dataset), '__name__', dataset['type'])
+    _say(f'{path}: not checked, since {name} reads files of another format than COCO')
+
+
+def _image_folder(dataset: dict) -> str | None:
+    """Return the folder of a dataset's images; None if it is not on this machine's disks."""
+    prefix = (dataset.get('data_prefix') or {}).get('img', '')
+    folder = osp.join(dataset.get('data_root') or '', prefix)
+    return folder if osp.isdir(folder) else None
 
 
 def _class_of(dataset: dict) -> Any:
@@ -166,14 +215,14 @@ def _class_of(dataset: dict) -> Any:
     return kind if isinstance(kind, type) else DATASETS.get(kind)
 
 
-def _reads_people(dataset: dict) -> bool:
-    kind = _class_of(dataset)
-    own = (LabeledCocoDataset, *OF_PEOPLE)
-    return (
-        kind is not None
-        and issubclass(kind, OF_PEOPLE)
-        and (kind in own or kind.parse_data_info is BaseCocoStyleDataset.parse_data_info)
+def _reads_people(kind: Any) -> bool:
+    """Return whether a class reads COCO's records of people as they are."""
+    own = kind in (LabeledCocoDataset, *OF_PEOPLE)
+    plain = (
+        kind.parse_data_info is BaseCocoStyleDataset.parse_data_info
+        and kind._load_annotations is BaseCocoStyleDataset._load_annotations
     )
+    return own or plain
 
 
 def _names(dataset: dict) -> list[str]:
@@ -194,13 +243,19 @@ def _use(
     digest = hashlib.sha256(path.encode()).hexdigest()[:8]
     name = f'{Path(path).name.split(".")[0]}-{digest}.json'
     target = osp.abspath(osp.join(work_dir, 'annotations', name))
-    checked.write(target)
+    if _is_first():
+        # The others read it after they have met this process, when the runner is built.
+        checked.write(target)
     for each in datasets:
         if _is(osp.join(each.get('data_root') or '', each['ann_file']), path):
             each['ann_file'] = target
     for each in evaluators:
         if _is(each['ann_file'], path):
             each['ann_file'] = target
+
+
+def _images_of(path: str) -> list[dict]:
+    return check_file(path, Expected(persons=False, allow_outside=True)).require().data['images']
 
 
 def _check_evaluators(evaluators: list[dict], checked: dict[str, Checked], loader: str) -> None:
@@ -212,7 +267,7 @@ def _check_evaluators(evaluators: list[dict], checked: dict[str, Checked], loade
             continue
         if not osp.isfile(path):
             raise RunError(f'the annotation file {path} of an evaluator does not exist')
-        known = {image['id'] for image in check_file(path).require().data['images']}
+        known = {image['id'] for image in _images_of(path)}
         if images - known:
             raise RunError(
                 f'{len(images - known)} images of {loader} are not in {path}, which its evaluator '

@@ -20,6 +20,7 @@ class RunOptions:
         launcher: what started the processes of a distributed run: none, pytorch, slurm or mpi.
         local_rank: number of this process on its machine, unless LOCAL_RANK says so already.
         category: name or id of the person category, where several have keypoints.
+        allow_outside: images may lie outside of the folder that the config names.
     """
 
     config: str
@@ -32,6 +33,7 @@ class RunOptions:
     launcher: str = 'none'
     local_rank: int = 0
     category: str | None = None
+    allow_outside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

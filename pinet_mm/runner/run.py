@@ -33,7 +33,13 @@ def train(options: TrainOptions) -> None:
     """
     cfg = train_config(options)
     follow_layout(cfg, 'train_dataloader', 'val_dataloader')
-    check_annotations(cfg, 'train_dataloader', 'val_dataloader', category=options.category)
+    check_annotations(
+        cfg,
+        'train_dataloader',
+        'val_dataloader',
+        category=options.category,
+        allow_outside=options.allow_outside,
+    )
     runner = _build_runner(cfg, options.local_rank)
     weights.prepare_start(runner, options.resume)
     with saying_how_to_go_on(runner):
@@ -54,7 +60,12 @@ def test(options: TestOptions) -> dict:
     """
     cfg = test_config(options)
     follow_layout(cfg, 'test_dataloader')
-    check_annotations(cfg, 'test_dataloader', category=options.category)
+    check_annotations(
+        cfg,
+        'test_dataloader',
+        category=options.category,
+        allow_outside=options.allow_outside,
+    )
     # Before a runner is built, which takes seconds and prints pages.
     checkpoint = read_checkpoint(options.checkpoint)
     runner = _build_runner(cfg, options.local_rank)

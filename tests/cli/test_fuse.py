@@ -11,8 +11,9 @@ from pinet_mm.cli import fuse
 
 import pytest
 
-from tests.datasets.check.test_doors import perfect_poses
-from tests.helpers.mutations import CONTENT, NAMES, valid
+from tests.helpers.changes import NAMES, valid
+from tests.helpers.doors import perfect_poses
+from tests.helpers.mutations import CONTENT
 from tests.helpers.toys import codec_config
 
 INFO = f"""

@@ -36,7 +36,8 @@ def test_options_are_those_of_mmpose(tool):
 
     assert len(mmpose_options(tool)) > 10
     more = {'--ann', '--img', '--json', '--amp', '--compile'}
-    added = {'--category'} | (more if tool == 'test' else {'--skip-bad-batches'})
+    own = more if tool == 'test' else {'--skip-bad-batches'}
+    added = {'--category', '--allow-outside'} | own
     assert set(ours) - {'-h', '--help'} == set(mmpose_options(tool)) | added
     assert not added & set(mmpose_options(tool))
     positional = [name for name in ours if not name.startswith('-')]

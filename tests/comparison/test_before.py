@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.helpers.changes import valid
 from tests.helpers.found import META
-from tests.helpers.mutations import CONTENT, valid
+from tests.helpers.mutations import CONTENT
 from tests.helpers.toys import FIVE
 
 # A model that is asked for poses fails with another error than those that are expected.

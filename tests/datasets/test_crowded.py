@@ -7,7 +7,7 @@ from pinet_mm.datasets.limits import crowded_images, note_on_crowded
 
 import pytest
 
-from tests.helpers.mutations import person, valid
+from tests.helpers.changes import person, valid
 
 SIGMAS = [0.05] * 5
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from mmpose.evaluation.metrics import CocoMetric
 
+from tests.helpers.changes import valid
 from tests.helpers.evaluations import make_prediction
-from tests.helpers.mutations import valid
 
 SIGMAS = [0.05] * 5
 COCO = dict(score_mode='keypoint', nms_mode='none')

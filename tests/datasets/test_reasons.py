@@ -5,7 +5,7 @@ from pinet_mm.datasets.reasons import why_no_number, why_zero
 import numpy as np
 import pytest
 
-from tests.helpers.mutations import person
+from tests.helpers.changes import person
 
 SIGMAS = [0.05] * 5
 

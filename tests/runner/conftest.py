@@ -2,6 +2,8 @@
 
 import sys
 
+from pinet_mm.runner.annotations import RANKS
+
 import pytest
 
 from tests.helpers.toy_runs import Toy, train
@@ -12,6 +14,8 @@ def clean_process(monkeypatch):
     """Keep what the tools set in this process from reaching other tests."""
     monkeypatch.setattr(sys, 'path', list(sys.path))
     monkeypatch.setattr(Toy, 'kill_at', None)
+    for name in RANKS:  # a run sets LOCAL_RANK
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope='session')

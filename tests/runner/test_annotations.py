@@ -8,7 +8,8 @@ from pinet_mm.runner.annotations import check_annotations, point_at
 import pytest
 from mmengine.config import Config
 
-from tests.helpers.mutations import CONTENT, NAMES, valid
+from tests.helpers.changes import NAMES, valid, write_images
+from tests.helpers.mutations import CONTENT
 
 METAINFO = dict(
     dataset_name='toy',
@@ -30,7 +31,8 @@ def mutated(path, name='nothing'):
 
 
 def config(folder, evaluated='a.json', **evaluator):
-    """A config whose loader reads a.json."""
+    """A config whose loader reads a.json, beside which its images are."""
+    write_images(folder)
     return Config(
         dict(
             work_dir=str(folder / 'work'),
@@ -141,8 +143,8 @@ def test_an_evaluator_that_lacks_images_of_its_loader(tmp_path, folder):
 
 def test_an_evaluation_is_pointed_at_other_data_by_two_options(tmp_path):
     (tmp_path / 'images').mkdir()
-    for image in mutated(tmp_path / 'b.json')['images']:
-        (tmp_path / 'images' / image['file_name']).touch()
+    mutated(tmp_path / 'b.json')
+    write_images(tmp_path / 'images')
     cfg = config(tmp_path)
     point_at(cfg, str(tmp_path / 'b.json'), str(tmp_path / 'images'))
     check_annotations(cfg, 'test_dataloader')

@@ -5,7 +5,7 @@ meant in another way. What would lose data is refused. `kinds.KINDS` lists every
 knows.
 """
 
-from .file import Checked, check_data, check_file
+from .file import Checked, Expected, check_data, check_file
 from .findings import Finding, Findings, Level
 from .kinds import KINDS
 from .reading import AnnotationError
@@ -14,6 +14,7 @@ __all__ = [
     'KINDS',
     'AnnotationError',
     'Checked',
+    'Expected',
     'Finding',
     'Findings',
     'Level',

@@ -30,8 +30,10 @@ def choose_category(data: dict, wanted: str | int | None, findings: Findings) ->
             findings.add('category-unknown', None, _names(categories))
             return None
         return named[0]
+    used = _used_with_keypoints(data, categories)
     described = [each for each in categories if each.get('keypoints')]
-    candidates = described or _used_with_keypoints(data, categories) or categories
+    # Of several that could be meant, one that has people is.
+    candidates = [each for each in described if each in used] or described or used or categories
     if len(candidates) > 1:
         findings.add('categories-ambiguous', None, _names(candidates))
     return candidates[0] if len(candidates) == 1 else None

@@ -9,13 +9,49 @@ from pathlib import Path
 import numpy as np
 
 from ...atomic import write_whole
+from .cache import Looked
 from .categories import choose_category, keep_category, order_keypoints
-from .findings import Findings, Level, Said
+from .exporters import recognize
+from .findings import Findings, Level, Said, to_lines
+from .image_files import check_image_files
 from .kinds import KINDS
-from .listing import check_images, check_links
-from .people import check_area, check_boxes, check_keypoints, check_places
+from .listing import check_images, check_links, is_integer
+from .people import (
+    check_area,
+    check_boxes,
+    check_boxes_of_refused,
+    check_keypoints,
+    check_places,
+)
 from .reading import AnnotationError, read_json
 from .regions import check_region, fill_regions
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an annotation file is needed for.
+
+    Attributes:
+        names: K names of the metainfo's keypoints; None takes those of the file itself.
+        category: name or id of the person category, where several have keypoints.
+        image_folder: check that the images are there and have the sizes that the file says.
+        sample: look at so many images first; see `check_image_files`.
+        allow_outside: file names may leave the image folder.
+        crowd_index: every image needs a `crowdIndex`.
+        need_area: every annotation needs an `area`; None: only where others have one.
+        need_size: every image needs its width and height.
+        persons: check categories and annotated people; else images and ids alone.
+    """
+
+    names: Sequence[str] | None = None
+    category: str | int | None = None
+    image_folder: str | Path | None = None
+    sample: int | None = None
+    allow_outside: bool = False
+    crowd_index: bool = False
+    need_area: bool | None = None
+    need_size: bool = True
+    persons: bool = True
 
 
 @dataclass(frozen=True)
@@ -27,17 +63,24 @@ class Checked:
         data: its content, mended.
         findings: what was wrong with it.
         category_id: id of the person category in the file; in `data` it is 1.
+        looked: how many image files were looked at; None without their folder.
     """
 
     path: str
     data: dict
     findings: Findings
     category_id: int | str | None
+    looked: Looked | None = None
 
     @property
     def is_mended(self) -> bool:
         """Whether `data` differs from the file."""
         return any(finding.what.changes for finding in self.findings)
+
+    def is_refused(self, strict: bool = False) -> bool:
+        """Return whether the file cannot be used; if strict, also if anything is suspicious."""
+        levels = [Level.REFUSED, *([Level.SUSPICIOUS] if strict else [])]
+        return bool(self.findings.of(*levels))
 
     def require(self, strict: bool = False) -> 'Checked':
         """Return the check itself if the file can be used.
@@ -46,112 +89,72 @@ class Checked:
             strict: refuse what is suspicious too.
 
         Raises:
-            AnnotationError: it cannot; all reasons, a line each.
+            AnnotationError: it cannot; all that is wrong with it, what is refused first.
         """
-        levels = [Level.REFUSED, *([Level.SUSPICIOUS] if strict else [])]
-        refused = self.findings.of(*levels)
-        if refused:
-            raise AnnotationError('\n'.join(f'{self.path}: {finding}' for finding in refused))
+        if self.is_refused(strict):
+            raise AnnotationError('\n'.join(to_lines(self.path, list(self.findings))))
         return self
 
     def notes(self) -> list[str]:
-        """Return a line for everything that was handled rather than refused."""
+        """Return what was handled rather than refused: nothing, a line, or a table."""
         handled = self.findings.of(Level.SUSPICIOUS, Level.MENDED)
-        return [f'{self.path}: {finding}' for finding in handled]
+        return to_lines(self.path, handled) if handled else []
 
     def write(self, path: str | Path) -> None:
         """Write the mended content to a file, which is there as a whole or not at all."""
         write_whole(path, json.dumps(self.data))
 
 
-def check_file(
-    path: str | Path,
-    names: Sequence[str] | None = None,
-    category: str | int | None = None,
-    image_folder: str | Path | None = None,
-    crowd_index: bool = False,
-    need_area: bool | None = None,
-    need_size: bool = True,
-    persons: bool = True,
-) -> Checked:
+def check_file(path: str | Path, expected: Expected = Expected()) -> Checked:
     """Read an annotation file and check all of it.
 
     Args:
         path: a file in COCO's format.
-        names: K names of the metainfo's keypoints; by default those of the file itself.
-        category: name or id of the person category, where several have keypoints.
-        image_folder: check that the images are there and have the sizes that the file says.
-        crowd_index: whether every image needs a `crowdIndex`.
-        need_area: whether every annotation needs an `area`; by default only where others have one.
-        need_size: whether every image needs its width and height.
-        persons: check categories and annotated people; else images and ids alone.
+        expected: what it is needed for.
 
     Raises:
         FileNotFoundError: the file does not exist.
-        AnnotationError: it is no JSON, or none with images, annotations and categories.
+        AnnotationError: it is no JSON, or none with images and annotations.
     """
     findings = Findings(KINDS)
     data = read_json(path, findings)
-    options = dict(
-        crowd_index=crowd_index,
-        need_area=need_area,
-        need_size=need_size,
-        persons=persons,
-        findings=findings,
-    )
-    return check_data(data, str(path), names, category, image_folder, **options)
+    return check_data(data, expected, str(path), findings)
 
 
 def check_data(
     data: dict,
+    expected: Expected = Expected(),
     name: str = 'annotations',
-    names: Sequence[str] | None = None,
-    category: str | int | None = None,
-    image_folder: str | Path | None = None,
-    *,
-    crowd_index: bool = False,
-    need_area: bool | None = None,
-    need_size: bool = True,
-    persons: bool = True,
     findings: Findings | None = None,
 ) -> Checked:
     """Check content that was read already; it is mended in place.
 
+    A refused record is left out of the checks that follow, which report the others.
+
     Args:
         data: what the file holds.
+        expected: what it is needed for.
         name: what messages call it.
-        names: see `check_file`.
-        category: see `check_file`.
-        image_folder: see `check_file`.
-        crowd_index: see `check_file`.
-        need_area: see `check_file`.
-        need_size: see `check_file`.
-        persons: see `check_file`.
         findings: of the reading.
 
     Raises:
-        AnnotationError: there are no lists of images, annotations and categories.
+        AnnotationError: there are no lists of images and annotations.
     """
     findings = Findings(KINDS) if findings is None else findings
-    checked = Checked(name, data, findings, None)
-    _require_lists(checked)
-    chosen = choose_category(data, category, findings) if persons else None
-    checked.require()
-    category_id = chosen.get('id') if chosen else None
-    if chosen:
-        keep_category(data, chosen, findings)
-    check_images(data['images'], findings, need_size if image_folder is None else None)
-    if image_folder is not None:
-        from .image_files import check_image_files
-
-        check_image_files(data['images'], image_folder, findings)
-    if crowd_index:
-        _check_crowd_index(data['images'], findings)
-    checked.require()
+    _require_lists(Checked(name, data, findings, None))
+    findings.exporter = recognize(data)
+    if not data['annotations']:
+        findings.add('no-annotations')
+    _leave_out_other_records(data, findings)
+    category = choose_category(data, expected.category, findings) if expected.persons else None
+    category_id = category.get('id') if category else None
+    if category:
+        keep_category(data, category, findings)
+    looked = _check_images(data['images'], expected, findings)
     check_links(data, findings)
-    if persons:
-        _check_persons(data, chosen or {}, names, findings, need_area)
-    return Checked(name, data, findings, category_id)
+    if expected.persons:
+        _check_persons(data, category, expected, findings)
+    return Checked(name, data, findings, category_id, looked)
 
 
 def _require_lists(checked: Checked) -> None:
@@ -159,50 +162,57 @@ def _require_lists(checked: Checked) -> None:
     keys = ('images', 'annotations', 'categories')
     if not isinstance(data, dict):
         checked.findings.add('fields-missing', None, Said(f'a {type(data).__name__}'))
-    else:
-        absent = [key for key in keys if not isinstance(data.get(key), list)]
-        if absent:
-            checked.findings.add('fields-missing', None, Said(f'no {", ".join(absent)}'))
-    checked.require()
+        checked.require()
+    absent = [key for key in keys if not isinstance(data.get(key), list)]
+    if absent:
+        checked.findings.exporter = recognize({**data, 'annotations': []})
+        checked.findings.add('fields-missing', None, Said(f'no {", ".join(absent)}'))
+        checked.require()
+
+
+def _leave_out_other_records(data: dict, findings: Findings) -> None:
+    """Leave out, in place, what is no object."""
     for key in ('images', 'annotations'):
         for place, record in enumerate(data[key]):
             if not isinstance(record, dict):
-                checked.findings.add('record-type', place, record)
-    checked.require()
+                findings.add('record-type', place, record)
+        data[key] = [record for record in data[key] if isinstance(record, dict)]
 
 
-def _check_crowd_index(images: Sequence[dict], findings: Findings) -> None:
-    for image in images:
+def _check_images(images: list[dict], expected: Expected, findings: Findings) -> Looked | None:
+    folder, looked = expected.image_folder, None
+    # A sample leaves sizes unread.
+    need_size = expected.need_size if folder is None or expected.sample else None
+    check_images(images, findings, need_size, expected.allow_outside)
+    if folder is not None:
+        looked = check_image_files(images, folder, findings, expected.sample)
+    for image in images if expected.crowd_index else ():
         index = image.get('crowdIndex')
         if not isinstance(index, (int, float)) or index != index:
             findings.add('crowd-index', image.get('id'), index)
+    return looked
 
 
 def _check_persons(
-    data: dict,
-    category: dict,
-    names: Sequence[str] | None,
-    findings: Findings,
-    need_area: bool | None,
+    data: dict, category: dict | None, expected: Expected, findings: Findings
 ) -> None:
-    annotations = data['annotations']
-    order = order_keypoints(category, names, findings) if names else None
-    num_keypoints = len(names or category.get('keypoints') or ()) or _usual_length(annotations)
-    if findings.of(Level.REFUSED):
-        return
-    sizes = _sizes(data['images'], annotations)
-    for annotation, size in zip(annotations, sizes.tolist()):
+    sizes = _sizes(data)
+    for annotation in data['annotations']:
         _check_crowd_flag(annotation, findings)
-        check_region(annotation, tuple(size), findings)
-    fill_regions(annotations, findings)
-    points = check_keypoints(annotations, num_keypoints, order, findings)
-    if findings.of(Level.REFUSED):
-        return  # what follows from a refused record is no fault of its own
-    check_places(annotations, points, sizes, findings)
-    kept, beyond = check_boxes(annotations, points, sizes, findings)
-    if len(kept) >= 4 and beyond > len(kept) / 2:
-        found = Said(f'{beyond} of {len(kept)} boxes beyond their image')
-        findings.add('box-corners', None, found)
+        check_region(annotation, sizes[annotation['image_id']], findings)
+    fill_regions(data['annotations'], findings)
+    if category is None:
+        return  # whose keypoints count is not known
+    names = expected.names
+    order = order_keypoints(category, names, findings) if names else None
+    listed = category.get('keypoints') or names or ()
+    num_keypoints = len(listed) or _usual_length(data['annotations'])
+    kept, refused, points = check_keypoints(data['annotations'], num_keypoints, order, findings)
+    check_boxes_of_refused(refused, findings)
+    sides = np.array([sizes[each['image_id']] for each in kept], dtype=float).reshape(-1, 2)
+    check_places(kept, points, sides, findings)
+    kept = check_boxes(kept, points, sides, findings)
+    need_area = expected.need_area
     if need_area is None:
         need_area = any('area' in each for each in kept)
     for annotation in kept:
@@ -210,12 +220,14 @@ def _check_persons(
     data['annotations'] = kept
 
 
-def _sizes(images: Sequence[dict], annotations: Sequence[dict]) -> np.ndarray:
-    """Return (N, 2), w and h of each annotation's image, infinite where they are not known."""
-    size_of = {
-        image['id']: (image.get('width', np.inf), image.get('height', np.inf)) for image in images
-    }
-    return np.array([size_of[each['image_id']] for each in annotations]).reshape(-1, 2)
+def _sizes(data: dict) -> dict[int, tuple[float, float]]:
+    """Return (w, h) of each image that has people, infinite where it is not known."""
+    sizes = {each['image_id']: (np.inf, np.inf) for each in data['annotations']}
+    for image in data['images']:
+        size = image.get('width'), image.get('height')
+        if all(map(is_integer, size)) and is_integer(image.get('id')):
+            sizes[image['id']] = size
+    return sizes
 
 
 def _usual_length(annotations: Sequence[dict]) -> int:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from .exporters import cure_of
+
 SHOWN = 5  # ids that a finding keeps
 
 
@@ -56,6 +58,7 @@ class Finding:
         count: how many records have the fault.
         ids: ids of the first few of these records.
         found: what the first of them had in place of what was expected; empty says nothing.
+        exporter: the tool that wrote the file, None if it is not known.
     """
 
     kind: str
@@ -63,18 +66,28 @@ class Finding:
     count: int = 0
     ids: list = field(default_factory=list)
     found: str = ''
+    exporter: str | None = None
 
     def __str__(self) -> str:
         record, _, name = self.what.place.partition('.')
+        return f'{record}{self._who()}: {name or "content"}: {self.explain()}'
+
+    def explain(self) -> str:
+        """Return what was expected, what was found, what is done and what cures it."""
         found = f', found {self.found}' if self.found else ''
-        text = f'{record}{self._who()}: {name or "content"}: expected {self.what.expected}{found}'
-        return '; '.join((text, *filter(None, (self.what.done, self.what.cure))))
+        cures = self.what.cure, cure_of(self.kind, self.exporter)
+        said = filter(None, (self.what.done, *cures))
+        return '; '.join((f'expected {self.what.expected}{found}', *said))
+
+    def first_ids(self) -> str:
+        """Return the first few ids in a row; empty if the file as a whole has the fault."""
+        return ', '.join(map(repr, self.ids))
 
     def _who(self) -> str:
         if not self.ids:
             return f' ({self.count} times)' if self.count > 1 else ''
         more = f' and {self.count - len(self.ids)} more' if self.count > len(self.ids) else ''
-        return f' {", ".join(map(repr, self.ids))}{more}'
+        return f' {self.first_ids()}{more}'
 
 
 class Findings:
@@ -82,9 +95,13 @@ class Findings:
 
     Args:
         kinds: name to kind, of all faults that may be added.
+
+    Attributes:
+        exporter: the tool that wrote the file, None if it is not known.
     """
 
     def __init__(self, kinds: dict[str, Kind]):
+        self.exporter: str | None = None
         self._kinds = kinds
         self._found: dict[str, Finding] = {}
 
@@ -96,7 +113,9 @@ class Findings:
             record_id: id of the record; None if the fault is the file's.
             found: what stands in place of what was expected; None says nothing.
         """
-        finding = self._found.setdefault(kind, Finding(kind, self._kinds[kind]))
+        if kind not in self._found:
+            self._found[kind] = Finding(kind, self._kinds[kind], exporter=self.exporter)
+        finding = self._found[kind]
         finding.count += 1
         if record_id is not None and len(finding.ids) < SHOWN:
             finding.ids.append(record_id)
@@ -119,6 +138,29 @@ class Findings:
     def of(self, *levels: Level) -> list[Finding]:
         """Return the findings of these levels."""
         return [finding for finding in self if finding.what.level in levels]
+
+
+def to_lines(name: str, findings: list[Finding]) -> list[str]:
+    """Return one finding as a line, several as a table with counts and the first few ids.
+
+    Args:
+        name: of the file.
+        findings: at least one.
+    """
+    if len(findings) == 1:
+        return [f'{name}: {findings[0]}']
+    rows = [('', 'count', 'record', 'first ids', 'what')]
+    for each in findings:
+        record, _, field_name = each.what.place.partition('.')
+        place = f'{record}: {field_name or "content"}'
+        what = each.explain()
+        rows.append((each.what.level.value, str(each.count), place, each.first_ids(), what))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        '  '.join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]])
+        for row in rows
+    ]
+    return [f'{name}: {len(findings)} kinds of faults', *lines]
 
 
 def _short(value: Any) -> str:

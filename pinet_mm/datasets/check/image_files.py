@@ -1,11 +1,10 @@
 """The image files that annotations name: are they there, and of the size that is written?"""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from .cache import Looked, read_all
 from .findings import Findings, Said
 
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag; its values that exchange width and height
@@ -22,37 +21,62 @@ def shown_size(path: str | Path) -> tuple[int, int]:
         return (h, w) if image.getexif().get(ORIENTATION) in TURNED else (w, h)
 
 
-def check_image_files(images: list[dict], folder: str | Path, findings: Findings) -> None:
+def check_image_files(
+    images: list[dict], folder: str | Path, findings: Findings, sample: int | None = None
+) -> Looked:
     """Compare the records of images with their files; mend sizes in place.
 
     Args:
         images: the records.
         folder: where their `file_name` begins.
         findings: receives every fault.
+        sample: look at so many images first, spread evenly over the file, and at the others only
+            if one of these has another size; None looks at all.
+
+    Returns:
+        How many were looked at.
     """
     named = [each for each in images if isinstance(each.get('file_name'), str)]
-    for image, size in zip(named, _sizes(named, Path(folder))):
+    if sample and len(named) > sample:
+        some = [named[i * len(named) // sample] for i in range(sample)]
+        sizes, looked = _sizes(some, folder)
+        if all(_written(image) == size for image, size in zip(some, sizes)):
+            return looked
+    sizes, looked = _sizes(named, folder)
+    for image, size in zip(named, sizes):
         if isinstance(size, str):
             findings.add(size, image.get('id'), image['file_name'])
         else:
             _compare(image, size, findings)
+    return looked
 
 
-def _sizes(images: list[dict], folder: Path) -> Iterator:
-    def read(image: dict):
-        try:
-            return shown_size(folder / image['file_name'])
-        except FileNotFoundError:
-            return 'image-file-missing'
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-            return 'image-file-unreadable'
+def _written(image: dict) -> tuple:
+    return image.get('width'), image.get('height')
 
-    with ThreadPoolExecutor(4) as readers:
-        yield from readers.map(read, images)
+
+def _sizes(images: list[dict], folder: str | Path) -> tuple[list, Looked]:
+    """Return (w, h) of each image, or the kind of fault; and how many were looked at."""
+    values, looked = read_all(
+        _size_or_none, folder, [each['file_name'] for each in images], 'sizes'
+    )
+    sizes = []
+    for image, value in zip(images, values):
+        there = value is not None or (Path(folder) / image['file_name']).is_file()
+        fault = 'image-file-unreadable' if there else 'image-file-missing'
+        sizes.append(fault if value is None else tuple(value))
+    return sizes, looked
+
+
+def _size_or_none(path: Path) -> list[int] | None:
+    try:
+        return list(shown_size(path))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def _compare(image: dict, size: tuple[int, int], findings: Findings) -> None:
-    found = image.get('width'), image.get('height')
+    found = _written(image)
     if found == size:
         return
     written = Said(f'{found[0]}×{found[1]}, the file has {size[0]}×{size[1]}')

@@ -14,6 +14,9 @@ KINDS = {
         'a list each',
         cure='export as "COCO Keypoints"; other formats of the same tool lack them',
     ),
+    'no-annotations': Kind(
+        S, 'file.annotations', 'some', 'nobody is annotated', 'is it the right file?', stays=True
+    ),
     # --- categories ------------------------------------------------------------------------------
     'categories-ambiguous': Kind(
         R,
@@ -73,16 +76,15 @@ KINDS = {
     'image-id-type': Kind(
         R, 'image.id', 'an integer', cure='number the images; annotations name the number'
     ),
+    'image-id-form': Kind(M, 'image.id', 'an integer', 'whole numbers in another form are taken'),
     'image-id-twice': Kind(R, 'image.id', 'an id of its own', cure='renumber before joining files'),
     'file-name-missing': Kind(R, 'image.file_name', 'a path inside the image folder'),
     'file-name-backslash': Kind(M, 'image.file_name', 'slashes', 'backslashes become slashes'),
     'file-name-outside': Kind(
-        S,
+        R,
         'image.file_name',
         'a path inside the image folder',
-        'read from where it points to',
-        'write relative paths',
-        stays=True,
+        cure='write relative paths, or read from anywhere: --allow-outside',
     ),
     'file-name-twice': Kind(
         S, 'image.file_name', 'a file of its own', 'both are taken', stays=True
@@ -120,6 +122,9 @@ KINDS = {
     'record-type': Kind(R, 'annotation', 'an object'),
     'annotation-id-missing': Kind(M, 'annotation.id', 'an integer', 'they are numbered'),
     'annotation-id-type': Kind(R, 'annotation.id', 'an integer'),
+    'annotation-id-form': Kind(
+        M, 'annotation.id', 'an integer', 'whole numbers in another form are taken'
+    ),
     'annotation-id-twice': Kind(
         R, 'annotation.id', 'an id of its own', cure='renumber before joining files'
     ),
@@ -144,6 +149,25 @@ KINDS = {
     ),
     'keypoints-not-finite': Kind(
         S, 'annotation.keypoints', 'finite numbers', 'these keypoints count as not labeled'
+    ),
+    'labels-lost': Kind(
+        R,
+        'annotation.keypoints',
+        'finite numbers',
+        cure='none of the labeled keypoints of the file has them',
+    ),
+    'no-labels': Kind(
+        S,
+        'file.annotations',
+        'labeled keypoints: visibility above 0',
+        'nobody has one',
+        stays=True,
+    ),
+    'keypoints-normalized': Kind(
+        R,
+        'annotation.keypoints',
+        'pixels',
+        cure='all lie between 0 and 1: multiply x by the width and y by the height of the image',
     ),
     'visibility': Kind(
         S,
@@ -186,9 +210,23 @@ KINDS = {
         'most boxes end outside their image: are they x1, y1, x2, y2?',
         stays=True,
     ),
+    'box-normalized': Kind(
+        R,
+        'annotation.bbox',
+        'pixels',
+        cure='all lie between 0 and 1: multiply x, w by the width and y, h by the height',
+    ),
     'nothing-there': Kind(S, 'annotation', 'a box, a region or a labeled keypoint', 'left out'),
     'area': Kind(
         M, 'annotation.area', 'a positive number', '0.53 of the box is taken, as MMPose does'
+    ),
+    'area-of-more': Kind(
+        S,
+        'annotation.area',
+        'no more than the box',
+        'it stays: the person counts as larger than the box says',
+        'remove "area" to have 0.53 of the box',
+        stays=True,
     ),
     'area-type': Kind(R, 'annotation.area', 'a number'),
     'region-form': Kind(

@@ -1,10 +1,13 @@
 """The records of images, and the ids by which annotations name them."""
 
+import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from pathlib import PurePosixPath
 
 from .findings import Findings
+
+INTEGER = re.compile(r'\s*-?[0-9]+\s*')
 
 
 def is_integer(value: object) -> bool:
@@ -22,13 +25,31 @@ def as_number(annotation: dict, field: str, known: Collection, findings: Finding
         findings: receives a number that is written as text.
     """
     found = annotation.get(field)
-    if isinstance(found, str) and found not in known and found.strip().lstrip('-').isdigit():
+    if isinstance(found, str) and found not in known and INTEGER.fullmatch(found):
         findings.add('number-as-text', annotation.get('id'), found)
         found = annotation[field] = int(found)
     return found
 
 
-def check_images(images: list, findings: Findings, need_size: bool | None = True) -> None:
+def _check_id(record: dict, kind: str, findings: Findings) -> None:
+    """Check an id; a whole number that is written as text or as a float is taken for what it is."""
+    found = record['id']
+    if is_integer(found):
+        return
+    if isinstance(found, str) and INTEGER.fullmatch(found):
+        record['id'] = int(found)
+    elif isinstance(found, float) and found.is_integer():
+        record['id'] = int(found)
+    changed = record['id'] is not found
+    findings.add(f'{kind}-id-form' if changed else f'{kind}-id-type', found)
+
+
+def check_images(
+    images: list,
+    findings: Findings,
+    need_size: bool | None = True,
+    allow_outside: bool = False,
+) -> None:
     """Check ids, file names and sizes of the records of images; mend names in place.
 
     Args:
@@ -36,14 +57,15 @@ def check_images(images: list, findings: Findings, need_size: bool | None = True
         findings: receives every fault.
         need_size: whether every record needs width and height; wrong ones are a fault in any case,
             unless it is None: they will be read from the files.
+        allow_outside: whether file names may leave the image folder.
     """
     for image in images:
         name = image.get('file_name')
         if 'id' not in image:
             findings.add('image-id-missing', name)
-        elif not is_integer(image['id']):
-            findings.add('image-id-type', image['id'])
-        _check_name(image, name, findings)
+        else:
+            _check_id(image, 'image', findings)
+        _check_name(image, name, findings, allow_outside)
         given = 'width' in image or 'height' in image
         if need_size or (given and need_size is not None):
             _check_size(image, findings)
@@ -51,16 +73,21 @@ def check_images(images: list, findings: Findings, need_size: bool | None = True
     _check_twice(images, 'file_name', 'file-name-twice', findings)
 
 
-def _check_name(image: dict, name: object, findings: Findings) -> None:
+def _check_name(image: dict, name: object, findings: Findings, allow_outside: bool) -> None:
     if not isinstance(name, str) or not name.strip():
         findings.add('file-name-missing', image.get('id'), name)
         return
     if '\\' in name:
         findings.add('file-name-backslash', image.get('id'), name)
         name = image['file_name'] = name.replace('\\', '/')
-    path = PurePosixPath(name)
-    if path.is_absolute() or '..' in path.parts or name[1:2] == ':':
+    if not allow_outside and is_outside(name):
         findings.add('file-name-outside', image.get('id'), name)
+
+
+def is_outside(name: str) -> bool:
+    """Return whether a path with slashes leads out of the folder that it is meant for."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or '..' in path.parts or name[1:2] == ':'
 
 
 def _size_of(image: dict) -> tuple[int, int] | None:
@@ -91,6 +118,12 @@ def _check_twice(records: list, key: str, kind: str, findings: Findings) -> None
             findings.add(kind, each.get('id'), each[key] if key != 'id' else None)
 
 
+def ids_of(images: list) -> set:
+    """Return the ids of images, of those that have one."""
+    ids = (image.get('id') for image in images)
+    return {each for each in ids if each is not None and isinstance(each, Hashable)}
+
+
 def check_links(data: dict, findings: Findings) -> None:
     """Check the annotations' ids and the images that they name; leave out what has no image.
 
@@ -99,17 +132,16 @@ def check_links(data: dict, findings: Findings) -> None:
         findings: receives every fault.
     """
     annotations = data['annotations']
-    known = {image['id'] for image in data['images'] if 'id' in image}
+    known = ids_of(data['images'])
     unnumbered = [each for each in annotations if each.get('id') is None]
     if unnumbered:
         findings.extend('annotation-id-missing', [None] * len(unnumbered))
         _number(annotations, unnumbered)
     for each in annotations:
-        if not is_integer(each['id']):
-            findings.add('annotation-id-type', each['id'])
+        _check_id(each, 'annotation', findings)
     _check_twice(annotations, 'id', 'annotation-id-twice', findings)
     data['annotations'] = [each for each in annotations if _has_image(each, known, findings)]
-    if annotations and not data['annotations']:
+    if annotations and not data['annotations'] and known:
         findings.add('nobody-left')
 
 

@@ -11,29 +11,44 @@ from .findings import Findings, Said
 
 FAR_OUTSIDE = 0.1  # of the image's side: labels this far outside are accepted
 HUGE = 1e300  # integers beyond it are no float
+LARGE = 1.5  # areas by the area of their box: above it they are not of the same person
 AREA_OF_BOX = 0.53  # MMPose's estimate of a person's area where none is annotated
 
 
 def check_keypoints(
-    annotations: list[dict], num_keypoints: int, order: Sequence[int] | None, findings: Findings
-) -> np.ndarray:
+    annotations: Sequence[dict],
+    num_keypoints: int,
+    order: Sequence[int] | None,
+    findings: Findings,
+) -> tuple[list[dict], list[dict], np.ndarray]:
     """Check keypoints and visibility, and mend them in place.
 
     Args:
-        annotations: the N records.
+        annotations: the records.
         num_keypoints: K.
         order: for each keypoint its place in the file; None keeps the file's order.
         findings: receives every fault.
 
     Returns:
-        (N, K, 3): x, y and visibility 0, 1 or 2; a keypoint without a label is 0, 0, 0.
+        The N records that are not refused, those that are, and (N, K, 3): x, y and visibility 0,
+        1 or 2 of the former; a keypoint without a label is 0, 0, 0.
     """
-    rows = [_row(each, num_keypoints, findings) for each in annotations]
+    pairs = [(each, _row(each, num_keypoints, findings)) for each in annotations]
+    kept = [each for each, row in pairs if row is not None]
+    refused = [each for each, row in pairs if row is None]
+    rows = [row for _, row in pairs if row is not None]
     try:
         raw = np.array(rows, dtype=np.float64).reshape(len(rows), num_keypoints, 3)
     except OverflowError:  # an integer beyond all floats
-        rows = [_bounded(row, each, findings) for row, each in zip(rows, annotations)]
+        rows = [_bounded(row, each, findings) for row, each in zip(rows, kept)]
         raw = np.array(rows, dtype=np.float64).reshape(len(rows), num_keypoints, 3)
+    return kept, refused, _labels(kept, raw, order, findings)
+
+
+def _labels(
+    annotations: list[dict], raw: np.ndarray, order: Sequence[int] | None, findings: Findings
+) -> np.ndarray:
+    """Return (N, K, 3) valid keypoints for what the file holds; mend the records in place."""
     labeled = raw[..., 2] > 0
     bad = ~np.isfinite(raw).all(axis=-1)
     _tell(annotations, bad & labeled, 'keypoints-not-finite', raw, findings)
@@ -48,25 +63,39 @@ def check_keypoints(
     missing = np.array([not each.get('keypoints') for each in annotations], dtype=bool)
     for i in np.flatnonzero(changed | missing):
         annotations[i]['keypoints'] = points[i].ravel().tolist()
+    _check_all(labeled, points, findings)
     return points
 
 
-def _row(annotation: dict, num_keypoints: int, findings: Findings) -> list:
-    given, nothing = annotation.get('keypoints'), [0.0] * (3 * num_keypoints)
+def _check_all(labeled: np.ndarray, points: np.ndarray, findings: Findings) -> None:
+    """Check what shows only in all people together."""
+    valid = points[..., 2] > 0
+    if labeled.any() and not valid.any():
+        findings.add('labels-lost')
+    elif len(points) and not valid.any():
+        findings.add('no-labels')
+    places = points[valid][:, :2]
+    if len(places) > 1 and places.min() >= 0 and 0 < places.max() <= 1:
+        findings.add('keypoints-normalized', None, Said(f'{places[0].tolist()} and others'))
+
+
+def _row(annotation: dict, num_keypoints: int, findings: Findings) -> list | None:
+    """Return 3 K numbers; None if the record is refused."""
+    given = annotation.get('keypoints')
     if not given:
         if not annotation.get('iscrowd'):
             findings.add('keypoints-missing', annotation['id'])
-        return nothing
+        return [0.0] * (3 * num_keypoints)
     if not isinstance(given, list) or len(given) != 3 * num_keypoints:
         count = Said(f'{len(given)} numbers') if isinstance(given, list) else given
         findings.add('keypoints-length', annotation['id'], count)
-        return nothing
+        return None
     if set(map(type, given)) <= {int, float}:
         return given
     values = [np.nan if each is None else each for each in given]
     if not all(isinstance(each, (int, float)) for each in values):
         findings.add('keypoints-type', annotation['id'], given)
-        return nothing
+        return None
     # `null` as visibility is no label.
     return [0 if i % 3 == 2 and each != each else each for i, each in enumerate(values)]
 
@@ -114,7 +143,7 @@ def check_places(
 
 def check_boxes(
     annotations: list[dict], points: np.ndarray, sizes: np.ndarray, findings: Findings
-) -> tuple[list[dict], int]:
+) -> list[dict]:
     """Check boxes and mend them in place.
 
     Args:
@@ -124,12 +153,12 @@ def check_boxes(
         findings: receives every fault.
 
     Returns:
-        The annotations that have a box, a region or a labeled keypoint, and how many of their
-        boxes end outside their image.
+        The annotations that have a box, a region or a labeled keypoint.
     """
+    given = [_box(annotation, findings) for annotation in annotations]
+    _check_all_boxes(np.array([box for box in given if box]).reshape(-1, 4), findings)
     kept, beyond = [], 0
-    for annotation, person, size in zip(annotations, points, sizes.tolist()):
-        box = _box(annotation, findings)
+    for annotation, box, person, size in zip(annotations, given, points, sizes.tolist()):
         if box is None:
             box = _box_around(annotation, person)
         if box is None:
@@ -138,7 +167,28 @@ def check_boxes(
         annotation['bbox'] = box
         beyond += box[0] + box[2] > size[0] + 1 or box[1] + box[3] > size[1] + 1
         kept.append(annotation)
-    return kept, beyond
+    if len(kept) >= 4 and beyond > len(kept) / 2:
+        found = Said(f'{beyond} of {len(kept)} boxes beyond their image')
+        findings.add('box-corners', None, found)
+    return kept
+
+
+def check_boxes_of_refused(annotations: Sequence[dict], findings: Findings) -> None:
+    """Report what is wrong with boxes and areas of people whose keypoints are refused.
+
+    Args:
+        annotations: the records.
+        findings: receives every fault.
+    """
+    for annotation in annotations:
+        if _box(annotation, findings) is not None:
+            check_area(annotation, findings, needed='area' in annotation)
+
+
+def _check_all_boxes(boxes: np.ndarray, findings: Findings) -> None:
+    # (N, 4) x, y, w, h
+    if len(boxes) and boxes.min() >= 0 and (boxes[:, :2] + boxes[:, 2:]).max() <= 1:
+        findings.add('box-normalized', None, Said(f'{boxes[0].tolist()} and others'))
 
 
 def _box(annotation: dict, findings: Findings) -> list | None:
@@ -185,9 +235,12 @@ def check_area(annotation: dict, findings: Findings, needed: bool) -> None:
     unused = annotation.get('iscrowd') and area == 0  # of a crowd, whose area nothing uses
     if unused or (not needed and 'area' not in annotation):
         return
+    _, _, w, h = annotation['bbox']
     if isinstance(area, (str, list, dict, bool)):
         findings.add('area-type', annotation['id'], area)
-    elif area is None or not area > 0 or area == np.inf:
+    elif area is None or not 0 < area < HUGE:
         findings.add('area', annotation['id'], Said('none') if area is None else area)
-        _, _, w, h = annotation['bbox']
         annotation['area'] = AREA_OF_BOX * w * h
+    elif area > LARGE * w * h:
+        found = Said(f'{area:.6g} in a box of {w:.6g}×{h:.6g}')
+        findings.add('area-of-more', annotation['id'], found)

@@ -3,12 +3,20 @@
 import json
 import math
 
-from pinet_mm.datasets.check import KINDS, AnnotationError, Level, check_data, check_file
+from pinet_mm.datasets.check import (
+    KINDS,
+    AnnotationError,
+    Expected,
+    Level,
+    check_data,
+    check_file,
+)
 
 import pytest
 
 from tests.helpers import mutations
-from tests.helpers.mutations import BYTES, CONTENT, NAMES, UNREADABLE, person, valid
+from tests.helpers.changes import NAMES, person, valid
+from tests.helpers.mutations import BYTES, CONTENT, REGION, UNREADABLE
 
 every_change = pytest.mark.parametrize('mutation', CONTENT, ids=[each.name for each in CONTENT])
 
@@ -21,12 +29,12 @@ def mended(name, **options):
     """The content that the check makes of a mutation."""
     data = valid()
     by_name(name).change(data)
-    return check_data(data, names=NAMES, **options).require().data
+    return check_data(data, Expected(NAMES, **options)).require().data
 
 
 def check(mutation, path, **options):
     mutations.write(path, mutation)
-    return check_file(path, NAMES, **options)
+    return check_file(path, Expected(NAMES, **options))
 
 
 # --- what is found -------------------------------------------------------------------------------
@@ -81,18 +89,20 @@ def test_a_finding_names_ids_value_and_cure():
     data = valid()
     for each in data['annotations'][1:]:
         each['keypoints'] = [1, 2, 2] * 6
-    (finding,) = check_data(data, names=NAMES).findings
+    (finding,) = check_data(data, Expected(NAMES)).findings
     assert str(finding) == (
         'annotation 2, 3, 4, 5: keypoints: expected 3 numbers per keypoint: x, y, visibility, '
         'found 18 numbers; export x, y and visibility of all keypoints, 0 0 0 where there is no '
-        'label'
+        'label; if from CVAT: older versions leave out points that were deleted: update it, or '
+        'mark them as outside; if from Label Studio: labels without a model_index of their own are '
+        'left out: number all'
     )
 
 
 def test_many_ids_are_counted():
     data = valid()
     data['annotations'] = [dict(person(i, 1, 10, 10), area=0) for i in range(1, 10)]
-    (finding,) = check_data(data, names=NAMES).findings
+    (finding,) = check_data(data, Expected(NAMES)).findings
     assert finding.count == 9
     assert str(finding).startswith('annotation 1, 2, 3, 4, 5 and 4 more: area: expected')
 
@@ -100,7 +110,7 @@ def test_many_ids_are_counted():
 def test_strict_refuses_what_is_suspicious():
     data = valid()
     by_name('visibility 3').change(data)
-    checked = check_data(data, names=NAMES)
+    checked = check_data(data, Expected(NAMES))
     checked.require()
     with pytest.raises(AnnotationError, match='visibility 0, 1 or 2, found 3.0 of keypoint 0'):
         checked.require(strict=True)
@@ -113,7 +123,7 @@ def test_strict_refuses_what_is_suspicious():
 def test_a_category_of_any_id_counts_as_one(number):
     data = valid()
     by_name(f'category has id {number}').change(data)
-    checked = check_data(data, names=NAMES)
+    checked = check_data(data, Expected(NAMES))
     assert checked.category_id == number
     assert checked.data == valid()
 
@@ -136,7 +146,7 @@ def test_the_category_can_be_named(wanted, ids):
 
 def test_an_unknown_category_is_refused():
     with pytest.raises(AnnotationError, match=r"asked for, found 'person' \(id 1\)"):
-        check_data(valid(), category='dog')
+        check_data(valid(), Expected(category='dog')).require()
 
 
 def test_keypoints_are_reordered_by_name():
@@ -180,7 +190,7 @@ def test_other_areas_stay():
     data = valid()
     data['annotations'][1]['area'] = 123.0
     del data['annotations'][0]['area']
-    areas = [each['area'] for each in check_data(data, names=NAMES).data['annotations']]
+    areas = [each['area'] for each in check_data(data, Expected(NAMES)).data['annotations']]
     assert areas == [pytest.approx(424.0), 123.0, 424.0, 424.0, 424.0]
 
 
@@ -195,7 +205,7 @@ def test_counts_are_those_of_the_labels():
 
 @pytest.mark.parametrize('name', ['region is a flat list', 'null beside a region'])
 def test_a_region_in_another_form(name):
-    assert mended(name)['annotations'][0]['segmentation'] == [mutations.REGION]
+    assert mended(name)['annotations'][0]['segmentation'] == [REGION]
 
 
 @pytest.mark.parametrize('name', ['region [[]]', 'region is a point', 'region is a line'])
@@ -206,9 +216,9 @@ def test_an_empty_region(name):
 def test_crowd_indices_are_asked_for_where_they_are_needed():
     data = valid()
     del data['images'][1]['crowdIndex']
-    check_data(data, names=NAMES).require()
+    check_data(data, Expected(NAMES)).require()
     with pytest.raises(AnnotationError, match='image 2: crowdIndex: expected a number'):
-        check_data(data, names=NAMES, crowd_index=True).require()
+        check_data(data, Expected(NAMES, crowd_index=True)).require()
 
 
 # --- written -------------------------------------------------------------------------------------
@@ -219,11 +229,11 @@ def test_mended_content_has_no_fault_and_is_whole_json(mutation, tmp_path):
     data = valid()
     mutation.change(data)
     try:
-        checked = check_data(data, names=NAMES).require()
+        checked = check_data(data, Expected(NAMES)).require()
     except AnnotationError:
         return
     checked.write(tmp_path / 'out' / 'b.json')
-    again = check_file(tmp_path / 'out' / 'b.json', NAMES)
+    again = check_file(tmp_path / 'out' / 'b.json', Expected(NAMES))
     assert not [finding for finding in again.findings if finding.what.changes]
     assert checked.is_mended == any(finding.what.changes for finding in checked.findings)
     numbers = json.loads((tmp_path / 'out' / 'b.json').read_text())['annotations']

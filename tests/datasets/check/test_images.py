@@ -1,13 +1,13 @@
-"""Image files against their records, and images that two sets share."""
+"""Image files against their records, and what is kept of them between runs."""
 
-from pinet_mm.datasets.check import AnnotationError, check_data
-from pinet_mm.datasets.check.overlap import find_shared, print_of, prints_of
+from pinet_mm.datasets.check import AnnotationError, Expected, check_data
+from pinet_mm.datasets.check.cache import cache_folder, read_all
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.mutations import NAMES, valid
+from tests.helpers.changes import NAMES, valid
 
 
 def scene(seed, size=(100, 80)):
@@ -26,7 +26,9 @@ def folder(tmp_path):
 
 
 def findings(data, folder):
-    return {each.kind: each for each in check_data(data, names=NAMES, image_folder=folder).findings}
+    return {
+        each.kind: each for each in check_data(data, Expected(NAMES, image_folder=folder)).findings
+    }
 
 
 def test_images_as_they_are_written(folder):
@@ -67,50 +69,71 @@ def test_annotations_of_another_size_are_refused(folder):
     with pytest.raises(
         AnnotationError, match=r'image 1: width, height: .* found 200×160, the file has 100×80'
     ):
-        check_data(data, names=NAMES, image_folder=folder)
+        check_data(data, Expected(NAMES, image_folder=folder)).require()
 
 
 def test_files_that_are_missing_or_no_images_are_named(folder):
     (folder / '1.png').unlink()
     (folder / '2.png').write_text('no image')
     with pytest.raises(AnnotationError) as caught:
-        check_data(valid(), names=NAMES, image_folder=folder)
-    assert "image 1: file_name: expected an existing file, found '1.png'" in str(caught.value)
-    assert 'image 2: file_name: expected an image that can be read' in str(caught.value)
+        check_data(valid(), Expected(NAMES, image_folder=folder)).require()
+    (_, _, missing, unreadable) = str(caught.value).splitlines()
+    assert "  1          expected an existing file, found '1.png'" in missing
+    assert "  2          expected an image that can be read, found '2.png'" in unreadable
 
 
-# --- two sets ------------------------------------------------------------------------------------
+# --- samples and caches --------------------------------------------------------------------------
 
 
-def test_shared_images_are_found_in_any_encoding(tmp_path):
-    for seed in range(30):
-        scene(seed).save(tmp_path / f'a{seed}.png')
-        scene(seed + 1000).save(tmp_path / f'b{seed}.png')
-    scene(3).save(tmp_path / 'same.png')
-    scene(4).save(tmp_path / 'jpeg.jpg', quality=60)
-    scene(5).resize((73, 58)).save(tmp_path / 'small.png')
-    first = [f'a{seed}.png' for seed in range(30)]
-    second = [f'b{seed}.png' for seed in range(30)] + ['same.png', 'jpeg.jpg', 'small.png']
-    shared = find_shared(list(prints_of(tmp_path, first)), list(prints_of(tmp_path, second)))
-    assert [(each.name, each.other) for each in shared] == [
-        ('a3.png', 'same.png'),
-        ('a4.png', 'jpeg.jpg'),
-        ('a5.png', 'small.png'),
+def many(count, swapped=()):
+    """A file of many records of one image; some have width and height the wrong way round."""
+    data = valid()
+    data['images'] = [
+        dict(id=i, file_name='1.png', width=100, height=80) for i in range(1, count + 1)
     ]
-    assert shared[0].difference == 0 < shared[1].difference
+    for i in swapped:
+        data['images'][i].update(width=80, height=100)
+    return data
 
 
-def test_prints_differ_as_their_bits_do(tmp_path):
-    scene(1).save(tmp_path / '1.png')
-    one = print_of(tmp_path, '1.png')
-    flipped = one._replace(digest='another', bits=np.concatenate((~one.bits[:9], one.bits[9:])))
-    assert find_shared([one], [flipped])[0].difference == 9
-    assert not find_shared([one], [flipped], most_different=8)
+def test_a_sample_that_fits_leaves_the_others_unread(folder):
+    expected = Expected(NAMES, image_folder=folder, sample=10)
+    checked = check_data(many(100), expected)
+    assert checked.looked.read + checked.looked.cached == 10
+    # The sample has every tenth image.
+    assert 'image-size-swapped' not in {each.kind for each in checked.findings}
 
 
-def test_images_of_one_color_are_not_like_each_other(tmp_path):
-    for name, color in (('white', 255), ('black', 0)):
-        Image.new('L', (40, 40), color).save(tmp_path / f'{name}.png')
-    white, black = prints_of(tmp_path, ['white.png', 'black.png'])
-    assert not find_shared([white], [black])
-    assert not find_shared([], [black]) and not find_shared([white], [])
+def test_one_other_size_in_the_sample_has_all_read(folder):
+    data = many(100, swapped=[50, 51, 52])
+    checked = check_data(data, Expected(NAMES, image_folder=folder, sample=10))
+    (finding,) = [each for each in checked.findings if each.kind.startswith('image-size')]
+    assert (finding.kind, finding.count) == ('image-size-swapped', 3)
+    assert {(each['width'], each['height']) for each in data['images']} == {(100, 80)}
+
+
+def test_an_unchanged_image_is_read_once(tmp_path, monkeypatch):
+    monkeypatch.setenv('PINET_MM_CACHE', str(tmp_path / 'cache'))
+    (tmp_path / 'a.txt').write_text('one')
+    (tmp_path / 'b.txt').write_text('two')
+
+    def read(path):
+        return path.read_text() if path.is_file() else None
+
+    names = ['a.txt', 'b.txt', 'gone.txt']
+    values, looked = read_all(read, tmp_path, names, 'texts')
+    assert values == ['one', 'two', None] and looked[:2] == (3, 0)
+    (tmp_path / 'b.txt').write_text('three')
+    values, looked = read_all(read, tmp_path, names, 'texts')
+    assert values == ['one', 'three', None] and looked[:2] == (2, 1)
+    assert str(looked).endswith('1 known from an earlier run')
+    (cache,) = cache_folder().iterdir()
+    cache.write_text('no JSON')
+    assert read_all(read, tmp_path, names, 'texts')[1][:2] == (3, 0)
+
+
+def test_a_cache_that_cannot_be_written_is_none(tmp_path, monkeypatch):
+    (tmp_path / 'file').write_text('')
+    monkeypatch.setenv('PINET_MM_CACHE', str(tmp_path / 'file' / 'cache'))
+    values, looked = read_all(lambda path: path.name, tmp_path, ['file'], 'names')
+    assert values == ['file'] and looked.read == 1
