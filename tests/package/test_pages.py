@@ -21,7 +21,7 @@ DOCS = ROOT / 'docs'
 PAGES = [*sorted(ROOT.glob('*.md')), *sorted(DOCS.rglob('*.md'))]
 README = (ROOT / 'README.md').read_text()
 # Options of pip, docker, mim and argparse; all others must be ours.
-OTHERS = {'--no-deps', '--shm-size', '--checkpoint', '--help'}
+OTHERS = {'--no-deps', '--shm-size', '--checkpoint', '--help', '--gpus', '--ipc', '--rm', '--user'}
 
 every_page = pytest.mark.parametrize(
     'page', PAGES, ids=[str(path.relative_to(ROOT)) for path in PAGES]
