@@ -13,4 +13,4 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=100, by_epoch=False),
     dict(type='CosineAnnealingLR', eta_min=2e-5, end=4, by_epoch=True, convert_to_iter_based=True),
 ]
-default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
+default_hooks = dict(checkpoint=dict(save_best='auto', rule='greater'))

@@ -10,4 +10,4 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=500, by_epoch=False),
     dict(type='CosineAnnealingLR', eta_min=1e-5, end=60, by_epoch=True, convert_to_iter_based=True),
 ]
-default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
+default_hooks = dict(checkpoint=dict(save_best='auto', rule='greater'))

@@ -18,7 +18,7 @@ from mmpose.apis import init_model
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 
 from .checkpoints import load_weights, read_checkpoint
-from .configs import config_path, read_config
+from .configs import carry_metainfo, config_path, read_config
 from .errors import RunError
 from .inference.answers import to_df, to_json
 from .inference.folders import Form, infer
@@ -106,6 +106,7 @@ def load(
     checkpoint = checkpoint or shipped_weights(config.filename or 'a config without a file')
     device = _check_device(device)
     loaded = read_checkpoint(checkpoint)
+    carry_metainfo(config, loaded.meta.get('dataset_meta', {}))
     model = init_model(config, None, device)
     load_weights(model, loaded)
     model.dataset_meta = loaded.meta.get('dataset_meta', model.dataset_meta)

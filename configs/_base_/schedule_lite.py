@@ -9,7 +9,7 @@ optim_wrapper = dict(
     ),
     clip_grad=dict(max_norm=1.0),
 )
-default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
+default_hooks = dict(checkpoint=dict(save_best='auto', rule='greater'))
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=5e-4, update_buffers=True),

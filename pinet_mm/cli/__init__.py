@@ -33,6 +33,8 @@ COMMANDS = {
     'fuse': ('.fuse', 'fuse the poses of one or several models'),
     'compare': ('.compare', 'draw the poses of two models side by side'),
     'data check': ('.check_dataset', 'check annotation files and their images'),
+    'data browse': ('.browse', 'draw what a network is to learn of a dataset'),
+    'data draw': ('.make_crowdsynth', 'draw a synthetic crowd, images or videos'),
     'check-dataset': ('.check_dataset', 'the same'),
     'make-crowdsynth': ('.make_crowdsynth', 'draw a synthetic crowd dataset'),
     'doctor': ('..doctor', 'say what is wrong with this environment'),

@@ -11,6 +11,8 @@ their `_base_`; MMEngine leaves modules out of a config's values.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..errors import InputError
+
 # `flip_indices` and the three `input_*` map predictions back to the original image.
 TEST_META_KEYS = (
     'id',
@@ -26,6 +28,25 @@ TEST_META_KEYS = (
     'skeleton_links',
     'raw_ann_info',
 )
+
+
+def of_size(codec: Mapping, input_size: tuple[int, int]) -> dict:
+    """Return a codec setting for another input size, its maps of the same stride.
+
+    Args:
+        codec: the setting, which stays as it is.
+        input_size: (w, h) px.
+
+    Raises:
+        InputError: the stride does not divide the size.
+    """
+    stride = codec['input_size'][0] // codec['heatmap_size'][0]
+    if any(side < stride or side % stride for side in input_size):
+        raise InputError(
+            f'input_size must be multiples of the stride {stride} of the maps; found {input_size}'
+        )
+    heatmap_size = tuple(side // stride for side in input_size)
+    return dict(codec, input_size=tuple(input_size), heatmap_size=heatmap_size)
 
 
 def train(codec: Mapping, ignored_regions: bool = False, **factors) -> list[dict]:

@@ -1,0 +1,36 @@
+"""Draw what the codec makes of a dataset: pinet-mm data browse CONFIG --out browse.
+
+A sheet per training sample, after crop and flip: the annotated people, keypoint heatmaps, part
+centers, the offsets from parts to keypoints, and what has no loss. No model is built.
+"""
+
+import argparse
+
+from . import command
+from .options import add_config_options
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description='Draw what a network is to learn of a dataset')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--out', default='browse', help='folder to write into (%(default)s)')
+    parser.add_argument(
+        '--count', type=int, default=8, help='samples, spread over the dataset (%(default)s)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of crops and flips (%(default)s)')
+    add_config_options(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw the sheets and say where they are."""
+    from ..configs import read_config
+    from ..inference.browsing import browse
+
+    config = read_config(args.config, args.cfg_options)
+    written = browse(config, args.out, args.count, args.seed)
+    print(f'{len(written)} sheets are in {args.out}')
+
+
+main = command(make_parser, run)
