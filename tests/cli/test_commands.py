@@ -25,10 +25,11 @@ TOOLS = dict(
     fuse='fuse',
     compare='compare',
     check_dataset='check-dataset',
+    browse='data browse',
     make_crowdsynth='make-crowdsynth',
 )
 # Those that a checkout's users have by other names, or need not.
-OF_PACKAGES = ('predict', 'demo', 'data check', 'doctor', 'install-mmpose')
+OF_PACKAGES = ('predict', 'demo', 'data check', 'data draw', 'doctor', 'install-mmpose')
 # What a command calls first, and words that bring it there.
 FIRST_CALLS = {
     'train': ('runner.run', 'train_config', ('a.py',)),
@@ -40,6 +41,7 @@ FIRST_CALLS = {
     'compare': ('comparison', 'load_sides', ('a.jpg', '--model', 'a.py', '--model', 'b.py')),
     'check-dataset': ('cli.check_dataset', '_names', ('a.json', '--metainfo', 'b.py')),
     'predict': ('inference.sources', 'find_images', ('a.jpg',)),
+    'data browse': ('configs', 'read_config', ('a.py',)),
     'demo': ('crowdsynth', 'write_dataset', ()),
     'make-crowdsynth': ('cli.make_crowdsynth', 'write_dataset', ('crowd',)),
 }
