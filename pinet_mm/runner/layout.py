@@ -17,7 +17,8 @@ from ..method.layouts import PartLayout, names_of
 from ..models.codec import build_layout
 from ..models.test_cfg import TestSettings
 
-METRICS = ('CocoMetric', 'mmpose.CocoMetric')
+# The second in a config that an earlier run has left.
+METRICS = ('CocoMetric', 'LayoutCocoMetric', 'mmpose.CocoMetric')
 CURE = 'give the layout of the codec the metainfo of the data, or the data that of the layout'
 
 
@@ -50,7 +51,7 @@ def follow_layout(cfg: Config, *loaders: str) -> None:
         for dataset in _outermost((cfg.get(loader) or {}).get('dataset')):
             if loader == 'train_dataloader' or not converts:
                 _require_same(dataset, layout, loader)
-    if layout and cfg.get('visualizer', {}).get('type') == 'CrowdVisualizer':
+    if layout and (cfg.get('visualizer') or {}).get('type') == 'CrowdVisualizer':
         cfg.visualizer.layout = cfg.model.head.decoder.layout
 
 

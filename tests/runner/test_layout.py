@@ -63,6 +63,13 @@ def test_the_metric_gets_the_sigmas_of_the_layout():
     assert second.max_per_part == 30  # a test_cfg's default
 
 
+def test_a_config_that_an_earlier_run_has_left_gets_them_anew():
+    left = follow(PLAIN, 'val_dataloader').val_evaluator
+    left.sigmas = [0.9] * 5
+    again = follow(PLAIN, 'val_dataloader', evaluator=left).val_evaluator
+    assert again.sigmas == pytest.approx([0.1, 0.05, 0.05, 0.08, 0.08])
+
+
 def test_poses_that_are_converted_have_the_sigmas_of_the_annotations():
     evaluator = dict(type='CocoMetric', ann_file='a.json', pred_converter=CONVERTER)
     metric = follow(PLAIN, 'val_dataloader', evaluator=evaluator).val_evaluator
