@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmpose.datasets.transforms import converting
 from mmpose.datasets.transforms.bottomup_transforms import (
     BottomupGetHeatmapMask,
     BottomupRandomAffine,
 )
 from mmpose.datasets.transforms.common_transforms import RandomFlip
-from mmpose.datasets.transforms.converting import KeypointConverter
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as coco_mask
 
@@ -92,6 +92,23 @@ class RandomInputFlip(RandomFlip):
         if results['flip'] and 'keypoints' in results:
             results['keypoints'][..., 0] -= self.keypoint_stride - 1
         return dict(results, input_size=input_size)
+
+
+@TRANSFORMS.register_module(force=True)
+class KeypointConverter(converting.KeypointConverter):
+    """Convert keypoints as MMPose's class of this name does, which it replaces in all configs.
+
+    With pairs in the mapping MMPose's class writes mirror pairs by the mapping's places, and fails
+    if there are more of them than source keypoints. Around it, `CombinedDataset` has those that
+    count. Takes the arguments of MMPose's class.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Replace `keypoints` and `keypoints_visible`; mirror pairs of more targets are none."""
+        flips = results.get('flip_indices')
+        if flips is None or len(self.mapping) <= len(flips):
+            return super().transform(results)
+        return super().transform(dict(results, flip_indices=None))
 
 
 class LabelConverter(BaseTransform):

@@ -92,6 +92,22 @@ def test_three_keypoints_become_five_of_which_three_teach(tmp_path, options):
 
 
 @pytest.mark.parametrize('options', [dict(), dict(convention='release')])
+def test_pairs_make_more_keypoints_than_there_are(tmp_path, options):
+    # Three keypoints become five; the hands are half-way from the top to left and right, which are
+    # the feet: ((64, 16) + (40, 40)) / 8 and ((64, 16) + (80, 40)) / 8.
+    mapping = [(0, 0), ((0, 1), 1), ((0, 2), 2), (1, 3), (2, 4)]
+    dataset = combined(tmp_path, mapping, options, ('top', 'left', 'right'), POINTS[:3])
+    found = peaks(dataset[0]['data_samples'])
+    assert {c: found[c] for c in range(5)} == {
+        0: (16, 4),
+        1: (13, 7),
+        2: (18, 7),
+        3: (10, 10),
+        4: (20, 10),
+    }
+
+
+@pytest.mark.parametrize('options', [dict(), dict(convention='release')])
 def test_a_converted_source_trains(tmp_path, options):
     mapping = [(0, 0), (1, 3), (2, 4)]
     dataset = combined(tmp_path, mapping, options, ('top', 'left', 'right'), POINTS[:3])
