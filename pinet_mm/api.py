@@ -21,11 +21,14 @@ from .checkpoints import load_weights, read_checkpoint
 from .configs import carry_metainfo, config_path, read_config
 from .errors import RunError
 from .inference.answers import to_df, to_json
-from .inference.folders import Form, infer
+from .inference.folders import infer
+from .inference.items import find_sources
+from .inference.options import InferOptions
 from .inference.overlays import overlay_names
 from .inference.prediction import predict
 from .inference.results import SCHEMA, PoseResult, Report, to_record
 from .inference.sources import IMAGE_SUFFIXES, find_images
+from .inference.videos import Clip
 from .models.acceleration import accelerate
 from .onnx_runner import OnnxPoses, describe
 from .renamed import old_spellings
@@ -36,12 +39,14 @@ __all__ = [
     'SCHEMA',
     'SHIPPED',
     'WEIGHTS',
-    'Form',
+    'Clip',
+    'InferOptions',
     'PoseResult',
     'Report',
     'config_path',
     'describe',
     'find_images',
+    'find_sources',
     'infer',
     'load',
     'load_onnx',

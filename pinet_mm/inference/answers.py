@@ -125,6 +125,33 @@ class Answer:
     def _with(self, people: dict[str, np.ndarray]) -> 'Answer':
         raise NotImplementedError
 
+    def plot(
+        self, image: np.ndarray | None = None, path: str | Path | None = None, style: Any = None
+    ) -> np.ndarray:
+        """Return the image with its people drawn over it, (H, W, 3) uint8 BGR.
+
+        Args:
+            image: the same, without people; by default it is read from `file`.
+            path: where to write the drawing as well.
+            style: a `skeletons.Style`, by default people who score 0.1 or more, with their scores.
+
+        Raises:
+            InputError: it was given as an array, and is not now.
+            OSError: the drawing cannot be written.
+        """
+        import cv2
+
+        from .skeletons import Style, draw_people
+        from .sources import read_image
+
+        if image is None and not (self.file and self.frame is None):
+            raise InputError('plot needs the image, which did not come from a file: plot(image)')
+        drawn = read_image(self.file) if image is None else image.copy()
+        draw_people(drawn, self.pred_instances, self.skeleton, style or Style(tags=True))
+        if path is not None and not cv2.imwrite(str(path), drawn):
+            raise OSError(f'{path} cannot be written')
+        return drawn
+
     def to_record(self, pose_thr: float | None = POSE_THR, schema: int = 2) -> dict:
         """Return the image's entry in the document that docs/predictions.md describes.
 

@@ -1,18 +1,39 @@
-"""Predictions drawn onto images, by MMPose, in one color per person."""
+"""Predictions drawn onto images: as MMPose's visualizer, and as functions."""
 
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.registry import VISUALIZERS
-from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
 from ..method.layouts import PartLayout
 from ..models.codec import build_layout
 from .records import person_scores
-from .sheets import person_color
+from .sheets import (
+    PERSON_COLORS,
+    before_and_after,
+    contact_sheet,
+    in_column,
+    in_row,
+    person_color,
+    side_by_side,
+)
+from .skeletons import Style, draw_people, draw_poses
+
+__all__ = [
+    'PERSON_COLORS',
+    'CrowdVisualizer',
+    'Style',
+    'before_and_after',
+    'contact_sheet',
+    'draw_people',
+    'draw_poses',
+    'in_column',
+    'in_row',
+    'person_color',
+    'side_by_side',
+]
 
 
 @VISUALIZERS.register_module()
@@ -24,22 +45,21 @@ class CrowdVisualizer(PoseLocalVisualizer):
     Args:
         name: MMEngine finds visualizers by it.
         pose_thr: people with a lower score are not drawn, see `person_scores`.
-        radius: of a keypoint, px.
-        line_width: of a limb, px.
+        line_width: of a limb, px; by default it grows with the image.
         layout: of the model, see `models.codec.build_layout`; what it says is drawn, whatever
             metainfo is set.
+        **kwargs: of MMPose's class.
     """
 
     def __init__(
         self,
         name: str = 'visualizer',
         pose_thr: float = 0.1,
-        radius: int = 3,
-        line_width: int = 2,
+        line_width: int | None = None,
         layout: PartLayout | Mapping | None = None,
         **kwargs,
     ):
-        super().__init__(name, radius=radius, line_width=line_width, **kwargs)
+        super().__init__(name, line_width=line_width, **kwargs)
         self.pose_thr = pose_thr
         self.layout = None if layout is None else build_layout(layout)
 
@@ -48,60 +68,18 @@ class CrowdVisualizer(PoseLocalVisualizer):
         meta = dataset_meta if self.layout is None else self.layout.to_metainfo(dataset_meta)
         super().set_dataset_meta(meta, skeleton_style)
 
-    def _shown(self, instances: InstanceData) -> InstanceData:
-        if 'bbox_scores' not in instances and 'keypoint_scores' not in instances:
-            return instances  # annotated people have no score
-        return instances[person_scores(instances) >= self.pose_thr]
-
-    def _draw_instances_kpts(self, image: np.ndarray, instances: InstanceData, *args, **kwargs):
-        people = self._shown(instances)
-        # The best person, usually the first, is drawn last and so on top.
-        for i in reversed(range(len(people))):
-            color = [people.colors[i] if 'colors' in people else person_color(i)]
-            self.kpt_color = color * people.keypoints.shape[1]
-            self.link_color = color * len(self.skeleton)
-            image = super()._draw_instances_kpts(image, people[i : i + 1], *args, **kwargs)
+    def _draw_instances_kpts(
+        self, image: np.ndarray, instances: InstanceData, kpt_thr: float = 0.3, *args, **kwargs
+    ):
+        bgr = np.ascontiguousarray(image[..., ::-1])
+        style = Style(self.pose_thr, kpt_thr, line_width=self.line_width)
+        draw_people(bgr, instances, self.skeleton, style)
+        image = np.ascontiguousarray(bgr[..., ::-1])
         self.set_image(image)
         return image
 
     def _draw_instances_bbox(self, image: np.ndarray, instances: InstanceData):
-        people = self._shown(instances)
+        people = instances
+        if 'bbox_scores' in instances or 'keypoint_scores' in instances:  # annotations have none
+            people = instances[person_scores(instances) >= self.pose_thr]
         return super()._draw_instances_bbox(image, people) if len(people) else image
-
-
-def draw_poses(
-    image: np.ndarray,
-    instances: InstanceData,
-    dataset_meta: Mapping,
-    pose_thr: float = 0.1,
-    keypoint_thr: float = 0.05,
-    min_side: int = 480,
-) -> np.ndarray:
-    """Draw the skeletons of all people of an image, each in its own color.
-
-    Args:
-        image: (H, W, 3) uint8 BGR; small images are enlarged so that limbs can be told apart.
-        instances: `pred_instances` or, for annotations, anything with `keypoints` (N, K, 2) in
-            image pixels and `keypoints_visible` (N, K); `bbox_scores` (N,) and `colors`
-            (N, 3), RGB, are optional.
-        dataset_meta: MMPose metainfo, for the skeleton.
-        pose_thr: people with a lower score are not drawn.
-        keypoint_thr: keypoints with a lower score are not drawn.
-        min_side: images whose long side is shorter are enlarged to it.
-
-    Returns:
-        (H', W', 3) uint8 BGR.
-    """
-    zoom = max(1.0, min_side / max(image.shape[:2]))
-    canvas = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    people = InstanceData(**dict(instances.items(), keypoints=instances.keypoints * zoom))
-    visualizer = CrowdVisualizer(pose_thr=pose_thr)
-    visualizer.set_dataset_meta(dict(dataset_meta))
-    drawn = visualizer.add_datasample(
-        'image',
-        np.ascontiguousarray(canvas[..., ::-1]),
-        PoseDataSample(pred_instances=people),
-        draw_gt=False,
-        kpt_thr=keypoint_thr,
-    )
-    return np.ascontiguousarray(drawn[..., ::-1])

@@ -1,47 +1,31 @@
-"""Images and folders in, overlays and one JSON file out."""
+"""Images, videos and streams in; overlays, videos and one JSON file out."""
 
 import copy
+from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
-from mmpose.structures import PoseDataSample
 from tqdm import tqdm
 
-from ..atomic import write_whole
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
-from .drawing import draw_poses
-from .overlays import OverlayFolder, overlay_names
+from .items import Item, Source, count_images, find_sources, read_items
+from .journal import Journal
+from .options import DEFAULTS, InferOptions
+from .overlays import OverlayFolder
 from .prediction import predict
-from .records import document_lines, header, person_scores, to_record
-from .results import Report, facts
+from .records import facts, from_record, header, person_scores, to_record
+from .report import Report
+from .results import PoseResult
 from .sheets import before_and_after
-from .sources import find_images, read_image
-
-# An image (H, W, 3) and what was found in it: its overlay.
-Draw = Callable[[np.ndarray, PoseDataSample], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Form:
-    """What the JSON of `infer` holds.
-
-    Attributes:
-        all_poses: people of any score, not only those who are drawn.
-        schema: 2, or 1 for the form of version 0.1, which has people of any score.
-    """
-
-    all_poses: bool = False
-    schema: int = 2
-
-
-DEFAULT_FORM = Form()
+from .skeletons import Style, draw_poses
+from .writing import Draw, Outputs
 
 
 def infer(
@@ -51,59 +35,87 @@ def infer(
     batch_size: int = 8,
     pose_thr: float = 0.1,
     before_fusion: bool = False,
-    form: Form = DEFAULT_FORM,
+    options: InferOptions = DEFAULTS,
 ) -> Report:
-    """Write an overlay for every image and one `predictions.json` with all of them.
+    """Write an overlay for every image or video and one `predictions.json` with all of them.
 
-    Files that are not images are reported, and images in `out_dir` are not read. `overview.jpg`
-    shows the first twelve overlays.
+    Each image's poses are first appended to `predictions.jsonl`; the JSON is made of it at the end,
+    also where an error or Ctrl-C is the end. What cannot be read is reported, and images in
+    `out_dir` are not read. `overview.jpg` shows the first twelve overlays. Memory does not grow
+    with the number of frames.
 
     Args:
         model: what `load` or `load_onnx` returns.
-        inputs: images and folders.
+        inputs: images, videos, streams and more, see `find_sources`.
         out_dir: made if it is missing.
-        batch_size: images per pass, as in `predict`.
+        batch_size: images per pass, as in `predict`; those of streams go alone.
         pose_thr: people with a lower score are left out.
         before_fusion: overlays show every proposed pose on their left; needs a PINet.
-        form: of the JSON.
+        options: what is written, and of which frames.
 
     Returns:
         A `Report`; docs/predictions.md describes the JSON.
 
     Raises:
+        InputError: `before_fusion` with another model, or a run of other options is to be resumed.
         FileNotFoundError: an input is missing, or all images lie in `out_dir`.
         OSError: overlays could not be written; the JSON is, and names only the others.
-        ValueError: `before_fusion` with another model.
     """
-    draw = _drawing_of(model, pose_thr, before_fusion)
+    style = Style(pose_thr, options.keypoint_thr, boxes=options.boxes, tags=True)
+    draw = _drawing_of(model, style, before_fusion)
     out_dir = Path(out_dir)
-    files, start = find_images(inputs, out_dir), perf_counter()
-    overlays = OverlayFolder(out_dir, *((3, 640) if before_fusion else (4, 480)))
-    lowest = None if form.all_poses or form.schema == 1 else pose_thr
-    make = partial(to_record, pose_thr=lowest, schema=form.schema)
-    records, unreadable, best = _predict_and_draw(model, files, batch_size, draw, overlays, make)
+    sources, start = find_sources(inputs, out_dir), perf_counter()
+    overlays = OverlayFolder(out_dir, *((3, 640) if before_fusion else (4, 480)), gap=6)
+    overlays.name_sources(sources)
+    lowest = None if options.all_poses or options.schema == 1 else pose_thr
+    known, target = facts(model.dataset_meta), out_dir / 'predictions.json'
+    head = header(known['keypoint_names'], known['keypoint_links'], lowest, options.schema)
+    clip = options.clip
+    run = dict(model=options.model, every=clip.every, start=clip.start, end=clip.end)
+    journal = Journal(out_dir / 'predictions.jsonl', head, run, options.resume)
+    outputs = Outputs(
+        journal,
+        overlays,
+        draw,
+        lambda result: to_record(result, '', lowest, options.schema),
+        options,
+    )
+    best = array('d')
+    is_whole = False
+    try:
+        todo = [each for each in sources if not journal.has(each.name, each.kind == 'video')]
+        with tqdm(total=count_images(todo, clip), unit=' images') as progress:
+            for item, result, is_new in _found(model, todo, journal, options, batch_size):
+                outputs.write(item, result, is_new)
+                if result is not None:
+                    best.append(person_scores(result.pred_instances).max(initial=0))
+                progress.update()
+        is_whole = True
+    finally:
+        outputs.finish(is_whole)
+        journal.close()
+        unreadable = journal.write_document(target)
     overlays.write_overview()
-    target, known = out_dir / 'predictions.json', facts(model.dataset_meta)
-    head = header(known['keypoint_names'], known['keypoint_links'], lowest, form.schema)
-    write_whole(target, ''.join(document_lines(head, records, unreadable)))
     overlays.require_all(target)
-    return Report(target, unreadable, len(records), perf_counter() - start, best)
+    return Report(target, unreadable, len(best), perf_counter() - start, best)
 
 
-def _drawing_of(model: PINet | OnnxPoses, pose_thr: float, before_fusion: bool) -> Draw:
+def _drawing_of(model: PINet | OnnxPoses, style: Style, before_fusion: bool) -> Draw:
     if before_fusion and not isinstance(model, PINet):
         raise InputError(
             'before_fusion needs the poses before they are fused, which only a PINet with its '
             f'weights has; found {type(model).__name__}'
         )
 
-    def draw(image: np.ndarray, sample: PoseDataSample) -> np.ndarray:
-        overlay = draw_poses(image, sample.pred_instances, model.dataset_meta, pose_thr)
+    def draw(image: np.ndarray, result: Any, min_side: int) -> np.ndarray:
+        def drawn(found: Any) -> np.ndarray:
+            people = found.pred_instances
+            return draw_poses(image, people, model.dataset_meta, min_side=min_side, style=style)
+
         if not before_fusion:
-            return overlay
+            return drawn(result)
         (proposed,) = predict(_without_fusion(model), [image])
-        before = draw_poses(image, proposed.pred_instances, model.dataset_meta, pose_thr)
-        return before_and_after(before, overlay)
+        return before_and_after(drawn(proposed), drawn(result))
 
     return draw
 
@@ -114,37 +126,76 @@ def _without_fusion(model: PINet) -> PINet:
     return twin
 
 
-def _predict_and_draw(
+def _found(
     model: PINet | OnnxPoses,
-    files: Sequence[Path],
+    sources: Iterable[Source],
+    journal: Journal,
+    options: InferOptions,
     batch_size: int,
-    draw: Draw,
-    overlays: OverlayFolder,
-    make: Callable,
-) -> tuple[list[dict], list[str], list[float]]:
-    # Records of the images, the files that are not images, the best score of each image.
-    records, unreadable, best, pending = [], [], [], deque()
-    with tqdm(total=len(files), unit=' images') as progress:
-        images = _read(files, pending, unreadable, progress)
-        for sample in predict(model, images, batch_size):
-            file, name, image = pending.popleft()
-            written = overlays.write(name, draw(image, sample))
-            records.append(dict(make(sample, str(file)), overlay=written))
-            best.append(float(person_scores(sample.pred_instances).max(initial=0)))
-            progress.update()
-    return records, unreadable, best
-
-
-def _read(
-    files: Sequence[Path], pending: deque, unreadable: list[str], progress: tqdm
-) -> Iterator[np.ndarray]:
-    # `predict` reads ahead: `pending` keeps what belongs to each image until its poses are there.
-    for file, name in zip(files, overlay_names(files)):
-        try:
-            image = read_image(file)
-        except InputError:
-            unreadable.append(str(file))
-            progress.update()
+) -> Iterator[tuple[Item, PoseResult | None, bool]]:
+    # Every image, what was found in it, and whether the journal does not have it yet.
+    noted = (each for source in sources for each in _with_notes(source, journal, options))
+    for is_new, group in groupby(noted, lambda each: each[1] is None):
+        if is_new:
+            items = (item for item, _ in group)
+            yield from ((*each, True) for each in _predict_items(model, items, batch_size))
         else:
-            pending.append((file, name, image))
-            yield image
+            for item, entry in group:
+                yield item, _of_entry(model, item, entry), False
+
+
+def _with_notes(
+    source: Source, journal: Journal, options: InferOptions
+) -> Iterator[tuple[Item, dict | None]]:
+    # The journal's entries of a source are those of its first images, in their order.
+    notes = journal.replay(source.name)
+    for item in read_items(source, options.clip):
+        yield item, next(notes, None)
+
+
+def _of_entry(model: PINet | OnnxPoses, item: Item, entry: dict) -> PoseResult | None:
+    if 'persons' not in entry:
+        return None
+    known = facts(model.dataset_meta)
+    people = from_record(entry, len(known['keypoint_names']))
+    return PoseResult.of_arrays(people, dict(known, **_place(item)))
+
+
+def _place(item: Item) -> dict:
+    place = dict(img_path=item.source.name, ori_shape=item.image.shape[:2])
+    if item.frame is None:
+        return place
+    return dict(place, frame_index=item.frame, seconds=item.seconds)
+
+
+def _predict_items(
+    model: PINet | OnnxPoses, items: Iterable[Item], batch_size: int
+) -> Iterator[tuple[Item, PoseResult | None]]:
+    for is_live, group in groupby(items, lambda item: item.source.kind == 'stream'):
+        # Reading ahead would delay a stream.
+        if not is_live:
+            yield from _predict_batch(model, group, batch_size)
+            continue
+        for item in group:
+            yield from _predict_batch(model, [item], 1)
+
+
+def _predict_batch(
+    model: PINet | OnnxPoses, items: Iterable[Item], batch_size: int
+) -> Iterator[tuple[Item, PoseResult | None]]:
+    # `predict` reads ahead: `pending` keeps what belongs to each image until its poses are there.
+    pending: deque[Item] = deque()
+
+    def images() -> Iterator[np.ndarray]:
+        for item in items:
+            pending.append(item)
+            if item.image is not None:
+                yield item.image
+
+    for result in predict(model, images(), batch_size):
+        while pending[0].image is None:
+            yield pending.popleft(), None
+        item = pending.popleft()
+        result.set_metainfo(_place(item))
+        yield item, result
+    yield from ((item, None) for item in pending)

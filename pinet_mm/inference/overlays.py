@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .items import Source
 from .sheets import contact_sheet
 
 OVERVIEW = 'overview.jpg'
@@ -14,14 +15,16 @@ ON_OVERVIEW = 12  # drawings
 
 def overlay_names(files: Iterable[Path]) -> list[str]:
     """Return a .jpg name for each image; images of one name in two folders get different ones."""
-    names, used = [], {OVERVIEW}
-    for file in files:
-        name, i = f'{file.stem}.jpg', 1
-        while name in used:
-            name, i = f'{file.stem}-{i}.jpg', i + 1
-        used.add(name)
-        names.append(name)
-    return names
+    used = {OVERVIEW}
+    return [_new_name(file.stem, '.jpg', used) for file in files]
+
+
+def _new_name(stem: str, suffix: str, used: set[str]) -> str:
+    name, i = f'{stem}{suffix}', 1
+    while name in used:
+        name, i = f'{stem}-{i}{suffix}', i + 1
+    used.add(name)
+    return name
 
 
 class OverlayFolder:
@@ -31,7 +34,7 @@ class OverlayFolder:
         path: the folder; it is made if it is missing.
         columns: of the overview.
         cell: the longest side of a drawing on the overview, px.
-        gap: black px to the right of and below each drawing on the overview.
+        gap: px to the right of and below each drawing on the overview.
 
     Attributes:
         missing: names of the files that could not be written.
@@ -42,17 +45,42 @@ class OverlayFolder:
         self.path, self.columns, self.cell, self.gap = path, columns, cell, gap
         self.missing: list[str] = []
         self._first: list[np.ndarray] = []
+        self._titles: list[str] = []
+        self._used, self._names = {OVERVIEW}, {}
+
+    def name_sources(self, sources: Iterable[Source]) -> None:
+        """Give each source a name for its drawing, see `name_of`, in this order."""
+        for source in sources:
+            suffix = '.jpg' if source.kind == 'image' else '.mp4'
+            self._names[source] = _new_name(source.stem, suffix, self._used)
+
+    def name_of(self, source: Source, suffix: str) -> str:
+        """Return the name of a source's drawing.
+
+        Args:
+            source: it is named by `name_sources`.
+            suffix: what kind of file it came to be.
+        """
+        return str(Path(self._names[source]).with_suffix(suffix))
 
     def write(self, name: str, drawing: np.ndarray) -> str | None:
         """Write a drawing (H, W, 3), uint8 BGR; return `name`, or None if it cannot be written."""
-        if len(self._first) < ON_OVERVIEW:
-            self._first.append(np.pad(drawing, ((0, self.gap), (0, self.gap), (0, 0))))
+        self.show(drawing, name)
         return self._write(name, drawing)
+
+    def show(self, drawing: np.ndarray, title: str) -> None:
+        """Put a drawing on the overview, unless there are enough."""
+        if len(self._first) < ON_OVERVIEW:
+            self._first.append(drawing.copy())
+            self._titles.append(title)
 
     def write_overview(self) -> None:
         """Write the first drawings side by side; without drawings, write nothing."""
         if self._first:
-            self._write(OVERVIEW, contact_sheet(self._first, self.columns, self.cell))
+            self._write(
+                OVERVIEW,
+                contact_sheet(self._first, self.columns, self.cell, self._titles, self.gap),
+            )
 
     def require_all(self, document: Path) -> None:
         """Check that no drawing is missing.

@@ -79,7 +79,7 @@ def to_record(sample: Any, name: str, pose_thr: float | None = None, schema: int
 
 def _extras(people: Any, i: int) -> dict:
     found = {}
-    if 'track_ids' in people:
+    if 'track_ids' in people and people['track_ids'][i] >= 0:
         found['id'] = int(people['track_ids'][i])
     if 'keypoint_parts' in people:
         found['parts'] = np.asarray(people['keypoint_parts'][i]).astype(int).tolist()
@@ -102,9 +102,10 @@ def from_record(record: Mapping, keypoints: int) -> dict[str, np.ndarray]:
         bbox_scores=np.array([person['score'] for person in persons], dtype=np.float64),
         bboxes=np.array([person['bbox'] for person in persons], dtype=np.float64).reshape(-1, 4),
     )
-    for name, key in (('track_ids', 'id'), ('keypoint_parts', 'parts')):
-        if persons and all(key in person for person in persons):
-            people[name] = np.array([person[key] for person in persons])
+    if any('id' in person for person in persons):
+        people['track_ids'] = np.array([person.get('id', -1) for person in persons])
+    if persons and all('parts' in person for person in persons):
+        people['keypoint_parts'] = np.array([person['parts'] for person in persons])
     return people
 
 
@@ -156,7 +157,10 @@ def header(
 
 
 def document_lines(
-    head: Mapping, records: Iterable[Mapping], unreadable: Iterable[str]
+    head: Mapping,
+    records: Iterable[Mapping],
+    unreadable: Iterable[str],
+    videos: Iterable[Mapping] = (),
 ) -> Iterator[str]:
     """Yield the text of a document piece by piece, a line per image.
 
@@ -164,6 +168,7 @@ def document_lines(
         head: see `header`.
         records: of the images; read once, as they are written.
         unreadable: files that are no images; read after all records.
+        videos: what is known of each video; read after all records.
     """
     images = 'pictures' if head['schema'] == SCHEMAS[1] else 'images'
     yield f'{compact(head)[:-1]},\n"{images}":['
@@ -171,12 +176,15 @@ def document_lines(
     for record in records:
         yield separator + compact(record)
         separator = ',\n'
-    yield f'\n],\n"unreadable":{compact(list(unreadable))}}}\n'
+    yield f'\n],\n"unreadable":{compact(list(unreadable))}'
+    if known := list(videos):
+        yield f',\n"videos":{compact(known)}'
+    yield '}\n'
 
 
 def compact(value: Any) -> str:
-    """Return JSON without spaces."""
-    return json.dumps(value, separators=(',', ':'), ensure_ascii=False)
+    """Return JSON without spaces; a name that is no UTF-8 becomes escapes."""
+    return json.dumps(value, separators=(',', ':'))
 
 
 def to_rows(record: Mapping, names: Iterable[str]) -> Iterator[dict]:

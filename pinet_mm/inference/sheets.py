@@ -1,4 +1,4 @@
-"""Colors of people; images beside and below one another, under titles. Needs OpenCV only."""
+"""Colors of people; images beside and below one another, with titles. Needs OpenCV only."""
 
 from collections.abc import Sequence
 
@@ -65,24 +65,73 @@ def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], gap: int =
     return np.hstack(sides)
 
 
-def contact_sheet(images: Sequence[np.ndarray], columns: int, cell: int = 480) -> np.ndarray:
-    """Arrange images (H, W, 3) row by row, none wider or higher than `cell`."""
-    cells, columns = [], min(columns, len(images))
-    for image in images:
-        h, w = image.shape[:2]
-        shrink = cell / max(h, w)
-        cells.append(
-            cv2.resize(image, (round(w * shrink), round(h * shrink)), interpolation=cv2.INTER_AREA)
-        )
-    height = max(each.shape[0] for each in cells)
-    cells = [
-        np.pad(each, ((0, height - each.shape[0]), (0, cell - each.shape[1]), (0, 0)))
-        for each in cells
-    ]
-    cells += [np.zeros((height, cell, 3), np.uint8)] * (-len(cells) % columns)
-    return np.concatenate(
-        [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
+def contact_sheet(
+    images: Sequence[np.ndarray],
+    columns: int,
+    cell: int = 480,
+    titles: Sequence[str] = (),
+    gap: int = 0,
+) -> np.ndarray:
+    """Arrange images (H, W, 3) in rows that are filled from edge to edge, as far as there are any.
+
+    Images of a row have one height. None is higher than `cell`; most are about 3/4 of it.
+
+    Args:
+        images: uint8 BGR.
+        columns: the width of the sheet, in cells; fewer if there are fewer images.
+        cell: px.
+        titles: of the images, such as the names of their files; below them, none by default.
+        gap: white px between images.
+    """
+    width = min(columns, len(images)) * cell
+    rows = _fill_rows([image.shape[1] / image.shape[0] for image in images], width, cell, gap)
+    strips = []
+    for members, height in rows:
+        cells = [_resize_to(images[i], height) for i in members]
+        if titles:
+            cells = [_with_title(each, titles[i]) for each, i in zip(cells, members)]
+        strips.append(in_row(cells, cells[0].shape[0], gap))
+    width = max(strip.shape[1] for strip in strips)
+    last = len(strips) - 1
+    return np.vstack(
+        [
+            np.pad(
+                strip,
+                ((0, 0 if i == last else gap), (0, width - strip.shape[1]), (0, 0)),
+                constant_values=255,
+            )
+            for i, strip in enumerate(strips)
+        ]
     )
+
+
+def _fill_rows(
+    aspects: Sequence[float], width: int, cell: int, gap: int
+) -> list[tuple[list[int], int]]:
+    # Members of each row, and its height: a row is full when it need not be higher than 3/4 cell.
+    rows, members = [], []
+    for i in range(len(aspects)):
+        members = [*members, i]
+        height = (width - gap * (len(members) - 1)) / sum(aspects[j] for j in members)
+        if height <= 0.75 * cell or i == len(aspects) - 1:
+            usual = rows[0][1] if rows else cell
+            rows.append((members, max(round(min(height, usual if height > usual else cell)), 1)))
+            members = []
+    return rows
+
+
+def _with_title(image: np.ndarray, title: str) -> np.ndarray:
+    h, w = image.shape[:2]
+    strip = np.full((TITLE_HEIGHT, w, 3), 255, np.uint8)
+    title = title if len(title) <= 60 else '...' + title[-57:]
+    length = cv2.getTextSize(title, FONT, 0.5, 1)[0][0]
+    fit = min(1.0, (w - 8) / max(length, 1))
+    cv2.putText(strip, title, (4, 19), FONT, 0.5 * fit, (40, 40, 40), 1, cv2.LINE_AA)
+    return np.vstack((image, strip))
+
+
+def _resize_to(image: np.ndarray, height: int) -> np.ndarray:
+    return _resize(image, height / image.shape[0])
 
 
 def in_row(images: Sequence[np.ndarray], height: int, gap: int = 0) -> np.ndarray:

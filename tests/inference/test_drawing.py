@@ -70,16 +70,34 @@ def test_nobody_leaves_the_image_as_it_is():
     np.testing.assert_array_equal(draw_poses(picture, found, META), picture)
 
 
-def test_contact_sheet_keeps_shapes_and_fills_up_the_last_row():
+def filled(sheet):
+    """The share of a sheet that is no background."""
+    return (sheet.min(axis=-1) < 255).mean()
+
+
+def test_contact_sheet_fills_its_rows_from_edge_to_edge():
     pictures = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20)]
-    pictures.append(np.full((100, 100, 3), 30, np.uint8))
-    sheet = contact_sheet(pictures[:2], columns=2, cell=40)
+    sheet = contact_sheet(pictures, columns=2, cell=40)
     assert sheet.shape == (20, 80, 3)
     assert (sheet[:, :40] == 10).all() and (sheet[:, 40:] == 20).all()
-    sheet = contact_sheet(pictures, columns=2, cell=40)
-    assert sheet.shape == (80, 80, 3)
-    assert (sheet[:20, :40] == 10).all() and (sheet[:20, 40:] == 20).all()
-    assert (sheet[40:, :40] == 30).all() and not sheet[20:40].any() and not sheet[40:, 40:].any()
+    # Upright images: seven of 3:4 fill a row of four cells at most 3/4 of a cell high.
+    upright = [np.full((80, 60, 3), 10, np.uint8)] * 8
+    sheet = contact_sheet(upright, columns=4, cell=120)
+    assert sheet.shape[0] == 80 and abs(sheet.shape[1] - 480) <= 4 and filled(sheet) == 1
+    # An image that is left over is no higher than the others, and stands on white.
+    sheet = contact_sheet([*pictures, pictures[0]], columns=2, cell=40, gap=4)
+    assert sheet.shape[0] == 19 + 4 + 19
+    assert (sheet[19:23] == 255).all() and (sheet[23:, :38] == 10).all()
+    assert (sheet[23:, 40:] == 255).all()
+
+
+def test_contact_sheet_names_its_images():
+    pictures = [np.full((90, 160, 3), 10, np.uint8)] * 2
+    sheet = contact_sheet(pictures, columns=2, cell=160, titles=('a.jpg', 'b' * 200))
+    assert sheet.shape == (90 + 28, 320, 3) and (sheet[:90] == 10).all()
+    for column in (slice(0, 160), slice(160, 320)):
+        assert sheet[90:, column].min() < 128 and sheet[90:, column].max() == 255
+    assert (sheet[90:, 60:160] == 255).all(), 'a short name'
 
 
 def test_boxes_are_drawn_for_those_who_are_shown():

@@ -4,7 +4,8 @@ import json
 from types import SimpleNamespace
 
 from pinet_mm.inference import folders
-from pinet_mm.inference.folders import Form, infer
+from pinet_mm.inference.folders import infer
+from pinet_mm.inference.options import InferOptions
 from pinet_mm.inference.overlays import OverlayFolder, overlay_names
 from pinet_mm.inference.sources import find_images
 from pinet_mm.onnx_runner import OnnxPoses
@@ -90,7 +91,7 @@ def test_people_without_scores_and_boxes_get_those_of_their_keypoints(
 ):
     monkeypatch.setattr(folders, 'predict', lambda model, found, size: map(cid_found_in, found))
     model = SimpleNamespace(dataset_meta=META)
-    report = infer(model, [images], tmp_path / 'out', form=Form(all_poses=True))
+    report = infer(model, [images], tmp_path / 'out', options=InferOptions(all_poses=True))
     for record in json.loads(report.json.read_text())['images']:
         assert [person['score'] for person in record['persons']] == [0.6, 0.02]
         assert [person['bbox'] for person in record['persons']] == [
@@ -125,17 +126,19 @@ def test_drawings_have_names_of_their_own(tmp_path):
     assert overlay_names(files) == ['a.jpg', 'a-1.jpg', 'a-1-1.jpg', 'overview-1.jpg']
 
 
-def test_an_overview_holds_the_first_twelve(tmp_path):
-    overlays = OverlayFolder(tmp_path / 'out', columns=4, cell=20, gap=4)
+def test_an_overview_holds_the_first_twelve_with_their_names(tmp_path):
+    overlays = OverlayFolder(tmp_path / 'out', columns=4, cell=40, gap=4)
     overlays.write_overview()
     assert not (tmp_path / 'out' / 'overview.jpg').exists()
     for i in range(14):
-        drawing = np.full((16, 16, 3), 255 if i < 12 else 0, np.uint8)
+        drawing = np.full((30, 40, 3), 100 if i < 12 else 0, np.uint8)
         assert overlays.write(f'{i}.png', drawing) == f'{i}.png'
     overlays.write_overview()
     overlays.require_all(tmp_path / 'out' / 'a.json')
     overview = cv2.imread(str(tmp_path / 'out' / 'overview.jpg'))
-    assert overview.shape == (60, 80, 3)
-    cells = overview.reshape(3, 20, 4, 20, 3)
-    assert cells[:, 4:12, :, 4:12].min() > 200 and cells[:, 18:].max() < 60
-    assert cv2.imread(str(tmp_path / 'out' / '0.png')).shape == (16, 16, 3)  # without the gap
+    # Three rows of four; at 37 px of width they are 28 high, with a line of text below.
+    assert overview.shape == (3 * (28 + 28) + 2 * 4, 4 * 37 + 3 * 4, 3)
+    rows = [overview[i * 60 : i * 60 + 28] for i in range(3)]
+    assert all(abs(row[4:24, 4:34].astype(int) - 100).max() < 12 for row in rows)
+    assert all(overview[i * 60 + 30 : i * 60 + 54, :36].min() < 128 for i in range(3))
+    assert cv2.imread(str(tmp_path / 'out' / '0.png')).shape == (30, 40, 3)

@@ -103,6 +103,9 @@ def test_a_record_gives_the_people_back():
     again = PoseResult.of_arrays(people, found.metainfo)
     for name in ('keypoints', 'keypoint_scores', 'scores', 'boxes', 'parts', 'ids'):
         np.testing.assert_allclose(getattr(again, name), getattr(found, name), atol=5e-3)
+    found.ids = [7, -1, 9]
+    assert 'id' not in found.to_record(None)['persons'][1]
+    np.testing.assert_array_equal(from_record(found.to_record(None), 5)['track_ids'], [7, -1, 9])
     nobody = from_record(dict(persons=[]), 5)
     assert nobody['keypoints'].shape == (0, 5, 2) and nobody['bboxes'].shape == (0, 4)
     # Any sample of MMPose becomes a record, with everybody by default.
