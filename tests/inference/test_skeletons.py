@@ -2,7 +2,8 @@
 
 from pinet_mm.errors import InputError
 from pinet_mm.inference.results import PoseResult
-from pinet_mm.inference.skeletons import PERSON_COLORS, Style, draw_people
+from pinet_mm.inference.sheets import PERSON_COLORS
+from pinet_mm.inference.skeletons import Style, draw_people
 
 import cv2
 import numpy as np
