@@ -97,7 +97,7 @@ def infer(
         unreadable = journal.write_document(target)
     overlays.write_overview()
     overlays.require_all(target)
-    return Report(target, unreadable, len(best), perf_counter() - start, best)
+    return Report(target, unreadable, len(best), perf_counter() - start, list(best))
 
 
 def _drawing_of(model: PINet | OnnxPoses, style: Style, before_fusion: bool) -> Draw:

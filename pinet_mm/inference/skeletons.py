@@ -10,7 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .answers import Answer
 from .records import POSE_THR, person_boxes, person_scores
 from .sheets import FONT, person_color
 
@@ -46,7 +45,7 @@ PLAIN = Style()
 def draw_people(
     image: np.ndarray, people: Any, skeleton: Sequence[Sequence[int]], style: Style = PLAIN
 ) -> None:
-    """Draw people into an image, the first last and so on top.
+    """Draw people into an image, the best last and so on top.
 
     Args:
         image: (H, W, 3) uint8 BGR; changed in place.
@@ -62,14 +61,15 @@ def draw_people(
     visible = _visible(people)
     for rank in reversed(range(len(shown))):
         i = shown[rank]
-        color = _color(people, i, i)
+        color = _color(people, i, rank)
         if style.boxes:
             low, high = np.round(np.reshape(person_boxes(people)[i], (2, 2))).astype(int).tolist()
             cv2.rectangle(image, low, high, color, max(width // 2, 1), cv2.LINE_AA)
         _draw_person(image, people['keypoints'][i], visible[i], skeleton, style, width, color)
     if style.tags:
-        for i in reversed(shown):
-            _draw_tag(image, people, i, scores, width, _color(people, i, i))
+        for rank in reversed(range(len(shown))):
+            i = shown[rank]
+            _draw_tag(image, people, i, scores, width, _color(people, i, rank))
 
 
 def _scores_of(people: Any) -> np.ndarray | None:
@@ -189,7 +189,7 @@ def draw_poses(
 
 def draw_skeletons(
     image: np.ndarray,
-    answer: Answer,
+    answer: Any,
     pose_thr: float = POSE_THR,
     keypoint_thr: float = 0.05,
     min_side: int = 480,
@@ -198,7 +198,7 @@ def draw_skeletons(
 
     Args:
         image: (H, W, 3) uint8 BGR; small images are enlarged so that limbs can be told apart.
-        answer: what was found in it.
+        answer: an `Answer`, what was found in it.
         pose_thr: people with a lower score are not drawn.
         keypoint_thr: keypoints with a lower score are not drawn, nor their limbs.
         min_side: images whose long side is shorter are enlarged to it.

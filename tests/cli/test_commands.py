@@ -34,7 +34,7 @@ OF_PACKAGES = ('predict', 'demo', 'data check', 'data draw', 'doctor', 'install-
 FIRST_CALLS = {
     'train': ('runner.run', 'train_config', ('a.py',)),
     'test': ('runner.run', 'test_config', ('a.py', 'a.pth')),
-    'infer': ('api', 'find_images', ('a.jpg',)),
+    'infer': ('api', 'find_sources', ('a.jpg',)),
     'convert': ('checkpoints', 'convert_checkpoint', ('a.pth', 'b.pth')),
     'export': ('api', 'load', ('a.py', 'a.pth', 'a.onnx')),
     'fuse': ('datasets.pose_files', 'read_results', ('a.json', '--out', 'b.json')),
