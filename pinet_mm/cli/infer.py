@@ -8,6 +8,8 @@ is named at the end, with exit status 1.
 
 import argparse
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +105,11 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         default=2,
         help='form of predictions.json; 1 is that of version 0.1 (%(default)s)',
     )
+    add(
+        '--track',
+        action='store_true',
+        help='give people an id through each video, or folder of frames sorted by name',
+    )
     add('--no-overlays', action='store_true', help='write the poses only, no images and videos')
     add(
         '--keypoint-thr',
@@ -176,6 +183,15 @@ def run(args: argparse.Namespace) -> None:
     tell(report, args.pose_thr)
 
 
+def _tracker_of(args: argparse.Namespace) -> Callable | None:
+    """Return what makes trackers for `--track`: all who are drawn get an id."""
+    if not args.track:
+        return None
+    from ..inference.tracking import Follower, TrackerSettings
+
+    return partial(Follower, TrackerSettings(start=args.pose_thr, keep=args.pose_thr / 2))
+
+
 def make_options(args: argparse.Namespace) -> 'InferOptions':
     """Return what the options of the command line ask of `api.infer`."""
     from ..inference.options import InferOptions
@@ -187,6 +203,7 @@ def make_options(args: argparse.Namespace) -> 'InferOptions':
         all_poses=args.all_poses,
         schema=args.json_schema,
         clip=Clip(args.every, args.start, args.end),
+        tracker=_tracker_of(args),
         overlays=not args.no_overlays,
         keypoint_thr=args.keypoint_thr,
         boxes=args.boxes,

@@ -20,9 +20,9 @@ class InferOptions:
         boxes: whether people's boxes are drawn.
         resume: go on with the run whose `predictions.jsonl` lies in the folder.
         model: what the model is, in words; a run is only resumed with the same.
-        tracker: makes what gives people of a video their identities, once per video or stream:
-            its `update` takes a result and returns (N,) integers in the order of the result's
-            `keypoints`, -1 for people without one.
+        tracker: makes what gives people their identities, once per video, stream or folder of
+            images, such as `tracking.Follower`: its `update` takes a result and returns (N,)
+            integers in the order of the result's `keypoints`, -1 for people without one.
     """
 
     all_poses: bool = False

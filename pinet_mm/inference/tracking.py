@@ -119,7 +119,7 @@ class Tracker:
 
     def __init__(self, sigmas: Sequence[float], settings: TrackerSettings | None = None):
         self.sigmas = np.asarray(sigmas, float)
-        if self.sigmas.ndim != 1 or not (self.sigmas > 0).all():
+        if self.sigmas.ndim != 1 or not self.sigmas.size or not (self.sigmas > 0).all():
             raise InputError(f'sigmas must be a list of numbers above 0; found {sigmas}')
         self.settings = settings or TrackerSettings()
         self.reset()
@@ -225,7 +225,7 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 class Follower:
-    """Give the people of results their identities, video after video.
+    """Find out who is who in the results of one video.
 
     Args:
         settings: of the tracker, by default those of `TrackerSettings`.
@@ -234,22 +234,16 @@ class Follower:
     def __init__(self, settings: TrackerSettings | None = None):
         self.settings = settings
         self._tracker: Tracker | None = None
-        self._video: object = None
 
-    def __call__(self, result: Any, video: object = None) -> Any:
-        """Set the `ids` of the next frame's result, and return it.
+    def update(self, result: Any) -> np.ndarray:
+        """Return who the people of the next frame are, see `Tracker.update`.
 
         Args:
-            result: with `keypoints`, `keypoint_scores`, `scores`, `sigmas`, and `ids` to be set.
-            video: what the frame belongs to; identities begin anew when it is another one.
+            result: with `keypoints`, `keypoint_scores`, `scores` and, the first, `sigmas`.
         """
         if self._tracker is None:
             self._tracker = Tracker(result.sigmas, self.settings)
-        elif video != self._video:
-            self._tracker.reset()
-        self._video = video
-        result.ids = self._tracker.update(result.keypoints, result.keypoint_scores, result.scores)
-        return result
+        return self._tracker.update(result.keypoints, result.keypoint_scores, result.scores)
 
 
 def track(results: Iterable[Any], settings: TrackerSettings | None = None) -> Iterator[Any]:
@@ -263,7 +257,12 @@ def track(results: Iterable[Any], settings: TrackerSettings | None = None) -> It
     Yields:
         The same results; `NOBODY` is the identity of poses that score too little.
     """
-    follow = Follower(settings)
+    follower, last = Follower(settings), None
     for result in results:
         file = Path(result.file)
-        yield follow(result, file.parent if result.frame is None else file)
+        video = file.parent if result.frame is None else file
+        if last is not None and video != last:
+            follower = Follower(settings)
+        last = video
+        result.ids = follower.update(result)
+        yield result

@@ -42,6 +42,7 @@ class Outputs:
         self._record, self._options = record, options
         self._source: Source | None = None
         self._tracker: Any = None
+        self._tracked: Source | Path | None = None
         self._video: VideoWriter | None = None
         self._frames = 0
 
@@ -66,8 +67,10 @@ class Outputs:
 
     def _begin(self, source: Source) -> None:
         self._source, self._frames = source, 0
-        is_image, tracker = source.kind == 'image', self._options.tracker
-        self._tracker = None if is_image or tracker is None else tracker()
+        # the images of a folder are the frames of a video
+        video = Path(source.name).parent if source.kind == 'image' else source
+        if self._options.tracker and video != self._tracked:
+            self._tracker, self._tracked = self._options.tracker(), video
 
     def _entry(self, item: Item, result: Any, drawn: str | None) -> dict:
         name = dict(file=item.source.name)
