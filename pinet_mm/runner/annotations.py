@@ -179,6 +179,7 @@ def _expected(path: str, dataset: dict, evaluators: list[dict]) -> Expected | No
     expected = Expected(
         image_folder=_image_folder(dataset),
         sample=SAMPLE,
+        upright=not _ignores_orientation(dataset),
         crowd_index=any(each.get('iou_type') == 'keypoints_crowd' for each in evaluated),
         # Without an evaluator that needs it, areas are wanted only where others have one.
         need_area=any(each.get('use_area', True) for each in evaluated) or None,
@@ -201,6 +202,12 @@ def _expected(path: str, dataset: dict, evaluators: list[dict]) -> Expected | No
 def _say_unchecked(path: str, dataset: dict) -> None:
     name = getattr(_class_of(dataset), '__name__', dataset['type'])
     _say(f'{path}: not checked, since {name} reads files of another format than COCO')
+
+
+def _ignores_orientation(dataset: dict) -> bool:
+    """Return whether the pipeline loads images as they are stored, whatever their EXIF tag says."""
+    steps = dataset.get('pipeline') or ()
+    return any('ignore_orientation' in str(step.get('color_type')) for step in steps)
 
 
 def _image_folder(dataset: dict) -> str | None:

@@ -36,6 +36,7 @@ class Expected:
         category: name or id of the person category, where several have keypoints.
         image_folder: check that the images are there and have the sizes that the file says.
         sample: look at so many images first; see `check_image_files`.
+        upright: images count as they are shown, turned by their EXIF tag; else as they are stored.
         allow_outside: file names may leave the image folder.
         crowd_index: every image needs a `crowdIndex`.
         need_area: every annotation needs an `area`; None: only where others have one.
@@ -47,6 +48,7 @@ class Expected:
     category: str | int | None = None
     image_folder: str | Path | None = None
     sample: int | None = None
+    upright: bool = True
     allow_outside: bool = False
     crowd_index: bool = False
     need_area: bool | None = None
@@ -185,7 +187,7 @@ def _check_images(images: list[dict], expected: Expected, findings: Findings) ->
     need_size = expected.need_size if folder is None or expected.sample else None
     check_images(images, findings, need_size, expected.allow_outside)
     if folder is not None:
-        looked = check_image_files(images, folder, findings, expected.sample)
+        looked = check_image_files(images, folder, findings, expected.sample, expected.upright)
     for image in images if expected.crowd_index else ():
         index = image.get('crowdIndex')
         if not isinstance(index, (int, float)) or index != index:

@@ -1,5 +1,6 @@
 """The image files that annotations name: are they there, and of the size that is written?"""
 
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -10,19 +11,28 @@ from .findings import Findings, Said
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag; its values that exchange width and height
 
 
-def shown_size(path: str | Path) -> tuple[int, int]:
-    """Return (w, h) of an image file as it is shown, turned by its EXIF tag; reads the header.
+def shown_size(path: str | Path, upright: bool = True) -> tuple[int, int]:
+    """Return (w, h) of an image file; reads the header.
+
+    Args:
+        path: of the file.
+        upright: turned by its EXIF tag, as it is shown; else as it is stored.
 
     Raises:
         OSError: the file is missing or no image.
     """
     with Image.open(path) as image:
         w, h = image.size
-        return (h, w) if image.getexif().get(ORIENTATION) in TURNED else (w, h)
+        turned = upright and image.getexif().get(ORIENTATION) in TURNED
+        return (h, w) if turned else (w, h)
 
 
 def check_image_files(
-    images: list[dict], folder: str | Path, findings: Findings, sample: int | None = None
+    images: list[dict],
+    folder: str | Path,
+    findings: Findings,
+    sample: int | None = None,
+    upright: bool = True,
 ) -> Looked:
     """Compare the records of images with their files; mend sizes in place.
 
@@ -32,6 +42,7 @@ def check_image_files(
         findings: receives every fault.
         sample: look at so many images first, spread evenly over the file, and at the others only
             if one of these has another size; None looks at all.
+        upright: whether images count as they are shown, see `shown_size`.
 
     Returns:
         How many were looked at.
@@ -39,10 +50,10 @@ def check_image_files(
     named = [each for each in images if isinstance(each.get('file_name'), str)]
     if sample and len(named) > sample:
         some = [named[i * len(named) // sample] for i in range(sample)]
-        sizes, looked = _sizes(some, folder)
+        sizes, looked = _sizes(some, folder, upright)
         if all(_written(image) == size for image, size in zip(some, sizes)):
             return looked
-    sizes, looked = _sizes(named, folder)
+    sizes, looked = _sizes(named, folder, upright)
     for image, size in zip(named, sizes):
         if isinstance(size, str):
             findings.add(size, image.get('id'), image['file_name'])
@@ -55,11 +66,11 @@ def _written(image: dict) -> tuple:
     return image.get('width'), image.get('height')
 
 
-def _sizes(images: list[dict], folder: str | Path) -> tuple[list, Looked]:
+def _sizes(images: list[dict], folder: str | Path, upright: bool) -> tuple[list, Looked]:
     """Return (w, h) of each image, or the kind of fault; and how many were looked at."""
-    values, looked = read_all(
-        _size_or_none, folder, [each['file_name'] for each in images], 'sizes'
-    )
+    names = [each['file_name'] for each in images]
+    kind = 'sizes' if upright else 'stored-sizes'
+    values, looked = read_all(partial(_size_or_none, upright=upright), folder, names, kind)
     sizes = []
     for image, value in zip(images, values):
         there = value is not None or (Path(folder) / image['file_name']).is_file()
@@ -68,9 +79,9 @@ def _sizes(images: list[dict], folder: str | Path) -> tuple[list, Looked]:
     return sizes, looked
 
 
-def _size_or_none(path: Path) -> list[int] | None:
+def _size_or_none(path: Path, upright: bool) -> list[int] | None:
     try:
-        return list(shown_size(path))
+        return list(shown_size(path, upright))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
