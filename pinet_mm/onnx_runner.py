@@ -104,10 +104,7 @@ class OnnxPoses:
         """
         check_shape(image.shape, 'the image')
         if not self.resize:
-            raise ValueError(
-                'the file does not say how to resize images, for its config does so '
-                'in a way that this runner does not know'
-            )
+            raise ValueError('the file does not say how to resize images; its config does')
         frame, warp = fit(image.shape[1::-1], **self.resize)
         resized = cv2.warpAffine(image, warp, frame.size_in, flags=cv2.INTER_LINEAR)
         return frame, np.ascontiguousarray(
@@ -198,7 +195,11 @@ def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR
 
 
 def check_shape(shape: Sequence[int], name: str | Path) -> None:
-    """Raise a ValueError if an image of this shape (H, W, ...) is too large or too thin."""
+    """Check that a network can take an image of this shape (H, W, ...).
+
+    Raises:
+        ValueError: it is too large or too thin.
+    """
     h, w = shape[:2]
     if not (0 < h * w <= MAX_PIXELS and max(h, w) <= MAX_RATIO * min(h, w)):
         raise ValueError(
@@ -243,8 +244,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=float,
         default=POSE_THR,
         metavar='SCORE',
-        help='people with a lower score are not printed; most proposals score close to 0 '
-        '(%(default)s)',
+        help='people with a lower score are not printed (%(default)s)',
     )
     return parser
 
