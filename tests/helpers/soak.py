@@ -26,6 +26,7 @@ train_cfg = dict(max_epochs=3, val_interval=1)
 """
 LAST = 'iter_18.pth'
 SECONDS = 6.0  # after which a whole training is nearly done
+IN_ONE = 4  # kills of one training, which then ends
 STARTED = b'Checkpoints will be saved to'
 
 
@@ -91,7 +92,9 @@ def soak(folder: Path, kills: int, processes: int, seed: int = 0) -> dict:
     while found['kills'] < kills:
         broken = folder / f'broken_{found["trainings"]}'
         broken.mkdir()
-        found['kills'] += kill_until_done(broken, processes, kills - found['kills'], chance)
+        found['kills'] += kill_until_done(
+            broken, processes, min(IN_ONE, kills - found['kills']), chance
+        )
         ended = final(broken)
         assert ended.keys() == expected.keys()
         found['trainings'] += 1
