@@ -119,7 +119,8 @@ def check_weights(
         shown: how many complaints the message lists; None lists all.
 
     Raises:
-        CheckpointError: names keys that are missing, unknown, of another shape or kind of number.
+        CheckpointError: names keys that are missing, unknown, of another shape or kind of number,
+            or not finite.
     """
     complaints = _complaints(found, wanted, label)
     if complaints:
@@ -151,6 +152,11 @@ def _complaints(
             for key, one, other in both
             if other.is_floating_point() and not one.is_floating_point()
         ),
+        *(
+            f'{label(key)} holds numbers that are not finite'
+            for key, one, _ in both
+            if one.is_floating_point() and not one.isfinite().all()
+        ),
     ]
 
 
@@ -170,7 +176,7 @@ def check_model(model: nn.Module, checkpoint: Checkpoint) -> None:
 
     Raises:
         CheckpointError: weights of the model are missing, have another shape or kind of number,
-            or have the names of the official implementation.
+            are not finite, or have the names of the official implementation.
     """
     wanted = unwrapped(model).state_dict()
     _refuse_official(checkpoint, wanted)

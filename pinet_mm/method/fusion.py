@@ -66,6 +66,22 @@ def _in_sigmas(keypoints: Tensor, sigmas: Tensor) -> tuple[Tensor, Tensor, Tenso
     return x, y, sides.prod(dim=-1)
 
 
+def usable_poses(
+    keypoints: Tensor, keypoint_scores: Tensor, pose_scores: Tensor | None = None
+) -> Tensor:
+    """Return which poses (..., T) are made of finite numbers alone.
+
+    Args:
+        keypoints: (..., T, K, 2).
+        keypoint_scores: (..., T, K).
+        pose_scores: (..., T), if there are any.
+    """
+    # NaN is below nothing.
+    usable = (keypoints.abs() < torch.inf).flatten(-2).all(dim=-1)
+    usable = usable & (keypoint_scores.abs() < torch.inf).all(dim=-1)
+    return usable if pose_scores is None else usable & (pose_scores.abs() < torch.inf)
+
+
 def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
     """Assign every pose to the best unused pose that takes it (Algorithm 1, lines 3 to 10).
 
@@ -147,7 +163,7 @@ def fuse_poses(
         sigmas: (K,) OKS sigmas.
         pose_scores: (..., T) decides the order, of equal ones the first comes first; by default
             the order of the official implementation, see `order_by_keypoints`.
-        valid: (..., T) boolean, by default all.
+        valid: (..., T) boolean, by default all. A pose with a number that is not finite is none.
         oks_thr: poses whose OKS is above it belong together.
         merge: take from the group the keypoint with the highest score (of equal ones that of
             the better pose); otherwise keep the best pose as it is, which is OKS-NMS.
@@ -158,6 +174,8 @@ def fuse_poses(
     """
     if valid is None:
         valid = torch.ones(keypoint_scores.shape[:-1], dtype=torch.bool, device=keypoints.device)
+    usable = usable_poses(keypoints, keypoint_scores, pose_scores)
+    valid = valid & usable
     if pose_scores is None:
         order = order_by_keypoints(keypoint_scores, valid)
     else:
@@ -165,6 +183,9 @@ def fuse_poses(
             dim=-1, descending=True, stable=True
         )
     valid = valid.gather(-1, order)
+    # After the order, which may depend on the last digit of a mean, and that on the strides.
+    keypoints = torch.where(usable[..., None, None], keypoints, 0)
+    keypoint_scores = torch.where(usable[..., None], keypoint_scores, 0)
     keypoints = keypoints.gather(-3, order[..., None, None].expand(keypoints.shape))
     keypoint_scores = keypoint_scores.gather(-2, order[..., None].expand(keypoint_scores.shape))
     owner = match_poses(pairwise_oks(keypoints, sigmas), valid, oks_thr)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..method.agreement import weigh_by_agreement
-from ..method.fusion import FusedPoses, PoseFusion
+from ..method.fusion import FusedPoses, PoseFusion, usable_poses
 from ..method.layouts import PartLayout
 from ..method.proposals import Centers, ProposalSampler, project_offsets, read_offsets
 from ..method.reading import map_size, sample_pixels
@@ -22,6 +22,8 @@ from ..method.refinement import PoseRefinement
 from ..method.views import ViewMirror, mirror_points
 from .codec import PINetCodec
 from .test_cfg import TestSettings
+
+FARTHEST = 1e9  # input pixels; beyond it the arithmetic of boxes and scales overflows
 
 
 class DecodingHead(Protocol):
@@ -213,21 +215,43 @@ def fuse(
         image_per_map: (B, 2).
         settings: see `decode`.
     """
-    scale, valid = image_per_map[:, None, None], proposals.valid
+    scale = image_per_map[:, None, None]
+    pose_scores = head.codec.rules.pose_scores(proposals.scores)
     poses_img = proposals.poses_hm * scale
+    usable = usable_poses(poses_img, keypoint_scores, pose_scores)
+    lost, valid = (proposals.valid & ~usable).any(dim=1), proposals.valid & usable
     fused = head.fusion(
-        poses_img,
-        keypoint_scores,
-        head.codec.rules.pose_scores(proposals.scores),
-        valid,
-        settings.oks_thr,
-        settings.use_fusion,
+        poses_img, keypoint_scores, pose_scores, valid, settings.oks_thr, settings.use_fusion
     )
     if settings.use_agreement:
+        poses_img = torch.where(valid[..., None, None], poses_img, 0)
         fused = weigh_by_agreement(
             fused, poses_img, valid, head.fusion.sigmas, head.layout.num_parts
         )
-    return fused._replace(keypoints=fused.keypoints / scale * head.codec.stride)
+    return mark_lost(fused._replace(keypoints=fused.keypoints / scale * head.codec.stride), lost)
+
+
+def mark_lost(fused: FusedPoses, lost: Tensor) -> FusedPoses:
+    """Keep no pose that is not finite, and mark images that lost some, see `has_lost`.
+
+    Args:
+        fused: keypoints in network-input pixels.
+        lost: (B,) boolean, images that lost poses before.
+
+    Returns:
+        The same poses; in an image that lost any, a score of a pose that is not kept is NaN.
+    """
+    sizes = fused.keypoints.abs().flatten(2).amax(dim=-1)
+    usable = (sizes < FARTHEST) & (fused.scores.abs() < torch.inf)
+    # Where poses were lost before, the last row is empty.
+    last = torch.arange(usable.shape[1], device=lost.device) == usable.shape[1] - 1
+    kept, broken = fused.kept & usable, (fused.kept & ~usable) | (lost[:, None] & last)
+    return fused._replace(scores=fused.scores.masked_fill(broken & ~kept, torch.nan), kept=kept)
+
+
+def has_lost(fused: FusedPoses) -> Tensor:
+    """Return which images (B,) lost poses because numbers were not finite."""
+    return fused.scores.isnan().any(dim=1)
 
 
 def _pool(scales: Sequence[Proposals], num_parts: int) -> Proposals:

@@ -4,16 +4,18 @@ Shape shorthand: B images, K keypoints, M parts, H×W map. `_in` are network-inp
 """
 
 import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from mmengine.logging import print_log
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 from mmpose.registry import MODELS
 from torch import Tensor
 
 from ..method.fusion import FusedPoses
 from ..method.views import mirror_inputs, scale_inputs
-from .decoding import decode
+from .decoding import decode, has_lost, mark_lost
 from .head import PINetHead
 from .keys import check_keys
 from .shapes import check_fit
@@ -87,6 +89,7 @@ class PINet(BottomupPoseEstimator):
             group = [data_samples[i] for i in members]
             images = inputs[members, :, :h, :w]
             found = find(self, images, self.head.image_per_map(group, images.device), settings)
+            warn_of_lost(found[0], group)
             self.add_pred_to_datasample(*self.head.pack(*found), group)
         return data_samples
 
@@ -133,7 +136,27 @@ def find_poses(
     )
     maps = [model.head.test_maps(each) for each in feats]
     fused, heatmaps = decode(model.head, maps, image_per_map, settings)
+    # NaN is no peak, so that maps of it propose nobody.
+    fused = mark_lost(fused, ~(heatmaps.abs().flatten(1).amax(dim=1) < torch.inf))
     return fused, heatmaps if settings.output_heatmaps else None
+
+
+def warn_of_lost(fused: FusedPoses, data_samples: Sequence) -> None:
+    """Warn of images whose poses were left out because the network's numbers are not finite.
+
+    Args:
+        fused: of B images, see `decoding.mark_lost`.
+        data_samples: the B samples.
+    """
+    for sample, lost in zip(data_samples, has_lost(fused).tolist()):
+        if lost:
+            name = sample.metainfo.get('img_path') or 'an image'
+            print_log(
+                f'{name}: the network computed numbers that are not finite; what they say of '
+                'people is left out',
+                'current',
+                logging.WARNING,
+            )
 
 
 @functools.cache

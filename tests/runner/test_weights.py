@@ -116,3 +116,12 @@ def test_a_training_starts_from_what_fits_of_a_checkpoint(tmp_path, trained):
     found, start = weights(tmp_path / 'epoch_3.pth'), weights(trained / 'epoch_3.pth')
     assert torch.equal(found['backbone.linear.weight'], start['backbone.linear.weight'])
     assert found['head.weight'].shape == (2, 4)
+
+
+@pytest.mark.parametrize('odd', ['nan', 'inf'])
+def test_weights_that_are_not_finite_are_refused(tmp_path, trained, odd):
+    broken = weights(trained / 'epoch_3.pth')
+    broken['head.weight'][0, 0] = float(odd)
+    torch.save(broken, tmp_path / 'broken.pth')
+    with pytest.raises(CheckpointError, match='head.weight holds numbers that are not finite'):
+        runner.test(parse('test', write_config(tmp_path), tmp_path / 'broken.pth'))
