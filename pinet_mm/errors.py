@@ -1,5 +1,8 @@
 """The errors that are meant for users: the tools answer them with one sentence, no traceback."""
 
+import math
+from typing import Any
+
 
 class RunError(RuntimeError):
     """A run that cannot start or go on, for a reason that one sentence explains."""
@@ -35,3 +38,26 @@ class Stopped(KeyboardInterrupt):
 
 class NotInstalledError(ModuleNotFoundError, RunError):
     """A package that is not installed; the message names the command that brings it."""
+
+
+def check_number(
+    name: str, value: Any, least: float = -math.inf, whole: bool = False, above: bool = False
+) -> None:
+    """Check a number that a config sets.
+
+    Args:
+        name: of the setting.
+        value: what was found.
+        least: the smallest it may be.
+        whole: it must be an integer.
+        above: it must be above `least`.
+
+    Raises:
+        InputError: it is no finite number, none of this kind, or too small.
+    """
+    kinds = (int,) if whole else (int, float)
+    fits = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    if not fits or value < least or (above and value == least):
+        kind = 'a whole number' if whole else 'a number'
+        bound = '' if least == -math.inf else f' {"above" if above else "of at least"} {least:g}'
+        raise InputError(f'{name} must be {kind}{bound}; found {value!r}')

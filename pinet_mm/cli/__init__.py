@@ -9,6 +9,7 @@ light runtime work without either.
 import argparse
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 import pinet_mm
@@ -62,11 +63,18 @@ def command(
     def main(words: Sequence[str] | None = None, prog: str | None = None) -> int | None:
         parser = make_parser()
         parser.prog = prog or parser.prog
+        parser.add_argument('--debug', action='store_true', help='show where an error comes from')
         args = parser.parse_args(words)
+        if vars(args).pop('debug'):
+            return run(args)
         try:
             return run(args)
         except expected as error:
-            sys.exit(f'error: {error}')
+            sys.exit(f'error: {without_worker(error)}')
+        except (KeyError, TypeError) as error:
+            if not is_of_config(error):
+                raise
+            sys.exit(f'error: {without_worker(error)}')
         except ModuleNotFoundError as error:
             if not missing_packages():
                 raise
@@ -79,6 +87,22 @@ def command(
             sys.exit(INTERRUPTED)
 
     return main
+
+
+def without_worker(error: Exception) -> str:
+    """Return the message of an error, without the traceback of the data worker that it is from."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    lines = str(text).strip().splitlines()
+    if len(lines) < 2 or 'Original Traceback' not in str(text):
+        return str(text)
+    return lines[-1].partition(': ')[2] or lines[-1]
+
+
+def is_of_config(error: Exception) -> bool:
+    """Return whether a registry could not build what a config names, or with what it sets."""
+    # Raised by the registries themselves; what a constructor raises comes from deeper.
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return innermost.f_globals.get('__name__') == 'mmengine.registry.build_functions'
 
 
 def main(words: Sequence[str] | None = None) -> int | None:

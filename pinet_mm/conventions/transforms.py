@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import bbox_xyxy2corner
 
-from ..datasets.transforms import ValidHeatmapMask
+from ..datasets.transforms import ValidHeatmapMask, check_crop
 from ..errors import InputError
 
 
@@ -105,6 +105,9 @@ class ReleaseCrop(BaseTransform):
                 'input_size must be square, as in the official implementation; found '
                 f'{tuple(input_size)}'
             )
+        check_crop(
+            dict(scale_factor=scale_factor, shift_factor=shift_factor, rotate_factor=rotate_factor)
+        )
         self.input_size = tuple(input_size)
         self.scale_factor, self.shift_factor = scale_factor, shift_factor
         self.rotate_factor = rotate_factor

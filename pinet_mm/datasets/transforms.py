@@ -3,7 +3,7 @@
 `_img` are pixels of the image before the crop, `_in` those of the network input; sizes are (w, h).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -16,7 +16,29 @@ from mmpose.datasets.transforms.common_transforms import RandomFlip
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as coco_mask
 
-from ..errors import InputError
+from ..errors import InputError, check_number
+
+
+def check_crop(options: Mapping) -> None:
+    """Check how far a random crop may differ from the image.
+
+    Args:
+        options: of the transform: `scale_factor`, `shift_factor`, `rotate_factor`, probabilities.
+
+    Raises:
+        InputError: a number is none, or out of its range.
+    """
+    low_high = options.get('scale_factor', (1.0, 1.0))
+    if not isinstance(low_high, (list, tuple)) or len(low_high) != 2:
+        raise InputError(f'scale_factor must be (least, most); found {low_high!r}')
+    for each in low_high:
+        check_number('scale_factor', each, 0, above=True)
+    if low_high[0] > low_high[1]:
+        raise InputError(f'scale_factor must be (least, most); found {low_high!r}')
+    for name in ('shift_factor', 'rotate_factor', 'shift_prob', 'scale_prob', 'rotate_prob'):
+        check_number(name, options.get(name, 0), 0)
+        if name.endswith('prob') and options.get(name, 0) > 1:
+            raise InputError(f'{name} must be at most 1; found {options[name]!r}')
 
 
 @TRANSFORMS.register_module()
@@ -31,6 +53,7 @@ class RandomCropAffine(BottomupRandomAffine):
     """
 
     def __init__(self, *args, distribution: str = 'uniform', **kwargs):
+        check_crop(kwargs)
         super().__init__(*args, distribution=distribution, **kwargs)
 
     def _get_transform_params(self) -> tuple:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import check_number
 from .reading import map_size, sample_bilinear
 from .targets import OffsetTargets
 
@@ -205,8 +205,7 @@ class ProposalSampler(nn.Module):
         training_rule: Callable[[Tensor, OffsetTargets[Tensor], int], Centers] = training_centers,
     ):
         super().__init__()
-        if max_train_per_part < 1:
-            raise InputError(f'max_train_per_part must be at least 1; found {max_train_per_part}')
+        check_number('max_train_per_part', max_train_per_part, 1, whole=True)
         self.max_train_per_part, self.training_rule = max_train_per_part, training_rule
 
     def sample(self, part_heatmaps: Tensor, targets: OffsetTargets[Tensor]) -> Centers:

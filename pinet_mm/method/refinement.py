@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..errors import check_number
 from .reading import sample_bilinear, sample_pixels
 
 
@@ -87,6 +88,9 @@ class PoseRefinement(nn.Module):
         sample_features: reads features at keypoints, called as `sample_bilinear`; the head passes
             the one of its convention.
 
+    Raises:
+        InputError: `num_layers` is no count.
+
     Attributes:
         product_dtype: half precision for the products of graph convolutions, or None; sums and
             predicted offsets stay in float32.
@@ -103,6 +107,7 @@ class PoseRefinement(nn.Module):
         sample_features: Callable[[Tensor, Tensor], Tensor] = sample_bilinear,
     ):
         super().__init__()
+        check_number('refinement.num_layers', num_layers, 0, whole=True)
         self.sample_features = sample_features
         self.adjacency = nn.Parameter(normalized_adjacency(num_keypoints, skeleton))
         self.stem = GraphConv(in_channels)

@@ -13,7 +13,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import KEYPOINT_CODECS
 
 from ..conventions.table import CONVENTIONS
-from ..errors import InputError
+from ..errors import InputError, check_number
 from ..method.fusion import fuse_poses
 from ..method.layouts import PartLayout
 from ..method.proposals import find_peaks, read_offsets
@@ -108,10 +108,15 @@ class PINetCodec(BaseKeypointCodec):
             raise InputError(
                 f'convention must be one of {tuple(CONVENTIONS)}; found {convention!r}'
             )
-        if sigma <= 0 or radius < 0:
-            raise InputError(
-                f'sigma must be above 0 and radius at least 0; found {sigma} and {radius}'
-            )
+        check_number('sigma', sigma, 0, above=True)
+        check_number('radius', radius, 0)
+        check_number('background_weight', background_weight, 0)
+        check_number('min_area', min_area)
+        for name, size in (('input_size', input_size), ('heatmap_size', heatmap_size)):
+            if not isinstance(size, (list, tuple)) or len(size) != 2:
+                raise InputError(f'{name} must be (w, h); found {size!r}')
+            for side in size:
+                check_number(f'a side of {name}', side, 1, whole=True)
         self.input_size, self.heatmap_size = tuple(input_size), tuple(heatmap_size)
         self.stride = self.input_size[0] // self.heatmap_size[0]
         if tuple(side * self.stride for side in self.heatmap_size) != self.input_size:

@@ -24,7 +24,7 @@ default_hooks = dict(checkpoint=dict(
     interval=1, by_epoch=False, max_keep_ckpts=2, save_best='mean', rule='less'))
 train_cfg = dict(max_epochs=3, val_interval=1)
 """
-LAST = 'iter_18.pth'
+ITERATIONS = 18  # of one process
 SECONDS = 6.0  # after which a whole training is nearly done
 IN_ONE = 4  # kills of one training, which then ends
 STARTED = b'Checkpoints will be saved to'
@@ -63,10 +63,11 @@ def run(words: list[str], log: Path, seconds: float | None = None) -> int | None
         return None
 
 
-def final(folder: Path) -> dict[str, torch.Tensor]:
+def final(folder: Path, processes: int) -> dict[str, torch.Tensor]:
     """Return the weights at the end of a training."""
-    content = torch.load(folder / LAST, weights_only=True)
-    assert content['meta']['iter'] == 18, content['meta']['iter']
+    count = ITERATIONS // processes
+    content = torch.load(folder / f'iter_{count}.pth', weights_only=True)
+    assert content['meta']['iter'] == count, content['meta']['iter']
     return content['state_dict']
 
 
@@ -87,7 +88,7 @@ def soak(folder: Path, kills: int, processes: int, seed: int = 0) -> dict:
     whole.mkdir(parents=True)
     status = run(command(write_config(whole, EXTRA), whole, processes), whole / 'log')
     assert status == 0, (whole / 'log').read_text()[-3000:]
-    expected = final(whole)
+    expected = final(whole, processes)
     found = dict(kills=0, trainings=0, same=0, largest=0.0)
     while found['kills'] < kills:
         broken = folder / f'broken_{found["trainings"]}'
@@ -95,7 +96,7 @@ def soak(folder: Path, kills: int, processes: int, seed: int = 0) -> dict:
         found['kills'] += kill_until_done(
             broken, processes, min(IN_ONE, kills - found['kills']), chance
         )
-        ended = final(broken)
+        ended = final(broken, processes)
         assert ended.keys() == expected.keys()
         found['trainings'] += 1
         found['same'] += all(torch.equal(ended[key], value) for key, value in expected.items())

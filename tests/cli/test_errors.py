@@ -1,0 +1,56 @@
+"""Errors of a config are one line; those of the code keep their traceback; --debug shows all."""
+
+import argparse
+
+from pinet_mm.cli import command, without_worker
+from pinet_mm.errors import InputError
+
+import pytest
+from mmpose.registry import MODELS
+
+
+def call(error, *words):
+    def run(args):
+        assert not hasattr(args, 'debug')
+        raise error
+
+    command(argparse.ArgumentParser, run)(list(words))
+
+
+def build(**config):
+    try:
+        MODELS.build(config)
+    except Exception as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    'error, message',
+    [
+        (InputError('sigma must be a number'), 'error: sigma must be a number'),
+        (build(type='NoSuchHead'), 'error: NoSuchHead is not in the mmpose::model registry'),
+        (
+            build(type='PoseFusion', sigma=1),
+            'error: PoseFusion.* unexpected keyword argument .sigma.',
+        ),
+    ],
+)
+def test_errors_of_a_config_are_one_line(error, message):
+    with pytest.raises(SystemExit, match=message):
+        call(error)
+    with pytest.raises(type(error)):
+        call(error, '--debug')
+
+
+@pytest.mark.parametrize('error', [KeyError('a'), TypeError('f() takes 1 argument'), ValueError()])
+def test_errors_of_the_code_keep_their_traceback(error):
+    with pytest.raises(type(error)):
+        call(error)
+
+
+def test_an_error_of_a_data_worker_is_its_last_line():
+    text = (
+        'Caught InputError in DataLoader worker process 0.\nOriginal Traceback (most recent call '
+        'last):\n  File "a.py", line 1, in b\npinet_mm.errors.InputError: a.jpg is no image\n'
+    )
+    assert without_worker(InputError(text)) == 'a.jpg is no image'
