@@ -66,7 +66,7 @@ print_ap = $(RUN) -c "import json; m = json.load(open('$(1)/metrics.json')); pri
 # A worker holds about a gigabyte; a file's tests stay together, for they share models and wheels.
 WORKERS := $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: help setup demo demo-train test bench matrix lint types docs wheel clean
+.PHONY: help setup demo demo-train test soak bench matrix lint types docs wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,12 @@ demo-train: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PIN
 
 test: $(READY)  ## run the tests, except those marked slow
 	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
+
+soak: $(READY)  ## decode broken maps and kill trainings at random, for an hour or two: work_dirs/soak
+	$(RUN) -m tests.helpers.random_maps --count 20000
+	rm -rf work_dirs/soak
+	$(RUN) -m tests.helpers.soak work_dirs/soak/one --kills 30
+	$(RUN) -m tests.helpers.soak work_dirs/soak/two --kills 30 --processes 2
 
 bench: $(READY)  ## measure speed and memory beside plain loops and MMPose: work_dirs/benchmark
 	$(RUN) tools/benchmark.py all

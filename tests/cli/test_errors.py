@@ -31,7 +31,7 @@ def build(**config):
         (build(type='NoSuchHead'), 'error: NoSuchHead is not in the mmpose::model registry'),
         (
             build(type='PoseFusion', sigma=1),
-            'error: PoseFusion.* unexpected keyword argument .sigma.',
+            'error: PoseFusion.*keyword argument .sigma.',
         ),
     ],
 )
