@@ -1,9 +1,8 @@
 """Find poses with an exported PINet: python onnx_runner.py [MODEL.onnx] IMAGE...
 
 Prints a line of JSON for each image and, to stderr, which model runs: without MODEL.onnx the one
-that the package ships. Needs numpy, OpenCV and ONNX Runtime and nothing else of this package, so
-that the file can be copied. `_in` are network-input pixels, `_img` pixels of the image, (x, y)
-last; sizes are (w, h).
+that the package ships. Needs numpy, OpenCV and ONNX Runtime alone, so that the file can be copied.
+`_in` are network-input pixels, `_img` pixels of the image, (x, y) last; sizes are (w, h).
 """
 
 import argparse
@@ -179,7 +178,8 @@ def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR
     Raises:
         ValueError: see `read_image`.
     """
-    level = cv2.setLogLevel(0)
+    set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
+    level = set_level(0)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error as error:
@@ -187,7 +187,7 @@ def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR
             raise ValueError(f'{name} is larger than {MAX_PIXELS} pixels') from None
         image = None
     finally:
-        cv2.setLogLevel(level)
+        set_level(level)
     if image is None:
         raise ValueError(f'{name} is no image that can be read, or is cut off')
     check_shape(image.shape, name)
