@@ -48,7 +48,9 @@ def make_image(random, number):
 def make_person(random, style, image, number):
     x, y, w, h = random.uniform((0, 0, 10, 10), (300, 200, 300, 250)).round(1)
     points = random.uniform((x, y, 0), (x + w, y + h, 3), (style.num_keypoints, 3)).round(1)
-    points[:, 2] = 0 if random.random() < 0.1 else np.floor(points[:, 2])
+    points[:, 2] = np.floor(points[:, 2])
+    if random.random() < 0.3:  # unlabeled, or labeled and hidden, which num_keypoints leaves out
+        points[:, 2] = random.integers(2)
     person = dict(
         id=style.first_id + number,
         image_id=image['id'],
