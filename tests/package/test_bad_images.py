@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from pinet_mm import api, onnx_runner
 from pinet_mm.errors import InputError
@@ -78,3 +79,13 @@ def test_mmposes_inferencer_refuses_them(mixed, folder):
         with pytest.raises(InputError, match=file):
             next(inferencer(file))
     assert next(inferencer(str(path / 'odd_0.png')))['predictions']
+
+
+def test_images_are_decoded_with_opencv_5(monkeypatch):
+    levels = []
+    logging = SimpleNamespace(setLogLevel=lambda level: levels.append(level) or 3)
+    monkeypatch.delattr(onnx_runner.cv2, 'setLogLevel')
+    monkeypatch.setattr(onnx_runner.cv2.utils, 'logging', logging, raising=False)
+    content = (ROOT / 'docs' / 'comparison.jpg').read_bytes()
+    assert onnx_runner.decode_image(content, 'comparison.jpg').ndim == 3
+    assert levels == [0, 3]
