@@ -178,7 +178,7 @@ def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR
     Raises:
         ValueError: see `read_image`.
     """
-    set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
+    set_level = getattr(cv2, 'setLogLevel', None) or vars(cv2.utils)['logging'].setLogLevel
     level = set_level(0)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
