@@ -30,9 +30,9 @@ from .inference.results import SCHEMA, PoseResult, Report, to_record
 from .inference.sources import IMAGE_SUFFIXES, find_images
 from .inference.videos import Clip
 from .models.acceleration import accelerate
+from .models.keypoints import note_on_weights
 from .onnx_runner import OnnxPoses, describe
 from .renamed import old_spellings
-from .runner.layout import note_on_weights
 
 __all__ = [
     'IMAGE_SUFFIXES',

@@ -5,14 +5,12 @@ Prints all faults as a table with counts and the first few ids, and what becomes
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..atomic import write_whole
 from ..datasets.check import Checked, Expected, check_file
 from ..datasets.check.findings import to_lines
-from ..datasets.check.overlap import Print, find_shared, prints_of
+from ..datasets.check.overlap import Print, find_shared, prints_of, write_names
 from ..datasets.check.page import to_markdown
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError
@@ -143,7 +141,7 @@ def _compare(folders: Sequence[str], target: str | None) -> bool:
         print(f'{folder}/{each.name} is {other}/{each.other} ({how})')
     print(f'{len(shared)} of {len(first)} images of {folder} are in {other}')
     if target:
-        write_whole(target, json.dumps([each.name for each in shared], indent=1))
+        write_names(target, shared)
         print(f'their names are in {target}')
     return bool(shared)
 

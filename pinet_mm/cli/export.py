@@ -8,13 +8,9 @@ it stores float16 and computes in float32.
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import command
 from .options import MixedParser, add_config_options
-
-if TYPE_CHECKING:
-    from ..models.estimator import PINet
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -78,27 +74,9 @@ def run(args: argparse.Namespace) -> None:
     else:
         graph.export_onnx(model, args.out, **options)
         print(check.check(args.out, model))
-    note = note_on_rows(model, args.max_poses)
+    note = graph.note_on_rows(model, args.max_poses)
     if note:
         print(note)
-
-
-def note_on_rows(model: 'PINet', max_poses: int | None) -> str | None:
-    """Return a line if the file has fewer rows for people than the model proposes poses.
-
-    Args:
-        model: that was exported.
-        max_poses: rows for the people of an image; None: one for every proposal.
-    """
-    settings, layout = model.head.check_settings(model.test_cfg), model.head.layout
-    proposals = settings.max_per_part * layout.num_parts
-    if max_poses is None or max_poses >= proposals:
-        return None
-    return (
-        f'--max-poses {max_poses}: of an image with more people the file gives the {max_poses} '
-        f'best, and where it gives {max_poses} there may be more; without the option it has '
-        f'{proposals} rows, one for every proposal'
-    )
 
 
 main = command(make_parser, run)

@@ -2,11 +2,11 @@
 
 A file is in COCO's result format, as `pinet-mm test CONFIG CHECKPOINT --json FILE` writes it for
 any model of MMPose; the output has the same format. --annotations prints AP of every file and of
-the result. docs/pose_fusion.md says what happens.
+the result. docs/pose_fusion.md explains the fusion.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
         '--metainfo',
         default='configs/_base_/datasets/coco.py',
         metavar='FILE',
-        help="MMPose's metainfo of the dataset, or a config with a codec, whose layout counts: for "
+        help="MMPose's metainfo of the dataset, or a config with a codec, whose layout then gives "
         'OKS sigmas and names (%(default)s)',
     )
     parser.add_argument(
@@ -70,61 +70,27 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: --out is one of the files that are read.
     """
-    from ..datasets.evaluation import require_images, to_coco
-    from ..datasets.limits import BOUNDS_NOTE, require_limit
-    from ..datasets.pose_files import list_poses, read_results, write_poses
+    from ..datasets.limits import require_limit
+    from ..datasets.pose_files import read_results, write_poses
     from ..inference import ensemble
 
     read = [*args.files, *filter(None, [args.annotations])]
     if Path(args.out).resolve() in [Path(path).resolve() for path in read]:
         raise InputError(f'--out {args.out} is a file to read: name another one')
-    sigmas, names = read_keypoints(args.metainfo)
+    sigmas, names = ensemble.read_keypoints(args.metainfo)
     require_limit(args.max_poses, args.iou_type)
-    people = args.annotations and _check_people(args, names)
-    wanted = people.category_id if people else args.category
-    files = [read_results(path, wanted) for path in args.files]
-    truth = people and to_coco(people)
-    for path, each in zip(args.files, files if truth else ()):
-        require_images(each.images, truth, path, args.annotations)
+    people = _check_people(args, names) if args.annotations else None
+    category = people.category_id if people else args.category
+    files = [read_results(path, category) for path in args.files]
     images = [each.images for each in files]
+    truth = _to_truth(people, images, args) if people else None
     fused = ensemble.fuse_read(args.files, images, sigmas, args.oks_thr, args.weights)
-    known = [people.category_id if people else None, *(each.category_id for each in files), 1]
+    known = [people and people.category_id, *(each.category_id for each in files), 1]
     write_poses(args.out, fused, next(each for each in known if each is not None))
     count = sum(len(poses.scores) for poses in fused.values())
     print(f'{count} poses of {len(fused)} images are in {args.out}')
-    for path, poses in zip((*args.files, args.out), (*images, fused)) if truth else ():
-        print(path, *_evaluate(list_poses(poses), truth, sigmas, args))
-    if truth and args.iou_type == 'keypoints_crowd':
-        print(BOUNDS_NOTE)
-
-
-def read_keypoints(path: str) -> tuple[Sequence[float], Sequence[str]]:
-    """Return sigmas and names of a dataset's keypoints.
-
-    Args:
-        path: MMPose's metainfo, or a config with the codec, whose layout counts.
-
-    Raises:
-        FileNotFoundError: there is no such file, nor metainfo of this name in MMPose.
-        InputError: it is neither of the two.
-    """
-    from mmengine.config import Config
-    from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
-    from ..datasets.labeling import keypoint_names
-    from ..models.codec import build_layout
-
-    cfg = Config.fromfile(path) if Path(path).is_file() else None
-    if cfg is not None and cfg.get('codec', {}).get('layout'):
-        layout = build_layout(cfg.codec.layout)
-        return layout.sigmas, layout.keypoint_names
-    if cfg is not None and 'dataset_info' not in cfg:
-        raise InputError(f'{path} is neither metainfo, with dataset_info, nor has it a codec')
-    metainfo = parse_pose_metainfo(dict(from_file=path))
-    sigmas, names = metainfo['sigmas'], keypoint_names(metainfo)
-    if len(sigmas) != len(names):
-        raise InputError(f'{path} has {len(sigmas)} sigmas for {len(names)} keypoints')
-    return sigmas, names
+    if truth:
+        _evaluate(dict(zip((*args.files, args.out), (*images, fused))), truth, sigmas, args)
 
 
 def _check_people(args: argparse.Namespace, names: Sequence[str]) -> 'Checked':
@@ -138,10 +104,33 @@ def _check_people(args: argparse.Namespace, names: Sequence[str]) -> 'Checked':
     return people
 
 
+def _to_truth(people: 'Checked', images: Sequence[Mapping], args: argparse.Namespace) -> 'COCO':
+    """Return the annotations to evaluate against, once all files are of their images."""
+    from ..datasets.evaluation import require_images, to_coco
+
+    truth = to_coco(people)
+    for path, poses in zip(args.files, images):
+        require_images(poses, truth, path, args.annotations)
+    return truth
+
+
 def _evaluate(
+    files: Mapping[str, Mapping], truth: 'COCO', sigmas: Sequence[float], args: argparse.Namespace
+) -> None:
+    """Print the AP of each file, and what easy, medium and hard mean where such AP is printed."""
+    from ..datasets.limits import BOUNDS_NOTE
+    from ..datasets.pose_files import list_poses
+
+    for path, poses in files.items():
+        print(path, *_numbers(list_poses(poses), truth, sigmas, args))
+    if args.iou_type == 'keypoints_crowd':
+        print(BOUNDS_NOTE)
+
+
+def _numbers(
     entries: Sequence[dict], truth: 'COCO', sigmas: Sequence[float], args: argparse.Namespace
 ) -> list[str]:
-    """Return the numbers of poses as they are printed, with the reason where there are none."""
+    """Return the numbers of poses as they are printed, with the reason where AP is 0 or -1."""
     from ..datasets.evaluation import precision_of
     from ..datasets.reasons import BEHIND, why_no_number, why_zero
 

@@ -8,9 +8,9 @@ import numpy as np
 from .matching import person_oks
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
-GOOD_SCORE = 0.1  # a person's score from which on images show the person
-LIKE = (0.5, 2.0)  # size of the pose over that of the person; others are mentioned
-BEHIND = 'the poses that are like people stand behind the 20 best of their images'
+GOOD_SCORE = 0.1  # people who score less are not drawn by default
+LIKE = (0.5, 2.0)  # size of the pose over that of the person; others give a reason
+BEHIND = 'the poses that are like people rank below the 20 best of their images'
 
 
 def why_no_number(annotations: Sequence[dict]) -> str:
@@ -52,15 +52,15 @@ def why_zero(
     shared = persons.keys() & poses.keys()
     if not shared:
         return 'the poses are of other images than the annotated people'
-    found, wanted = (
-        {each['category_id'] for each in records if 'category_id' in each}
-        for records in (entries, annotations)
-    )
+    found, wanted = _categories(entries), _categories(annotations)
     if found and wanted and not found & wanted:
         return f'the poses have the category_id {_listed(found)}, the people {_listed(wanted)}'
     best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
-    if best >= LEAST_OKS:
-        return None
+    return None if best >= LEAST_OKS else _why_unlike(best, ratios, entries)
+
+
+def _why_unlike(best: float, ratios: Sequence[float], entries: Sequence[dict]) -> str:
+    """Return what the best OKS, the scores and the sizes of poses say, none of which matches."""
     reasons = [f'the best of all poses has an OKS of {best:.2f}, below {LEAST_OKS}']
     scores = np.array([each['score'] for each in entries])
     good = int((scores > GOOD_SCORE).sum())
@@ -74,6 +74,10 @@ def why_zero(
             'of another size?'
         )
     return '; '.join(reasons)
+
+
+def _categories(records: Sequence[dict]) -> set:
+    return {each['category_id'] for each in records if 'category_id' in each}
 
 
 def _listed(ids: Iterable) -> str:

@@ -220,3 +220,21 @@ def _resize(model: PINet) -> dict:
 
 def _plain(value):
     return sorted(value) if isinstance(value, set) else np.asarray(value).tolist()
+
+
+def note_on_rows(model: PINet, max_poses: int | None) -> str | None:
+    """Return a line if the file has fewer rows for people than the model proposes poses.
+
+    Args:
+        model: that was exported.
+        max_poses: rows for the people of an image; None: one for every proposal.
+    """
+    settings, layout = model.head.check_settings(model.test_cfg), model.head.layout
+    proposals = settings.max_per_part * layout.num_parts
+    if max_poses is None or max_poses >= proposals:
+        return None
+    return (
+        f'--max-poses {max_poses}: of an image with more people the file gives the {max_poses} '
+        f'best, and where it gives {max_poses} there may be more; without the option it has '
+        f'{proposals} rows, one for every proposal'
+    )

@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
+from ..datasets.labeling import keypoint_names
 from ..datasets.pose_files import Poses, read_poses
 from ..errors import InputError
 from ..method.fusion import PoseFusion
+from ..models.codec import build_layout
 
 # Pairs of poses per chunk of images: at K = 17, in double precision, an array of (images, K, N, N)
 # takes 140 MB, and three of them are in memory at a time.
@@ -140,6 +144,31 @@ def _fuse_chunk(fusion: PoseFusion, images: Sequence[Poses], oks_thr: float) -> 
 
 
 # --- files ---------------------------------------------------------------------------------------
+
+
+def read_keypoints(path: str) -> tuple[Sequence[float], Sequence[str]]:
+    """Return OKS sigmas and names of a dataset's keypoints.
+
+    Args:
+        path: MMPose's metainfo, or a config with a codec, whose layout then gives both.
+
+    Raises:
+        FileNotFoundError: there is no such file, nor metainfo of this name in MMPose.
+        InputError: it is neither of the two.
+    """
+    cfg = Config.fromfile(path) if Path(path).is_file() else None
+    if cfg is not None and cfg.get('codec', {}).get('layout'):
+        layout = build_layout(cfg.codec.layout)
+        return layout.sigmas, layout.keypoint_names
+    if cfg is not None and 'dataset_info' not in cfg:
+        raise InputError(
+            f'{path} must be metainfo, with dataset_info, or a config with a codec; found neither'
+        )
+    metainfo = parse_pose_metainfo(dict(from_file=path))
+    sigmas, names = metainfo['sigmas'], keypoint_names(metainfo)
+    if len(sigmas) != len(names):
+        raise InputError(f'{path} has {len(sigmas)} sigmas for {len(names)} keypoints')
+    return sigmas, names
 
 
 def fuse_files(

@@ -1,25 +1,23 @@
-"""The layout of the model's codec counts: data of other keypoints are refused before the run."""
+"""The layout of the model's codec, brought into a config: data must have its keypoints."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
-from torch import nn
 
-from ..checkpoints import Checkpoint
 from ..datasets.drawn import CrowdSynthDataset
 from ..errors import InputError
 from ..method.layouts import PartLayout, names_of
 from ..models.codec import build_layout
+from ..models.keypoints import describe_difference
 from ..models.test_cfg import TestSettings
 
-# The second in a config that an earlier run has left.
+# The second name is in configs that an earlier run wrote into its work folder.
 METRICS = ('CocoMetric', 'LayoutCocoMetric', 'mmpose.CocoMetric')
-CURE = 'give the layout of the codec the metainfo of the data, or the data that of the layout'
+CURE = "name the same metainfo in the codec's layout and in the dataset"
 
 
 def follow_layout(cfg: Config, *loaders: str) -> None:
@@ -32,7 +30,7 @@ def follow_layout(cfg: Config, *loaders: str) -> None:
         *loaders: names of settings such as `val_dataloader`.
 
     Raises:
-        InputError: data have other keypoints, another order of them, or other mirror pairs.
+        InputError: data have other keypoints, or other mirror pairs, or another order.
     """
     layout = _layout(cfg)
     for loader in loaders:
@@ -40,19 +38,30 @@ def follow_layout(cfg: Config, *loaders: str) -> None:
         for metric in metrics:
             if metric['type'] in METRICS:
                 metric['type'] = 'LayoutCocoMetric'
-                if layout:
-                    metric['max_per_part'] = _max_per_part(cfg)
-                # Converted poses have the keypoints of the annotations.
-                if layout and not metric.get('pred_converter'):
-                    metric['sigmas'] = list(layout.sigmas)
-        if layout is None:
-            continue
-        converts = any(each.get('gt_converter') or each.get('pred_converter') for each in metrics)
-        for dataset in _outermost((cfg.get(loader) or {}).get('dataset')):
-            if loader == 'train_dataloader' or not converts:
-                _require_same(dataset, layout, loader)
+        if layout is not None:
+            _set_layout(metrics, layout, cfg)
+            _require_keypoints(cfg.get(loader), metrics, layout, loader)
     if layout and (cfg.get('visualizer') or {}).get('type') == 'CrowdVisualizer':
         cfg.visualizer.layout = cfg.model.head.decoder.layout
+
+
+def _set_layout(metrics: Sequence[dict], layout: PartLayout, cfg: Config) -> None:
+    for metric in metrics:
+        if metric['type'] == 'LayoutCocoMetric':
+            metric['max_per_part'] = _max_per_part(cfg)
+            # Converted poses have the keypoints of the annotations.
+            if not metric.get('pred_converter'):
+                metric['sigmas'] = list(layout.sigmas)
+
+
+def _require_keypoints(
+    settings: Mapping | None, metrics: Sequence[dict], layout: PartLayout, loader: str
+) -> None:
+    """Compare the datasets of a loader with the layout, unless its metric converts keypoints."""
+    converts = any(each.get('gt_converter') or each.get('pred_converter') for each in metrics)
+    if loader == 'train_dataloader' or not converts:
+        for dataset in _outermost((settings or {}).get('dataset')):
+            _require_same(dataset, layout, loader)
 
 
 def _layout(cfg: Config) -> PartLayout | None:
@@ -91,8 +100,8 @@ def _require_same(dataset: Mapping, layout: PartLayout, loader: str) -> None:
     """Compare a dataset, and its members, with the layout."""
     if 'KeypointConverter' in _steps(dataset):
         raise InputError(
-            f'{loader}: a KeypointConverter stands in the pipeline of a dataset of its own: put it '
-            "in a CombinedDataset that has the metainfo of the model's layout"
+            f'{loader}: a dataset with a KeypointConverter in its pipeline must be a member of a '
+            "CombinedDataset that has the metainfo of the model's layout; found it on its own"
         )
     _compare(dataset, layout, loader)
     for member in dataset.get('datasets', ()):
@@ -118,9 +127,10 @@ def _compare(dataset: Mapping, layout: PartLayout, owner: str) -> None:
         return
     names = names_of(meta)
     if names != layout.keypoint_names:
+        difference = describe_difference(names, layout.keypoint_names)
         raise InputError(
             f"{owner}: the keypoints of the data must be those of the model's layout, in its order"
-            f'; {_difference(names, layout.keypoint_names)}; {CURE}, or convert: KeypointConverter'
+            f'; {difference}; {CURE}, or convert: KeypointConverter'
         )
     if tuple(meta['flip_indices']) != layout.flip_indices:
         pairs = zip(names, meta['flip_indices'], layout.flip_indices)
@@ -144,30 +154,3 @@ def _metainfo(dataset: Mapping) -> dict | None:
     if kind is CrowdSynthDataset:
         given = dataset.get('metainfo') or kind.metainfo_of(dataset.get('settings'))
     return parse_pose_metainfo(dict(given)) if given else None
-
-
-def _difference(found: Sequence[str], wanted: Sequence[str]) -> str:
-    if len(found) != len(wanted):
-        return f'the layout has {len(wanted)} ({", ".join(wanted)}), the data {len(found)}'
-    place = next(i for i, name in enumerate(found) if name != wanted[i])
-    return f'the layout has {wanted[place]} as keypoint {place}, the data {found[place]}'
-
-
-def note_on_weights(model: nn.Module, checkpoint: Checkpoint) -> str | None:
-    """Return a line if weights were trained on other keypoints than a model's layout has.
-
-    Args:
-        model: of any kind; only a layout in its head says something.
-        checkpoint: of the weights.
-    """
-    head = getattr(model.module if is_model_wrapper(model) else model, 'head', None)
-    layout, names = (
-        getattr(head, 'layout', None),
-        names_of(checkpoint.meta.get('dataset_meta') or {}),
-    )
-    if layout is None or not names or names == layout.keypoint_names:
-        return None
-    return (
-        'the weights were trained on other keypoints than those of the config: '
-        f'{_difference(names, layout.keypoint_names)}; results have the names of the layout'
-    )

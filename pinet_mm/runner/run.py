@@ -14,9 +14,10 @@ from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..configs import read_config
 from ..datasets.limits import BOUNDS
 from ..errors import RunError
+from ..models.keypoints import note_on_weights
 from . import settings, weights
 from .annotations import check_annotations, point_at
-from .layout import follow_layout, note_on_weights
+from .layout import follow_layout
 from .options import RunOptions, TestOptions, TrainOptions
 from .stopping import saying_how_to_go_on
 

@@ -8,6 +8,7 @@ import json
 import re
 
 from pinet_mm.cli import fuse
+from pinet_mm.inference import ensemble
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_the_layout_of_a_config_counts(folder):
     codec['layout']['sigmas'] = [0.2] * 5
     codec['layout']['metainfo']['sigmas'] = []
     (folder / 'config.py').write_text(f'codec = {codec!r}')
-    sigmas, names = fuse.read_keypoints(str(folder / 'config.py'))
+    sigmas, names = ensemble.read_keypoints(str(folder / 'config.py'))
     assert sigmas == (0.2,) * 5 and names[1] == 'left_hand'
 
 

@@ -120,7 +120,7 @@ def test_poses_behind_the_twenty_best(tmp_path, said):
     metric = LayoutCocoMetric(str(tmp_path / 'a.json'), sigmas=SIGMAS, **COCO)
     assert evaluate(metric, metainfo(SIGMAS), found)['coco/AP'] == 0
     assert said == [
-        'AP is 0: the poses that are like people stand behind the 20 best of their images'
+        'AP is 0: the poses that are like people rank below the 20 best of their images'
     ]
 
 

@@ -1,6 +1,6 @@
 """What a limit on the people of an exported file costs is said."""
 
-from pinet_mm.cli.export import note_on_rows
+from pinet_mm.export.graph import note_on_rows
 
 from tests.helpers.toys import build_model
 

@@ -24,19 +24,25 @@ def choose_category(data: dict, wanted: str | int | None, findings: Findings) ->
     if not _are_readable(categories, findings):
         return None
     if wanted is not None:
-        named = [each for each in categories if wanted in (each.get('name'), each.get('id'))]
-        named = named or [each for each in categories if str(each.get('id')) == str(wanted)]
-        if not named:
-            findings.add('category-unknown', None, _names(categories))
-            return None
-        return named[0]
+        return _find_category(categories, wanted, findings)
     used = _used_with_keypoints(data, categories)
     described = [each for each in categories if each.get('keypoints')]
-    # Of several that could be meant, one that has people is.
+    # Of several with keypoints, those that annotations use.
     candidates = [each for each in described if each in used] or described or used or categories
     if len(candidates) > 1:
         findings.add('categories-ambiguous', None, _names(candidates))
     return candidates[0] if len(candidates) == 1 else None
+
+
+def _find_category(
+    categories: Sequence[dict], wanted: str | int, findings: Findings
+) -> dict | None:
+    named = [each for each in categories if wanted in (each.get('name'), each.get('id'))]
+    named = named or [each for each in categories if str(each.get('id')) == str(wanted)]
+    if not named:
+        findings.add('category-unknown', None, _names(categories))
+        return None
+    return named[0]
 
 
 def _are_readable(categories: Sequence[dict], findings: Findings) -> bool:

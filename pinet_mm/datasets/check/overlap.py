@@ -5,6 +5,7 @@ in what it is evaluated on.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from ...atomic import write_whole
 from .cache import Looked, read_all
 
 SIDE = 64  # of the small gray copy whose spectrum is compared
@@ -137,6 +139,16 @@ def find_shared(
             elif difference <= most_different and each.bits.any() and others[place].bits.any():
                 found.append(Shared(each.name, others[place].name, int(difference)))
     return found
+
+
+def write_names(path: str | Path, shared: Sequence[Shared]) -> None:
+    """Write the names of shared images in the first set, as the datasets' `exclude` reads them.
+
+    Args:
+        path: of the JSON file.
+        shared: see `find_shared`.
+    """
+    write_whole(path, json.dumps([each.name for each in shared], indent=1))
 
 
 def _signs(prints: Sequence[Print]) -> np.ndarray:
