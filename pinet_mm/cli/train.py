@@ -37,6 +37,11 @@ def make_parser() -> argparse.ArgumentParser:
         action='store_true',
         help='pass over batches whose losses or gradients are not finite, instead of stopping',
     )
+    parser.add_argument(
+        '--on-device',
+        action='store_true',
+        help='keep all images in the memory of the GPU, which makes crops and targets itself',
+    )
     return parser
 
 

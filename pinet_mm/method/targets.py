@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 # The product of two such factors is still a normal float32 number.
-_LEAST = np.float32(2e-19)
+LEAST_GAUSSIAN = np.float32(2e-19)
 _PIECE = 256  # windows that are drawn at once: half a megabyte of indices, which a cache holds
 
 Array = TypeVar('Array')
@@ -122,7 +122,7 @@ def _window(
     )
     step = np.arange(width, dtype=np.float32)
     gauss = np.exp(-(((step - middle) / np.float32(sigma)) ** 2) / np.float32(spread))
-    gauss = np.maximum(gauss, _LEAST) * ((step >= low) & (step < high))
+    gauss = np.maximum(gauss, LEAST_GAUSSIAN) * ((step >= low) & (step < high))
     return start.astype(np.int64), gauss
 
 

@@ -23,7 +23,7 @@ from ..method.views import ViewMirror
 from .codec import PINetCodec
 from .decoding import RawMaps, decode
 from .keys import check_keys
-from .losses import gather_targets, heatmap_loss, offset_loss, refinement_loss
+from .losses import Targets, gather_targets, heatmap_loss, offset_loss, refinement_loss
 from .test_cfg import TestSettings
 
 for _module in (PoseRefinement, ProposalSampler, PoseFusion):
@@ -124,14 +124,14 @@ class PINetHead(BaseHead):
     def loss(
         self,
         feats: Sequence[Tensor],
-        batch_data_samples: Sequence,
+        batch_data_samples: Sequence | Targets,
         train_cfg: Mapping | None = None,
     ) -> dict[str, Tensor]:
         """Compute `loss_heatmap`, `loss_offset` and, with a refinement, `loss_refine`.
 
         Args:
             feats: feature maps, of which the last (B, C, H, W) is used.
-            batch_data_samples: B samples with targets, see `losses.gather_targets`.
+            batch_data_samples: B samples with targets, or `Targets`, see `losses.gather_targets`.
             train_cfg: unused; MMPose passes it.
         """
         with full_precision(feats[-1]) as features:

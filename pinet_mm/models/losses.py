@@ -41,13 +41,15 @@ class Targets(NamedTuple):
         return self.heatmaps[:, self.offsets.offsets.shape[1] :]
 
 
-def gather_targets(batch_data_samples: Sequence) -> Targets:
+def gather_targets(batch_data_samples: Sequence | Targets) -> Targets:
     """Collect the targets of B samples.
 
     Args:
         batch_data_samples: with maps in `gt_fields`, and offset targets either there or as rows
-            in `gt_instance_labels`.
+            in `gt_instance_labels`; or the targets themselves, where a batch was encoded at once.
     """
+    if isinstance(batch_data_samples, Targets):
+        return batch_data_samples
     fields = [sample.gt_fields for sample in batch_data_samples]
     if 'offsets' in fields[0]:
         maps = [_stack(fields, name) for name in ('offsets', 'offset_weights', 'areas')]

@@ -6,6 +6,7 @@ config, `weights` finds and checks checkpoints. `training` holds the classes tha
 
 from ..errors import RunError
 from .faults import FiniteGuard
+from .on_device import DeviceTrainLoop
 from .options import RunOptions, TestOptions, TrainOptions
 from .run import test, test_config, train, train_config
 from .saving import WholeCheckpointHook
@@ -13,6 +14,7 @@ from .training import CPUAmpOptimWrapper, ResumableEpochLoop
 
 __all__ = [
     'CPUAmpOptimWrapper',
+    'DeviceTrainLoop',
     'ResumableEpochLoop',
     'FiniteGuard',
     'RunError',

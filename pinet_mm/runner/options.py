@@ -46,6 +46,7 @@ class TrainOptions(RunOptions):
         no_validate: do not evaluate checkpoints during training.
         auto_scale_lr: scale the learning rate by the batch size over the one the config names.
         skip_bad_batches: go on after a batch whose losses or gradients are not finite.
+        on_device: the device that trains keeps the images and makes crops and targets itself.
     """
 
     resume: str | None = None
@@ -53,6 +54,7 @@ class TrainOptions(RunOptions):
     no_validate: bool = False
     auto_scale_lr: bool = False
     skip_bad_batches: bool = False
+    on_device: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

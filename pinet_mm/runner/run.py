@@ -115,6 +115,8 @@ def train_config(options: TrainOptions) -> Config:
         settings.scale_learning_rate(cfg)
     settings.enable_overlays(cfg, options, show=options.show)
     weights.choose_start(cfg, options.resume)
+    if options.on_device:
+        settings.train_on_device(cfg)
     settings.keep_place_in_epoch(cfg)
     settings.guard_numbers(cfg, options.skip_bad_batches)
     return cfg

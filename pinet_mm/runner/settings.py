@@ -185,6 +185,18 @@ def keep_place_in_epoch(cfg: Config) -> None:
         loop['type'] = 'ResumableEpochLoop'
 
 
+def train_on_device(cfg: Config) -> None:
+    """Train with `DeviceTrainLoop`.
+
+    Raises:
+        RunError: the config's loop is none by epochs.
+    """
+    loop = cfg.train_cfg
+    if not loop.pop('by_epoch', loop.get('type') == 'EpochBasedTrainLoop'):
+        raise RunError(f'--on-device needs a train_cfg with by_epoch=True; found {dict(loop)}')
+    loop['type'] = 'DeviceTrainLoop'
+
+
 def guard_numbers(cfg: Config, skip: bool) -> None:
     """Add `FiniteGuard` to the hooks of a training, unless the config names it."""
     hooks = list(cfg.get('custom_hooks') or [])
