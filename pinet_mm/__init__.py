@@ -26,6 +26,7 @@ __all__ = [
     'CocoResults',
     'CrowdSynthDataset',
     'CrowdVisualizer',
+    'DeviceTrainLoop',
     'EpochSampler',
     'FiniteGuard',
     'LabeledCocoDataset',

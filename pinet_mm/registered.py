@@ -32,6 +32,7 @@ from .models.estimator import PINet
 from .models.head import PINetHead
 from .runner import (
     CPUAmpOptimWrapper,
+    DeviceTrainLoop,
     FiniteGuard,
     ResumableEpochLoop,
     WholeCheckpointHook,
@@ -43,6 +44,7 @@ __all__ = [
     'CocoResults',
     'CrowdSynthDataset',
     'CrowdVisualizer',
+    'DeviceTrainLoop',
     'EpochSampler',
     'FiniteGuard',
     'LabeledCocoDataset',
