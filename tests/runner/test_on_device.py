@@ -3,6 +3,7 @@
 import json
 
 import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
+from pinet_mm.checkpoints import read_checkpoint
 from pinet_mm.datasets import pipelines
 from pinet_mm.runner import on_device, settings
 from pinet_mm.runner.on_device import DeviceLoader
@@ -143,7 +144,7 @@ def test_a_run_trains_and_writes_its_checkpoint(folder, tmp_path):
         runner.train()
         assert isinstance(runner.train_loop, on_device.DeviceTrainLoop)
         assert runner.iter == 4  # 4 images per epoch, 2 per batch
-        weights.append(torch.load(f'{tmp_path}/work/epoch_2.pth', weights_only=False)['state_dict'])
+        weights.append(read_checkpoint(f'{tmp_path}/work/epoch_2.pth')['state_dict'])
     name = 'head.offset_branch.weight'
     assert weights[0][name].abs().sum() > 0
     torch.testing.assert_close(*weights)  # of one seed
