@@ -115,7 +115,7 @@ def _check(path: str, names: Sequence[str] | None, args: argparse.Namespace) -> 
 
 def _summary(checked: Checked) -> str:
     people = [each for each in checked.data['annotations'] if not each.get('iscrowd')]
-    labeled = sum(each['num_keypoints'] > 0 for each in people)
+    labeled = sum(any(each['keypoints'][2::3]) for each in people)
     return (
         f'{checked.path}: {len(checked.data["images"])} images, {len(people)} people, '
         f'{labeled} with labeled keypoints'

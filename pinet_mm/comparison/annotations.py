@@ -50,7 +50,8 @@ class Annotations:
             self.by_name.setdefault(Path(image['file_name']).name, []).append(key)
         self.entries: dict[int, list[dict]] = {key: [] for key in self.images}
         for entry in checked.data['annotations']:
-            if entry['num_keypoints'] and not entry.get('iscrowd'):
+            # Not by `num_keypoints`, which in CrowdPose's files counts visible keypoints only.
+            if any(entry['keypoints'][2::3]) and not entry.get('iscrowd'):
                 _, _, width, height = entry['bbox']
                 self.entries[entry['image_id']].append({'area': 0.53 * width * height, **entry})
 

@@ -192,7 +192,7 @@ def test_wrong_annotations_are_refused(tmp_path):
     for text, problem in (
         ('{', ' is no JSON: .* in line 1, column 2'),
         ('[]', ': .*expected a list each, found a list'),
-        ('{"images": []}', ': .*found no annotations, categories'),
+        ('{"images": []}', ': .*found no images, annotations, categories'),
     ):
         (tmp_path / 'bad.json').write_text(text)
         with pytest.raises(ValueError, match=f'bad.json{problem}'):

@@ -18,6 +18,7 @@ from tests.helpers.changes import (
     image,
     keypoint,
     normalized,
+    of_visible,
     one,
     renumbered,
     reordered,
@@ -58,6 +59,9 @@ CONTENT = [
     Mutation('category_id is text', everyone(category_id='1'), 'number-as-text'),
     Mutation('category_id is a list', one(category_id=[1]), 'category-undescribed'),
     Mutation('id of a category is a list', category(id=[1]), 'category-id-type'),
+    Mutation(
+        'a category is a number', lambda data: data.update(categories=[1]), 'category-id-type'
+    ),
     Mutation('names are a number', category(keypoints=5), 'category-names-type'),
     Mutation(
         'keypoints of other names in another order',
@@ -100,6 +104,7 @@ CONTENT = [
     Mutation('a keypoint a pixel outside', keypoint(0, -1, 10, 2), None),
     Mutation('num_keypoints is 0', everyone(num_keypoints=0), 'num-keypoints'),
     Mutation('num_keypoints is missing', without('num_keypoints'), 'num-keypoints'),
+    Mutation('num_keypoints counts visible keypoints', of_visible, 'num-keypoints-visible'),
     # boxes and areas
     Mutation('bbox is missing', without('bbox'), 'box-missing'),
     Mutation('all boxes are missing', without('bbox', range(5)), 'box-missing'),
@@ -172,6 +177,8 @@ CONTENT = [
     Mutation('no annotations', lambda data: data.update(annotations=[]), 'no-annotations'),
     Mutation('an image is text', lambda data: data['images'].append('4.png'), 'record-type'),
     Mutation('no categories', lambda data: data.pop('categories'), 'fields-missing'),
+    Mutation('categories are []', lambda data: data.update(categories=[]), 'fields-missing'),
+    Mutation('images are []', lambda data: data.update(images=[]), 'fields-missing'),
     Mutation('images is an object', lambda data: data.update(images={}), 'fields-missing'),
 ]
 BYTES = [

@@ -21,7 +21,9 @@ def choose_category(data: dict, wanted: str | int | None, findings: Findings) ->
         The record of the category; None if it has to be named, or the file has none.
     """
     categories = [each for each in data['categories'] if isinstance(each, dict)]
-    if not _are_readable(categories, findings):
+    if not categories:
+        findings.add('category-id-type', None, data['categories'])
+    if not categories or not _are_readable(categories, findings):
         return None
     if wanted is not None:
         return _find_category(categories, wanted, findings)

@@ -20,10 +20,11 @@ from .people import (
     check_area,
     check_boxes,
     check_boxes_of_refused,
+    check_counts,
     check_keypoints,
     check_places,
 )
-from .reading import AnnotationError, read_json
+from .reading import AnnotationError, read_json, without_garbage_collection
 from .regions import check_region, fill_regions
 
 
@@ -119,8 +120,9 @@ def check_file(path: str | Path, expected: Expected = Expected()) -> Checked:
         AnnotationError: it is no JSON, or none with images and annotations.
     """
     findings = Findings(KINDS)
-    data = read_json(path, findings)
-    return check_data(data, expected, str(path), findings)
+    with without_garbage_collection():
+        data = read_json(path, findings)
+        return check_data(data, expected, str(path), findings)
 
 
 def check_data(
@@ -143,7 +145,7 @@ def check_data(
         AnnotationError: there are no lists of images and annotations.
     """
     findings = Findings(KINDS) if findings is None else findings
-    _require_lists(Checked(name, data, findings, None))
+    _require_lists(Checked(name, data, findings, None), expected.persons)
     findings.exporter = recognize(data)
     if not data['annotations']:
         findings.add('no-annotations')
@@ -159,13 +161,15 @@ def check_data(
     return Checked(name, data, findings, category_id, looked)
 
 
-def _require_lists(checked: Checked) -> None:
+def _require_lists(checked: Checked, persons: bool) -> None:
     data = checked.data
     keys = ('images', 'annotations', 'categories')
     if not isinstance(data, dict):
         checked.findings.add('fields-missing', None, Said(f'a {type(data).__name__}'))
         checked.require()
-    absent = [key for key in keys if not isinstance(data.get(key), list)]
+    lists = [key for key in keys if isinstance(data.get(key), list)]
+    needed = ('images', 'categories') if persons else ()
+    absent = [key for key in keys if key not in lists or (key in needed and not data[key])]
     if absent:
         checked.findings.exporter = recognize({**data, 'annotations': []})
         checked.findings.add('fields-missing', None, Said(f'no {", ".join(absent)}'))
@@ -213,6 +217,7 @@ def _check_persons(
     check_boxes_of_refused(refused, findings)
     sides = np.array([sizes[each['image_id']] for each in kept], dtype=float).reshape(-1, 2)
     check_places(kept, points, sides, findings)
+    check_counts(kept, points, findings)
     kept = check_boxes(kept, points, sides, findings)
     need_area = expected.need_area
     if need_area is None:

@@ -22,7 +22,7 @@ KINDS = {
         R,
         'categories.keypoints',
         'one category with keypoints, or to be told which one counts',
-        cure='name it: --category NAME',
+        cure='name it: --category NAME; people are checked once it is known',
     ),
     'category-unknown': Kind(R, 'categories', 'the category that was asked for'),
     'category-id': Kind(
@@ -188,6 +188,14 @@ KINDS = {
         'annotation.num_keypoints',
         'the number of labeled keypoints',
         'counted anew; 0 would make evaluation ignore the person',
+    ),
+    'num-keypoints-visible': Kind(
+        M,
+        'annotation.num_keypoints',
+        'the number of labeled keypoints',
+        "it stays: the file counts visible ones, as CrowdPose's do; keypoints_crowd ignores people "
+        'of 0',
+        stays=True,
     ),
     'box-missing': Kind(
         M,

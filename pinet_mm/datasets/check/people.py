@@ -122,7 +122,7 @@ def _tell(
 def check_places(
     annotations: list[dict], points: np.ndarray, sizes: np.ndarray, findings: Findings
 ) -> None:
-    """Report labeled keypoints outside their images, and wrong counts, which are mended.
+    """Report labeled keypoints outside their images.
 
     Args:
         annotations: the N records.
@@ -134,11 +134,38 @@ def check_places(
     beyond = np.maximum(-points[..., :2], points[..., :2] - sizes[:, None])
     outside = (beyond > FAR_OUTSIDE * sizes[:, None]).any(axis=-1) & labeled
     _tell(annotations, outside, 'keypoints-outside', points, findings)
-    counts = labeled.sum(axis=1).tolist()
-    for annotation, count in zip(annotations, counts):
-        if annotation.get('num_keypoints') != count:
-            findings.add('num-keypoints', annotation['id'], annotation.get('num_keypoints'))
-            annotation['num_keypoints'] = count
+
+
+def check_counts(annotations: list[dict], points: np.ndarray, findings: Findings) -> None:
+    """Check how many keypoints are labeled; wrong counts are mended in place.
+
+    CrowdPose's files count visible keypoints only, and `keypoints_crowd` ignores people of 0: their
+    counts stay.
+
+    Args:
+        annotations: the N records.
+        points: (N, K, 3) as `check_keypoints` returns them.
+        findings: receives every fault.
+    """
+    labeled, visible = (points[..., 2] > 0).sum(axis=1), (points[..., 2] == 2).sum(axis=1)
+    counts = [each.get('num_keypoints') for each in annotations]
+    of_visible = _are_of_visible(counts, labeled, visible)
+    for each, count, seen, total in zip(annotations, counts, visible.tolist(), labeled.tolist()):
+        if count == total or (count == seen and seen):
+            continue
+        if count == seen and of_visible:
+            findings.add('num-keypoints-visible', each['id'], count)
+            continue
+        findings.add('num-keypoints', each['id'], count)
+        each['num_keypoints'] = total
+
+
+def _are_of_visible(counts: list, labeled: np.ndarray, visible: np.ndarray) -> bool:
+    """Return whether most counts are those of visible keypoints, as far as the labels tell."""
+    telling = (visible > 0) & (visible < labeled)
+    telling = telling if telling.any() else visible > 0
+    same = [counts[i] == visible[i] for i in np.flatnonzero(telling)]
+    return sum(same) > len(same) / 2
 
 
 def check_boxes(

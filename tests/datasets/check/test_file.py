@@ -1,5 +1,6 @@
 """The check of annotation files: what it finds, what it says, and what it makes of it."""
 
+import gc
 import json
 import math
 
@@ -69,6 +70,20 @@ def test_unreadable_files_are_refused_in_one_line(mutation, tmp_path):
     with pytest.raises(AnnotationError, match=f'a.json .*{mutation.kind}') as caught:
         check(mutation, tmp_path / 'a.json')
     assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('enabled', [True, False])
+def test_garbage_collection_is_afterwards_as_it_was(enabled, tmp_path, monkeypatch):
+    seen, parse = [], json.loads
+    monkeypatch.setattr(json, 'loads', lambda text: seen.append(gc.isenabled()) or parse(text))
+    (tmp_path / 'a.json').write_text('{}')
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with pytest.raises(AnnotationError):
+            check_file(tmp_path / 'a.json')
+        assert gc.isenabled() == enabled and seen == [False]
+    finally:
+        gc.enable()
 
 
 def test_a_missing_file_and_a_folder(tmp_path):

@@ -70,7 +70,7 @@ def changed(*changes):
     try:
         for change in changes:
             change(data)
-    except (KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError):
+    except (KeyError, TypeError, IndexError, AttributeError, ArithmeticError):
         return None
     return data
 
