@@ -156,6 +156,8 @@ def reason_of(error: Exception) -> str:
         return f'it asks for {refused[1]}'
     if isinstance(error, EOFError):
         return 'it is cut off'
+    if isinstance(error, KeyError):  # torch's reader of pickles, at a byte that begins no command
+        return 'it is no checkpoint'
     return (str(error) or type(error).__name__).splitlines()[0].partition('. ')[0]
 
 

@@ -6,6 +6,7 @@ docs/predictions.md describes. Files that cannot be read are named at the end, w
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,11 +85,28 @@ def load_model(path: Path | None, threads: int) -> 'OnnxPoses':
     return model
 
 
+def refuse_videos(inputs: Sequence[str]) -> None:
+    """Refuse videos, and say what reads them.
+
+    Args:
+        inputs: of the command line.
+
+    Raises:
+        InputError: one is a video.
+    """
+    from ..inference.videos import VIDEO_SUFFIXES
+
+    for path in map(Path, inputs):
+        if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+            raise InputError(f'{path} is a video: pinet-mm infer reads videos, predict only images')
+
+
 def run(args: argparse.Namespace) -> None:
     """Predict, write, and print what was found."""
     from ..inference.light import predict_files
     from ..inference.sources import find_images
 
+    refuse_videos(args.inputs)
     files = find_images(args.inputs, args.out)  # fails before the model is loaded
     Path(args.out).mkdir(parents=True, exist_ok=True)
     model = load_model(args.model, args.threads)

@@ -64,9 +64,9 @@ class FiniteGuard(Hook):
             RunError: a loss or gradient is not finite, and `skip` is off or did not help.
         """
         broken = [
-            f'{name} is {float(value)}'
-            for name, value in (outputs or {}).items()
-            if name.startswith('loss') and not math.isfinite(value)
+            f'{name} is {value}'
+            for name, value in losses_of(outputs or {}).items()
+            if not math.isfinite(value)
         ]
         if not broken and not self._bad_gradients:
             self.in_a_row = 0
@@ -108,6 +108,15 @@ def gradients_are_finite(wrapper: OptimWrapper) -> bool:
     largest = [gradient.abs().max().float() for gradient in gradients if gradient.numel()]
     # One number to wait for on a GPU.
     return not largest or bool(torch.stack(largest).isfinite().all())
+
+
+def losses_of(outputs: Mapping[str, Any]) -> dict[str, float]:
+    """Return the losses among what a step gave, as numbers."""
+    return {
+        name: float(torch.as_tensor(value).detach())  # with a gradient, torch warns
+        for name, value in outputs.items()
+        if name.startswith('loss')
+    }
 
 
 def images_of(batch: Any) -> Sequence[str]:

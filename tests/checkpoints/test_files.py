@@ -80,7 +80,8 @@ def test_texts_are_refused_whatever_their_first_letter(tmp_path):
     path = tmp_path / 'page.pth'
     for letter in string.printable:
         path.write_text(f'{letter}rror 404: not found\n')
-        with pytest.raises(CheckpointError, match='page.pth cannot be read: '):
+        # Words: torch's reader of pickles raises the number of the byte that it does not know.
+        with pytest.raises(CheckpointError, match='page.pth cannot be read: .*[a-z]{2}'):
             storage.read_checkpoint(path)
 
 

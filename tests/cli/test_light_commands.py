@@ -74,6 +74,7 @@ def test_predict_needs_no_torch(tmp_path):
     [
         (['gone.jpg'], 'gone.jpg does not exist'),
         (['a.png', '--model', 'gone.onnx'], 'gone.onnx does not exist: name a file that pinet-mm'),
+        (['film.mp4'], 'film.mp4 is a video: pinet-mm infer reads videos'),
         (['a.png', '--model', 'a.png'], 'a.png is no ONNX file that can be run'),
     ],
 )
@@ -81,6 +82,7 @@ def test_what_predict_cannot_use_is_one_sentence(words, message, tmp_path, monke
     pytest.importorskip('onnxruntime')
     monkeypatch.chdir(tmp_path)
     cv2.imwrite('a.png', np.zeros((64, 96, 3), np.uint8))
+    (tmp_path / 'film.mp4').touch()
     with pytest.raises(SystemExit, match=f'^error: {message}'):
         cli.main(['predict', *words])
 

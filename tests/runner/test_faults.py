@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from pinet_mm.errors import RunError
-from pinet_mm.runner.faults import MOST_IN_A_ROW, images_of
+from pinet_mm.runner.faults import MOST_IN_A_ROW, images_of, losses_of
 
 import pytest
 import torch
@@ -103,6 +103,13 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
         train(tmp_path, extra=extra)
     assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_1.pth']
     assert Path((tmp_path / 'last_checkpoint').read_text()).name == 'epoch_1.pth'
+
+
+def test_losses_with_gradients_are_read_without_a_warning(recwarn):
+    weight = torch.ones(1, requires_grad=True)
+    outputs = dict(loss=2 * weight.sum(), loss_offset=0.5, grad_norm=weight)
+    assert losses_of(outputs) == dict(loss=2.0, loss_offset=0.5)
+    assert list(recwarn) == []
 
 
 def test_images_are_named_by_path_or_id():
