@@ -69,10 +69,8 @@ class CocoResults(BaseMetric):
         """
         entries = [
             entry
-            for image_id, poses in results
-            for entry in to_entries(
-                image_id, poses.keypoints, poses.keypoint_scores, self.category_id
-            )
+            for image_id, (keypoints, scores) in results  # MMEngine makes tuples of named ones
+            for entry in to_entries(image_id, keypoints, scores, self.category_id)
         ]
         write_whole(self.path, json.dumps(entries))
         print_log(
