@@ -29,6 +29,7 @@ from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.labeling import keypoint_names
 from ..datasets.limits import note_on_crowded
 from ..errors import InputError, RunError
+from .layout import metrics_in
 
 # Classes of the configs, which read COCO's records of people as they are.
 OF_PEOPLE = (CocoDataset, CrowdPoseDataset, OCHumanDataset)
@@ -75,11 +76,14 @@ def check_annotations(
             _use(each, path, datasets, evaluators, cfg.work_dir)
         for each in _result_files(cfg, loader) if len(checked) == 1 else ():
             (only,) = checked.values()
-            each['category_id'] = only.category_id
+            if only.category_id is not None:  # of several categories the metric's own stays
+                each['category_id'] = only.category_id
 
 
 def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
     """Evaluate on other data than the config's, in place.
+
+    `keypoints` takes the place of `keypoints_crowd` where no image has a crowd index.
 
     Args:
         cfg: its one dataset of `test_dataloader` and the metrics beside it are changed.
@@ -98,14 +102,19 @@ def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
     if len(datasets) != 1:
         raise RunError(f'--ann needs a config that evaluates on one file; found {len(datasets)}')
     path = osp.abspath(ann)
-    _require_images(path, img)
+    images = _require_images(path, img)
     datasets[0].update(data_root='', ann_file=path, data_prefix=dict(img=osp.abspath(img)))
+    plain = bool(images) and not any('crowdIndex' in image for image in images)
     for each in _evaluators(cfg, 'test_dataloader'):
         each['ann_file'] = path
+        if plain and each.get('iou_type') == 'keypoints_crowd':
+            # Areas count as in COCO; the check gives those who have none 0.53 of their box.
+            each.update(iou_type='keypoints', use_area=True)
+            _say(f'{ann} has no crowdIndex: evaluated by "keypoints", without AP(E), AP(M), AP(H)')
 
 
-def _require_images(ann: str, folder: str) -> None:
-    """Look for the images of a file before a model is built; `check_annotations` does the rest."""
+def _require_images(ann: str, folder: str) -> list[dict]:
+    """Return the images of a file, which must be there; `check_annotations` does the rest."""
     data = read_json(ann) if osp.isfile(ann) else None
     images = data.get('images') if isinstance(data, dict) else None
     images = images if isinstance(images, list) else []
@@ -117,6 +126,7 @@ def _require_images(ann: str, folder: str) -> None:
             f'--img {folder} lacks {len(missing)} of the {len(names)} images of --ann, such as '
             f'{missing[0]}'
         )
+    return records
 
 
 def _datasets(node) -> Iterator[dict]:
@@ -132,9 +142,7 @@ def _datasets(node) -> Iterator[dict]:
 
 
 def _metrics(cfg: Config, loader: str) -> list[dict]:
-    found = cfg.get(loader.replace('dataloader', 'evaluator')) or []
-    found = found if isinstance(found, (list, tuple)) else [found]
-    return [each for each in found if isinstance(each, dict)]
+    return list(metrics_in(cfg.get(loader.replace('dataloader', 'evaluator'))))
 
 
 def _evaluators(cfg: Config, loader: str) -> list[dict]:

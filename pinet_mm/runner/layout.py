@@ -34,7 +34,7 @@ def follow_layout(cfg: Config, *loaders: str) -> None:
     """
     layout = _layout(cfg)
     for loader in loaders:
-        metrics = list(_metrics(cfg.get(loader.replace('dataloader', 'evaluator'))))
+        metrics = list(metrics_in(cfg.get(loader.replace('dataloader', 'evaluator'))))
         for metric in metrics:
             if metric['type'] in METRICS:
                 metric['type'] = 'LayoutCocoMetric'
@@ -75,11 +75,11 @@ def _max_per_part(cfg: Config) -> int:
     return (cfg.model.get('test_cfg') or {}).get('max_per_part', TestSettings().max_per_part)
 
 
-def _metrics(node: Mapping | Sequence | None) -> Iterator[dict]:
+def metrics_in(node: Mapping | Sequence | None) -> Iterator[dict]:
     """Yield the settings of metrics, also of those inside `MultiDatasetEvaluator`."""
     for each in node if isinstance(node, (list, tuple)) else [node]:
         if isinstance(each, dict) and 'metrics' in each:
-            yield from _metrics(each['metrics'])
+            yield from metrics_in(each['metrics'])
         elif isinstance(each, dict) and 'type' in each:
             yield each
 

@@ -3,6 +3,7 @@
 import json
 
 from pinet_mm.errors import InputError, RunError
+from pinet_mm.runner import annotations
 from pinet_mm.runner.annotations import check_annotations, point_at
 
 import pytest
@@ -173,3 +174,51 @@ def test_images_that_are_not_in_the_folder_are_named_before_a_model_is_built(tmp
     message = f'lacks 1 of the {1 + len(others)} images of --ann, such as {first}$'
     with pytest.raises(InputError, match=f'^--img {tmp_path / "images"} {message}'):
         point_at(config(tmp_path), str(tmp_path / 'b.json'), str(tmp_path / 'images'))
+
+
+@pytest.mark.parametrize('given', [{}, dict(use_area=False)])
+def test_a_plain_coco_file_needs_no_crowd_index(given, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(annotations, 'print_log', lambda text, *_: said.append(text))
+    data = mutated(tmp_path / 'b.json')
+    for image in data['images']:
+        del image['crowdIndex']
+    (tmp_path / 'b.json').write_text(json.dumps(data))
+    cfg = config(tmp_path, iou_type='keypoints_crowd', **given)
+    point_at(cfg, str(tmp_path / 'b.json'), str(tmp_path))
+    (line,) = said
+    assert 'b.json has no crowdIndex: evaluated by "keypoints", without AP(E)' in line
+    check_annotations(cfg, 'test_dataloader')
+    metric = cfg.test_evaluator[1]
+    assert (metric.iou_type, metric.get('use_area', True)) == ('keypoints', True)
+
+
+def test_crowd_indices_of_some_images_are_no_plain_file(tmp_path):
+    data = mutated(tmp_path / 'b.json')
+    del data['images'][0]['crowdIndex']
+    (tmp_path / 'b.json').write_text(json.dumps(data))
+    cfg = config(tmp_path, iou_type='keypoints_crowd')
+    point_at(cfg, str(tmp_path / 'b.json'), str(tmp_path))
+    with pytest.raises(InputError, match='image 1: crowdIndex: expected a number'):
+        check_annotations(cfg, 'test_dataloader')
+
+
+# --- other evaluators and datasets ---------------------------------------------------------------
+
+
+def test_metrics_of_several_datasets_read_the_mended_copy(tmp_path):
+    mutated(tmp_path / 'a.json', 'category has id 9')
+    cfg = config(tmp_path)
+    cfg.test_evaluator = dict(type='MultiDatasetEvaluator', metrics=cfg.test_evaluator, datasets=[])
+    check_annotations(cfg, 'test_dataloader')
+    poses, metric = cfg.test_evaluator.metrics
+    assert metric.ann_file == cfg.test_dataloader.dataset.dataset.ann_file
+    assert poses.category_id == 9
+
+
+def test_results_of_several_categories_keep_the_id_of_their_metric(tmp_path):
+    mutated(tmp_path / 'a.json')
+    cfg = config(tmp_path)
+    cfg.test_dataloader.dataset.dataset.type = 'LabeledCocoDataset'
+    check_annotations(cfg, 'test_dataloader')
+    assert 'category_id' not in cfg.test_evaluator[0]
