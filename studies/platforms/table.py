@@ -51,8 +51,10 @@ def _step(name: str, steps: dict[str, dict]) -> str:
         return '-'
     step = steps[name]
     seconds = step['seconds'] + (steps.get('mmpose', {}).get('seconds', 0) * (name == 'install'))
-    counts = ' '.join(re.findall(r'\d+ (?:failed|passed|skipped)', step['said'][-1]))
-    word = counts if name == 'tests' and counts else '' if step['ok'] else 'failed'
+    # A step may say nothing, as uv does.
+    counts = re.findall(r'\d+ (?:failed|passed|skipped)', ' '.join(step['said'][-1:]))
+    word = ' '.join(counts) if name == 'tests' else ''
+    word = word or ('' if step['ok'] else 'failed')
     return f'{word} {seconds:.0f} s'.strip()
 
 
