@@ -121,7 +121,8 @@ def announce_package_to_mmengine() -> None:
     """Let configs name ours as a base, `_base_ = 'pinet_mm::pinet_hrnet_coco.py'`.
 
     mmengine refuses packages that are not in its fixed table of modules and distributions, and
-    configs that do not lie in a folder.
+    configs that do not lie in a folder. It also looks for what a base names in registries of the
+    base's package; our classes are in those of MMPose.
     """
     if not installed('torch', 'mmengine'):
         return
@@ -129,6 +130,8 @@ def announce_package_to_mmengine() -> None:
     for name in ('mmengine.config.config', 'mmengine.hub.hub'):
         module = importlib.import_module(name)
         _wrap_once(module, '_get_package_and_cfg_path', _with_flat_names)
+    config = importlib.import_module('mmengine.config.config').Config
+    _wrap_once(config, '_get_cfg_path', _without_our_scope)
 
 
 def _with_flat_names(split):
@@ -137,6 +140,14 @@ def _with_flat_names(split):
         return ('pinet-mm', name) if package == 'pinet_mm' else split(cfg_path)
 
     return split_flat_names
+
+
+def _without_our_scope(find):
+    def find_without_our_scope(cfg_path, filename):
+        path, scope = find(cfg_path, filename)
+        return path, None if scope == 'pinet_mm' else scope
+
+    return find_without_our_scope
 
 
 def keep_gradients_of_checkpointed_modules() -> None:

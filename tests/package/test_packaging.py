@@ -212,7 +212,9 @@ def test_installed_wheel_serves_mim_and_mmengine(site, tmp_path):
         'from environment import compat\n'
         'compat.announce_package_to_mmengine()\n'
         "print(get_model_info('pinet_mm').index.tolist())\n"
-        "print(Config.fromfile('leaf.py', import_custom_modules=False).model.type)\n"
+        "config = Config.fromfile('leaf.py', import_custom_modules=False)\n"
+        # A scope would name registries of a package, and this one has none.
+        "print(config.model.type, '_scope_' in str(config), config.default_scope)\n"
     )
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', script],
@@ -224,5 +226,5 @@ def test_installed_wheel_serves_mim_and_mmengine(site, tmp_path):
     assert done.stdout.splitlines() == [
         "['pinet_hrnet_crowdpose', 'pinet_hrnet_ochuman', 'pinet_hrnet_coco', "
         "'pinet_hrnet-slim_crowdsynth', 'pinet_lite_photos']",
-        'PINet',
+        'PINet False mmpose',
     ], done.stderr
