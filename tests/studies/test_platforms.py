@@ -100,7 +100,13 @@ RESULT = dict(
     installed_by='uv',
     versions=dict(torch='2.4.0', numpy='2.5'),
     megabytes=5550,
-    steps=dict(install=dict(STEP, said=[]), mmpose=STEP, doctor=dict(STEP, ok=False), inference=STEP, tests=STEP),
+    steps=dict(
+        install=dict(STEP, said=[]),
+        mmpose=STEP,
+        doctor=dict(STEP, ok=False),
+        inference=STEP,
+        tests=STEP,
+    ),
 )
 
 
