@@ -144,7 +144,7 @@ def test_a_run_trains_and_writes_its_checkpoint(folder, tmp_path):
         runner.train()
         assert isinstance(runner.train_loop, on_device.DeviceTrainLoop)
         assert runner.iter == 4  # 4 images per epoch, 2 per batch
-        weights.append(read_checkpoint(f'{tmp_path}/work/epoch_2.pth')['state_dict'])
+        weights.append(read_checkpoint(f'{tmp_path}/work/epoch_2.pth').weights)
     name = 'head.offset_branch.weight'
     assert weights[0][name].abs().sum() > 0
     torch.testing.assert_close(*weights)  # of one seed
