@@ -125,7 +125,7 @@ class DeviceImages:
                 collate_fn=_as_it_is,
             )
         ]
-        self.input_size, self.device = tuple(input_size), device
+        self.input_size, self.device = input_size, device
         counts = torch.tensor(self.counts, device=device)
         self.rules = CropRules(
             *(
@@ -258,5 +258,5 @@ def _pad(values: np.ndarray, most: int, fill: float) -> np.ndarray:
     return np.pad(values, padding, constant_values=fill)
 
 
-def _as_it_is(record: Record) -> Record:
+def _as_it_is(record: Any) -> Any:
     return record
