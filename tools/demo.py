@@ -82,7 +82,7 @@ def write_sheet(args: argparse.Namespace) -> None:
     photographs = draw(api.SHIPPED, find_photographs(), out / 'photographs', pose_thr=args.pose_thr)
     crowds = draw(
         args.crowd_model,
-        api.find_pictures(args.crowds),
+        api.find_images(args.crowds),
         out / 'crowds',
         pose_thr=args.pose_thr,
         before_fusion=True,
