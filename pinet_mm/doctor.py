@@ -1,7 +1,7 @@
 """Say what is wrong with an environment: `python -m pinet_mm.doctor`.
 
-The exit status is 1 where something is missing or broken, else 0. Versions other than the tested
-ones are only named, and so are the compiled parts and the GPU that PINet can do without.
+The exit status is 1 if something is missing or broken, else 0. Versions other than the tested ones,
+and a GPU or compiled parts that PINet can do without, are listed and do not count.
 """
 
 import argparse
@@ -53,7 +53,7 @@ REQUIRED = (
     Dependency('mmcv', ('mmcv', 'mmcv-lite')),
     Dependency('mmdet', ('mmdet',)),
     Dependency('mmpose', ('mmpose',)),
-    # Evaluation: `packages` lets the one stand in for the other.
+    # For evaluation; `environment.packages` lets the first stand in for the second.
     Dependency('xtcocotools.cocoeval', ('faster-coco-eval', 'xtcocotools')),
     Dependency('pycocotools', ('pycocotools',)),
     Dependency('timm', ('timm',)),
@@ -112,7 +112,7 @@ def judge_version(found: str, tested: str) -> str:
 
 
 def examine_python() -> Finding:
-    """Compare the interpreter with those that were run."""
+    """Compare the version of Python with the tested ones."""
     found = platform.python_version()
     verdict = 'ok' if found.rpartition('.')[0] in TESTED_PYTHONS else 'untested'
     return Finding('Python', found, ', '.join(TESTED_PYTHONS), verdict)
@@ -147,7 +147,7 @@ def reason(error: BaseException) -> str:
     return f'{type(error).__name__}: {error}'.splitlines()[0].rstrip('.')
 
 
-# --- things that have to work --------------------------------------------------------------------
+# --- what has to work ----------------------------------------------------------------------------
 
 
 def find_registered_model() -> None:
@@ -197,7 +197,7 @@ def examine(name: str, check: Callable[[], None]) -> Finding:
     return Finding(name, 'yes', '', 'ok')
 
 
-# --- things that are good to know ----------------------------------------------------------------
+# --- facts that do not count --------------------------------------------------------------------
 
 
 def state(name: str, fact: Callable[[], str], remedy: str) -> Finding:
@@ -270,7 +270,7 @@ def main(words: Sequence[str] | None = None, prog: str | None = 'python -m pinet
     print(f'pinet_mm {pinet_mm.__version__} in {os.path.dirname(pinet_mm.__file__)}\n')
     print(format_report(findings))
     if wrong:
-        print(f'\n{wrong} of these have to be put right')
+        print(f'\nto be fixed: {wrong} of these')
     else:
         print(f'\nAll that {"the light runtime" if light else "PINet"} needs works.')
     if light:

@@ -9,7 +9,7 @@ class RunError(RuntimeError):
 
 
 class InputError(ValueError):
-    """An option, a setting of a config or a file of the user's that is not what is expected.
+    """An option, a setting of a config or a file of the user that is not what is expected.
 
     The message names the offender, what is expected and what was found. Every other ValueError is
     a programming error, which keeps its traceback.
@@ -53,7 +53,7 @@ def check_number(
         above: it must be above `least`.
 
     Raises:
-        InputError: it is no finite number, none of this kind, or too small.
+        InputError: it is not a finite number of this kind, or too small.
     """
     kinds = (int,) if whole else (int, float)
     fits = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)

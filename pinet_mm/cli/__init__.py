@@ -28,18 +28,18 @@ COMMANDS = {
     'demo': ('.demo', 'find the poses in drawn crowds and photographs, without torch'),
     'train': ('.train', 'train a model'),
     'test': ('.test', 'evaluate a model'),
-    'infer': ('.infer', 'find the poses in images and folders, with any config'),
+    'infer': ('.infer', 'find the poses in images, videos and streams, with any config'),
     'convert': ('.convert', 'convert a checkpoint of the official implementation, or back'),
     'export': ('.export', 'write a model as one ONNX file'),
     'fuse': ('.fuse', 'fuse the poses of one or several models'),
     'compare': ('.compare', 'draw the poses of two models side by side'),
     'data check': ('.check_dataset', 'check annotation files and their images'),
-    'data browse': ('.browse', 'draw what a network is to learn of a dataset'),
+    'data browse': ('.browse', 'draw the training targets of a dataset'),
     'data draw': ('.make_crowdsynth', 'draw a synthetic crowd, images or videos'),
-    'check-dataset': ('.check_dataset', 'the same'),
-    'make-crowdsynth': ('.make_crowdsynth', 'draw a synthetic crowd dataset'),
+    'check-dataset': ('.check_dataset', 'the same as data check'),
+    'make-crowdsynth': ('.make_crowdsynth', 'the same as data draw'),
     'doctor': ('..doctor', 'say what is wrong with this environment'),
-    'install-mmpose': ('.install_mmpose', 'install MMPose without what it does not need'),
+    'install-mmpose': ('.install_mmpose', 'install MMPose without two packages that do not build'),
 }
 
 

@@ -1,7 +1,7 @@
-"""Draw what the codec makes of a dataset: pinet-mm data browse CONFIG --out browse.
+"""Draw the training targets of a dataset: pinet-mm data browse CONFIG --out browse.
 
 A sheet per training sample, after crop and flip: the annotated people, keypoint heatmaps, part
-centers, the offsets from parts to keypoints, and what has no loss. No model is built.
+centers, the offsets from parts to keypoints, and where there is no loss. No model is built.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from .options import add_config_options
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Draw what a network is to learn of a dataset')
+    parser = argparse.ArgumentParser(description='Draw the training targets of a dataset')
     parser.add_argument('config', help='config file')
     parser.add_argument('--out', default='browse', help='folder to write into (%(default)s)')
     parser.add_argument(

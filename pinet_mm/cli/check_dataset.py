@@ -23,7 +23,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description='Check COCO-style annotation files')
     parser.add_argument('files', nargs='*', metavar='FILE', help='annotation file')
     parser.add_argument(
-        '--images', metavar='DIR', help='folder of the images: are they there, of which size?'
+        '--images', metavar='DIR', help='folder of the images: compare names and sizes with it'
     )
     parser.add_argument(
         '--metainfo',
@@ -31,8 +31,10 @@ def make_parser() -> argparse.ArgumentParser:
         help="MMPose's metainfo of the dataset, such as configs/_base_/datasets/coco.py: compare "
         'the names of keypoints',
     )
-    parser.add_argument('--list', action='store_true', help='print all faults that are known')
-    parser.add_argument('--category', metavar='NAME', help='the category that counts, or its id')
+    parser.add_argument(
+        '--list', action='store_true', help='print every fault that the check knows'
+    )
+    parser.add_argument('--category', metavar='NAME', help='name or id of the person category')
     parser.add_argument(
         '--crowd-index', action='store_true', help='every image needs a crowdIndex (CrowdPose)'
     )

@@ -85,7 +85,9 @@ def _add_annotations(parser: argparse.ArgumentParser) -> None:
         help='COCO-format JSON file with the people of the images',
     )
     parser.add_argument(
-        '--category', metavar='NAME', help='the annotated category that counts, if several do'
+        '--category',
+        metavar='NAME',
+        help='name or id of the person category, if several have keypoints',
     )
     parser.add_argument(
         '--hardest',

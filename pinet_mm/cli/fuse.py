@@ -37,7 +37,9 @@ def make_parser() -> argparse.ArgumentParser:
         'OKS sigmas and names (%(default)s)',
     )
     parser.add_argument(
-        '--category', metavar='NAME', help='the category of people, if several have keypoints'
+        '--category',
+        metavar='NAME',
+        help='name or id of the person category, if several have keypoints',
     )
     parser.add_argument(
         '--oks-thr',

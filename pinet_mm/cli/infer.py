@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..errors import RunError
 from . import command
 from .options import POSE_THR, SHIPPED, add_config_options, add_speed_options
-from .telling import announce, tell
+from .telling import announce, require_resize, tell
 
 if TYPE_CHECKING:
     from ..inference.options import InferOptions
@@ -28,7 +28,7 @@ EXAMPLES = """examples:
   find . -name '*.png' | pinet-mm infer - --resume
 """
 
-# Options that an exported file has fixed.
+# Options that an exported file cannot follow.
 NOT_WITH_ONNX = (
     'config',
     'checkpoint',
@@ -126,7 +126,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def to_seconds(text: str) -> float:
-    """Return the seconds of `90`, `1:30` or `0:01:30`; what is neither, argparse refuses."""
+    """Return the seconds of `90`, `1:30` or `0:01:30`; argparse answers the error of other text."""
     return sum(60**i * float(part) for i, part in enumerate(reversed(text.split(':'))))
 
 
@@ -134,8 +134,8 @@ def load_model(args: argparse.Namespace):
     """Load the model that the options name.
 
     Raises:
-        RunError: `--onnx` stands beside an option that an exported file cannot follow, or its file
-            cannot say how to resize an image.
+        RunError: `--onnx` stands beside an option that an exported file cannot follow, or the file
+            does not say how to resize images.
     """
     from .. import api
 
@@ -152,10 +152,7 @@ def load_model(args: argparse.Namespace):
         if getattr(args, name):
             raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
     model = api.load_onnx(args.onnx)
-    if not model.resize:
-        raise RunError(
-            f'{args.onnx} does not say how to resize images: its config does so otherwise'
-        )
+    require_resize(model.resize, args.onnx)
     return model
 
 
@@ -184,7 +181,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _tracker_of(args: argparse.Namespace) -> Callable | None:
-    """Return what makes trackers for `--track`: all who are drawn get an id."""
+    """Return what makes a tracker for `--track`; everybody who is drawn gets an id."""
     if not args.track:
         return None
     from ..inference.tracking import Follower, TrackerSettings

@@ -1,7 +1,7 @@
-"""Install MMPose without what it requires but does not need: pinet-mm install-mmpose [--dry-run].
+"""Install MMPose without two packages that do not build: pinet-mm install-mmpose [--dry-run].
 
-MMPose 1.3.2 requires chumpy and xtcocotools, which do not build on today's Python. All else that it
-imports comes with `pip install 'pinet_mm[train]'`.
+MMPose 1.3.2 requires chumpy and xtcocotools, which do not build on today's Python and which PINet
+does not need. All else that MMPose imports comes with `pip install 'pinet_mm[train]'`.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     """Show the command, then run it.
 
     Raises:
-        RunError: it failed; it has said why.
+        RunError: it failed, and has printed why.
     """
     words = install_command()
     print(shlex.join(words), flush=True)

@@ -62,7 +62,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add('--show', action='store_true', help='show these images in a window')
     add('--interval', type=int, default=1, help='draw every n-th batch only (%(default)s)')
     add('--wait-time', type=float, default=1, help='seconds a window stays open (%(default)s)')
-    add('--category', metavar='NAME', help='the annotated category that counts, if several do')
+    add(
+        '--category',
+        metavar='NAME',
+        help='name or id of the person category, if several have keypoints',
+    )
     add('--allow-outside', action='store_true', help='annotations may name images anywhere')
     add(
         '--launcher',

@@ -14,7 +14,7 @@ from ..errors import InputError, RunError
 from . import command
 from .options import POSE_THR
 from .options import SHIPPED as NAME
-from .telling import announce, tell
+from .telling import announce, require_resize, tell
 
 if TYPE_CHECKING:
     from ..onnx_runner import OnnxPoses
@@ -67,8 +67,8 @@ def load_model(path: Path | None, threads: int) -> 'OnnxPoses':
 
     Raises:
         InputError: there is no such file.
-        RunError: ONNX Runtime is missing, cannot run the file, or it cannot say how to resize
-            images.
+        RunError: ONNX Runtime is missing or cannot run the file, or the file does not say how to
+            resize images.
     """
     from ..onnx_runner import SHIPPED, OnnxPoses
 
@@ -79,8 +79,7 @@ def load_model(path: Path | None, threads: int) -> 'OnnxPoses':
         model = OnnxPoses(str(path), threads=threads)
     except (ImportError, ValueError) as error:
         raise RunError(str(error)) from error
-    if not model.resize:
-        raise RunError(f'{path} does not say how to resize images: its config does so otherwise')
+    require_resize(model.resize, path)
     announce(path)
     return model
 

@@ -1,4 +1,4 @@
-"""Sentences on a model and on what it found in images and folders."""
+"""Sentences on a model, and on what it found."""
 
 import math
 import sys
@@ -21,6 +21,23 @@ def announce(weights: str | Path) -> None:
     print(line, flush=True)
     if warning:
         print(f'warning: {warning}', file=sys.stderr)
+
+
+def require_resize(resize: object, path: str | Path) -> None:
+    """Check that an exported file says how to resize images.
+
+    Args:
+        resize: what its model has to say.
+        path: of the file.
+
+    Raises:
+        RunError: it says nothing.
+    """
+    if not resize:
+        raise RunError(
+            f'{path} does not say how to resize images: the test pipeline of its config has '
+            'neither BottomupResize (resize_mode=expand) nor WholeCentreResize'
+        )
 
 
 def tell(report: Report, pose_thr: float) -> None:

@@ -35,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--skip-bad-batches',
         action='store_true',
-        help='pass over batches whose losses or gradients are not finite, instead of stopping',
+        help='skip batches whose losses or gradients are not finite, instead of stopping',
     )
     parser.add_argument(
         '--on-device',

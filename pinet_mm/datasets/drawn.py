@@ -18,7 +18,7 @@ from ..crowdsynth import (
 )
 from ..errors import InputError
 
-MOST_DRAWS = 100  # until an image holds a keypoint
+MOST_DRAWS = 100  # attempts to draw an image with a keypoint
 
 
 @DATA_SAMPLERS.register_module()
@@ -129,7 +129,7 @@ class CrowdSynthDataset(CocoDataset):
         for identity, person in enumerate(people, start=1):
             item = dict(annotate(person), id=identity, image_id=number, segmentation=[])
             if item['num_keypoints'] == 0:
-                # such a person trains nothing: the pipeline masks their pixels
+                # The network learns nothing from such a person: the pipeline masks their pixels.
                 item['segmentation'] = mask_to_polygons(person.mask)
             items.append(self.parse_data_info(dict(raw_ann_info=item, raw_img_info=record)))
         return image, self._get_bottomup_data_infos(items, [record])[0]

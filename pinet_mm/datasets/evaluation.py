@@ -1,4 +1,4 @@
-"""Evaluation that MMPose lacks: poses as a file in COCO's result format, the AP of a file."""
+"""Evaluation that MMPose lacks: poses written in COCO's result format, and the AP of a file."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ from .limits import require_limit
 from .matching import MAX_POSES, match_poses
 from .pose_files import Poses, to_entries
 
-# Where they stand among COCOeval's numbers.
+# Their places in `COCOeval.stats`.
 STATISTICS = dict(
     keypoints={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 5},
     keypoints_crowd={'AP': 0, 'AP50': 1, 'AP75': 2, 'AR': 3, 'AP(E)': 6, 'AP(M)': 7, 'AP(H)': 8},
@@ -42,14 +42,14 @@ class CocoResults(BaseMetric):
         category_id: id of the person category in the annotations.
     """
 
-    default_prefix = 'results'  # of no metric: MMEngine warns where there is none
+    default_prefix = 'results'  # not used; MMEngine warns without one
 
     def __init__(self, path: str, collect_device: str = 'cpu', category_id: int = PERSON):
         super().__init__(collect_device=collect_device)
         self.path, self.category_id = Path(path), category_id
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
-        """Keep the poses of a batch: the arrays themselves, which a metric beside keeps too.
+        """Keep the poses of a batch, without a copy: a metric beside it keeps the same arrays.
 
         Args:
             data_batch: not used; MMEngine passes it.
@@ -97,8 +97,8 @@ def average_precision(
         annotations: file of COCO annotations.
         sigmas: K OKS sigmas.
         iou_type: 'keypoints', or 'keypoints_crowd' with AP of easy, medium and hard images too.
-        max_poses: how many poses of an image count, the best first. Another number than 20 is not
-            COCO's protocol; AP by difficulty is of the protocol alone.
+        max_poses: how many poses of an image count, the best first. COCO's protocol has 20; AP by
+            difficulty is defined for 20 only.
         names: K names of the poses' keypoints, into whose order those of the annotations are
             brought; by default the file's own order counts.
 
@@ -107,8 +107,8 @@ def average_precision(
 
     Raises:
         FileNotFoundError: a file is missing.
-        InputError: images are not annotated, or have no crowd index where one is needed, or
-            `max_poses` is below 1, or another than 20 with 'keypoints_crowd'.
+        InputError: images are not annotated or lack a crowd index that is needed; or `max_poses` is
+            below 1, or not 20 with 'keypoints_crowd'.
     """
     require_limit(max_poses, iou_type)
     for path in (results, annotations):
@@ -150,7 +150,7 @@ def precision_of(
 
 
 def _summarize(evaluation: COCOeval) -> dict[str, float]:
-    """Return what `COCOeval.summarize` does, which knows 20 poses only."""
+    """Return the numbers of `COCOeval.summarize`, which is written for 20 poses only."""
     # (thresholds, recalls, categories, areas, limits); the first area is all, -1 means nobody.
     precision = evaluation.eval['precision'][:, :, 0, 0, 0]
     recall = evaluation.eval['recall'][:, 0, 0, 0]
@@ -192,7 +192,7 @@ def to_coco(checked: Checked) -> COCO:
     """Return checked annotations as COCO's evaluation takes them; people have the category 1."""
     truth = COCO()
     truth.dataset = checked.data
-    truth.anno_file = [checked.path]  # where COCOeval reads crowd indices again
+    truth.anno_file = [checked.path]  # COCOeval reads crowd indices from there
     with contextlib.redirect_stdout(io.StringIO()):  # xtcocotools reports every step
         truth.createIndex()
     return truth

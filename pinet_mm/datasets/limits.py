@@ -7,11 +7,11 @@ from ..errors import InputError
 from .matching import MAX_POSES
 
 # The crowd indices between easy, medium and hard images in `COCOeval`; the paper of CrowdPose has
-# 0.1 for 0.2.
+# 0.1 instead of 0.2.
 BOUNDS = (0.2, 0.8)
 BOUNDS_NOTE = (
     f'AP(E), AP(M), AP(H): crowdIndex below {BOUNDS[0]}, to {BOUNDS[1]}, from {BOUNDS[1]} on, as '
-    "CrowdPose's evaluation code counts easy, medium and hard images; its paper has 0.1 for "
+    "CrowdPose's evaluation code counts easy, medium and hard images; its paper has 0.1 instead of "
     f'{BOUNDS[0]}'
 )
 
@@ -24,7 +24,7 @@ def require_limit(max_poses: int, iou_type: str) -> None:
         iou_type: see `average_precision`.
 
     Raises:
-        InputError: it is below 1, or another than 20 with 'keypoints_crowd'.
+        InputError: it is below 1, or not 20 with 'keypoints_crowd'.
     """
     if max_poses < 1 or (max_poses != MAX_POSES and iou_type != 'keypoints'):
         raise InputError(
@@ -59,7 +59,7 @@ def note_on_crowded(annotations: Sequence[dict], max_poses: int = MAX_POSES) -> 
     if not crowded:
         return None
     return (
-        f'{len(crowded)} images have more than {max_poses} persons, such as image {crowded[0]}; '
+        f'{len(crowded)} images have more than {max_poses} people, such as image {crowded[0]}; '
         f"COCO's protocol counts {MAX_POSES} poses per image, so that even perfect poses have an "
         'AP below 1 there; tools/fuse.py --max-poses N evaluates a file of poses by another limit'
     )

@@ -1,4 +1,4 @@
-"""MMPose's step that reads an image, with bounds on what a file may cost, see `onnx_runner`."""
+"""MMPose's step that reads an image, with the bounds on its size of `onnx_runner`."""
 
 from mmcv.image.io import imread_flags
 from mmengine import fileio
@@ -17,7 +17,7 @@ class LoadImage(loading.LoadImage):
     """
 
     def transform(self, results: dict) -> dict | None:
-        """Add `img`, `img_shape` and `ori_shape`, or check the image that is there.
+        """Add `img`, `img_shape` and `ori_shape`; an image that is there already is checked.
 
         Raises:
             InputError: the file is missing, no image, cut off, too large or too thin.

@@ -70,7 +70,7 @@ def match_poses(
 
 
 def _load(truth: COCO, entries: list[dict]) -> COCO:
-    # COCO's loader, which writes into the entries, takes no empty list of them.
+    # COCO's loader writes into the entries, and refuses an empty list.
     return truth.loadRes(entries) if entries else _dataset(**dict(truth.dataset, annotations=[]))
 
 
@@ -86,7 +86,7 @@ def shown_persons(
         sigmas: K OKS sigmas.
 
     Returns:
-        (N,) index of the person, -1: none, which is all that a pose after the best 20 can show.
+        (N,) index of the person, or -1 for none; poses after the best 20 have -1.
     """
     shown = np.full(len(keypoints), -1)
     if not len(keypoints) or not len(persons.keypoints):

@@ -1,4 +1,4 @@
-"""MMPose's keypoint metric by the sigmas of a model's layout, with words beside its numbers."""
+"""MMPose's keypoint metric by the sigmas of a model's layout, with its numbers explained."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,14 +18,14 @@ from .reasons import BEHIND, why_no_number, why_zero
 class LayoutCocoMetric(CocoMetric):
     """Evaluate as `CocoMetric` does, with the sigmas of the model's layout.
 
-    Says which crowd indices make an image easy, medium or hard, and why AP is 0 or -1, of the poses
-    that the metric keeps anyway. With a `gt_converter` annotations are converted once, as MMPose's
-    `KeypointConverter` does it; a person is labeled if any converted keypoint is.
+    It logs which crowd indices make an image easy, medium or hard, and why AP is 0 or -1. With a
+    `gt_converter` annotations are converted once, as MMPose's `KeypointConverter` does it; a person
+    is labeled if any converted keypoint is.
 
     Args:
         sigmas: K OKS sigmas of the model's keypoints; by default those of the metainfo.
-        max_per_part: how many poses each part of the model proposes per image; images with more
-            people are told when the metric is made.
+        max_per_part: how many poses each part of the model proposes per image; a line is logged if
+            images have more people.
         *args: those of `CocoMetric`.
         **options: those of `CocoMetric`.
 
@@ -63,7 +63,7 @@ class LayoutCocoMetric(CocoMetric):
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: Mapping) -> None:
         """Take the metainfo of the dataset, but for the sigmas of the layout."""
-        own = dict(dataset_meta)  # MMPose's class writes into what all metrics share
+        own = dict(dataset_meta)  # MMPose's class writes into it, and all metrics share it
         if self.sigmas is None:
             CocoMetric.dataset_meta.fset(self, own)
             return
@@ -73,7 +73,7 @@ class LayoutCocoMetric(CocoMetric):
         self._dataset_meta.update(sigmas=self.sigmas, num_keypoints=len(self.sigmas))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Compute the numbers, and log what they need beside them.
+        """Compute the numbers, and log what explains them.
 
         Args:
             results: what `process` kept of every image.
@@ -93,7 +93,7 @@ class LayoutCocoMetric(CocoMetric):
         if ap < 0:
             return f'AP is -1: {why_no_number(annotations)}'
         if self.pred_converter:
-            return 'AP is 0: no pose is like the person that it is counted for'
+            return 'AP is 0: no pose is like any person'
         entries = [
             entry
             for pred in predictions

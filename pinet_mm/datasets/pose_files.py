@@ -72,7 +72,7 @@ def read_results(path: str | Path, category_id: Any = None) -> Results:
     Args:
         path: a list of entries with `image_id`, `keypoints` and `score`, as `CocoResults` and
             `CocoMetric` write it.
-        category_id: poses of another category are left out; by default there may be one alone.
+        category_id: poses of other categories are left out; by default there may be only one.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -106,7 +106,7 @@ def _read_list(path: str | Path) -> list:
 
 
 def _of_category(entries: list, category_id: Any, path: str | Path) -> list[tuple[int, Any]]:
-    """Return the entries of a category with their places; those that name none are of any."""
+    """Return the entries of a category, or without one, and their places in the file."""
     named = [each.get('category_id') if isinstance(each, Mapping) else None for each in entries]
     known = {str(each): each for each in named if each is not None}
     if len(known) > 1 and str(category_id) not in known:
@@ -114,7 +114,7 @@ def _of_category(entries: list, category_id: Any, path: str | Path) -> list[tupl
             f'{path} has poses of several categories: category_id {", ".join(sorted(known))}; '
             f'name the one of people: --category; found {category_id}'
         )
-    if len(known) < 2:  # whatever id people have there
+    if len(known) < 2:  # one category is people, whatever its id
         return list(enumerate(entries))
     return [
         (i, entry)

@@ -20,13 +20,13 @@ from ..errors import InputError, check_number
 
 
 def check_crop(options: Mapping) -> None:
-    """Check how far a random crop may differ from the image.
+    """Check the factors and probabilities of a random crop.
 
     Args:
         options: of the transform: `scale_factor`, `shift_factor`, `rotate_factor`, probabilities.
 
     Raises:
-        InputError: a number is none, or out of its range.
+        InputError: one is not a number, or out of its range.
     """
     low_high = options.get('scale_factor', (1.0, 1.0))
     if not isinstance(low_high, (list, tuple)) or len(low_high) != 2:
@@ -121,13 +121,13 @@ class RandomInputFlip(RandomFlip):
 class KeypointConverter(converting.KeypointConverter):
     """Convert keypoints as MMPose's class of this name does, which it replaces in all configs.
 
-    With pairs in the mapping MMPose's class writes mirror pairs by the mapping's places, and fails
-    if there are more of them than source keypoints. Around it, `CombinedDataset` has those that
-    count. Takes the arguments of MMPose's class.
+    If its mapping has pairs, MMPose's class also writes `flip_indices` by the mapping's places, and
+    fails if there are more targets than source keypoints. These indices have no effect: those of
+    the `CombinedDataset` around it replace them. Takes the arguments of MMPose's class.
     """
 
     def transform(self, results: dict) -> dict:
-        """Replace `keypoints` and `keypoints_visible`; mirror pairs of more targets are none."""
+        """Replace `keypoints` and `keypoints_visible`; drop `flip_indices` of too few sources."""
         flips = results.get('flip_indices')
         if flips is None or len(self.mapping) <= len(flips):
             return super().transform(results)

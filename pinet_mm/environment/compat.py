@@ -3,8 +3,8 @@
 MMPose 1.3.2, mmdet 3.3.0, mmengine 0.10.7 and mmcv-lite 2.1.0 were released before torch 2.6 and
 numpy 2. `apply` repairs, one function per fault, what has broken since. It has to run before
 MMPose is imported; importing `pinet_mm` does that. A fix whose package is absent is skipped, so
-that `python -m pinet_mm.doctor` can say what is missing. Only this module, for mmengine and
-MMPose, and `packages`, for what these import, know about the faults.
+that `python -m pinet_mm.doctor` can say what is missing. Faults of mmengine and MMPose are repaired
+here, those of the packages that they import in `packages`.
 """
 
 import functools
@@ -33,7 +33,7 @@ def _wrap_once(owner, name: str, wrap) -> None:
 
 
 def history_buffer_method(owner, name: str):
-    """Return a public method of mmengine's `HistoryBuffer`; its pickles look up nothing else.
+    """Return a public method of mmengine's `HistoryBuffer`, all that its pickles look up.
 
     Checkpoints reach for these methods through `getattr`. Allowing the real one would let a
     checkpoint reach every attribute of every allowed class.

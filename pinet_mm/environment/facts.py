@@ -1,4 +1,4 @@
-"""What the doctor names beside missing packages: faults that an import does not show.
+"""Facts for the doctor: faults of an environment that importing a package does not show.
 
 A fact is one word, such as 'yes', or a fault: 'no' or 'two', with the reason behind a colon.
 """
@@ -37,7 +37,7 @@ def has_cuda() -> str:
         return f'no: torch is a CPU build beside the NVIDIA driver {driver}'
     return (
         f'no: torch is built for CUDA {torch.version.cuda}, which the NVIDIA driver {driver} does '
-        'not serve: update it, or install an older torch'
+        'not support: update it, or install an older torch'
     )
 
 

@@ -1,7 +1,7 @@
 """A call that waits for the first import of a module.
 
-MMPose has to be repaired before it is imported, and what configs name has to be registered once it
-is. Whoever needs neither, as `pinet-mm --help` does, should not wait for torch.
+MMPose has to be repaired before it is imported, and the classes that configs name have to be
+registered once it is. Both import torch, which `pinet-mm --help` should not wait for.
 """
 
 import sys
@@ -18,7 +18,7 @@ class FirstImport(MetaPathFinder, Loader):
     there.
 
     Args:
-        concerns: tells by its full name whether a module is one of them.
+        concerns: returns whether a module, by its full name, is one of them.
         call: gets the name of the module that is asked for; returns whether it has done its work.
             Until then every such import makes it again. What it raises, the import raises.
     """
@@ -61,8 +61,7 @@ class FirstImport(MetaPathFinder, Loader):
         module = sys.modules.get(fullname)
         if module is None:
             return None
-        # For a module that appeared meanwhile, Python takes the spec from the module, and with its
-        # own loader it would execute it a second time.
+        # The call has imported the module. Its own spec would make Python execute it a second time.
         own = self._specs[fullname] = module.__spec__
         module.__spec__ = ModuleSpec(fullname, self, origin=own and own.origin)
         module.__spec__.submodule_search_locations = getattr(module, '__path__', None)
@@ -73,5 +72,5 @@ class FirstImport(MetaPathFinder, Loader):
         return sys.modules[spec.name]
 
     def exec_module(self, module: ModuleType) -> None:
-        """Execute nothing, for that has been done; give the module its own spec back."""
+        """Give the module its own spec back; it was executed by the call."""
         module.__spec__ = self._specs.pop(module.__name__)

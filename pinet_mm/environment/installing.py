@@ -1,4 +1,4 @@
-"""What an environment lacks for all that needs MMPose, and the command that brings it.
+"""Which packages of training are missing, and the commands that install them.
 
 There are two ways to install: `pip install pinet_mm` brings the light runtime, which finds poses
 with an exported model; the extra `train` and `pinet-mm install-mmpose` bring all else.
@@ -10,7 +10,7 @@ MMPOSE = '1.3.2'  # the last release; `compat` repairs exactly this one
 TRAIN = "pip install 'pinet_mm[train]'"
 INSTALL_MMPOSE = 'pinet-mm install-mmpose'
 
-# Packages of the extra that the modules for training import first.
+# Packages of the extra `train` that decide whether it is installed.
 OF_TRAIN = ('torch', 'torchvision', 'timm', 'mmengine', 'mmcv', 'mmdet', 'pycocotools')
 
 
@@ -38,7 +38,7 @@ def explain(what: str) -> str:
     """Return a sentence on what is missing for something, with the commands that bring it.
 
     Args:
-        what: needs MMPose, such as the name of a module.
+        what: what needs MMPose, such as the name of a module.
     """
     missing = missing_packages() or ['mmpose']
     return f'{what} needs {", ".join(missing)}: run {remedy(missing)}'

@@ -1,10 +1,10 @@
-"""Bounds on what files may cost, for libraries that read them as they are imported."""
+"""Bounds on the size of images, set before OpenCV is imported, which reads them then."""
 
 import os
 
-MAX_PIXELS = 2**28  # of an image, as `onnx_runner` says, which is imported after OpenCV
+MAX_PIXELS = 2**28  # per image, as in `onnx_runner`, which cannot be imported before OpenCV
 
 
 def apply() -> None:
-    """Let OpenCV refuse images whose header names more pixels; a variable that is set stays."""
+    """Let OpenCV refuse images of more pixels by their header, unless the user has set a bound."""
     os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(MAX_PIXELS))

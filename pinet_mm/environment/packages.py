@@ -1,4 +1,4 @@
-"""Packages that MMPose imports and that are missing, incomplete or broken beside today's others.
+"""Repairs of packages that MMPose imports and that are missing, incomplete or broken today.
 
 Each function repairs one fault, before MMPose is imported; a second call changes nothing.
 """
@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
-# Modules for what has no wheel or was removed.
+# Stands in for packages that have no wheel, or were removed from others.
 STAND_INS = Path(__file__).with_name('stand_ins')
 
 _torchvision_schemas: list = []  # torch forgets a schema as soon as its Library object is collected

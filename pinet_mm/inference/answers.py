@@ -36,7 +36,7 @@ class Answer:
 
     @property
     def keypoints(self) -> np.ndarray:
-        """Keypoints (N, K, 2) of the people; also of keypoints that are hidden."""
+        """Keypoints (N, K, 2) of the people, hidden ones included."""
         return self._sorted('keypoints')
 
     @property
@@ -46,7 +46,7 @@ class Answer:
 
     @property
     def scores(self) -> np.ndarray:
-        """Scores (N,) of the people, falling."""
+        """Scores (N,) of the people, in descending order."""
         return person_scores(self.pred_instances)[self._order]
 
     @property
@@ -56,7 +56,7 @@ class Answer:
 
     @property
     def parts(self) -> np.ndarray | None:
-        """Part (N, K), of M, whose proposal each keypoint came from; None if not known."""
+        """Which of M parts proposed each keypoint (N, K); None if the model does not tell it."""
         return self._sorted('keypoint_parts') if 'keypoint_parts' in self.pred_instances else None
 
     @property
@@ -117,7 +117,7 @@ class Answer:
         return np.asarray(self.pred_instances[name])[self._order]
 
     def above(self, pose_thr: float = POSE_THR) -> 'Answer':
-        """Return the same with those people only who score `pose_thr` or more."""
+        """Return the same with only those people who score `pose_thr` or more."""
         kept = np.flatnonzero(person_scores(self.pred_instances) >= pose_thr)
         people = {name: np.asarray(value)[kept] for name, value in self.pred_instances.items()}
         return self._with(people)
@@ -136,7 +136,7 @@ class Answer:
             style: a `skeletons.Style`, by default people who score 0.1 or more, with their scores.
 
         Raises:
-            InputError: it was given as an array, and is not now.
+            InputError: the image did not come from a file and is not given.
             OSError: the drawing cannot be written.
         """
         import cv2

@@ -1,4 +1,4 @@
-"""What the codec makes of a data set, drawn: what a network is to learn, before it learns.
+"""Training targets of a dataset, drawn: what a network will learn, before it is trained.
 
 Shape shorthand: K keypoints, M parts, P pixels with offset targets, h×w maps.
 """
@@ -21,10 +21,8 @@ from .drawing import draw_poses
 from .maps_drawing import color_of, draw_arrows, draw_maps, draw_mask, write_legend
 from .sheets import side_by_side
 
-# px; smaller samples are enlarged so that arrows can be told apart
-SIDE = 420
-# from so many pixels at most, arrows are drawn
-_MOST_PIXELS = 120
+SIDE = 420  # px; smaller samples are enlarged so that arrows can be told apart
+_MOST_PIXELS = 120  # pixels from which arrows are drawn; of more, evenly spread ones
 
 
 def browse(config: Config, out_dir: str | Path, count: int = 8, seed: int = 0) -> list[Path]:
@@ -33,14 +31,14 @@ def browse(config: Config, out_dir: str | Path, count: int = 8, seed: int = 0) -
     Args:
         config: of a PINet, see `read_config`.
         out_dir: made if it is missing.
-        count: samples, spread evenly over the data set.
+        count: samples, spread evenly over the dataset.
         seed: of crops and flips.
 
     Returns:
         The sheets: `000000.jpg`, named by the number of the sample.
 
     Raises:
-        InputError: the model has no PINet codec, or `count` is below 1.
+        InputError: the model has no PINetCodec, or `count` is below 1.
         OSError: a sheet cannot be written.
     """
     if count < 1:
@@ -75,8 +73,8 @@ def draw_targets(sample: dict[str, Any], codec: PINetCodec, metainfo: dict) -> n
 
     Args:
         sample: `inputs` (3, H, W) uint8 BGR and `data_samples`, as the pipeline packs them.
-        codec: that made its targets.
-        metainfo: of the data set.
+        codec: the one that made its targets.
+        metainfo: of the dataset.
 
     Returns:
         (H', W', 3) uint8 BGR, five titled panels beside each other.
@@ -121,7 +119,7 @@ def _offsets(
 ) -> np.ndarray:
     """Draw keypoint = pixel - offset from some pixels of each part of each person."""
     pixels, offsets, taught = _offset_targets(targets, codec)
-    # those of one person and part lie next to each other and say the same: some are enough
+    # Neighboring pixels of a person and part point to the same keypoint: some are enough.
     kept = np.zeros(len(pixels), bool)
     kept[:: len(pixels) // _MOST_PIXELS + 1] = True
     rows, keypoints = np.nonzero(taught & kept[:, None])
@@ -138,7 +136,7 @@ def _offsets(
 def _offset_targets(
     targets: PoseDataSample, codec: PINetCodec
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return pixels (P, 3; part, y, x), offsets (P, K, 2), and which of them are taught (P, K)."""
+    """Return pixels (P, 3; part, y, x), offsets (P, K, 2), and which of them have a loss (P, K)."""
     if codec.sparse_offsets:
         labels = targets.gt_instance_labels
         arrays = labels.target_pixels, labels.target_offsets, labels.target_weights > 0
@@ -153,7 +151,7 @@ def _offset_targets(
 
 
 def _ignored(image: np.ndarray, targets: PoseDataSample, layout: PartLayout) -> np.ndarray:
-    """Draw where no heatmap has a loss, and name the channels that have none anywhere."""
+    """Draw where no heatmap has a loss, and name the channels without any loss."""
     fields = targets.gt_fields
     weights = np.asarray(fields.heatmap_weights)
     valid = np.ones(weights.shape[1:], bool)

@@ -1,7 +1,7 @@
-"""Poses for annotation tools to correct, CVAT and Label Studio, and what these export.
+"""Poses for CVAT and Label Studio, to be corrected there, and what these tools export.
 
-Needs numpy only. CVAT reads and writes COCO's keypoint annotations; Label Studio has a box per
-person, of which keypoints with names are parts, in percent of the image.
+Needs numpy only. CVAT reads and writes COCO's keypoint annotations. Label Studio has a box per
+person with named keypoints as its children, all in percent of the image.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import InputError
 from .records import POSE_THR
 
-HIDDEN = 0.5  # keypoints that score less than this part of their person's mean are likely hidden
+HIDDEN = 0.5  # keypoints that score less than this share of the person's mean are likely hidden
 MARK = 0.5  # percent of the image, the size of a keypoint in Label Studio
 
 
@@ -19,7 +19,7 @@ def to_cvat(results: Iterable[Any], category: str = 'person', pose_thr: float = 
     """Return COCO keypoint annotations, which CVAT imports as `COCO Keypoints 1.0`.
 
     Args:
-        results: see `Answer`; of images whose names, without folders, are those of the task.
+        results: see `Answer`; the task has images of the same file names, whatever their folders.
         category: label of the task's skeleton; its points are named as the model's keypoints.
         pose_thr: people with a lower score are left out.
 
@@ -115,15 +115,15 @@ def _regions(
 
 
 def _percent(x: float, y: float, size: tuple[int, int]) -> dict:
-    # Percent count from the border of the image, pixels from the center of the first.
+    # Percentages count from the border of the image, pixels from the center of the first one.
     return dict(x=round((x + 0.5) / size[0] * 100, 5), y=round((y + 0.5) / size[1] * 100, 5))
 
 
 def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
     """Return an export of Label Studio (JSON) as COCO keypoint annotations, to train and test with.
 
-    Of a task the first annotation counts, or else the first prediction. Keypoints that a person
-    does not have are unlabeled, those outside of any person are an error.
+    The first annotation of a task counts, or else its first prediction. Keypoints that a person
+    lacks are unlabeled; keypoints without a person are an error.
 
     Args:
         tasks: the export.

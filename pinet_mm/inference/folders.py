@@ -40,26 +40,27 @@ def infer(
     """Write an overlay for every image or video and one `predictions.json` with all of them.
 
     Each image's poses are first appended to `predictions.jsonl`; the JSON is made of it at the end,
-    also where an error or Ctrl-C is the end. What cannot be read is reported, and images in
-    `out_dir` are not read. `overview.jpg` shows the first twelve overlays. Memory does not grow
-    with the number of frames.
+    also after an error or Ctrl-C. What cannot be read is reported; images that lie in `out_dir` are
+    no inputs. `overview.jpg` shows the first twelve overlays. Memory does not grow with the number
+    of frames.
 
     Args:
         model: what `load` or `load_onnx` returns.
         inputs: images, videos, streams and more, see `find_sources`.
         out_dir: made if it is missing.
-        batch_size: images per pass, as in `predict`; those of streams go alone.
+        batch_size: images per pass, as in `predict`; 1 for streams.
         pose_thr: people with a lower score are left out.
-        before_fusion: overlays show every proposed pose on their left; needs a PINet.
+        before_fusion: overlays show the proposed poses beside the fused ones; needs a PINet.
         options: what is written, and of which frames.
 
     Returns:
         A `Report`; docs/predictions.md describes the JSON.
 
     Raises:
-        InputError: `before_fusion` with another model, or a run of other options is to be resumed.
+        InputError: `before_fusion` with another model, or options other than those of the run that
+            is to be resumed.
         FileNotFoundError: an input is missing, or all images lie in `out_dir`.
-        OSError: overlays could not be written; the JSON is, and names only the others.
+        OSError: some overlays could not be written; the JSON is complete, and names the others.
     """
     style = Style(pose_thr, options.keypoint_thr, boxes=options.boxes, tags=True)
     draw = _drawing_of(model, style, before_fusion)
@@ -133,7 +134,7 @@ def _found(
     options: InferOptions,
     batch_size: int,
 ) -> Iterator[tuple[Item, PoseResult | None, bool]]:
-    # Every image, what was found in it, and whether the journal does not have it yet.
+    # Every image, what was found in it, and whether it is new to the journal.
     noted = (each for source in sources for each in _with_notes(source, journal, options))
     for is_new, group in groupby(noted, lambda each: each[1] is None):
         if is_new:

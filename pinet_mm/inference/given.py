@@ -16,13 +16,13 @@ EXPECTED = (
 
 
 def as_many(images: Any) -> Iterable[Any]:
-    """Return what can be gone through: one image becomes a list of one.
+    """Return an iterable of images: one image becomes a list of one.
 
     Args:
         images: an image of any kind, a stack of arrays or tensors, or an iterable of images.
 
     Raises:
-        InputError: it is neither.
+        InputError: it is none of these.
     """
     if isinstance(images, (str, Path)) or _is_pil(images) or getattr(images, 'ndim', 4) < 4:
         return [images]
@@ -50,7 +50,7 @@ def _to_bgr(image: Any) -> np.ndarray:
         return _check_array(image)
     if _is_pil(image):
         return _of_pil(image)
-    if hasattr(image, 'detach'):  # torch is not imported for those who have none
+    if hasattr(image, 'detach'):  # a tensor, known without importing torch
         return _of_tensor(image)
     raise InputError(f'an image must be {EXPECTED}; found {type(image).__name__}')
 

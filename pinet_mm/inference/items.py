@@ -1,4 +1,4 @@
-"""What inference goes through: the sources that words name, and their images one by one."""
+"""The sources that the words of a user name, and their images one by one."""
 
 import glob
 import sys
@@ -70,7 +70,7 @@ def find_sources(inputs: Iterable[str | Path], out_dir: str | Path | None = None
     Args:
         inputs: images, videos, folders of images, globs, URLs, indices of cameras; `-` stands for
             the lines of the standard input, each one of these.
-        out_dir: a folder to be written into; what lies there is no input.
+        out_dir: where results are written; what lies there is no input.
 
     Raises:
         FileNotFoundError: an input does not exist, a folder holds no image, or all lie in
@@ -141,7 +141,7 @@ def _count(source: Source, clip: Clip) -> int | None:
     try:
         rate, frames = video_facts(source.name)
     except InputError:
-        return 1  # it is named later
+        return 1  # what is wrong with it is said when it is read
     end = frames if clip.end is None else min(frames, round(clip.end * rate))
     return -(-max(end - round(clip.start * rate), 0) // clip.every)
 

@@ -1,7 +1,7 @@
 """Poses kept line by line while they are found, and the document made from them.
 
-The first line says what the run is. Every other line is an image's record, `file` and `error` of
-what could not be read, or `video` of one that is finished.
+The first line describes the run. Every other line is the record of an image, `file` and `error` of
+what could not be read, or `video` of a finished video.
 """
 
 import json
@@ -18,8 +18,8 @@ from .records import compact, document_lines
 class Journal:
     """Append records to a file of lines, each flushed, and make the document of them.
 
-    What was appended outlives a process that is killed: at most the last line is half there, and
-    is cut off when the journal is opened again.
+    What was appended outlives a process that is killed. At most the last line is incomplete; it is
+    cut off when the journal is opened again.
 
     Args:
         path: of the file of lines.
@@ -65,7 +65,7 @@ class Journal:
             if key != 'run' and other != value:
                 raise InputError(
                     f'{self.path} is of a run with {key} {other}, and this one has {value}: resume '
-                    'with the same options, or without --resume begin anew'
+                    'with the same options, or begin anew without --resume'
                 )
 
     def _numbered_lines(self, start: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""Images and folders in, overlays and one JSON file out, by an exported model: without torch.
+"""Images and folders in; overlays and one JSON file out; by an exported model, without torch.
 
 The results are those of `folders.infer` with the same file.
 """
@@ -64,8 +64,8 @@ def predict_files(
 ) -> Report:
     """Write an overlay for every image and one `predictions.json` with all of them.
 
-    Files that are not images are reported, and images in `out_dir` are not read. `overview.jpg`
-    shows the first twelve overlays.
+    Files that are not images are reported; images that lie in `out_dir` are no inputs.
+    `overview.jpg` shows the first twelve overlays.
 
     Args:
         model: an exported model.
@@ -76,7 +76,7 @@ def predict_files(
 
     Raises:
         FileNotFoundError: an input is missing, or all images lie in `out_dir`.
-        OSError: overlays could not be written; the JSON is, and names only the others.
+        OSError: some overlays could not be written; the JSON is complete, and names the others.
     """
     files, start = find_images(inputs, out_dir), perf_counter()
     overlays = OverlayFolder(Path(out_dir), columns=4, cell=480)

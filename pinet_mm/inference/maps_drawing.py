@@ -1,4 +1,4 @@
-"""Maps, arrows and legends drawn onto an image, for whoever wants to see why.
+"""Maps, arrows and legends drawn onto an image.
 
 Images are (H, W, 3) uint8 BGR; maps are (C, h, w) and cover the whole image.
 """

@@ -1,4 +1,4 @@
-"""What `infer` may be told beside its inputs."""
+"""The options of `infer`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class InferOptions:
         keypoint_thr: keypoints with a lower score are not drawn.
         boxes: whether people's boxes are drawn.
         resume: go on with the run whose `predictions.jsonl` lies in the folder.
-        model: what the model is, in words; a run is only resumed with the same.
-        tracker: makes what gives people their identities, once per video, stream or folder of
-            images, such as `tracking.Follower`: its `update` takes a result and returns (N,)
+        model: names the model; a run can only be resumed with the same name.
+        tracker: called for each video, stream or folder of images; returns what tracks its people,
+            such as a `tracking.Follower`: its `update` takes a result and returns identities, (N,)
             integers in the order of the result's `keypoints`, -1 for people without one.
     """
 

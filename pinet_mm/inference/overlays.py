@@ -58,8 +58,8 @@ class OverlayFolder:
         """Return the name of a source's drawing.
 
         Args:
-            source: it is named by `name_sources`.
-            suffix: what kind of file it came to be.
+            source: one of those that `name_sources` was given.
+            suffix: of the file that is written.
         """
         return str(Path(self._names[source]).with_suffix(suffix))
 
@@ -94,7 +94,7 @@ class OverlayFolder:
         if self.missing:
             raise OSError(
                 f'{len(self.missing)} images could not be written into {self.path}: '
-                f'{", ".join(self.missing)} (is there room, may files be written there?); '
+                f'{", ".join(self.missing)} (is the disk full or the folder read-only?); '
                 f'{document.name} there holds all that was computed'
             )
 

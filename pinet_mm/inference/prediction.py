@@ -45,8 +45,7 @@ def predict(
         `scores` and more as properties.
 
     Raises:
-        InputError: `batch_size` is below 1, an array is no color image, a file no image, or
-            something neither.
+        InputError: `batch_size` is below 1, or an image is not one of the above.
     """
     if batch_size < 1:
         raise InputError(f'batch_size must be at least 1; found {batch_size}')

@@ -34,7 +34,7 @@ def person_scores(people: Any) -> np.ndarray:
 
 
 def person_boxes(people: Any) -> np.ndarray:
-    """Return the boxes (N, 4; x1, y1, x2, y2) of people, around their keypoints if there are none.
+    """Return the boxes (N, 4; x1, y1, x2, y2) of people, by default around their keypoints.
 
     Args:
         people: see the module.
@@ -57,7 +57,7 @@ def to_record(sample: Any, name: str, pose_thr: float | None = None, schema: int
     Returns:
         `file`, `width`, `height` and `persons`, the best first, each with `score`, `bbox` (x1, y1,
         x2, y2) and `keypoints`, a list of [x, y, score]; in schema 2 also `id` where people are
-        tracked and `parts`, each keypoint's, where the model tells them.
+        tracked, and `parts`, that of each keypoint, where the model tells it.
     """
     people, (height, width) = sample.pred_instances, sample.metainfo['ori_shape'][:2]
     scores, boxes = person_scores(people), person_boxes(people)
@@ -138,7 +138,7 @@ def header(
     Args:
         names: of the keypoints.
         skeleton: limbs, as pairs of indices into `names`.
-        pose_thr: below which people are left out, None if nobody is.
+        pose_thr: people with a lower score are left out; None if nobody is.
         schema: 2, or 1 for the form of version 0.1.
 
     Raises:

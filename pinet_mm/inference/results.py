@@ -1,4 +1,4 @@
-"""What `predict` yields, and what `infer` reports."""
+"""The results that `predict` yields, and names of older modules beside them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -72,15 +72,15 @@ def contact_sheet(
     titles: Sequence[str] = (),
     gap: int = 0,
 ) -> np.ndarray:
-    """Arrange images (H, W, 3) in rows that are filled from edge to edge, as far as there are any.
+    """Arrange images (H, W, 3) in rows that fill the width of the sheet; the last may be shorter.
 
-    Images of a row have one height. None is higher than `cell`; most are about 3/4 of it.
+    Images of a row have one height, at most `cell`, mostly about 3/4 of it.
 
     Args:
         images: uint8 BGR.
         columns: the width of the sheet, in cells; fewer if there are fewer images.
         cell: px.
-        titles: of the images, such as the names of their files; below them, none by default.
+        titles: written below the images, such as the names of their files; by default none.
         gap: white px between images.
     """
     width = min(columns, len(images)) * cell

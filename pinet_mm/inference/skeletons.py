@@ -13,7 +13,7 @@ import numpy as np
 from .records import POSE_THR, person_boxes, person_scores
 from .sheets import FONT, person_color
 
-DARK = (0, 0, 0)  # below lines, to stand out anywhere
+DARK = (0, 0, 0)  # outlines, so that people stand out anywhere
 LINE_PER_SIDE = 1 / 400  # width of a limb over the image's long side
 
 
@@ -27,7 +27,7 @@ class Style:
         hollow: keypoints that score less than this part of their person's mean are drawn as rings,
             their limbs thin: they are likely hidden.
         boxes: whether people's boxes are drawn.
-        tags: whether identity, if there is one, and score stand above each person.
+        tags: whether the score, and the identity of tracked people, stand above each person.
         line_width: of a limb, px; by default it grows with the image.
     """
 
@@ -50,7 +50,7 @@ def draw_people(
     Args:
         image: (H, W, 3) uint8 BGR; changed in place.
         people: a mapping of arrays such as `pred_instances`, or, of annotations, with
-            `keypoints_visible` (N, K) for scores; `colors` (N, 3), RGB, may say each one's color.
+            `keypoints_visible` (N, K) for scores; `colors` (N, 3), RGB, are used if there are any.
         skeleton: limbs, as pairs of indices of keypoints.
         style: how they are drawn.
     """
@@ -172,7 +172,7 @@ def draw_poses(
         pose_thr: people with a lower score are not drawn.
         keypoint_thr: keypoints with a lower score are not drawn.
         min_side: images whose long side is shorter are enlarged to it.
-        style: says all of it, and replaces the two thresholds.
+        style: how people are drawn; replaces the two thresholds.
 
     Returns:
         (H', W', 3) uint8 BGR.

@@ -18,7 +18,7 @@ def find_images(inputs: Iterable[str | Path], out_dir: str | Path | None = None)
 
     Args:
         inputs: images and folders.
-        out_dir: a folder to be written into; what lies there is no input.
+        out_dir: where results are written; what lies there is no input.
 
     Raises:
         FileNotFoundError: an input does not exist, a folder holds no image, or all images lie in
@@ -56,7 +56,7 @@ def read_image(path: str | Path) -> np.ndarray:
     """Read a file as (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
 
     Raises:
-        InputError: it is no image, cut off, too large or too thin, a folder, or does not exist.
+        InputError: it does not exist, or is a folder, no image, cut off, too large or too thin.
     """
     if Path(path).is_dir():
         raise InputError(

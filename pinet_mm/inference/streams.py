@@ -19,13 +19,13 @@ LARGEST = 200 * 2**20  # bytes of an image behind a URL
 
 
 class Newest:
-    """Yield the newest frame of a source that does not wait, and drop those in between.
+    """Yield the newest frame of a live source, and drop those that came before it meanwhile.
 
     A thread reads as fast as the source gives, so that a slow consumer sees the present, not a
     growing delay. Frames count from 0 as they arrive; their times count from the first.
 
     Args:
-        frames: yields images, or a function that makes one; ends when the source does. Its `close`
+        frames: yields functions that make an image each; ends when the source does. Its `close`
             is called at the end.
 
     Attributes:

@@ -14,8 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..errors import InputError
 
-# Not an identity: a pose that scores too little to begin one.
-NOBODY = -1
+NOBODY = -1  # in place of an identity: the pose scores too little to begin one
 
 
 @dataclass(frozen=True)
@@ -23,14 +22,14 @@ class TrackerSettings:
     """Settings of a `Tracker`.
 
     Args:
-        start: poses that score at least this begin to be followed, and choose first.
-        keep: poses that score less than this are not looked at.
-        least: OKS of a predicted pose and a pose that are taken as one person's.
-        tolerance: how many of the data set's sigmas count as one, as a pose is predicted, not seen.
-        growth: by how many more for each frame in which the person was not seen.
-        memory: for how many frames somebody who is not seen is remembered.
-        confirm: frames in a row in which somebody must be seen to be remembered.
-        inertia: share of the velocity that stays when a new one is measured, in [0, 1).
+        start: poses that score at least this are paired first, and may begin an identity.
+        keep: poses that score less than this are ignored.
+        least: lowest OKS at which a pose is paired with a prediction.
+        tolerance: factor on the dataset's sigmas, since poses are predicted, not seen.
+        growth: what is added to this factor for each frame in which the person was not seen.
+        memory: frames for which somebody who is not seen is remembered.
+        confirm: frames in a row in which somebody must be seen before they are remembered.
+        inertia: share of the old velocity that stays when a new one is measured, in [0, 1).
 
     Raises:
         InputError: a value is not what is listed above.
@@ -93,7 +92,7 @@ class _Person:
 
     def see(self, pose: np.ndarray, scores: np.ndarray, inertia: float) -> None:
         """Take a pose as theirs."""
-        # limbs swing, so what counts is how far the middle of all keypoints is from the prediction
+        # Limbs swing: the velocity is that of the median of all keypoints.
         beyond = _weighted_median(pose - self.pose, scores) / self.missed
         share = 1 - inertia if self.seen > 1 else 1.0
         self.velocity = self.velocity + share * beyond
@@ -106,11 +105,11 @@ class Tracker:
 
     Every person is predicted to move on at constant velocity. Poses and predictions are paired such
     that the sum of their OKS is highest, each keypoint weighted by its scores: first the poses that
-    score well, then the others with those who are left over. A pose that scores well and is like
-    nobody begins a new identity.
+    score at least `start`, then weaker ones with the people who are left. An unpaired pose that
+    scores at least `start` begins a new identity.
 
     Args:
-        sigmas: K OKS sigmas of the data set.
+        sigmas: K OKS sigmas of the dataset.
         settings: by default those of `TrackerSettings`.
 
     Raises:
@@ -225,7 +224,7 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 class Follower:
-    """Find out who is who in the results of one video.
+    """Track the people in the results of one video.
 
     Args:
         settings: of the tracker, by default those of `TrackerSettings`.

@@ -16,7 +16,7 @@ FINEST = 10_000  # ticks per second at least, for sources of changing rate
 
 
 class VideoWriter:
-    """Write an H.264 video beside its place; `close` moves it there.
+    """Write an H.264 video under a temporary name; `close` gives it its own.
 
     Args:
         path: of the .mp4 file.
@@ -45,7 +45,7 @@ class VideoWriter:
         self._last = -1
 
     def write(self, image: np.ndarray, seconds: float) -> None:
-        """Append an image, all of one size, to be shown at this time of the source."""
+        """Append an image, of the size of the first, to be shown at this time of the source."""
         av, image = import_av(), _even(image)
         if self._last < 0:
             self._video.height, self._video.width = image.shape[:2]
@@ -61,7 +61,7 @@ class VideoWriter:
             self._sound.copy_until(seconds)
 
     def close(self) -> None:
-        """Finish the file; without an image there is none."""
+        """Finish the file; without images none is written."""
         if self._last < 0:
             return self.discard()
         self._container.mux(self._video.encode())
@@ -72,13 +72,13 @@ class VideoWriter:
         self.part.replace(self.path)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Remove what was written."""
         if self._sound:
             self._sound.close()
         try:
             self._container.close()
         except (OSError, ValueError):
-            pass  # a container without images cannot be finished, nor has it to be
+            pass  # a container without images cannot be finished, and need not be
         self.part.unlink(missing_ok=True)
 
 
@@ -107,7 +107,7 @@ class Sound:
         self._packets = (each for each in self._source.demux(audio) if each.pts is not None)
 
     def copy_until(self, seconds: float) -> None:
-        """Copy what sounds before this time of the video."""
+        """Copy the sound up to this time of the video."""
         while True:
             packet = self._next or next(self._packets, None)
             self._next = packet

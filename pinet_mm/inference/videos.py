@@ -58,7 +58,7 @@ WHOLE = Clip()
 
 
 class VideoFacts(NamedTuple):
-    """Frames per second of a video, and about how many frames it has, 0 if it does not say."""
+    """Frames per second of a video, and its approximate number of frames, 0 if not known."""
 
     rate: Fraction
     frames: int

@@ -27,7 +27,7 @@ class Outputs:
         overlays: takes the drawings.
         draw: makes a drawing.
         record: makes the record of a result.
-        options: of the run.
+        options: those of `infer`.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Outputs:
         self._frames = 0
 
     def write(self, item: Item, result: Any, is_new: bool = True) -> None:
-        """Write what was found in an image; draw it only, if it is noted already.
+        """Write what was found in an image; one that the journal has already is only drawn.
 
         Args:
             item: the image, or why there is none.
@@ -58,7 +58,7 @@ class Outputs:
             self.finish()
             self._begin(item.source)
         if self._tracker and result is not None:
-            ids = self._tracker.update(result)  # also of known people, so that it remembers them
+            ids = self._tracker.update(result)  # also if their ids are known, to go on from there
             result.ids = ids if is_new else result.ids
         drawn = self._write_drawing(item, result)
         if is_new:
@@ -106,7 +106,7 @@ class Outputs:
         return VideoWriter(path, rate, source.name, clip.start)
 
     def finish(self, is_whole: bool = True) -> None:
-        """Close the video of the last source, and note it.
+        """Close the video of the last source, and enter it in the journal.
 
         Args:
             is_whole: all frames of the source were seen.

@@ -1,4 +1,4 @@
-"""Parts for people whose data set names none: pieces of the skeleton, from its ends inwards."""
+"""Parts for people whose dataset names none: pieces of the skeleton, from its ends inwards."""
 
 from collections.abc import Sequence
 

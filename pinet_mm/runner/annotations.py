@@ -33,8 +33,8 @@ from .layout import metrics_in
 
 # Classes of the configs, which read COCO's records of people as they are.
 OF_PEOPLE = (CocoDataset, CrowdPoseDataset, OCHumanDataset)
-SAMPLE = 2000  # images of a file whose sizes are looked at before a run
-# Where launchers say which process of its machine this is, or of all machines.
+SAMPLE = 2000  # images of a file whose sizes are compared before a run
+# Variables in which launchers number the processes of a machine, or of all machines.
 RANKS = ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK', 'RANK')
 
 
@@ -81,7 +81,7 @@ def check_annotations(
 
 
 def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
-    """Evaluate on other data than the config's, in place.
+    """Point a config, in place, at other data to evaluate on.
 
     `keypoints` takes the place of `keypoints_crowd` where no image has a crowd index.
 
@@ -91,13 +91,13 @@ def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
         img: folder of the images.
 
     Raises:
-        InputError: one of the two is missing, the folder is none or lacks images of the file.
+        InputError: one of the two is missing, or the folder is, or some of its images.
         RunError: the config evaluates on no or several annotation files.
     """
     if not ann or not img:
         raise InputError(f'--ann FILE and --img DIR go together; found --ann {ann}, --img {img}')
     if not osp.isdir(img):
-        raise InputError(f'--img {img} is no folder')
+        raise InputError(f'--img {img} is not a folder')
     datasets = list(_datasets((cfg.get('test_dataloader') or {}).get('dataset')))
     if len(datasets) != 1:
         raise RunError(f'--ann needs a config that evaluates on one file; found {len(datasets)}')
@@ -274,7 +274,7 @@ def _images_of(path: str) -> list[dict]:
 
 
 def _check_evaluators(evaluators: list[dict], checked: dict[str, Checked], loader: str) -> None:
-    """Raise if an evaluator reads another file than its loader, which lacks images of that."""
+    """Raise if an evaluator reads a file of its own that lacks images of its loader."""
     images = {image['id'] for each in checked.values() for image in each.data['images']}
     for each in evaluators:
         path = each['ann_file']

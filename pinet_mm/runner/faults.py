@@ -1,4 +1,4 @@
-"""Losses and gradients that are not finite: the training stops, or passes over the batch."""
+"""Losses and gradients that are not finite: the training stops, or skips the batch."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,18 @@ from mmpose.registry import HOOKS
 
 from ..errors import RunError
 
-MOST_IN_A_ROW = 20  # batches passed over; after them the network itself is broken
+MOST_IN_A_ROW = 20  # skipped batches; after more of them the network itself must be broken
 
 
 @HOOKS.register_module()
 class FiniteGuard(Hook):
     """Stop a training whose loss or gradients are not finite, before anything is saved.
 
-    Gradients are looked at before each step of the optimizer, which is left out if they are not
-    finite. With the scaled losses of float16, where that happens now and then, MMEngine's scaler
-    does so itself.
+    Gradients are checked before each step of the optimizer, which is skipped if they are not
+    finite. Under float16, whose scaled losses overflow now and then, MMEngine's scaler does that.
 
     Args:
-        skip: go on after such a batch; the training counts them.
+        skip: skip such batches and count them, instead of stopping.
     """
 
     priority = 'VERY_HIGH'  # before the hook that saves
@@ -35,7 +34,7 @@ class FiniteGuard(Hook):
         self._bad_gradients = False
 
     def before_train(self, runner: Runner) -> None:
-        """Look at the gradients before each step from now on."""
+        """Check the gradients before each step from now on."""
         wrapper = runner.optim_wrapper
         if not isinstance(wrapper, OptimWrapper) or hasattr(wrapper, 'loss_scaler'):
             return
@@ -52,7 +51,7 @@ class FiniteGuard(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Stop, or count the batch.
+        """Stop at a batch that is not finite, or count it.
 
         Args:
             runner: of the training.
@@ -80,20 +79,19 @@ class FiniteGuard(Hook):
         self.in_a_row += 1
         if not self.skip or self.in_a_row > MOST_IN_A_ROW:
             raise RunError(
-                f'{said}. Nothing of it was saved, and the checkpoints before it are as they were: '
-                'look at these images, lower the learning rate, or pass over such batches with '
-                '--skip-bad-batches'
+                f'{said}. Nothing was saved since, and earlier checkpoints are intact: look at '
+                'these images, lower the learning rate, or skip such batches: --skip-bad-batches'
             )
         count = runner.message_hub.runtime_info.get('skipped_batches', 0) + 1
         runner.message_hub.update_info('skipped_batches', count)
-        print_log(f'{said}. Batch passed over, {count} so far', 'current')
+        print_log(f'{said}. Batch skipped, {count} so far', 'current')
 
     def after_train(self, runner: Runner) -> None:
-        """Say how many batches were passed over."""
+        """Log how many batches were skipped."""
         count = runner.message_hub.runtime_info.get('skipped_batches', 0)
         if count:
             print_log(
-                f'{count} batches with non-finite losses or gradients taught nothing', 'current'
+                f'{count} batches with non-finite losses or gradients were skipped', 'current'
             )
 
 
@@ -106,7 +104,7 @@ def gradients_are_finite(wrapper: OptimWrapper) -> bool:
         if parameter.grad is not None
     ]
     largest = [gradient.abs().max().float() for gradient in gradients if gradient.numel()]
-    # One number to wait for on a GPU.
+    # One number, so that a GPU is waited for once.
     return not largest or bool(torch.stack(largest).isfinite().all())
 
 
@@ -120,7 +118,7 @@ def losses_of(outputs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def images_of(batch: Any) -> Sequence[str]:
-    """Return the paths, or the ids, of the images of a batch, as far as it tells them."""
+    """Return the paths of the images of a batch, or their ids; none if the batch has neither."""
     samples = batch.get('data_samples', []) if isinstance(batch, Mapping) else []
     metas = [getattr(sample, 'metainfo', {}) for sample in samples]
     return [str(meta.get('img_path') or meta.get('img_id', 'unknown')) for meta in metas]

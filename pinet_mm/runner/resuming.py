@@ -15,9 +15,10 @@ _SAVED = re.compile(r'.*_\d+\.pth')  # epoch_3.pth, iter_9.pth, best_coco_AP_epo
 
 
 def candidates(work_dir: str) -> list[str]:
-    """Return the checkpoints of a work folder: the one named as last, then the newest first.
+    """Return the checkpoints of a work folder: that of its file `last_checkpoint`, then the newest.
 
-    The folder may have been moved since. The one named as last need not exist.
+    The first may be missing: the file may name what is gone. In a folder that was moved, its name
+    alone counts.
     """
     folder = Path(work_dir)
     files = [file for file in folder.glob('*.pth') if _SAVED.fullmatch(file.name)]
@@ -45,7 +46,7 @@ def _named_as_last(folder: Path) -> str | None:
 
 
 def newest_usable(paths: Sequence[str], check: Callable[[Checkpoint], None]) -> str:
-    """Return the first of several checkpoints that a training can go on from; name the others.
+    """Return the first of several checkpoints that a training can go on from; log why not others.
 
     Args:
         paths: the newest first, see `candidates`.
@@ -65,8 +66,8 @@ def newest_usable(paths: Sequence[str], check: Callable[[Checkpoint], None]) -> 
             print_log(f'WARNING: {problem}; resuming from {path}', 'current')
         return path
     raise CheckpointError(
-        'no checkpoint here can be resumed from, and none is overwritten; to start afresh, name '
-        'another --work-dir: ' + '; '.join(problems)
+        f'no checkpoint here can be resumed from, and none was overwritten: {"; ".join(problems)}; '
+        'to start afresh, name another --work-dir'
     )
 
 

@@ -1,6 +1,7 @@
-"""Checkpoints of a training: whole or absent, finite, and the old ones kept until the new is there.
+"""Checkpoints of a training: complete and finite; old ones are kept until the new one is written.
 
-Importing this module gives configs another `CheckpointHook` and MMEngine another way to write.
+Importing this module replaces `CheckpointHook` in all configs, and the function by which MMEngine
+writes checkpoints.
 """
 
 import glob
@@ -43,11 +44,11 @@ def save_whole(checkpoint: Any, filename: str, *args: Any, **kwargs: Any) -> Non
         with whole_file(filename) as file:
             torch.save(checkpoint, file)
     except (OSError, RuntimeError) as error:
-        # torch's writer reports what the system refuses as a RuntimeError.
+        # torch raises a RuntimeError where the disk is full.
         raise RunError(
             f'the checkpoint {filename} could not be written '
-            f'({getattr(error, "strerror", None) or str(error).splitlines()[0]}); the ones before '
-            'it are as they were: make room and go on with --resume'
+            f'({getattr(error, "strerror", None) or str(error).splitlines()[0]}); earlier '
+            'checkpoints are intact: make room and go on with --resume'
         ) from error
 
 
@@ -64,7 +65,7 @@ def find_not_finite(model: nn.Module) -> list[str]:
 
 
 class _Later:
-    """A file backend that removes only once `remove_now` is called.
+    """A file backend that delays all removals until `remove_now`.
 
     Args:
         backend: the one that does all else.
@@ -92,14 +93,14 @@ class _Later:
 class WholeCheckpointHook(CheckpointHookOfMMEngine):
     """Save checkpoints as MMEngine's `CheckpointHook` does, which it replaces in all configs.
 
-    MMEngine's removes an old checkpoint before it has written the new one, and saves weights that
-    are NaN. Takes the arguments of MMEngine's class.
+    MMEngine's class removes an old checkpoint before it has written the new one, and saves NaN.
+    This one takes the same arguments.
     """
 
     file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare as MMEngine does; remove what killed trainings left half written."""
+        """Prepare as MMEngine does; remove half-written files of trainings that were killed."""
         super().before_train(runner)
         if is_main_process():
             for part in glob.glob(osp.join(glob.escape(self.out_dir), '.*.pth.*.part')):
@@ -120,8 +121,8 @@ class WholeCheckpointHook(CheckpointHookOfMMEngine):
         if broken:
             raise RunError(
                 f'after iteration {runner.iter} {len(broken)} weights are not finite, such as '
-                f'{broken[0]}: nothing was saved, and the checkpoints before it are as they were; '
-                'a lower learning rate or optim_wrapper.clip_grad may help'
+                f'{broken[0]}: nothing was saved, and earlier checkpoints are intact; a lower '
+                'learning rate or optim_wrapper.clip_grad may help'
             )
 
     @contextmanager

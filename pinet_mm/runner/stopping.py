@@ -14,7 +14,7 @@ from .resuming import candidates
 
 @contextmanager
 def saying_how_to_go_on(runner: Runner) -> Iterator[None]:
-    """Turn what stops a training from outside into one sentence.
+    """Answer a signal or a full disk with one sentence that says how to go on.
 
     Args:
         runner: of the training.

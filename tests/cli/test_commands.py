@@ -114,7 +114,7 @@ def test_the_doctor_runs_where_mmpose_cannot_be_imported():
         env={**os.environ, 'PYTHONPATH': ''},
     )
     assert done.returncode == 1
-    assert 'of these have to be put right' in done.stdout, done.stderr
+    assert 'to be fixed: ' in done.stdout, done.stderr
 
 
 # --- what is said of an error --------------------------------------------------------------------

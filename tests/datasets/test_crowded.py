@@ -53,7 +53,7 @@ def test_another_limit_equals_the_protocol_where_nobody_is_cut(tmp_path):
 def test_images_with_more_people_are_told(tmp_path):
     annotations = crowd(tmp_path, 21)
     assert crowded_images(annotations) == [1]
-    assert '1 images have more than 20 persons, such as image 1' in note_on_crowded(annotations)
+    assert '1 images have more than 20 people, such as image 1' in note_on_crowded(annotations)
     assert note_on_crowded(annotations[:20]) is None
     assert note_on_crowded(annotations, max_poses=21) is None
     annotations[0]['num_keypoints'] = 0  # nobody whom an evaluation asks for

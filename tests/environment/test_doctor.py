@@ -268,7 +268,7 @@ def test_facts_are_only_information():
 @pytest.mark.parametrize(
     'verdict, status, end',
     [
-        ('missing', 1, '1 of these have to be put right'),
+        ('missing', 1, 'to be fixed: 1 of these'),
         ('broken', 1, '1 of these have'),
         ('untested', 0, 'All that PINet needs works'),
         ('optional', 0, 'All'),

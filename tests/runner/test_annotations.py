@@ -159,7 +159,7 @@ def test_the_two_options_go_together(tmp_path):
     cfg = config(tmp_path)
     with pytest.raises(InputError, match='--ann FILE and --img DIR go together; found --ann a.js'):
         point_at(cfg, 'a.json', None)
-    with pytest.raises(InputError, match='--img .*gone is no folder'):
+    with pytest.raises(InputError, match='--img .*gone is not a folder'):
         point_at(cfg, 'a.json', str(tmp_path / 'gone'))
     cfg.test_dataloader.dataset = dict(type='CrowdSynthDataset')
     with pytest.raises(RunError, match='evaluates on one file; found 0'):

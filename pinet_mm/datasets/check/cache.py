@@ -34,7 +34,7 @@ class Looked(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Return the folder of caches: `PINET_MM_CACHE`, or `pinet_mm` in the user's folder of them."""
+    """Return `PINET_MM_CACHE`, by default `pinet_mm` in the folder of the user's caches."""
     own = os.environ.get('PINET_MM_CACHE')
     return Path(own) if own else Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache') / 'pinet_mm'
 
@@ -45,10 +45,10 @@ def read_all(
     """Return what `read` returns for each file, or returned in an earlier run.
 
     Args:
-        read: takes a path; returns what JSON can hold, or None for what is not kept.
+        read: takes a path; returns what JSON can hold, or None, which is not kept.
         folder: of the images.
         names: paths inside the folder.
-        kind: what is read; another one has a cache of its own.
+        kind: what is read; each kind has a cache of its own.
 
     Returns:
         The values, and how many were read.
@@ -77,7 +77,7 @@ def read_all(
 
 
 def _state(path: Path) -> list[int]:
-    """Return what changes when a file does: time of change and size; -1 if there is none."""
+    """Return time of change and size of a file, by which it is recognized; -1 without a file."""
     try:
         stat = path.stat()
     except OSError:
@@ -97,4 +97,4 @@ def _save(path: Path, known: dict[str, list]) -> None:
     try:
         write_whole(path, json.dumps(known))
     except OSError:
-        return  # a cache that cannot be written is none
+        return  # the next run reads the images again

@@ -36,8 +36,8 @@ class Expected:
         names: K names of the metainfo's keypoints; None takes those of the file itself.
         category: name or id of the person category, where several have keypoints.
         image_folder: check that the images are there and have the sizes that the file says.
-        sample: look at so many images first; see `check_image_files`.
-        upright: images count as they are shown, turned by their EXIF tag; else as they are stored.
+        sample: look at so many images before all; see `check_image_files`.
+        upright: sizes are those of images turned by their EXIF tag, as they are shown; else stored.
         allow_outside: file names may leave the image folder.
         crowd_index: every image needs a `crowdIndex`.
         need_area: every annotation needs an `area`; None: only where others have one.
@@ -177,7 +177,7 @@ def _require_lists(checked: Checked, persons: bool) -> None:
 
 
 def _leave_out_other_records(data: dict, findings: Findings) -> None:
-    """Leave out, in place, what is no object."""
+    """Remove, in place, records that are no JSON objects."""
     for key in ('images', 'annotations'):
         for place, record in enumerate(data[key]):
             if not isinstance(record, dict):
@@ -187,7 +187,7 @@ def _leave_out_other_records(data: dict, findings: Findings) -> None:
 
 def _check_images(images: list[dict], expected: Expected, findings: Findings) -> Looked | None:
     folder, looked = expected.image_folder, None
-    # A sample leaves sizes unread.
+    # Looking at a sample does not read all sizes.
     need_size = expected.need_size if folder is None or expected.sample else None
     check_images(images, findings, need_size, expected.allow_outside)
     if folder is not None:

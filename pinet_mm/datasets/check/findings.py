@@ -11,7 +11,7 @@ SHOWN = 5  # ids that a finding keeps
 
 
 class Said(str):
-    """A finding in words rather than as a value."""
+    """A finding that is printed as it is, rather than as the value of a field."""
 
 
 class Level(Enum):

@@ -1,4 +1,4 @@
-"""The image files that annotations name: are they there, and of the size that is written?"""
+"""The image files that annotations name: whether they exist, and have the sizes written there."""
 
 from functools import partial
 from pathlib import Path
@@ -40,8 +40,8 @@ def check_image_files(
         images: the records.
         folder: where their `file_name` begins.
         findings: receives every fault.
-        sample: look at so many images first, spread evenly over the file, and at the others only
-            if one of these has another size; None looks at all.
+        sample: look at so many images, spread evenly over the file, and at all only if one of them
+            has another size; None looks at all.
         upright: whether images count as they are shown, see `shown_size`.
 
     Returns:

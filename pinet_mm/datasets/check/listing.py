@@ -16,7 +16,7 @@ def is_integer(value: object) -> bool:
 
 
 def as_number(annotation: dict, field: str, known: Collection, findings: Findings) -> object:
-    """Return the id that an annotation names, as the number that it is if it is written as text.
+    """Return the id that an annotation names; a number that is written as text becomes a number.
 
     Args:
         annotation: one record.
@@ -32,7 +32,7 @@ def as_number(annotation: dict, field: str, known: Collection, findings: Finding
 
 
 def _check_id(record: dict, kind: str, findings: Findings) -> None:
-    """Check an id; a whole number that is written as text or as a float is taken for what it is."""
+    """Check an id; a whole number that is written as text or as a float becomes an integer."""
     found = record['id']
     if is_integer(found):
         return
@@ -55,8 +55,8 @@ def check_images(
     Args:
         images: the records.
         findings: receives every fault.
-        need_size: whether every record needs width and height; wrong ones are a fault in any case,
-            unless it is None: they will be read from the files.
+        need_size: whether every record needs width and height; if not, wrong ones are faults all
+            the same. None checks none, since they will be read from the files.
         allow_outside: whether file names may leave the image folder.
     """
     for image in images:

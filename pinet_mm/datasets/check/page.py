@@ -10,7 +10,7 @@ INTRODUCTION = """\
 # Faults of annotation files
 
 `tools/check_dataset.py FILE` finds them, and so do training, evaluation, fusion and comparison
-before they begin. *Mended*: what its author plainly meant is done, with a line that says so.
+before they begin. *Mended*: read as its author plainly meant it, with a line that says so.
 *Suspicious*: handled as the table says, refused with `--strict`. *Refused*: going on would lose
 data. One run reports all faults of a file, as a table where there are several.
 `tools/check_dataset.py --list` prints this list.
@@ -19,8 +19,8 @@ data. One run reports all faults of a file, as a table where there are several.
 EXPORTERS = """\
 ## By exporter
 
-What tools are known to write, and what mends it there. A file that says which tool wrote it, or
-has its fields, is told the tool's cure only.
+Faults that tools are known to write, and what to change there. If the file shows which tool wrote
+it, only the cure for that tool is printed.
 
 | tool | record: field | expected | cure |
 |---|---|---|---|"""

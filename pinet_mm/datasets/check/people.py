@@ -11,7 +11,7 @@ from .findings import Findings, Said
 
 FAR_OUTSIDE = 0.1  # of the image's side: labels this far outside are accepted
 HUGE = 1e300  # integers beyond it are no float
-LARGE = 1.5  # areas by the area of their box: above it they are not of the same person
+LARGE = 1.5  # area over that of the box, above which they are not of the same person
 AREA_OF_BOX = 0.53  # MMPose's estimate of a person's area where none is annotated
 
 
@@ -96,7 +96,7 @@ def _row(annotation: dict, num_keypoints: int, findings: Findings) -> list | Non
     if not all(isinstance(each, (int, float)) for each in values):
         findings.add('keypoints-type', annotation['id'], given)
         return None
-    # `null` as visibility is no label.
+    # A visibility of `null` means no label.
     return [0 if i % 3 == 2 and each != each else each for i, each in enumerate(values)]
 
 

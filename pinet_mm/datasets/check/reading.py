@@ -1,4 +1,4 @@
-"""Read JSON files of annotations or results: every fault becomes one line."""
+"""Read JSON files of annotations or results; what is wrong with one is said in a line."""
 
 import contextlib
 import gc
@@ -34,7 +34,7 @@ def read_json(path: str | Path, findings: Findings | None = None) -> Any:
 
     Args:
         path: the file.
-        findings: receives a byte order mark and of compression.
+        findings: receives a byte order mark and compression.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -49,7 +49,7 @@ def read_json(path: str | Path, findings: Findings | None = None) -> Any:
 
 
 def _read_text(path: Path, findings: Findings | None) -> str:
-    """Return the text only: memory may not hold the bytes of a large file as well."""
+    """Return the text alone: memory may not hold the bytes of a large file as well."""
     data = path.read_bytes()
     if data[:2] == b'\x1f\x8b':
         data = _unpack(data, path)

@@ -27,11 +27,11 @@ def check_region(annotation: dict, size: tuple[int, int], findings: Findings) ->
 
 
 def fill_regions(annotations: Sequence[dict], findings: Findings) -> None:
-    """Give an empty region to who has none in an image where others have polygons, in place.
+    """Give an empty region, in place, to people without one in images where others have polygons.
 
     Args:
         annotations: the records, each checked by `check_region`.
-        findings: told of every fault.
+        findings: receives every fault.
     """
     with_polygons = {
         each['image_id'] for each in annotations if isinstance(each.get('segmentation'), list)

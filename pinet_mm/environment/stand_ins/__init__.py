@@ -1,4 +1,4 @@
 """Modules that stand in for packages that have no wheel for today's Python.
 
-`compat` appends this folder to `sys.path`, so that an installed package always comes first.
+`packages` appends this folder to `sys.path`, so that an installed package always comes first.
 """

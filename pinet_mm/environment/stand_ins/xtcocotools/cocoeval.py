@@ -1,8 +1,9 @@
 """Evaluation of keypoints, with xtcocotools' rules where they differ from pycocotools'.
 
-Only keypoints count as labeled whose visibility is above 0 (on CrowdPose the file's
-`num_keypoints` decides), poses without any score above 0 are left out, people without an area, or
-all with `use_area=False`, have 0.53 of their box, and an annotation's id may be 0.
+- A keypoint is labeled if its visibility is above 0; on CrowdPose `num_keypoints` decides.
+- Poses without any score above 0 are left out.
+- People without an area, or all people with `use_area=False`, have 0.53 of their box.
+- The id of an annotation may be 0.
 """
 
 from collections import defaultdict
@@ -147,7 +148,7 @@ class COCOeval(cocoeval.COCOeval):
         ]
 
     def evaluateImg(self, imgId, catId, aRng, maxDet):
-        """Match the poses of an image; the numbers of people become their ids again."""
+        """Match the poses of an image; return the ids of people, not the numbers in their place."""
         image = super().evaluateImg(imgId, catId, aRng, maxDet)
         if image is None:
             return None
