@@ -93,7 +93,7 @@ class LayoutCocoMetric(CocoMetric):
         if ap < 0:
             return f'AP is -1: {why_no_number(annotations)}'
         if self.pred_converter:
-            return 'AP is 0: no pose is like any person'
+            return 'AP is 0: no pose that counts is like any person'
         entries = [
             entry
             for pred in predictions

@@ -79,8 +79,9 @@ class FiniteGuard(Hook):
         self.in_a_row += 1
         if not self.skip or self.in_a_row > MOST_IN_A_ROW:
             raise RunError(
-                f'{said}. Nothing was saved since, and earlier checkpoints are intact: look at '
-                'these images, lower the learning rate, or skip such batches: --skip-bad-batches'
+                f'{said}. Nothing of this iteration was saved, earlier checkpoints are intact: '
+                'look at these images, lower the learning rate, or skip such batches with '
+                '--skip-bad-batches'
             )
         count = runner.message_hub.runtime_info.get('skipped_batches', 0) + 1
         runner.message_hub.update_info('skipped_batches', count)
