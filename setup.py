@@ -17,7 +17,7 @@ from setuptools.command.sdist import sdist
 
 SHIPPED = ('configs', 'tools', 'model-index.yml', 'requirements.txt')
 # Bytecode, and the tools that run studies/, which a wheel has not.
-LEFT_OUT = ('__pycache__', 'ablation.py', 'benchmark.py', 'gpu_check.py')
+LEFT_OUT = ('__pycache__', 'ablation.py', 'benchmark.py', 'gpu_check.py', 'tracking.py')
 
 
 def usual_mode(mode: int) -> int:

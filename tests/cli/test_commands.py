@@ -158,7 +158,7 @@ def test_a_mistake_of_the_user_s_is_one_sentence(command, kind, monkeypatch, tmp
         ),
         (('infer', '{here}', '--device', 'gpu'), "no device 'gpu'; expected cpu, cuda, cuda:0"),
         (('infer', '{here}', '--cfg-options', 'model.test_cfg.part_trh=1'), 'unknown keys'),
-        (('infer', '{here}', '--cfg-options', 'codec.sigma=-1'), 'sigma must be above 0'),
+        (('infer', '{here}', '--cfg-options', 'codec.sigma=-1'), 'sigma must be a number above 0'),
         (('infer', '{here}', '--cfg-options', 'flip_test=0'), 'did you mean model.test_cfg.flip'),
         (
             ('infer', '{here}', '--cfg-options', 'codec.inpt_size=64,64'),

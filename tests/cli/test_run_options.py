@@ -36,7 +36,7 @@ def test_options_are_those_of_mmpose(tool):
 
     assert len(mmpose_options(tool)) > 10
     more = {'--ann', '--img', '--json', '--amp', '--compile'}
-    own = more if tool == 'test' else {'--skip-bad-batches'}
+    own = more if tool == 'test' else {'--skip-bad-batches', '--on-device'}
     added = {'--category', '--allow-outside'} | own
     assert set(ours) - {'-h', '--help'} == set(mmpose_options(tool)) | added
     assert not added & set(mmpose_options(tool))

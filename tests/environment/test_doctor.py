@@ -269,7 +269,7 @@ def test_facts_are_only_information():
     'verdict, status, end',
     [
         ('missing', 1, 'to be fixed: 1 of these'),
-        ('broken', 1, '1 of these have'),
+        ('broken', 1, 'to be fixed: 1 of these'),
         ('untested', 0, 'All that PINet needs works'),
         ('optional', 0, 'All'),
         ('info', 0, 'All'),

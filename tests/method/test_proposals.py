@@ -181,5 +181,7 @@ def test_sampler_is_the_two_functions():
 
 @pytest.mark.parametrize('count', [0, -3])
 def test_sampler_needs_a_sample(count):
-    with pytest.raises(ValueError, match=f'max_train_per_part must be at least 1; found {count}'):
+    with pytest.raises(
+        ValueError, match=f'max_train_per_part must be a whole number of at least 1; found {count}'
+    ):
         ProposalSampler(max_train_per_part=count)

@@ -65,9 +65,9 @@ def test_layout_from_a_config(toy_metainfo, toy_layout):
     'options, message',
     [
         (dict(convention='papers'), r"convention must be one of \('paper'.*; found 'papers'"),
-        (dict(sigma=0), 'sigma must be above 0 and radius at least 0; found 0 and 2.0'),
-        (dict(sigma=-2), 'sigma must be above 0 and radius at least 0; found -2 and 2.0'),
-        (dict(radius=-1), 'sigma must be above 0 and radius at least 0; found 2.0 and -1'),
+        (dict(sigma=0), 'sigma must be a number above 0; found 0'),
+        (dict(sigma=-2), 'sigma must be a number above 0; found -2'),
+        (dict(radius=-1), 'radius must be a number of at least 0; found -1'),
         (dict(input_size=(105, 84)), r'whole multiple of heatmap_size.*\(105, 84\) and \(26, 21\)'),
         (dict(input_size=(104, 63)), r'the same in both axes; found \(104, 63\) and \(26, 21\)'),
         (dict(input_size=(13, 21)), r'whole multiple of heatmap_size.*\(13, 21\) and \(26, 21\)'),

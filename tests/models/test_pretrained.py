@@ -241,7 +241,7 @@ def test_no_network_is_one_line(monkeypatch):
         weights.fetch_pretrained(backbone)
     assert str(error.value) == (
         'model cannot start from its pretrained weights: timm could not download the weights of '
-        'resnet18: cannot find the file. Please check; give a local copy with --cfg-options '
+        'resnet18: cannot find the file; give a local copy with --cfg-options '
         'model.init_cfg.checkpoint=/path/to/weights.pth, or start from random weights with '
         '--cfg-options model.init_cfg=None'
     )

@@ -149,7 +149,7 @@ def test_one_array_is_one_image(model, pictures):
 
 
 def test_inputs_that_are_no_files_are_named_without_a_warning_of_opencv(model, tmp_path, capfd):
-    with pytest.raises(InputError, match='^street.jpg does not exist$'):
+    with pytest.raises(InputError, match='^street.jpg cannot be read: No such file or directory$'):
         next(api.predict(model, ['street.jpg']))
     advice = f"pass its images, for instance api.find_images(['{tmp_path}'])"
     with pytest.raises(InputError, match=f'^{re.escape(f"{tmp_path} is a folder; {advice}")}$'):
