@@ -42,8 +42,8 @@ def machine(monkeypatch, tmp_path):
             '13.0',
             DRIVER,
             False,
-            'no: torch is built for CUDA 13.0, which the NVIDIA driver 535.104.05 does not support: '
-            'update it, or install an older torch',
+            'no: torch is built for CUDA 13.0, which the NVIDIA driver 535.104.05 does not '
+            'support: update it, or install an older torch',
         ),
     ],
 )

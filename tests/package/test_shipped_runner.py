@@ -48,7 +48,8 @@ def test_the_runner_takes_the_shipped_file_unless_another_is_named(
     )
     monkeypatch.setattr(onnx_runner, 'OnnxPoses', NoNetwork)
     monkeypatch.setattr(onnx_runner, 'SHIPPED', tmp_path / 'gone.onnx' if named else file)
-    onnx_runner.main(*[str(file)] * named, str(crowd))
+    with pytest.raises(SystemExit, match='^0$'):
+        onnx_runner.main(*[str(file)] * named, str(crowd))
     said = capsys.readouterr()
     assert json.loads(said.out) == dict(
         file=str(crowd), persons=[dict(score=1, keypoints=[[64, 64, 0.25]])]
@@ -67,7 +68,8 @@ def test_the_runner_prints_people_from_a_score_on(crowd, tmp_path, capsys, monke
     (tmp_path / 'a.onnx').touch()
     monkeypatch.setattr(onnx_runner, 'OnnxPoses', Proposals)
     for options, wanted in (([], 2), (['--pose-thr', '0.5'], 1), (['--pose-thr', '0'], 4)):
-        onnx_runner.main(*options, str(tmp_path / 'a.onnx'), str(crowd))
+        with pytest.raises(SystemExit, match='^0$'):
+            onnx_runner.main(*options, str(tmp_path / 'a.onnx'), str(crowd))
         (record,) = map(json.loads, capsys.readouterr().out.splitlines())
         assert [person['score'] for person in record['persons']] == scores[:wanted].tolist()
     with pytest.raises(SystemExit, match='0'):
