@@ -1,5 +1,6 @@
 """Fixtures that several test files share: small layouts and random crowds with fixed seeds."""
 
+import signal
 from typing import NamedTuple
 
 import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
@@ -34,6 +35,13 @@ class Scene(NamedTuple):
     keypoints_in: np.ndarray
     visible: np.ndarray
     area: np.ndarray
+
+
+@pytest.fixture(scope='session', autouse=True)
+def ctrl_c_is_heard():
+    """Shells start what runs in the background with Ctrl-C ignored, and Python keeps it so."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session', autouse=True)

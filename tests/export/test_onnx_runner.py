@@ -122,8 +122,8 @@ def test_infer_takes_the_file_for_a_model(exported, tmp_path):
     found, wanted = (
         json.loads((tmp_path / name / 'predictions.json').read_text()) for name in ('onnx', 'torch')
     )
-    assert {**found, 'pictures': 0} == {**wanted, 'pictures': 0}
-    for record, expected in zip(found['pictures'], wanted['pictures'], strict=True):
+    assert {**found, 'images': 0} == {**wanted, 'images': 0}
+    for record, expected in zip(found['images'], wanted['images'], strict=True):
         assert {**record, 'persons': 0} == {**expected, 'persons': 0}
         arrays = [
             [
