@@ -123,6 +123,7 @@ class Answer:
         return self._with(people)
 
     def _with(self, people: dict[str, np.ndarray]) -> 'Answer':
+        # Each kind of answer copies itself in its own way.
         raise NotImplementedError
 
     def plot(
