@@ -80,6 +80,12 @@ def make_parser() -> argparse.ArgumentParser:
         help='gpu: no step starts after this (%(default)s)',
     )
     parser.add_argument(
+        '--only',
+        nargs='+',
+        metavar='WORD',
+        help='gpu: the steps whose name contains one, such as compiled or host, in this order',
+    )
+    parser.add_argument(
         '--compile',
         dest='compiled',
         action='store_true',

@@ -5,7 +5,7 @@ Steps run in the order of their importance until a budget is used up; what is le
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -237,6 +237,7 @@ def bench_gpu(
     networks: tuple[Network, ...] = NETWORKS,
     batches: tuple[int, ...] | None = None,
     tell: Callable[[str], None] = lambda text: None,
+    only: Sequence[str] = (),
 ) -> list[Table]:
     """Measure until the budget is used up.
 
@@ -246,6 +247,7 @@ def bench_gpu(
         networks: see `GPUBenchmark`.
         batches: likewise.
         tell: called with a line about every row.
+        only: words; the steps whose name contains one, in the words' order, instead of all.
     """
     cuda = torch.device(device).type == 'cuda'
     bench = GPUBenchmark(
@@ -257,7 +259,7 @@ def bench_gpu(
         for network in bench.missing
     ]
     end, done = time.monotonic() + budget, set()
-    for step in bench.steps():
+    for step in _choose(bench.steps(), only):
         if step.name in done:
             continue
         done.add(step.name)
@@ -266,6 +268,11 @@ def bench_gpu(
             left.append(dict(step=step.name, reason=reason))
             tell(f'left out: {step.name}: {reason}')
     return to_tables(found, left)
+
+
+def _choose(steps: Iterable[Step], words: Sequence[str]) -> list[Step]:
+    steps = list(steps)
+    return [step for word in words for step in steps if word in step.name] if words else steps
 
 
 def _run(step: Step, seconds: float, rows: list[dict], tell: Callable[[str], None]) -> str:

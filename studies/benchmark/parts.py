@@ -19,7 +19,7 @@ TAKES = dict(
     images=('config', 'checkpoint', 'batches', 'repeats', 'device', 'compiled'),
     scaling=('config', 'checkpoint', 'persons', 'sizes', 'batches', 'repeats', 'device'),
     training=('config', 'batches', 'repeats', 'device'),
-    gpu=('budget', 'device', 'batches', 'tell'),
+    gpu=('budget', 'device', 'batches', 'tell', 'only'),
 )
 OF_ALL = tuple(part for part in TAKES if part != 'gpu')
 SMALL = 'pinet_hrnet-slim_crowdsynth.py'  # for the parts that cannot do without a config
@@ -43,6 +43,7 @@ class Options:
         sizes: sides of the images.
         batches: batch sizes.
         budget: seconds after which no step on a GPU starts.
+        only: words; of the steps on a GPU, those whose names contain one.
         compiled: measure compiled networks and ONNX files as well.
         tell: gets a line for every step on a GPU.
     """
@@ -55,6 +56,7 @@ class Options:
     sizes: list[int] | None = None
     batches: list[int] | None = None
     budget: float = 120
+    only: list[str] | None = None
     compiled: bool = False
     tell: Callable[[str], None] | None = None
 

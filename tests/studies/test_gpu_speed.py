@@ -40,6 +40,14 @@ def test_what_the_benchmark_leaves_out_is_listed(monkeypatch):
     assert bench.missing == [GONE] and bench.networks == [TINY]
 
 
+def test_steps_are_chosen_by_words_of_their_names_and_follow_the_words():
+    names = [
+        table['step']
+        for table in speed.bench_gpu(0, 'cpu', (TINY,), (1,), only=('host', 'kernels'))[-1].rows
+    ]
+    assert names == [f'host part of {TINY.name}', f'kernels of {TINY.name}']
+
+
 def test_an_error_leaves_out_a_step_and_its_reason_is_told():
     def broken():
         yield dict(a=1.0)
