@@ -79,6 +79,7 @@ _LIGHT = (
     'inference.skeletons',
     'inference.sources',
     'inference.streams',
+    'inference.tags',
     'inference.tracking',
     'inference.video_files',
     'inference.videos',

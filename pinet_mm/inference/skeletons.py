@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 
 from .records import POSE_THR, person_boxes, person_scores
-from .sheets import FONT, person_color
+from .sheets import person_color
+from .tags import DARK, Tag, draw_tags, tag_of
 
-DARK = (0, 0, 0)  # outlines, so that people stand out anywhere
 LINE_PER_SIDE = 1 / 400  # width of a limb over the image's long side
+FAR = 2**14  # px; OpenCV draws no lines to points much farther away
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,15 @@ def draw_people(
             cv2.rectangle(image, low, high, color, max(width // 2, 1), cv2.LINE_AA)
         _draw_person(image, people['keypoints'][i], visible[i], skeleton, style, width, color)
     if style.tags:
-        for rank in reversed(range(len(shown))):
-            i = shown[rank]
-            _draw_tag(image, people, i, scores, width, _color(people, i, rank))
+        tags = [
+            Tag(
+                tag_of(people, i, None if scores is None else scores[i]),
+                _top_of(people['keypoints'][i], visible[i], style),
+                _color(people, i, rank),
+            )
+            for rank, i in enumerate(shown)
+        ]
+        draw_tags(image, tags, width)
 
 
 def _scores_of(people: Any) -> np.ndarray | None:
@@ -98,6 +105,18 @@ def _color(people: Any, i: int, index: int) -> tuple[int, ...]:
     return tuple(int(value) for value in reversed(list(rgb)))
 
 
+def _top_of(keypoints: np.ndarray, scores: np.ndarray, style: Style) -> tuple[float, float]:
+    # The head of whoever stands; of those keypoints that are drawn, if there are any.
+    drawn = _is_drawn(keypoints, scores, style)
+    points = np.nan_to_num(keypoints[drawn] if drawn.any() else keypoints)
+    x, y = points[points[:, 1].argmin()].clip(-FAR, FAR)
+    return float(x), float(y)
+
+
+def _is_drawn(keypoints: np.ndarray, scores: np.ndarray, style: Style) -> np.ndarray:
+    return (scores >= style.keypoint_thr) & np.isfinite(keypoints).all(axis=-1)
+
+
 def _draw_person(
     image: np.ndarray,
     keypoints: np.ndarray,
@@ -107,9 +126,9 @@ def _draw_person(
     width: int,
     color: tuple[int, ...],
 ) -> None:
-    drawn = (scores >= style.keypoint_thr) & np.isfinite(keypoints).all(axis=-1)
+    drawn = _is_drawn(keypoints, scores, style)
     solid = scores >= style.hollow * max(float(scores.mean()), 0)
-    points = np.clip(np.nan_to_num(keypoints), -(2**14), 2**14).round().astype(int).tolist()
+    points = np.clip(np.nan_to_num(keypoints), -FAR, FAR).round().astype(int).tolist()
     limbs = [(i, j) for i, j in skeleton if drawn[i] and drawn[j]]
     for dark in (True, False):
         for i, j in limbs:
@@ -128,30 +147,6 @@ def _draw_person(
         cv2.circle(image, points[k], radius, color, -1, cv2.LINE_AA)
         if not solid[k]:
             cv2.circle(image, points[k], max(radius - 2, 1), DARK, -1, cv2.LINE_AA)
-
-
-def _draw_tag(
-    image: np.ndarray,
-    people: Any,
-    i: int,
-    scores: np.ndarray | None,
-    width: int,
-    color: tuple[int, ...],
-) -> None:
-    words = []
-    if 'track_ids' in people and people['track_ids'][i] >= 0:
-        words.append(f'#{int(people["track_ids"][i])}')
-    if scores is not None:
-        words.append(f'{scores[i]:.2f}')
-    if not words:
-        return
-    size, thick = 0.2 * width, max(width // 2, 1)
-    (w, h), below = cv2.getTextSize(' '.join(words), FONT, size, thick)
-    x, y = person_boxes(people)[i][:2]
-    x = int(np.clip(x, 0, max(image.shape[1] - w - 4, 0)))
-    y = int(np.clip(y - 2 * width, h + below + 2, image.shape[0] - 1))
-    cv2.rectangle(image, (x, y - h - below - 2), (x + w + 4, y), color, -1)
-    cv2.putText(image, ' '.join(words), (x + 2, y - below), FONT, size, DARK, thick, cv2.LINE_AA)
 
 
 def draw_poses(

@@ -58,16 +58,16 @@ def test_lines_are_wider_on_larger_images():
 
 
 def test_tags_say_identity_and_score_above_the_person():
-    above = (slice(130, 136), slice(90, 150))
+    above = (slice(110, 136), slice(120, 180))
     found = people((150, 200))
     assert not drawn(found)[above].any()
     score = drawn(found, tags=True)
     assert score[above].any()
     found['track_ids'] = np.array([4])
     both = drawn(found, tags=True)
-    assert color_at(both, (91, 135), 4), 'the color follows the identity'
-    row = both[135, 90:200].any(axis=-1).sum()
-    assert row > score[135, 90:200].any(axis=-1).sum(), 'more to say'
+    assert color_at(both, (150, 135), 4), 'the color follows the identity'
+    row = both[135, 90:210].any(axis=-1).sum()
+    assert row > score[135, 90:210].any(axis=-1).sum(), 'more to say'
     found['track_ids'][:] = -1
     np.testing.assert_array_equal(drawn(found, tags=True), score)
     # At the border the tag stays within.
