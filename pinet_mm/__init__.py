@@ -75,6 +75,7 @@ _LIGHT = (
     'inference.overlays',
     'inference.records',
     'inference.report',
+    'inference.running',
     'inference.sheets',
     'inference.skeletons',
     'inference.sources',
@@ -83,6 +84,7 @@ _LIGHT = (
     'inference.tracking',
     'inference.video_files',
     'inference.videos',
+    'inference.writing',
     'onnx_runner',
     'renamed',
 )

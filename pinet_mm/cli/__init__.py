@@ -24,7 +24,8 @@ INTERRUPTED = 128 + 2  # the exit status after SIGINT
 
 # Command -> its module and what it does.
 COMMANDS = {
-    'predict': ('.predict', 'find the poses in images and folders, without torch'),
+    'predict': ('.predict', 'find the poses in images, videos and streams, without torch'),
+    'track': ('.track', 'follow the people of videos and streams, without torch'),
     'demo': ('.demo', 'find the poses in drawn crowds and photographs, without torch'),
     'train': ('.train', 'train a model'),
     'test': ('.test', 'evaluate a model'),

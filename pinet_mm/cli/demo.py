@@ -8,8 +8,8 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import command
-from .predict import add_light_options, load_model
+from . import command, finding
+from .predict import load_model
 from .telling import tell
 
 # Package -> where a photograph in the public domain lies in it.
@@ -22,7 +22,8 @@ def make_parser() -> argparse.ArgumentParser:
         description='Find the poses in drawn crowds and photographs, without torch'
     )
     parser.add_argument('--images', type=int, default=4, help='drawn crowds (%(default)s)')
-    add_light_options(parser, 'pinet-demo')
+    finding.add_basic_options(parser, 'pinet-demo')
+    finding.add_threads_option(parser)
     return parser
 
 

@@ -8,22 +8,17 @@ is named at the end, with exit status 1.
 
 import argparse
 import logging
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import RunError
-from . import command
-from .options import POSE_THR, SHIPPED, add_config_options, add_speed_options
+from . import command, finding
+from .options import SHIPPED, add_config_options, add_speed_options
 from .telling import announce, require_resize, tell
-
-if TYPE_CHECKING:
-    from ..inference.options import InferOptions
 
 EXAMPLES = """examples:
   pinet-mm infer street.jpg folder/ --out poses
-  pinet-mm infer 'clips/*.mp4' --every 5 --start 1:30 --end 2:00
+  pinet-mm infer street.jpg --config pinet_hrnet_crowdpose.py --checkpoint weights.pth
+  pinet-mm infer 'clips/*.mp4' --every 5 --start 1:30 --end 2:00 --track
   pinet-mm infer rtsp://camera.local/stream --no-overlays
   find . -name '*.png' | pinet-mm infer - --resume
 """
@@ -42,21 +37,16 @@ NOT_WITH_ONNX = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        description='Find the poses in images, videos and streams',
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        'inputs',
-        nargs='+',
-        metavar='INPUT',
-        help='an image, a folder of images, a video, a quoted glob, a URL of an image or a stream, '
-        'the index of a camera, or - for a list of these on the standard input',
-    )
+    parser = finding.make_parser('Find the poses in', EXAMPLES)
     _add_model_options(parser)
-    _add_source_options(parser)
-    _add_output_options(parser)
+    finding.add_source_options(parser)
+    finding.add_output_options(parser)
+    parser.add_argument(
+        '--before-fusion',
+        action='store_true',
+        help='show on the left the proposed poses before they are fused',
+    )
+    finding.add_track_options(parser)
     add_speed_options(parser)
     add_config_options(parser)
     return parser
@@ -74,60 +64,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     add('--device', help='such as cuda:1 (the first GPU, or the CPU)')
     add('--batch-size', type=int, default=8, help='images per pass (%(default)s)')
-
-
-def _add_source_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add('--every', type=int, default=1, metavar='N', help='every N-th frame (%(default)s)')
-    add('--start', type=to_seconds, default=0, metavar='TIME', help='seconds, or 1:30; of videos')
-    add('--end', type=to_seconds, metavar='TIME', help='seconds, or 1:30; of videos and streams')
-
-
-def _add_output_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add('--out', default='poses', help='folder to write into (%(default)s)')
-    add(
-        '--resume',
-        action='store_true',
-        help='go on with the run in the folder of --out that was interrupted or killed',
-    )
-    add(
-        '--pose-thr',
-        type=float,
-        default=POSE_THR,
-        help='people with a lower score are neither drawn nor written (%(default)s)',
-    )
-    add('--all-poses', action='store_true', help='write people of any score into the JSON')
-    add(
-        '--json-schema',
-        type=int,
-        choices=(1, 2),
-        default=2,
-        help='form of predictions.json; 1 is that of version 0.1 (%(default)s)',
-    )
-    add(
-        '--track',
-        action='store_true',
-        help='give people an id through each video, or folder of frames sorted by name',
-    )
-    add('--no-overlays', action='store_true', help='write the poses only, no images and videos')
-    add(
-        '--keypoint-thr',
-        type=float,
-        default=0.05,
-        help='keypoints with a lower score are not drawn (%(default)s)',
-    )
-    add('--boxes', action='store_true', help='draw the box of each person')
-    add(
-        '--before-fusion',
-        action='store_true',
-        help='show on the left the proposed poses before they are fused',
-    )
-
-
-def to_seconds(text: str) -> float:
-    """Return the seconds of `90`, `1:30` or `0:01:30`; argparse answers the error of other text."""
-    return sum(60**i * float(part) for i, part in enumerate(reversed(text.split(':'))))
+    finding.add_threads_option(parser)
 
 
 def load_model(args: argparse.Namespace):
@@ -151,7 +88,7 @@ def load_model(args: argparse.Namespace):
     for name in NOT_WITH_ONNX:
         if getattr(args, name):
             raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
-    model = api.load_onnx(args.onnx)
+    model = api.load_onnx(args.onnx, args.threads)
     require_resize(model.resize, args.onnx)
     return model
 
@@ -163,14 +100,17 @@ def run(args: argparse.Namespace) -> None:
         RunError: a camera or stream is to be resumed, or there are files among the inputs that
             cannot be read; all others are done by then.
     """
+    import torch
+
     from .. import api
 
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # `announce` prints it
-    options = make_options(args)
+    options = finding.make_options(args, _name_of_run(args))
     sources = api.find_sources(args.inputs, args.out)  # fails before the model is loaded
-    if args.resume and any(source.kind == 'stream' for source in sources):
-        raise RunError('--resume needs files: what a camera or stream has shown is gone')
+    finding.require_resumable(args, sources)
     Path(args.out).mkdir(parents=True, exist_ok=True)
+    if args.threads:
+        torch.set_num_threads(args.threads)
     model = load_model(args)
     announce(args.onnx or args.checkpoint or api.shipped_weights(args.config or api.SHIPPED))
     names = [source.name for source in sources]
@@ -180,33 +120,11 @@ def run(args: argparse.Namespace) -> None:
     tell(report, args.pose_thr)
 
 
-def _tracker_of(args: argparse.Namespace) -> Callable | None:
-    """Return what makes a tracker for `--track`; everybody who is drawn gets an id."""
-    if not args.track:
-        return None
-    from ..inference.tracking import Follower, TrackerSettings
-
-    return partial(Follower, TrackerSettings(start=args.pose_thr, keep=args.pose_thr / 2))
-
-
-def make_options(args: argparse.Namespace) -> 'InferOptions':
-    """Return what the options of the command line ask of `api.infer`."""
-    from ..inference.options import InferOptions
-    from ..inference.videos import Clip
-
+def _name_of_run(args: argparse.Namespace) -> str:
+    """Return the model and all settings that its poses depend on."""
     settings = {name: getattr(args, name) for name in NOT_WITH_ONNX if name != 'device'}
     known = dict(settings, onnx=args.onnx)
-    return InferOptions(
-        all_poses=args.all_poses,
-        schema=args.json_schema,
-        clip=Clip(args.every, args.start, args.end),
-        tracker=_tracker_of(args),
-        overlays=not args.no_overlays,
-        keypoint_thr=args.keypoint_thr,
-        boxes=args.boxes,
-        resume=args.resume,
-        model=', '.join(f'{name}={value}' for name, value in known.items() if value) or SHIPPED,
-    )
+    return ', '.join(f'{name}={value}' for name, value in known.items() if value) or SHIPPED
 
 
 main = command(make_parser, run)

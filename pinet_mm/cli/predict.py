@@ -1,61 +1,54 @@
-"""Find the poses in images and folders, without torch: pinet-mm predict INPUT...
+"""Find the poses in images, videos and streams, without torch: pinet-mm predict INPUT...
 
 Runs the exported model that the package ships, or one of `pinet-mm export`. Says which model runs
-and what it knows; writes an overlay for every image and one predictions.json, which
-docs/predictions.md describes. Files that cannot be read are named at the end, with exit status 1.
+and what it knows; writes an overlay for every image and video, and one predictions.json, which
+docs/predictions.md describes. What cannot be read is named at the end, with exit status 1.
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, RunError
-from . import command
-from .options import POSE_THR
+from . import command, finding
 from .options import SHIPPED as NAME
 from .telling import announce, require_resize, tell
 
 if TYPE_CHECKING:
     from ..onnx_runner import OnnxPoses
 
+EXAMPLES = """examples:
+  pinet-mm predict street.jpg folder/ --out poses
+  pinet-mm predict film.mp4 --track --every 2
+  pinet-mm predict 0 --end 10 --no-overlays
+  find . -name '*.png' | pinet-mm predict - --resume
+  pinet-mm predict street.jpg --model my_model.onnx
+"""
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        description='Find the poses in images and folders, without torch'
-    )
-    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='an image or a folder')
+    parser = finding.make_parser('Find, without torch, the poses in', EXAMPLES)
+    add_model_options(parser)
+    finding.add_source_options(parser)
+    finding.add_output_options(parser)
+    finding.add_track_options(parser)
+    return parser
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--model` and `--threads`.
+
+    Args:
+        parser: parser of the command; changed in place.
+    """
     parser.add_argument(
         '--model',
         type=Path,
         metavar='FILE.onnx',
         help=f'a file of pinet-mm export ({NAME}, which the package ships)',
     )
-    add_light_options(parser, 'poses')
-    parser.add_argument(
-        '--all-poses', action='store_true', help='write people of any score into the JSON'
-    )
-    return parser
-
-
-def add_light_options(parser: argparse.ArgumentParser, out: str) -> None:
-    """Add the options that `predict` and `demo` share.
-
-    Args:
-        parser: parser of the command; changed in place.
-        out: default of `--out`.
-    """
-    add = parser.add_argument
-    add('--out', default=out, metavar='DIR', help='folder to write into (%(default)s)')
-    add(
-        '--pose-thr',
-        type=float,
-        default=POSE_THR,
-        metavar='SCORE',
-        help='people with a lower score are neither drawn nor written (%(default)s)',
-    )
-    add('--threads', type=int, default=0, metavar='N', help='of ONNX Runtime (one per core)')
+    finding.add_threads_option(parser)
 
 
 def load_model(path: Path | None, threads: int) -> 'OnnxPoses':
@@ -84,32 +77,23 @@ def load_model(path: Path | None, threads: int) -> 'OnnxPoses':
     return model
 
 
-def refuse_videos(inputs: Sequence[str]) -> None:
-    """Refuse videos, and say what reads them.
-
-    Args:
-        inputs: of the command line.
+def run(args: argparse.Namespace) -> None:
+    """Predict, write, and print what was found.
 
     Raises:
-        InputError: one is a video.
+        RunError: a camera or stream is to be resumed, or there are files among the inputs that
+            cannot be read; all others are done by then.
     """
-    from ..inference.videos import VIDEO_SUFFIXES
-
-    for path in map(Path, inputs):
-        if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
-            raise InputError(f'{path} is a video: pinet-mm infer reads videos, predict only images')
-
-
-def run(args: argparse.Namespace) -> None:
-    """Predict, write, and print what was found."""
+    from ..inference.items import find_sources
     from ..inference.light import predict_files
-    from ..inference.sources import find_images
 
-    refuse_videos(args.inputs)
-    files = find_images(args.inputs, args.out)  # fails before the model is loaded
+    options = finding.make_options(args, f'onnx={args.model or NAME}')
+    sources = find_sources(args.inputs, args.out)  # fails before the model is loaded
+    finding.require_resumable(args, sources)
     Path(args.out).mkdir(parents=True, exist_ok=True)
     model = load_model(args.model, args.threads)
-    tell(predict_files(model, files, args.out, args.pose_thr, args.all_poses), args.pose_thr)
+    names = [source.name for source in sources]
+    tell(predict_files(model, names, args.out, args.pose_thr, options), args.pose_thr)
 
 
 main = command(make_parser, run)

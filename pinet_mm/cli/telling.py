@@ -8,6 +8,8 @@ from pathlib import Path
 from ..errors import RunError
 from ..inference.report import Report
 
+MOST_NAMES = 20  # of inputs that cannot be read; predictions.json has all
+
 
 def announce(weights: str | Path) -> None:
     """Print which model runs and what it knows; warn on stderr if it knows no photos.
@@ -53,9 +55,10 @@ def tell(report: Report, pose_thr: float) -> None:
     print(summary(report))
     print(explain_nobody(report.best_scores, pose_thr), end='')
     if report.unreadable:
-        count = len(report.unreadable)
-        what = '1 file is no image' if count == 1 else f'{count} files are no images'
-        raise RunError(f'{what} that can be read: ' + ', '.join(report.unreadable))
+        count, first = len(report.unreadable), report.unreadable[:MOST_NAMES]
+        what = '1 input' if count == 1 else f'{count} inputs'
+        more = f' and {count - MOST_NAMES} more' if count > MOST_NAMES else ''
+        raise RunError(f'{what} cannot be read: {", ".join(first)}{more}')
 
 
 def summary(report: Report) -> str:

@@ -1,6 +1,7 @@
-"""What `predict` may be given: paths, arrays, PIL images and tensors, one or many."""
+"""What `predict` may be given: paths, arrays, PIL images and tensors, one or many; videos."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .sources import read_image
+from .videos import VIDEO_SUFFIXES, read_video
 
 EXPECTED = (
     'a path, an (H, W, 3) uint8 array in BGR order, a PIL image, a (3, H, W) tensor in RGB order, '
@@ -29,6 +31,38 @@ def as_many(images: Any) -> Iterable[Any]:
     if not isinstance(images, Iterable) or isinstance(images, (bytes, dict)):
         raise InputError(f'images must be {EXPECTED}; found {type(images).__name__}')
     return images
+
+
+def read_sources(images: Any) -> Iterator[dict]:
+    """Yield images one by one as MMPose's pipelines take them: `img`, `img_path`.
+
+    Args:
+        images: see `as_many`. The path of a video stands for its frames, which are read when they
+            are asked for and have `frame_index` and `seconds` as well; those that cannot be
+            decoded are left out with a warning.
+
+    Raises:
+        InputError: an image is not as `EXPECTED` says, or a video cannot be read.
+        RunError: there is a video, and PyAV is not installed.
+    """
+    for image in as_many(images):
+        if is_video(image):
+            yield from _frames_of(str(image))
+        else:
+            yield read_source(image)
+
+
+def is_video(image: Any) -> bool:
+    """Return whether an image is the path of a video, by its suffix."""
+    return isinstance(image, (str, Path)) and Path(image).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _frames_of(path: str) -> Iterator[dict]:
+    for index, seconds, image in read_video(path):
+        if image is None:
+            logging.getLogger(__name__).warning('%s frame %d cannot be decoded', path, index)
+        else:
+            yield dict(img=image, img_path=path, frame_index=index, seconds=seconds)
 
 
 def read_source(image: Any) -> dict:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
-from .given import as_many, read_source
+from .given import read_sources
 from .records import person_boxes
 from .results import PoseResult, facts
 
@@ -34,48 +34,59 @@ def predict(
 
     Args:
         model: what `load` or `load_onnx` returns; models other than PINet predict image by image.
-        images: paths, arrays, PIL images or tensors, of any sizes; or one of them. An array is
-            (H, W, 3) uint8 in BGR order, as OpenCV reads; a tensor (3, H, W) in RGB order, as
-            torchvision reads, uint8 or floats in [0, 1].
+        images: paths of images and videos, arrays, PIL images or tensors, of any sizes; or one of
+            them. An array is (H, W, 3) uint8 in BGR order, as OpenCV reads; a tensor (3, H, W) in
+            RGB order, as torchvision reads, uint8 or floats in [0, 1]. A video's frames are read
+            as they are needed, so that memory does not grow with its length.
         batch_size: images of one input size per pass, fewer if they are so large that reading
             ahead would fill the memory; changes speed and memory, not results.
 
     Yields:
-        A result for each image, in pixels of that image: MMPose's sample, with `keypoints`,
-        `scores` and more as properties.
+        A result for each image and each frame of a video, in pixels of that image: MMPose's
+        sample, with `keypoints`, `scores` and more as properties.
 
     Raises:
         InputError: `batch_size` is below 1, or an image is not one of the above.
+        RunError: there is a video, and PyAV is not installed.
     """
     if batch_size < 1:
         raise InputError(f'batch_size must be at least 1; found {batch_size}')
-    images = as_many(images)
+    sources = read_sources(images)
     if not isinstance(model, PINet):
         batch_size = 1  # CID of MMPose mixes the images of a batch, DEKR takes only one
     if isinstance(model, OnnxPoses):
-        yield from (_onnx_result(model, read_source(image)) for image in images)
+        yield from (_onnx_result(model, source) for source in sources)
         return
-    for inputs in _windows(model, images, LOOKAHEAD * batch_size):
+    for inputs, places in _windows(model, sources, LOOKAHEAD * batch_size):
         samples = {}
         for batch in _batches_of_one_size(inputs, batch_size):
             found = model.test_step(pseudo_collate([inputs[i] for i in batch]))
             samples.update(zip(batch, found))
-        yield from (PoseResult.of(samples[i], model.dataset_meta) for i in range(len(inputs)))
+        for i, place in enumerate(places):
+            result = PoseResult.of(samples[i], model.dataset_meta)
+            result.set_metainfo(place)
+            yield result
 
 
-def _windows(model: BottomupPoseEstimator, images: Iterable, most: int) -> Iterator[list[dict]]:
-    # Prepared images, as many as may be read ahead.
+def _windows(
+    model: BottomupPoseEstimator, sources: Iterable[dict], most: int
+) -> Iterator[tuple[list[dict], list[dict]]]:
+    # Prepared images and where they come from, as many as may be read ahead.
     pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
-    inputs, pixels = [], 0
-    for image in images:
-        source = read_source(image)
+    inputs, places, pixels = [], [], 0
+    for source in sources:
         pixels += source['img'][..., 0].size
         inputs.append(pipeline(dict(source, **model.dataset_meta)))
+        places.append(_place(source))
         if len(inputs) == most or pixels >= LOOKAHEAD_PIXELS:
-            yield inputs
-            inputs, pixels = [], 0
+            yield inputs, places
+            inputs, places, pixels = [], [], 0
     if inputs:
-        yield inputs
+        yield inputs, places
+
+
+def _place(source: dict) -> dict:
+    return {name: source[name] for name in ('frame_index', 'seconds') if name in source}
 
 
 def _onnx_result(model: OnnxPoses, source: dict) -> PoseResult:
@@ -88,7 +99,8 @@ def _onnx_result(model: OnnxPoses, source: dict) -> PoseResult:
         bbox_scores=found['scores'],
     )
     metainfo = dict(ori_shape=source['img'].shape[:2], img_path=source['img_path'])
-    return PoseResult.of_arrays(people, dict(metainfo, **facts(model.dataset_meta)))
+    metainfo.update(_place(source), **facts(model.dataset_meta))
+    return PoseResult.of_arrays(people, metainfo)
 
 
 def _batches_of_one_size(inputs: list[dict], batch_size: int) -> Iterator[list[int]]:

@@ -1,11 +1,13 @@
 """Where the results of a run go: journal, overlays and videos, source after source."""
 
+import sys
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from .items import Item, Source
 from .journal import Journal
@@ -63,6 +65,9 @@ class Outputs:
         drawn = self._write_drawing(item, result)
         if is_new:
             self._journal.append(self._entry(item, result, drawn))
+        if result is None:
+            why = item.error if item.frame is None else f'{item.name} {item.error}'
+            tqdm.write(why, file=sys.stderr)
         self._frames += result is not None
 
     def _begin(self, source: Source) -> None:

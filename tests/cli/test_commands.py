@@ -29,7 +29,7 @@ TOOLS = dict(
     make_crowdsynth='make-crowdsynth',
 )
 # Those that a checkout's users have by other names, or need not.
-OF_PACKAGES = ('predict', 'demo', 'data check', 'data draw', 'doctor', 'install-mmpose')
+OF_PACKAGES = ('predict', 'track', 'demo', 'data check', 'data draw', 'doctor', 'install-mmpose')
 # What a command calls first, and words that bring it there.
 FIRST_CALLS = {
     'train': ('runner.run', 'train_config', ('a.py',)),
@@ -40,7 +40,8 @@ FIRST_CALLS = {
     'fuse': ('datasets.pose_files', 'read_results', ('a.json', '--out', 'b.json')),
     'compare': ('comparison', 'load_sides', ('a.jpg', '--model', 'a.py', '--model', 'b.py')),
     'check-dataset': ('cli.check_dataset', '_names', ('a.json', '--metainfo', 'b.py')),
-    'predict': ('inference.sources', 'find_images', ('a.jpg',)),
+    'predict': ('inference.items', 'find_sources', ('a.jpg',)),
+    'track': ('inference.items', 'find_sources', ('a.mp4',)),
     'data browse': ('configs', 'read_config', ('a.py',)),
     'demo': ('crowdsynth', 'write_dataset', ()),
     'make-crowdsynth': ('cli.make_crowdsynth', 'write_dataset', ('crowd',)),

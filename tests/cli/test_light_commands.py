@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+from fractions import Fraction
 
 from pinet_mm import cli, onnx_runner
-from pinet_mm.cli import fuse, install_mmpose, options
+from pinet_mm.cli import finding, fuse, install_mmpose, options, predict
+from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.datasets.evaluation import STATISTICS
 from pinet_mm.datasets.matching import MAX_POSES
 from pinet_mm.environment import installing
+from pinet_mm.inference.video_files import VideoWriter
+from pinet_mm.inference.videos import video_facts
 
 import cv2
 import numpy as np
@@ -65,9 +69,7 @@ def test_predict_needs_no_torch(before, tmp_path):
     words = ['predict', tmp_path / 'a.png', tmp_path / 'b.png', '--threads', 1, '--all-poses']
     done = run_light(f'{before}{MAIN}main(sys.argv[1:])', *words, '--out', 'out', cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        f'error: 1 file is no image that can be read: {tmp_path / "b.png"}'
-    )
+    assert done.stderr.splitlines()[-1] == (f'error: 1 input cannot be read: {tmp_path / "b.png"}')
     assert done.stdout.startswith('model: pinet_lite_photos (photographs; ')
     assert 'overlays and predictions.json are in out' in done.stdout
     document = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
@@ -82,7 +84,10 @@ def test_predict_needs_no_torch(before, tmp_path):
     [
         (['gone.jpg'], 'gone.jpg does not exist'),
         (['a.png', '--model', 'gone.onnx'], 'gone.onnx does not exist: name a file that pinet-mm'),
-        (['film.mp4'], 'film.mp4 is a video: pinet-mm infer reads videos'),
+        (['film.mp4'], '1 input cannot be read: film.mp4'),
+        (['0', '--resume'], '--resume needs files'),
+        (['a.png', '--track-start', '0.4'], '--track-start is for --track'),
+        (['a.png', '--every', '0'], 'every must be 1 or more; found 0'),
         (['a.png', '--model', 'a.png'], 'a.png is no ONNX file that can be run'),
     ],
 )
@@ -93,6 +98,60 @@ def test_what_predict_cannot_use_is_one_sentence(words, message, tmp_path, monke
     (tmp_path / 'film.mp4').touch()
     with pytest.raises(SystemExit, match=f'^error: {message}'):
         cli.main(['predict', *words])
+
+
+@pytest.fixture(scope='module')
+def film(tmp_path_factory):
+    """A drawn crowd that stands still for six frames."""
+    path = tmp_path_factory.mktemp('film') / 'film.mp4'
+    crowd, *_ = draw_crowd(CrowdSettings(size=(256, 192), persons=(2, 2), height=(0.7, 0.9)), 0, 3)
+    writer = VideoWriter(path, Fraction(10))
+    for i in range(6):
+        writer.write(crowd, i / 10)
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize('words', [('predict', '--track'), ('track',)], ids=lambda words: words[0])
+def test_videos_are_read_tracked_and_written_without_torch(film, words, tmp_path):
+    words = [*words, film, '--every', 2, '--end', '0:0.5', '--pose-thr', 0.05, '--threads', 1]
+    done = run_light(f'{MAIN}main(sys.argv[1:])', *words, '--out', 'out', cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
+    assert [each['frame'] for each in document['images']] == [0, 2, 4]
+    ids = [[person['id'] for person in each['persons']] for each in document['images']]
+    assert ids[0] and ids == [sorted(ids[0])] * 3, 'the best is the first to get an id'
+    assert document['videos'] == [dict(file=str(film), frames=3, overlay='film.mp4')]
+    assert video_facts(tmp_path / 'out' / 'film.mp4') == (5, 3)
+
+
+def test_a_video_without_pyav_is_one_line_that_names_the_extra(film, tmp_path):
+    code = f'import sys\nsys.modules["av"] = None\n{MAIN}main(sys.argv[1:])'
+    done = run_light(code, 'predict', film, '--threads', 1, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "error: videos and streams need PyAV: pip install 'pinet-mm[video]'"
+    )
+    assert 'Traceback' not in done.stderr
+
+
+def test_threads_are_those_of_the_environment(monkeypatch):
+    for value, threads in (('3', 3), ('2,4', 2), ('', 0), ('many', 0)):
+        monkeypatch.setenv('OMP_NUM_THREADS', value)
+        assert predict.make_parser().parse_args(['a.png']).threads == threads
+    assert predict.make_parser().parse_args(['a.png', '--threads', '5']).threads == 5
+
+
+def test_a_track_begins_at_the_score_that_is_asked_for():
+    def settings(*words):
+        args = predict.make_parser().parse_args(['a.mp4', '--track', *words])
+        found = finding.make_options(args, '').tracker().settings
+        return found.start, found.keep
+
+    assert settings() == (0.1, 0.05)
+    assert settings('--track-start', '0.4') == (0.4, 0.05)
+    assert settings('--pose-thr', '0.3') == (0.3, 0.15)
+    assert settings('--pose-thr', '0.3', '--track-start', '0.2') == (0.2, 0.1)
 
 
 def test_the_demo_needs_no_torch(tmp_path):

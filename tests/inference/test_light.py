@@ -35,8 +35,8 @@ def images(tmp_path_factory):
 
 @pytest.mark.parametrize('all_poses', [False, True])
 def test_the_document_is_that_of_infer(model, images, tmp_path, all_poses):
-    light = predict_files(model, [images], tmp_path / 'a', 0.02, all_poses)
     options = api.InferOptions(all_poses=all_poses)
+    light = predict_files(model, [images], tmp_path / 'a', 0.02, options)
     full = api.infer(model, [images], tmp_path / 'b', pose_thr=0.02, options=options)
     assert light.json.read_bytes() == full.json.read_bytes()
     assert light.unreadable == full.unreadable == [str(images / 'broken.jpg')]
@@ -44,7 +44,12 @@ def test_the_document_is_that_of_infer(model, images, tmp_path, all_poses):
     document = json.loads(light.json.read_text())
     assert [len(each['persons']) > 0 for each in document['images']] == [True, True]
     names = {file.name for file in (tmp_path / 'a').iterdir()}
-    assert names == {'000000.jpg', '000001.jpg', 'overview.jpg', 'predictions.json'}
+    assert names == {
+        *('000000.jpg', '000001.jpg', 'overview.jpg'),
+        *('predictions.json', 'predictions.jsonl'),
+    }
+    for name in names:
+        assert (tmp_path / 'a' / name).read_bytes() == (tmp_path / 'b' / name).read_bytes(), name
 
 
 def answer(*people):

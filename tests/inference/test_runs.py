@@ -8,7 +8,7 @@ import time
 import tracemalloc
 
 from pinet_mm.errors import InputError
-from pinet_mm.inference import folders
+from pinet_mm.inference import folders, running
 from pinet_mm.inference.folders import infer
 from pinet_mm.inference.items import Source
 from pinet_mm.inference.options import InferOptions
@@ -187,8 +187,8 @@ def test_frames_of_streams_go_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, 'predict', counted)
     stream = Source('0', 'stream')
     frames = [np.full((48, 64, 3), i, np.uint8) for i in range(4)]
-    items = [folders.Item(stream, i, i / 10, image) for i, image in enumerate(frames)]
-    monkeypatch.setattr(folders, 'read_items', lambda source, clip: iter(items))
+    items = [running.Item(stream, i, i / 10, image) for i, image in enumerate(frames)]
+    monkeypatch.setattr(running, 'read_items', lambda source, clip: iter(items))
     infer(MODEL, ['0'], tmp_path / 'out')
     assert given == [(1, 1)] * 4
     assert [image['frame'] for image in document(tmp_path / 'out')['images']] == [0, 1, 2, 3]

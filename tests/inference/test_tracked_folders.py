@@ -3,7 +3,8 @@
 import json
 from types import SimpleNamespace
 
-from pinet_mm.cli.infer import make_options, make_parser
+from pinet_mm.cli.finding import make_options
+from pinet_mm.cli.infer import make_parser
 from pinet_mm.inference import folders
 from pinet_mm.inference.folders import infer
 from pinet_mm.inference.results import PoseResult
@@ -54,7 +55,7 @@ def _write_frames(folder, steps):
 def test_ids_stay_with_people_and_begin_anew_in_each_folder(model, tmp_path):
     _write_frames(tmp_path / 'a', [0, 10, 20, 40])
     _write_frames(tmp_path / 'b', [40])
-    options = make_options(make_parser().parse_args(['a', '--track']))
+    options = make_options(make_parser().parse_args(['a', '--track']), '')
     infer(model, [tmp_path / 'a', tmp_path / 'b'], tmp_path / 'out', options=options)
     images = json.loads((tmp_path / 'out/predictions.json').read_text())['images']
     # by their place: the best comes first, which changes in the last frame

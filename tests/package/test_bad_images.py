@@ -51,9 +51,10 @@ def test_the_tool_names_them_and_says_so_with_its_status(mixed, tmp_path):
         [sys.executable, ROOT / 'tools' / 'infer.py', *words], capture_output=True, text=True
     )
     assert done.returncode == 1 and 'Traceback' not in done.stderr
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith(f'error: {len(bad)} files are no images that can be read: ')
-    assert all(file in last for file in bad)
+    *lines, last = done.stderr.splitlines()
+    assert last.startswith(f'error: {len(bad)} inputs cannot be read: ')
+    assert sum(file in last for file in bad) == 20 and last.endswith(f' and {len(bad) - 20} more')
+    assert all(any(line.startswith(f'{file} ') for line in lines) for file in bad)
 
 
 def test_the_runner_goes_on_after_a_bad_file(mixed, capsys):

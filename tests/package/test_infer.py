@@ -58,7 +58,7 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     assert again.returncode == 1 and again.stderr.endswith(
-        f'error: 1 file is no image that can be read: {folder / "inputs" / "broken.jpg"}\n'
+        f'error: 1 input cannot be read: {folder / "inputs" / "broken.jpg"}\n'
     )
     assert '6/6 [' in again.stderr
     second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())

@@ -1,0 +1,31 @@
+"""Follow the people of videos and streams, without torch: pinet-mm track VIDEO...
+
+The same as `pinet-mm predict --track`: every person has an id in predictions.json and above the
+head. docs/tracking.md says how it works and how well.
+"""
+
+import argparse
+
+from . import command, finding
+from .predict import add_model_options, run
+
+EXAMPLES = """examples:
+  pinet-mm track film.mp4 --out poses
+  pinet-mm track rtsp://camera.local/stream --end 1:00
+  pinet-mm track frames/ --track-start 0.4
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = finding.make_parser(
+        'Follow, without torch, the people of', EXAMPLES, 'videos, streams and folders of frames'
+    )
+    add_model_options(parser)
+    finding.add_source_options(parser)
+    finding.add_output_options(parser)
+    finding.add_track_options(parser, always=True)
+    return parser
+
+
+main = command(make_parser, run)
