@@ -8,6 +8,7 @@ is named at the end, with exit status 1.
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import RunError
@@ -20,6 +21,7 @@ EXAMPLES = """examples:
   pinet-mm infer street.jpg --config pinet_hrnet_crowdpose.py --checkpoint weights.pth
   pinet-mm infer 'clips/*.mp4' --every 5 --start 1:30 --end 2:00 --track
   pinet-mm infer rtsp://camera.local/stream --no-overlays
+  pinet-mm infer crowd.jpg --explain
   find . -name '*.png' | pinet-mm infer - --resume
 """
 
@@ -28,6 +30,7 @@ NOT_WITH_ONNX = (
     'config',
     'checkpoint',
     'before_fusion',
+    'explain',
     'device',
     'cfg_options',
     'amp',
@@ -41,11 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_model_options(parser)
     finding.add_source_options(parser)
     finding.add_output_options(parser)
-    parser.add_argument(
-        '--before-fusion',
-        action='store_true',
-        help='show on the left the proposed poses before they are fused',
-    )
+    _add_insight_options(parser)
     finding.add_track_options(parser)
     add_speed_options(parser)
     add_config_options(parser)
@@ -65,6 +64,21 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add('--device', help='such as cuda:1 (the first GPU, or the CPU)')
     add('--batch-size', type=int, default=8, help='images per pass (%(default)s)')
     finding.add_threads_option(parser)
+
+
+def _add_insight_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_mutually_exclusive_group().add_argument
+    add(
+        '--before-fusion',
+        action='store_true',
+        help='show on the left the proposed poses before they are fused',
+    )
+    add(
+        '--explain',
+        action='store_true',
+        help='draw a sheet in place of each overlay: part centers, coarse and refined poses, the '
+        'groups that are fused, and which part each keypoint of the result came from',
+    )
 
 
 def load_model(args: argparse.Namespace):
@@ -105,7 +119,7 @@ def run(args: argparse.Namespace) -> None:
     from .. import api
 
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # `announce` prints it
-    options = finding.make_options(args, _name_of_run(args))
+    options = replace(finding.make_options(args, _name_of_run(args)), explain=args.explain)
     sources = api.find_sources(args.inputs, args.out)  # fails before the model is loaded
     finding.require_resumable(args, sources)
     Path(args.out).mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,15 @@ import numpy as np
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
+from .explaining import explain
+from .explanation_sheets import Sheet
 from .options import DEFAULTS, InferOptions
 from .prediction import predict
 from .report import Report
 from .results import PoseResult
-from .running import Drawing, Finder, overlay, run
+from .running import Drawing, Finder, overlay, run, style_of
 from .sheets import before_and_after
+from .skeletons import Style
 
 
 def infer(
@@ -47,28 +50,26 @@ def infer(
         A `Report`; docs/predictions.md describes the JSON.
 
     Raises:
-        InputError: `before_fusion` with another model, or options other than those of the run that
-            is to be resumed.
+        InputError: `before_fusion` or `options.explain` with another model, or options other than
+            those of the run that is to be resumed.
         FileNotFoundError: an input is missing, or all images lie in `out_dir`.
         OSError: some overlays could not be written; the JSON is complete, and names the others.
     """
-    if before_fusion:
-        _require_proposals(model)
+    for name, wanted in (('before_fusion', before_fusion), ('explain', options.explain)):
+        if wanted and not isinstance(model, PINet):
+            raise InputError(
+                f'{name} needs the poses before they are fused, which only a PINet with its '
+                f'weights has; found {type(model).__name__}'
+            )
     drawing = overlay(model.dataset_meta, pose_thr, options)
-    if before_fusion:
+    if options.explain:
+        drawing = _step_by_step(model, style_of(pose_thr, options))
+    elif before_fusion:
         drawing = _beside_proposals(model, drawing)
     finder = Finder(
         model.dataset_meta, lambda images, size: predict(model, images, size), PoseResult.of_arrays
     )
     return run(finder, inputs, out_dir, batch_size, pose_thr, drawing, options)
-
-
-def _require_proposals(model: PINet | OnnxPoses) -> None:
-    if not isinstance(model, PINet):
-        raise InputError(
-            'before_fusion needs the poses before they are fused, which only a PINet with its '
-            f'weights has; found {type(model).__name__}'
-        )
 
 
 def _beside_proposals(model: PINet, after: Drawing) -> Drawing:
@@ -77,6 +78,15 @@ def _beside_proposals(model: PINet, after: Drawing) -> Drawing:
         return before_and_after(*(after.draw(image, each, min_side) for each in (proposed, result)))
 
     return Drawing(draw, columns=3, cell=640)
+
+
+def _step_by_step(model: PINet, style: Style) -> Drawing:
+    skeleton, names = model.dataset_meta['skeleton_links'], model.head.layout.part_names
+
+    def draw(image: np.ndarray, result: Any, min_side: int) -> np.ndarray:
+        return Sheet(image, explain(model, image), skeleton, names, style).draw(result)
+
+    return Drawing(draw, columns=2, cell=960)
 
 
 def _without_fusion(model: PINet) -> PINet:

@@ -18,6 +18,7 @@ class InferOptions:
         overlays: whether drawings are written.
         keypoint_thr: keypoints with a lower score are not drawn.
         boxes: whether people's boxes are drawn.
+        explain: drawings show how people were found, step by step; needs a PINet.
         resume: go on with the run whose `predictions.jsonl` lies in the folder.
         model: names the model; a run can only be resumed with the same name.
         tracker: called for each video, stream or folder of images; returns what tracks its people,
@@ -31,6 +32,7 @@ class InferOptions:
     overlays: bool = True
     keypoint_thr: float = 0.05
     boxes: bool = False
+    explain: bool = False
     resume: bool = False
     model: str = ''
     tracker: Callable[[], Any] | None = None

@@ -57,13 +57,23 @@ def overlay(dataset_meta: Mapping, pose_thr: float, options: InferOptions) -> Dr
         pose_thr: people with a lower score are left out.
         options: what else is drawn.
     """
-    style = Style(pose_thr, options.keypoint_thr, boxes=options.boxes, tags=True)
+    style = style_of(pose_thr, options)
 
     def draw(image: np.ndarray, result: Any, min_side: int) -> np.ndarray:
         people = result.pred_instances
         return draw_poses(image, people, dataset_meta, min_side=min_side, style=style)
 
     return Drawing(draw)
+
+
+def style_of(pose_thr: float, options: InferOptions) -> Style:
+    """Return how people are drawn.
+
+    Args:
+        pose_thr: people with a lower score are left out.
+        options: what else is drawn.
+    """
+    return Style(pose_thr, options.keypoint_thr, boxes=options.boxes, tags=True)
 
 
 def run(

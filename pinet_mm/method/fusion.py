@@ -146,6 +146,20 @@ def order_by_keypoints(keypoint_scores: Tensor, valid: Tensor) -> Tensor:
     return scores.argsort(dim=-1, stable=True).flip(-1)
 
 
+def order_poses(keypoint_scores: Tensor, pose_scores: Tensor | None, valid: Tensor) -> Tensor:
+    """Order poses from best to worst, as `fuse_poses` does: (..., T) indices.
+
+    Args:
+        keypoint_scores: (..., T, K).
+        pose_scores: (..., T), or None, see `fuse_poses`.
+        valid: (..., T) boolean; other poses come last.
+    """
+    if pose_scores is None:
+        return order_by_keypoints(keypoint_scores, valid)
+    known = pose_scores.masked_fill(~valid, -torch.inf)
+    return known.argsort(dim=-1, descending=True, stable=True)
+
+
 def fuse_poses(
     keypoints: Tensor,
     keypoint_scores: Tensor,
@@ -176,12 +190,7 @@ def fuse_poses(
         valid = torch.ones(keypoint_scores.shape[:-1], dtype=torch.bool, device=keypoints.device)
     usable = usable_poses(keypoints, keypoint_scores, pose_scores)
     valid = valid & usable
-    if pose_scores is None:
-        order = order_by_keypoints(keypoint_scores, valid)
-    else:
-        order = pose_scores.masked_fill(~valid, -torch.inf).argsort(
-            dim=-1, descending=True, stable=True
-        )
+    order = order_poses(keypoint_scores, pose_scores, valid)
     valid = valid.gather(-1, order)
     # After the order, which may depend on the last digit of a mean, and that on the strides.
     keypoints = torch.where(usable[..., None, None], keypoints, 0)
