@@ -13,6 +13,7 @@ from pinet_mm.configs import config_path
 
 import torch
 
+from ..errors import describe
 from .budget import OutOfTime, time_limit
 from .gpu_cases import (
     PRECISIONS,
@@ -290,7 +291,7 @@ def _run(step: Step, seconds: float, rows: list[dict], tell: Callable[[str], Non
     except OutOfTime:
         return 'stopped at the end of the budget'
     except Exception as error:  # the other steps can still tell something
-        return ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
+        return describe(error, 300)
     finally:
         _free_memory()
     return ''

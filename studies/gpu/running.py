@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from ..benchmark.budget import OutOfTime, time_limit
+from ..errors import describe
 
 OK, FAILED, LEFT_OUT, SEEN = 'ok', 'FAILED', 'left out', 'seen'
 
@@ -143,8 +144,7 @@ def _run(name: str, check: Check, place: Place, seconds: float) -> list[dict[str
             _row(name, 'the rest', LEFT_OUT, unit='stopped at the end of the budget', seconds=lap())
         )
     except Exception as error:  # whatever it is, the other checks can still be run
-        text = f'{type(error).__name__}: {error}'.split('\n\n')[0]
-        rows.append(_row(name, 'error', FAILED, unit=' '.join(text.split())[:600], seconds=lap()))
+        rows.append(_row(name, 'error', FAILED, unit=describe(error), seconds=lap()))
     return rows
 
 

@@ -34,7 +34,8 @@ def test_an_error_in_a_check_is_a_row_and_the_next_one_runs():
         dict(a=broken, b=absent, c=lambda place: iter([Finding('x', 0.0, 0)])), CPU, 60, told.append
     )
     assert verdicts(rows) == ['ok', 'FAILED', 'left out', 'ok'] and told == rows
-    assert rows[1]['unit'] == 'RuntimeError: no kernel image'
+    here = broken.__code__.co_firstlineno + 2
+    assert rows[1]['unit'] == f'RuntimeError: no kernel image [studies/test_gpu_running.py:{here}]'
     assert rows[2]['unit'] == 'no such card'
     assert running.failed(rows) and not running.failed(rows[2:])
 
