@@ -7,13 +7,13 @@ centers, the offsets from parts to keypoints, and where there is no loss. No mod
 import argparse
 
 from . import command
-from .options import add_config_options
+from .options import CONFIG_HELP, add_config_options
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Draw the training targets of a dataset')
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument('--out', default='browse', help='folder to write into (%(default)s)')
     parser.add_argument(
         '--count', type=int, default=8, help='samples, spread over the dataset (%(default)s)'

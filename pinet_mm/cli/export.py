@@ -10,13 +10,13 @@ import argparse
 from pathlib import Path
 
 from . import command
-from .options import MixedParser, add_config_options
+from .options import CONFIG_HELP, MixedParser, add_config_options
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = MixedParser(description='Write a PINet as one ONNX file')
-    parser.add_argument('config', help="a file, or the name of one of the project's configs")
+    parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument(
         'checkpoint', nargs='?', help='path or URL of the weights (those shipped for the config)'
     )

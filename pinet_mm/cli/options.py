@@ -1,12 +1,15 @@
 """Options that several commands have."""
 
 import argparse
+import shlex
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 # As in onnx_runner, which imports OpenCV: `--help` answers before that is done.
 SHIPPED = 'pinet_lite_photos'
 POSE_THR = 0.1
+CONFIG_HELP = "a file, or the name of one of the project's configs"
 
 
 class ConfigOptions(argparse.Action):
@@ -27,6 +30,22 @@ class MixedParser(argparse.ArgumentParser):
         """Parse as `argparse` does, which would take the word as left out at the first option."""
         words = None if args is None else list(args)
         return self.parse_intermixed_args(words, namespace)
+
+
+class ResumableParser(argparse.ArgumentParser):
+    """Put the line that goes on with a training, if it is stopped, into `command`."""
+
+    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        """Parse as `argparse` does."""
+        words = sys.argv[1:] if args is None else list(args)
+        parsed = super().parse_args(words, namespace)
+        is_tool = self.prog.endswith('.py')
+        start = ['python', sys.argv[0]] if is_tool else self.prog.split()
+        again = [] if parsed.resume == 'auto' else ['--resume']
+        # A launcher's own words are not known here.
+        alone = parsed.launcher == 'none'
+        parsed.command = shlex.join([*start, *words, *again]) if alone else None
+        return parsed
 
 
 def add_config_options(parser: argparse.ArgumentParser, more: str = '') -> None:

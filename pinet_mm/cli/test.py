@@ -7,13 +7,22 @@ import argparse
 
 from ..errors import InputError, RunError
 from . import command
-from .options import MixedParser, add_run_options, add_speed_options
+from .options import CONFIG_HELP, MixedParser, add_run_options, add_speed_options
+
+EXAMPLES = """examples:
+  pinet-mm test pinet_lite_photos --ann people.json --img images --json poses.json
+  pinet-mm test my_config.py work_dirs/my_config/epoch_9.pth --out metrics.json
+"""
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = MixedParser(description='Evaluate a pose model')
-    parser.add_argument('config', help='config file')
+    parser = MixedParser(
+        description='Evaluate a pose model',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument(
         'checkpoint', nargs='?', help='checkpoint file or URL (the shipped weights of the config)'
     )

@@ -4,13 +4,22 @@ import argparse
 
 from ..errors import InputError, RunError
 from . import command
-from .options import add_run_options
+from .options import CONFIG_HELP, ResumableParser, add_run_options
+
+EXAMPLES = """examples:
+  pinet-mm train pinet_lite_coco --work-dir runs/first
+  pinet-mm train my_config.py --cfg-options train_dataloader.batch_size=8 --resume
+"""
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Train a pose model')
-    parser.add_argument('config', help='config file')
+    parser = ResumableParser(
+        description='Train a pose model',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help=CONFIG_HELP)
     add_run_options(parser)
     parser.add_argument(
         '--resume',

@@ -5,7 +5,6 @@ in the work folder, which the first process of each machine writes.
 """
 
 import hashlib
-import os
 import os.path as osp
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmpose.datasets.datasets import (
     BaseCocoStyleDataset,
     CocoDataset,
@@ -29,13 +27,12 @@ from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.labeling import keypoint_names
 from ..datasets.limits import note_on_crowded
 from ..errors import InputError, RunError
+from .first_process import is_first, say
 from .layout import metrics_in
 
 # Classes of the configs, which read COCO's records of people as they are.
 OF_PEOPLE = (CocoDataset, CrowdPoseDataset, OCHumanDataset)
 SAMPLE = 2000  # images of a file whose sizes are compared before a run
-# Variables in which launchers number the processes of a machine, or of all machines.
-RANKS = ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK', 'RANK')
 
 
 def check_annotations(
@@ -110,7 +107,7 @@ def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
         if plain and each.get('iou_type') == 'keypoints_crowd':
             # Areas count as in COCO; the check gives those who have none 0.53 of their box.
             each.update(iou_type='keypoints', use_area=True)
-            _say(f'{ann} has no crowdIndex: evaluated by "keypoints", without AP(E), AP(M), AP(H)')
+            say(f'{ann} has no crowdIndex: evaluated by "keypoints", without AP(E), AP(M), AP(H)')
 
 
 def _require_images(ann: str, folder: str) -> list[dict]:
@@ -162,19 +159,8 @@ def _path_of(dataset: dict) -> str | None:
 def _check(path: str, expected: Expected, evaluated: bool) -> Checked:
     checked = check_file(path, expected).require()
     crowded = note_on_crowded(checked.data['annotations']) if evaluated else None
-    _say(*checked.notes(), *filter(None, [crowded]))
+    say(*checked.notes(), *filter(None, [crowded]))
     return checked
-
-
-def _say(*lines: str) -> None:
-    if lines and _is_first():
-        print_log('\n'.join(lines), 'current')
-
-
-def _is_first() -> bool:
-    """Return whether this is the first process of its machine."""
-    given = (os.environ[name] for name in RANKS if name in os.environ)
-    return next(given, '0') == '0'
 
 
 def _expected(path: str, dataset: dict, evaluators: list[dict]) -> Expected | None:
@@ -203,13 +189,13 @@ def _expected(path: str, dataset: dict, evaluators: list[dict]) -> Expected | No
         _say_unchecked(path, dataset)
         return None
     name = kind.__name__
-    _say(f'{path}: images and ids are checked; the fields of its people are left to {name}')
+    say(f'{path}: images and ids are checked; the fields of its people are left to {name}')
     return replace(expected, persons=False)
 
 
 def _say_unchecked(path: str, dataset: dict) -> None:
     name = getattr(_class_of(dataset), '__name__', dataset['type'])
-    _say(f'{path}: not checked, since {name} reads files of another format than COCO')
+    say(f'{path}: not checked, since {name} reads files of another format than COCO')
 
 
 def _ignores_orientation(dataset: dict) -> bool:
@@ -258,7 +244,7 @@ def _use(
     digest = hashlib.sha256(path.encode()).hexdigest()[:8]
     name = f'{Path(path).name.split(".")[0]}-{digest}.json'
     target = osp.abspath(osp.join(work_dir, 'annotations', name))
-    if _is_first():
+    if is_first():
         # The others read it after they have met this process, when the runner is built.
         checked.write(target)
     for each in datasets:

@@ -1,5 +1,6 @@
 """Losses and gradients that are not finite: the training stops, or skips the batch."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,6 +41,7 @@ class FiniteGuard(Hook):
             return
         step = wrapper.step
 
+        @functools.wraps(step)  # with its marks, by which schedulers know an optimizer's step
         def step_if_finite(**options: Any) -> None:
             if gradients_are_finite(wrapper):
                 step(**options)

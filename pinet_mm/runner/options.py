@@ -9,7 +9,7 @@ class RunOptions:
     """Options that training and evaluation share.
 
     Args:
-        config: path of the config file.
+        config: path of the config file, or the name of one of the project's.
         work_dir: folder for logs, checkpoints and results; by default the config's, or
             `work_dirs/CONFIG`.
         cfg_options: settings that replace those of the config, dotted key to value.
@@ -47,6 +47,7 @@ class TrainOptions(RunOptions):
         auto_scale_lr: scale the learning rate by the batch size over the one the config names.
         skip_bad_batches: go on after a batch whose losses or gradients are not finite.
         on_device: the device that trains keeps the images and makes crops and targets itself.
+        command: the command line that goes on with this training, to be named if it is stopped.
     """
 
     resume: str | None = None
@@ -55,6 +56,7 @@ class TrainOptions(RunOptions):
     auto_scale_lr: bool = False
     skip_bad_batches: bool = False
     on_device: bool = False
+    command: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

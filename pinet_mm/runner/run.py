@@ -8,10 +8,9 @@ import mmengine
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmengine.runner import Runner
 
 from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
-from ..configs import read_config
+from ..configs import config_path, read_config
 from ..datasets.limits import BOUNDS
 from ..errors import RunError
 from ..models.keypoints import note_on_weights
@@ -19,6 +18,7 @@ from . import settings, weights
 from .annotations import check_annotations, point_at
 from .layout import follow_layout
 from .options import RunOptions, TestOptions, TrainOptions
+from .screen import QuietRunner, StartHook
 from .stopping import saying_how_to_go_on
 
 
@@ -43,7 +43,7 @@ def train(options: TrainOptions) -> None:
     )
     runner = _build_runner(cfg, options.local_rank)
     weights.prepare_start(runner, options.resume)
-    with saying_how_to_go_on(runner):
+    with saying_how_to_go_on(runner, options.command):
         runner.train()
 
 
@@ -87,11 +87,13 @@ def _with_bounds(metrics: dict) -> dict:
     return {**metrics, **bounds}
 
 
-def _build_runner(cfg: Config, local_rank: int) -> Runner:
+def _build_runner(cfg: Config, local_rank: int) -> QuietRunner:
     """Build the runner, which joins the other processes of a distributed run."""
     if cfg.launcher != 'none':
         os.environ.setdefault('LOCAL_RANK', str(local_rank))  # MMEngine looks only there
-    return Runner.from_cfg(cfg)
+    runner = QuietRunner.from_cfg(cfg)
+    runner.register_hook(StartHook())
+    return runner
 
 
 def train_config(options: TrainOptions) -> Config:
@@ -153,7 +155,7 @@ def test_config(options: TestOptions) -> Config:
     if options.json:
         settings.write_poses(cfg, options.json)
     settings.require_suffix('--out', options.out, ('.json', '.yaml', '.yml', '.pkl', '.pickle'))
-    name = f'test_{osp.basename(options.config)}'
+    name = f'test_{osp.basename(config_path(options.config))}'
     return Config(cfg.to_dict(), cfg_text=cfg.text, filename=name)
 
 
@@ -163,11 +165,14 @@ def _shared_config(options: RunOptions) -> Config:
     `cfg_options` come first, so that the other options find the config in the shape in which its
     author wrote it.
     """
-    if not osp.isfile(options.config):
-        raise RunError(f'the config file {options.config} does not exist')
-    cfg = read_config(options.config, options.cfg_options)
+    try:
+        path = config_path(options.config)
+    except FileNotFoundError as error:
+        raise RunError(str(error)) from error
+    cfg = read_config(path, options.cfg_options)
+    settings.fit_workers(cfg, options.cfg_options or {})
     settings.allow_no_workers(cfg)
-    stem = osp.splitext(osp.basename(options.config))[0]
+    stem = osp.splitext(osp.basename(path))[0]
     cfg.work_dir = options.work_dir or cfg.get('work_dir') or osp.join('work_dirs', stem)
     cfg.launcher = options.launcher
     settings.use_gloo_without_cuda(cfg)

@@ -93,10 +93,12 @@ class _Later:
 class WholeCheckpointHook(CheckpointHookOfMMEngine):
     """Save checkpoints as MMEngine's `CheckpointHook` does, which it replaces in all configs.
 
-    MMEngine's class removes an old checkpoint before it has written the new one, and saves NaN.
-    This one takes the same arguments.
+    MMEngine's class removes an old checkpoint before it has written the new one, saves NaN, and
+    calls a model the best that has found nobody. This one takes the same arguments; of metrics that
+    should be great, it keeps what is above 0.
     """
 
+    init_value_map = {**CheckpointHookOfMMEngine.init_value_map, 'greater': 0.0}
     file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
@@ -115,6 +117,13 @@ class WholeCheckpointHook(CheckpointHookOfMMEngine):
         self._require_finite(runner)
         with self._removing_last():
             super()._save_best_checkpoint(runner, metrics)
+        if self.save_best and not self._has_best():
+            name = self.key_indicators[0]
+            runner.logger.info(f'no best checkpoint yet: {name} is {metrics[name]}')
+
+    def _has_best(self) -> bool:
+        of_several = getattr(self, 'best_ckpt_path_dict', {})
+        return bool(getattr(self, 'best_ckpt_path', None) or any(of_several.values()))
 
     def _require_finite(self, runner: Runner) -> None:
         broken = find_not_finite(runner.model)

@@ -1,6 +1,8 @@
 """Changes that the options of the tools make in a config, each function in place."""
 
+import os
 import os.path as osp
+from collections.abc import Mapping
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -8,12 +10,48 @@ from mmengine.device import get_device
 
 from ..errors import RunError
 from ..models.acceleration import half_precision, warn_of_no_bfloat16
+from .first_process import say
 from .options import RunOptions
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+MOST_WORKERS = 8
+
+
+def fit_workers(cfg: Config, options: Mapping) -> None:
+    """Give each loader as many data workers as this process has cores, at most; say so once.
+
+    A loader without `num_workers` gets one per core, up to `MOST_WORKERS`.
+
+    Args:
+        cfg: changed in place.
+        options: settings by name that the user gave, which stay as they are.
+    """
+    cores, changes = cores_of_process(), []
+    for name in LOADERS:
+        loader = cfg.get(name)
+        if not loader or f'{name}.num_workers' in options:
+            continue
+        wanted = loader.get('num_workers')
+        fitting = min(cores, MOST_WORKERS if wanted is None else wanted)
+        if fitting != wanted:
+            loader.num_workers = fitting
+            asked = '' if wanted is None else f' in place of {wanted}'
+            changes.append(f'{name}.num_workers {fitting}{asked}')
+    if changes:
+        count = '1 core' if cores == 1 else f'{cores} cores'
+        say(f'{count} for this process: {", ".join(changes)}')
+
+
+def cores_of_process() -> int:
+    """Return how many cores each process of this machine's run has, at least 1."""
+    own = getattr(os, 'sched_getaffinity', None)  # Linux: what this process may use
+    cores = len(own(0)) if own else os.cpu_count() or 1
+    return max(1, cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
 
 
 def allow_no_workers(cfg: Config) -> None:
     """Drop what torch refuses beside `num_workers=0`, so that one option sets that."""
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for name in LOADERS:
         loader = cfg.get(name)
         if loader and not loader.get('num_workers'):
             loader.update(persistent_workers=False)

@@ -1,6 +1,7 @@
 """A training that is stopped from outside: by Ctrl-C, a scheduler's SIGTERM or a full disk."""
 
 import errno
+import os.path as osp
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from .resuming import candidates
 
 
 @contextmanager
-def saying_how_to_go_on(runner: Runner) -> Iterator[None]:
+def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[None]:
     """Answer a signal or a full disk with one sentence that says how to go on.
 
     Args:
         runner: of the training.
+        command: the command line that goes on with it, if there is one.
 
     Raises:
         Stopped: a signal came.
@@ -29,11 +31,11 @@ def saying_how_to_go_on(runner: Runner) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
-        raise Stopped(number, _advice(runner)) from None
+        raise Stopped(number, _advice(runner, command)) from None
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise RunError(f'{error.strerror}: make room; {_advice(runner)}') from error
+        raise RunError(f'{error.strerror}: make room; {_advice(runner, command)}') from error
     finally:
         if in_main:
             signal.signal(signal.SIGTERM, before)
@@ -43,8 +45,10 @@ def _terminate(number: int, frame: object) -> None:
     raise Stopped(number, '')
 
 
-def _advice(runner: Runner) -> str:
+def _advice(runner: Runner, command: str | None) -> str:
     iteration, saved = runner.iter, candidates(runner.work_dir)
     if not saved:
         return f'stopped at iteration {iteration}; no checkpoint was saved yet'
-    return f'stopped at iteration {iteration}; go on from {saved[0]} with --resume'
+    newest = next(filter(osp.isfile, saved), saved[0])  # the first may be gone
+    how = f'by: {command}' if command else 'with --resume'
+    return f'stopped at iteration {iteration}; go on from {newest} {how}'

@@ -3,6 +3,8 @@
 import ast
 import importlib
 import importlib.util
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,10 +57,40 @@ def test_resume_takes_a_path_or_nothing():
     assert parse('train', 'c.py', '--resume', 'a.pth').resume == 'a.pth'
 
 
+@pytest.mark.parametrize(
+    'words, line',
+    [
+        (['c.py'], 'pinet-mm train c.py --resume'),
+        (['c d.py', '--resume'], "pinet-mm train 'c d.py' --resume"),
+        (['c.py', '--resume', 'a.pth'], 'pinet-mm train c.py --resume a.pth --resume'),
+        (
+            ['c.py', '--cfg-options', 'a=[1,2]'],
+            "pinet-mm train c.py --cfg-options 'a=[1,2]' --resume",
+        ),
+        (['c.py', '--launcher', 'pytorch'], None),
+    ],
+)
+def test_a_training_knows_the_line_that_goes_on_with_it(words, line):
+    parser = make_parser('train')
+    parser.prog = 'pinet-mm train'
+    parsed = parser.parse_args(words)
+    assert parsed.command == line
+    if line:
+        again = parser.parse_args(shlex.split(line)[2:])
+        assert again.resume == 'auto' and again.config == parsed.config
+
+
+def test_the_line_names_the_tool_that_runs(monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['tools/train.py', 'c.py', '--amp'])
+    parser = make_parser('train')
+    parser.prog = 'train.py'
+    assert parser.parse_args().command == 'python tools/train.py c.py --amp --resume'
+
+
 def test_missing_config_is_named(monkeypatch):
-    expected = 'error: the config file no/such.py does not exist'
-    assert run_tool(monkeypatch, 'train', 'no/such.py') == expected
-    assert run_tool(monkeypatch, 'test', 'no/such.py', 'a.pth') == expected
+    expected = 'error: no/such.py is no config file; tried no/such.py, '
+    assert run_tool(monkeypatch, 'train', 'no/such.py').startswith(expected)
+    assert run_tool(monkeypatch, 'test', 'no/such.py', 'a.pth').startswith(expected)
 
 
 def test_missing_checkpoint_is_named(monkeypatch, tmp_path):

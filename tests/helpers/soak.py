@@ -27,7 +27,7 @@ train_cfg = dict(max_epochs=3, val_interval=1)
 ITERATIONS = 18  # of one process
 SECONDS = 6.0  # after which a whole training is nearly done
 IN_ONE = 4  # kills of one training, which then ends
-STARTED = b'Checkpoints will be saved to'
+STARTED = b'checkpoints: '
 
 
 def command(config: str, folder: Path, processes: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 import sys
 
-from pinet_mm.runner.annotations import RANKS
+from pinet_mm.runner.first_process import RANKS
 
 import pytest
 

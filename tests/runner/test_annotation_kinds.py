@@ -3,7 +3,7 @@
 import json
 
 from pinet_mm.errors import InputError
-from pinet_mm.runner import annotations
+from pinet_mm.runner import first_process
 from pinet_mm.runner.annotations import check_annotations
 
 import pytest
@@ -28,7 +28,7 @@ def config(folder, kind='CocoDataset', data=None):
 def said(monkeypatch):
     """All that is logged."""
     lines = []
-    monkeypatch.setattr(annotations, 'print_log', lambda text, *_: lines.append(text))
+    monkeypatch.setattr(first_process, 'print_log', lambda text, *_: lines.append(text))
     return lines
 
 
@@ -122,7 +122,7 @@ def test_files_of_another_format_are_said_to_be_unchecked(tmp_path, said):
 
 @pytest.mark.parametrize('variable', ['LOCAL_RANK', 'RANK', 'SLURM_LOCALID'])
 def test_the_first_process_writes_and_speaks_for_all(variable, tmp_path, said, monkeypatch):
-    for name in annotations.RANKS:
+    for name in first_process.RANKS:
         monkeypatch.delenv(name, raising=False)
     data = valid()
     data['categories'][0]['id'] = 9

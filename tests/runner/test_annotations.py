@@ -3,7 +3,7 @@
 import json
 
 from pinet_mm.errors import InputError, RunError
-from pinet_mm.runner import annotations
+from pinet_mm.runner import first_process
 from pinet_mm.runner.annotations import check_annotations, point_at
 
 import pytest
@@ -179,7 +179,7 @@ def test_images_that_are_not_in_the_folder_are_named_before_a_model_is_built(tmp
 @pytest.mark.parametrize('given', [{}, dict(use_area=False)])
 def test_a_plain_coco_file_needs_no_crowd_index(given, tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(annotations, 'print_log', lambda text, *_: said.append(text))
+    monkeypatch.setattr(first_process, 'print_log', lambda text, *_: said.append(text))
     data = mutated(tmp_path / 'b.json')
     for image in data['images']:
         del image['crowdIndex']

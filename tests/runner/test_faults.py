@@ -112,6 +112,11 @@ def test_losses_with_gradients_are_read_without_a_warning(recwarn):
     assert list(recwarn) == []
 
 
+def test_the_guard_does_not_look_like_another_optimizer_to_schedulers(tmp_path, recwarn):
+    train(tmp_path)
+    assert 'has been overridden' not in ' '.join(str(each.message) for each in recwarn)
+
+
 def test_images_are_named_by_path_or_id():
     samples = [SimpleNamespace(metainfo=dict(img_path='a/b.jpg')), SimpleNamespace(metainfo={})]
     assert images_of(dict(data_samples=samples)) == ['a/b.jpg', 'unknown']

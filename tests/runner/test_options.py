@@ -40,7 +40,7 @@ def started(monkeypatch):
         raise Started
 
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-    monkeypatch.setattr(runner.run.Runner, 'from_cfg', stop)
+    monkeypatch.setattr(runner.run.QuietRunner, 'from_cfg', stop)
     return found
 
 
@@ -84,6 +84,17 @@ def test_work_dir_comes_from_option_then_config_then_name(tmp_path):
     assert runner.train_config(parse('train', named)).work_dir == 'mine'
     default = runner.train_config(parse('train', plain)).work_dir
     assert default == os.path.join('work_dirs', Path(plain).stem)
+
+
+def test_a_config_of_the_project_is_found_by_its_name(tmp_path, trained, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('pinet_lite_photos', 'pinet_lite_photos.py'):
+        cfg = runner.train_config(parse('train', name))
+        assert cfg.work_dir == os.path.join('work_dirs', 'pinet_lite_photos')
+        tested = runner.test_config(parse('test', name, trained / 'epoch_3.pth'))
+        assert tested.filename == 'test_pinet_lite_photos.py'
+    with pytest.raises(runner.RunError, match='did you mean pinet_lite_photos.py'):
+        runner.train_config(parse('train', 'pinet_lite_fotos'))
 
 
 def test_cfg_options_replace_settings(tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import signal
 
@@ -11,7 +12,7 @@ from pinet_mm.runner import saving
 import pytest
 import torch
 
-from tests.helpers.toy_runs import Toy, train, weights
+from tests.helpers.toy_runs import Toy, ToyMetric, train, weights
 
 EPOCHS = 'default_hooks = dict(checkpoint=dict(interval=1))'
 ONE = 'default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))'
@@ -61,9 +62,14 @@ def test_a_signal_ends_in_a_sentence(tmp_path, monkeypatch, number):
 
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(Toy, 'forward', stopped)
-    message = f'stopped at iteration 8; go on from {tmp_path}/epoch_1.pth with --resume'
-    with pytest.raises(Stopped, match=message) as error:
+    with pytest.raises(Stopped) as error:
         train(tmp_path, extra=EPOCHS)
+    newest, config = tmp_path / 'epoch_1.pth', next(tmp_path.glob('toy_*.py'))
+    assert re.fullmatch(
+        rf'stopped at iteration 8; go on from {newest} by: \S.* {config} --work-dir {tmp_path} '
+        '--resume',
+        str(error.value),
+    )
     assert error.value.number == number
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -84,6 +90,33 @@ def test_the_best_checkpoint_stays_until_the_better_one_is_there(tmp_path):
     )
     train(tmp_path, extra=extra)
     assert names(tmp_path) == ['best_mean_epoch_3.pth', 'epoch_3.pth']
+
+
+@pytest.mark.parametrize('rule, kept', [('greater', []), ('less', ['best_error_epoch_1.pth'])])
+def test_a_model_that_finds_nobody_is_not_the_best(tmp_path, capsys, monkeypatch, rule, kept):
+    monkeypatch.setattr(ToyMetric, 'compute_metrics', lambda self, results: dict(error=0.0))
+    extra = (
+        f'default_hooks = dict(checkpoint=dict(save_best="auto", rule={rule!r}))\n'
+        'train_cfg = dict(val_interval=1)'
+    )
+    train(tmp_path, extra=extra)
+    assert sorted(path.name for path in tmp_path.glob('best_*')) == kept
+    said = capsys.readouterr().out.count('no best checkpoint yet: error is 0.0')
+    assert said == (3 if not kept else 0)
+
+
+def test_the_best_is_by_the_first_number_of_the_metric(tmp_path, monkeypatch):
+    values = iter([0.0, 0.3, 0.2])
+    monkeypatch.setattr(
+        ToyMetric, 'compute_metrics', lambda self, _: {'AP': next(values), 'other': 1.0}
+    )
+    monkeypatch.setattr(ToyMetric, 'default_prefix', 'animals')
+    extra = (
+        'default_hooks = dict(checkpoint=dict(save_best="auto", rule="greater"))\n'
+        'train_cfg = dict(val_interval=1)'
+    )
+    train(tmp_path, extra=extra)
+    assert [path.name for path in tmp_path.glob('best_*')] == ['best_animals_AP_epoch_2.pth']
 
 
 def test_halves_of_killed_trainings_are_removed(tmp_path):

@@ -1,0 +1,156 @@
+"""What a run shows on the screen: what it is about and how it goes on. Its log file has all."""
+
+import contextlib
+import io
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
+from mmengine.runner import IterBasedTrainLoop, Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ..checkpoints.fit import unwrapped
+
+# Packages whose messages go to the log file alone: settings, environment, every parameter group.
+FRAMEWORK = ('mmcv', 'mmdet', 'mmengine', 'mmpose')
+# Of them, what belongs on the screen: progress, and what a training starts from.
+SHOWN_MODULES = ('mmengine.hooks.',)
+SHOWN_FUNCTIONS = ('load_checkpoint', 'resume', 'scale_lr')
+# Warnings that ask for nothing: frozen parameters, and a class that MMEngine's own hook uses.
+HIDDEN_MODULES = ('mmengine.fileio.', 'mmengine.optim.optimizer.default_constructor')
+# Messages of the hooks that `StartHook` gives in fewer words, or that repeat the log's name.
+HIDDEN_TEXTS = ('Checkpoints will be saved to', 'Exp name: ')
+_LOGGING = ('logging', 'mmengine.logging.logger')
+
+
+class ScreenFilter(logging.Filter):
+    """Keep from the screen what the packages underneath say about themselves."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a message is shown.
+
+        Args:
+            record: the message, while it is being logged.
+        """
+        if not getattr(record, 'screen', True):
+            return False
+        module, function = _origin()
+        if record.levelno >= logging.WARNING:
+            return not module.startswith(HIDDEN_MODULES)
+        if str(record.msg).startswith(HIDDEN_TEXTS):
+            return False
+        if module.partition('.')[0] not in FRAMEWORK:
+            return True
+        return module.startswith(SHOWN_MODULES) or function in SHOWN_FUNCTIONS
+
+
+def _origin() -> tuple[str, str]:
+    """Return module and function that are logging, behind the helpers of logging itself."""
+    frame = sys._getframe(2)
+    while frame.f_back and frame.f_globals.get('__name__', '') in _LOGGING:
+        frame = frame.f_back
+    return frame.f_globals.get('__name__', ''), frame.f_code.co_name
+
+
+class QuietRunner(Runner):
+    """MMEngine's runner, with a screen that is filtered by `ScreenFilter`.
+
+    `log_level='DEBUG'` shows everything.
+    """
+
+    def build_logger(self, log_level: int | str = 'INFO', *args, **kwargs) -> MMLogger:
+        """Build the logger, as the base class does.
+
+        Args:
+            log_level: lowest level that is logged.
+            *args: of the base class.
+            **kwargs: of the base class.
+        """
+        logger = super().build_logger(log_level, *args, **kwargs)
+        if log_level not in ('DEBUG', logging.DEBUG):
+            for handler in logger.handlers:
+                if not isinstance(handler, logging.FileHandler):
+                    handler.addFilter(ScreenFilter())
+        return logger
+
+    def build_dataloader(self, *args: Any, **options: Any) -> DataLoader:
+        """Build a dataloader; what its dataset prints goes to the log."""
+        with self._printing_to_log():
+            return super().build_dataloader(*args, **options)
+
+    def build_evaluator(self, evaluator: Any) -> Evaluator:
+        """Build an evaluator; what its metrics print goes to the log."""
+        with self._printing_to_log():
+            return super().build_evaluator(evaluator)
+
+    @contextlib.contextmanager
+    def _printing_to_log(self) -> Iterator[None]:
+        printed = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(printed):
+                yield
+        finally:
+            if printed.getvalue().strip():
+                self.logger.info(printed.getvalue().strip(), extra=dict(screen=False))
+
+
+class StartHook(Hook):
+    """Say in a few lines what is trained or evaluated, on what, and where the log is."""
+
+    priority = 'VERY_LOW'
+
+    def before_train(self, runner: Runner) -> None:
+        """Say what is trained, on how many images, how long, and where files go."""
+        lines = [
+            f'training {describe_model(runner.model)}',
+            f'on {_data(runner.train_dataloader)}, to {_end(runner)}{_validation(runner)}',
+            f'log, with config and environment: {runner.logger.log_file}',
+            f'checkpoints: {runner.work_dir}',
+        ]
+        for line in lines:
+            runner.logger.info(line)
+
+    def before_test(self, runner: Runner) -> None:
+        """Say what is evaluated, on how many images, and where the log is."""
+        runner.logger.info(f'evaluating {describe_model(runner.model)}')
+        runner.logger.info(f'on {_data(runner.test_dataloader)}')
+        runner.logger.info(f'log, with config and environment: {runner.logger.log_file}')
+
+
+def describe_model(model: nn.Module) -> str:
+    """Return a phrase on class, backbone, size and device of a model."""
+    network = unwrapped(model)
+    backbone = getattr(network, 'backbone', None)
+    name = type(network).__name__ + (f' on {type(backbone).__name__}' if backbone else '')
+    parameters = list(network.parameters())
+    count = sum(each.numel() for each in parameters)
+    trained = sum(each.numel() for each in parameters if each.requires_grad)
+    part = '' if trained == count else f', {_short(trained)} of them trained'
+    return f'{name}, {_short(count)} parameters{part}, device {parameters[0].device}'
+
+
+def _short(count: int) -> str:
+    return f'{count / 1e6:.1f} M' if count >= 1e5 else str(count)
+
+
+def _data(loader) -> str:
+    kind = type(loader.dataset).__name__
+    return f'{len(loader.dataset)} images ({kind}) in {len(loader)} batches'
+
+
+def _end(runner: Runner) -> str:
+    loop = runner.train_loop
+    if isinstance(loop, IterBasedTrainLoop):
+        return f'iteration {loop.max_iters}'
+    return f'epoch {loop.max_epochs}'
+
+
+def _validation(runner: Runner) -> str:
+    if runner._val_loop is None:
+        return '; no validation'
+    return f'; validation on {_data(runner.val_dataloader)}'
