@@ -177,7 +177,7 @@ def _single_image(source: Source) -> np.ndarray | None:
 
 
 def _live(source: Source, clip: Clip) -> Iterator[Frame]:
-    newest = open_stream(source.name)
+    newest, frame = open_stream(source.name), None
     try:
         for frame in newest:
             if clip.end is not None and frame.seconds >= clip.end:
@@ -186,3 +186,5 @@ def _live(source: Source, clip: Clip) -> Iterator[Frame]:
                 yield frame
     finally:
         newest.close()
+    if frame is None:
+        raise InputError(f'{source.name} ended before it showed an image')

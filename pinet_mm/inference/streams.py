@@ -86,10 +86,11 @@ def network_frames(url: str) -> Generator[Callable[[], np.ndarray], None, None]:
     Raises:
         InputError: it cannot be opened.
     """
-    options = {'fflags': 'nobuffer', 'flags': 'low_delay'}
-    if url.startswith('rtsp'):
-        options['rtsp_transport'] = 'tcp'  # lost packets would show as gray blocks
+    # By TCP, since lost packets would show as gray blocks.
+    options = {'rtsp_transport': 'tcp'} if url.startswith('rtsp') else {}
     with open_video(url, options=options, timeout=TIMEOUT) as container:
+        # Threads that decode whole frames would each hold one back.
+        container.streams.video[0].thread_type = 'SLICE'
         for _, frame in decode(container):
             if frame is not None:
                 yield lambda frame=frame: to_bgr(frame)
