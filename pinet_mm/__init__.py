@@ -67,6 +67,8 @@ _LIGHT = (
     'errors',
     'inference',
     'inference.answers',
+    'inference.documents',
+    'inference.exchange',
     'inference.given',
     'inference.items',
     'inference.journal',

@@ -37,6 +37,7 @@ COMMANDS = {
     'data check': ('.check_dataset', 'check annotation files and their images'),
     'data browse': ('.browse', 'draw the training targets of a dataset'),
     'data draw': ('.make_crowdsynth', 'draw a synthetic crowd, images or videos'),
+    'data convert': ('.convert_data', 'convert predictions for other tools, and back'),
     'check-dataset': ('.check_dataset', 'the same as data check'),
     'make-crowdsynth': ('.make_crowdsynth', 'the same as data draw'),
     'doctor': ('..doctor', 'say what is wrong with this environment'),

@@ -19,27 +19,36 @@ def to_cvat(results: Iterable[Any], category: str = 'person', pose_thr: float = 
     """Return COCO keypoint annotations, which CVAT imports as `COCO Keypoints 1.0`.
 
     Args:
-        results: see `Answer`; the task has images of the same file names, whatever their folders.
+        results: see `Answer`; the task has images of the same file names, whatever their folders,
+            or is the one video whose frames they are.
         category: label of the task's skeleton; its points are named as the model's keypoints.
         pose_thr: people with a lower score are left out.
 
     Raises:
-        InputError: there is no result, which names the keypoints.
+        InputError: there is no result, which names the keypoints, or frames are of several videos.
     """
     results = list(results)
     if not results:
         raise InputError('to_cvat needs one result at least, for the names of the keypoints')
+    videos = {result.file for result in results if result.frame is not None}
+    if len(videos) > 1:
+        raise InputError(f'a task of CVAT has one video; found {", ".join(sorted(videos))}')
     images, annotations = [], []
     for i, result in enumerate(results, start=1):
         record = result.to_record(pose_thr)
         size = dict(width=record['width'], height=record['height'])
-        images.append(dict(id=i, file_name=PurePath(record['file']).name, **size))
+        images.append(dict(id=i, file_name=_name_in_cvat(result), **size))
         for person in record['persons']:
             number = len(annotations) + 1
             annotations.append(dict(id=number, image_id=i, **_coco_person(person)))
     skeleton = [[i + 1, j + 1] for i, j in results[0].skeleton]
     categories = [dict(id=1, name=category, keypoints=results[0].names, skeleton=skeleton)]
     return dict(images=images, annotations=annotations, categories=categories)
+
+
+def _name_in_cvat(result: Any) -> str:
+    # CVAT numbers the frames of a video, and looks at no suffix.
+    return PurePath(result.file).name if result.frame is None else f'frame_{result.frame:06d}.PNG'
 
 
 def _coco_person(person: Mapping) -> dict:
@@ -70,9 +79,14 @@ def to_label_studio(
         results: see `Answer`.
         folder: what Label Studio needs before the name of an image's file.
         pose_thr: people with a lower score are left out.
+
+    Raises:
+        InputError: a result is of a frame of a video, whose keypoints Label Studio does not take.
     """
     tasks = []
     for result in results:
+        if result.frame is not None:
+            raise InputError(f'{result.file} is a video; keypoints of Label Studio are of images')
         record = result.to_record(pose_thr)
         found = [
             each

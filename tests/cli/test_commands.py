@@ -29,7 +29,16 @@ TOOLS = dict(
     make_crowdsynth='make-crowdsynth',
 )
 # Those that a checkout's users have by other names, or need not.
-OF_PACKAGES = ('predict', 'track', 'demo', 'data check', 'data draw', 'doctor', 'install-mmpose')
+OF_PACKAGES = (
+    'predict',
+    'track',
+    'demo',
+    'data check',
+    'data convert',
+    'data draw',
+    'doctor',
+    'install-mmpose',
+)
 # What a command calls first, and words that bring it there.
 FIRST_CALLS = {
     'train': ('runner.run', 'train_config', ('a.py',)),

@@ -1,0 +1,150 @@
+"""Convert predictions for other tools, and corrected ones back: pinet-mm data convert IN OUT.
+
+IN is a predictions.json (or .jsonl), or the JSON export of Label Studio. docs/inference.md says how
+the annotation tools take what is written.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from . import command
+from .options import POSE_THR
+
+EXAMPLES = """examples:
+  pinet-mm data convert poses/predictions.json poses.csv
+  pinet-mm data convert poses/predictions.json cvat.json --to cvat
+  pinet-mm data convert poses/predictions.json tasks.json --to label-studio
+  pinet-mm data convert poses/predictions.json results.json --to results --annotations val.json
+  pinet-mm data convert export.json train.json --predictions poses/predictions.json
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description='Convert predictions for other tools, and corrected ones back',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('input', metavar='IN', help='a predictions.json or .jsonl, or an export of Label Studio')
+    add('out', metavar='OUT', help='file to write')
+    add(
+        '--to',
+        choices=tuple(FORMATS),
+        help='a table; tasks for CVAT (COCO Keypoints 1.0) or Label Studio; COCO results (csv, by '
+        'the name of OUT). Exports of Label Studio become COCO annotations',
+    )
+    add(
+        '--pose-thr',
+        type=float,
+        default=POSE_THR,
+        metavar='SCORE',
+        help='people with a lower score are left out (%(default)s)',
+    )
+    add('--annotations', metavar='FILE', help='COCO annotations that give image ids to the results')
+    add(
+        '--predictions',
+        metavar='FILE',
+        help='what was corrected in Label Studio, for the order of the keypoints',
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert, write, and print how much.
+
+    Raises:
+        InputError: IN is of no known form, or an option that it needs is missing.
+    """
+    from ..atomic import write_whole
+    from ..inference.documents import is_document, parse, results_of
+
+    found = parse(args.input)
+    if is_document(found):
+        name = args.to or ('csv' if args.out.endswith('.csv') else None)
+        if name is None:
+            raise InputError(f'--to must say what {args.out} is to be: {", ".join(FORMATS)}')
+        text = FORMATS[name](list(results_of(found, args.input)), args)
+    else:
+        text = json.dumps(_corrected(found, args))
+    write_whole(args.out, text)
+    print(f'{args.out} is written')
+
+
+def _to_csv(results: Sequence[Any], args: argparse.Namespace) -> str:
+    import csv
+    import io
+
+    from ..inference.answers import COLUMNS
+    from ..inference.records import to_rows
+
+    table = io.StringIO()
+    writer = csv.DictWriter(table, COLUMNS, lineterminator='\n')
+    writer.writeheader()
+    for result in results:
+        writer.writerows(to_rows(result.to_record(args.pose_thr), result.names))
+    return table.getvalue()
+
+
+def _to_cvat(results: Sequence[Any], args: argparse.Namespace) -> str:
+    from ..inference.exchange import to_cvat
+
+    return json.dumps(to_cvat(results, pose_thr=args.pose_thr))
+
+
+def _to_label_studio(results: Sequence[Any], args: argparse.Namespace) -> str:
+    from ..inference.exchange import to_label_studio
+
+    return json.dumps(to_label_studio(results, pose_thr=args.pose_thr))
+
+
+def _to_results(results: Sequence[Any], args: argparse.Namespace) -> str:
+    ids = _read_ids(args.annotations)
+    found = []
+    for result in results:
+        name = Path(result.file).name
+        if name not in ids:
+            raise InputError(f'{args.annotations} has no image {name}')
+        found += result.to_coco(ids[name], pose_thr=args.pose_thr)
+    return json.dumps(found)
+
+
+def _read_ids(path: str | None) -> dict[str, int]:
+    if path is None:
+        raise InputError('--to results needs --annotations, for the ids of the images')
+    from ..inference.documents import parse
+
+    return {Path(each['file_name']).name: each['id'] for each in parse(path)['images']}
+
+
+def _corrected(tasks: Any, args: argparse.Namespace) -> Mapping:
+    from ..inference.documents import parse, require_document
+    from ..inference.exchange import from_label_studio
+
+    if not (isinstance(tasks, list) and all('data' in each for each in tasks)):
+        raise InputError(
+            f'{args.input} is neither a predictions.json nor an export of Label Studio'
+        )
+    if args.predictions is None:
+        raise InputError(
+            f'{args.input} is an export of Label Studio: name the --predictions that were '
+            'corrected, for the names of the keypoints'
+        )
+    document = parse(args.predictions)
+    require_document(document, args.predictions)
+    return from_label_studio(tasks, document['keypoint_names'])
+
+
+FORMATS: dict[str, Callable[[Sequence[Any], argparse.Namespace], str]] = {
+    'csv': _to_csv,
+    'cvat': _to_cvat,
+    'label-studio': _to_label_studio,
+    'results': _to_results,
+}
+
+main = command(make_parser, run)

@@ -1,0 +1,91 @@
+"""Documents of predictions read back: results of every image, to convert or to count with.
+
+Needs no torch. Reads `predictions.json` of both schemas, and `predictions.jsonl`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .light import LightResult
+from .records import SCHEMAS, from_record
+
+
+def read_document(path: str | Path) -> list[LightResult]:
+    """Return the results of a document of predictions, an image or frame each.
+
+    Args:
+        path: of a `predictions.json` or `predictions.jsonl`.
+
+    Raises:
+        InputError: it is neither.
+        OSError: it cannot be read.
+    """
+    return list(results_of(parse(path), path))
+
+
+def parse(path: str | Path) -> Any:
+    """Return what a JSON file holds; of a `predictions.jsonl`, what its document would hold.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InputError: it is no JSON.
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    try:
+        if path.suffix != '.jsonl':
+            return json.loads(path.read_bytes())
+        lines = path.read_bytes().split(b'\n')[:-1]  # what is behind the last one is half a line
+        head, *entries = map(json.loads, lines)
+        return dict(head, images=[entry for entry in entries if 'persons' in entry])
+    except ValueError as error:
+        raise InputError(f'{path} is no JSON that can be read: {error}') from error
+
+
+def is_document(found: Any) -> bool:
+    """Return whether parsed JSON is a document of predictions."""
+    return isinstance(found, Mapping) and found.get('schema') in SCHEMAS.values()
+
+
+def require_document(found: Any, path: str | Path) -> None:
+    """Check that parsed JSON is a document of predictions.
+
+    Args:
+        found: what the file holds.
+        path: of the file.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not is_document(found):
+        raise InputError(f'{path} must be a predictions.json; it has none of its schemas')
+
+
+def results_of(found: Any, path: str | Path) -> Iterator[LightResult]:
+    """Yield the results of a parsed document.
+
+    Args:
+        found: what the file holds.
+        path: of the file, for the error.
+
+    Raises:
+        InputError: it is no document of predictions.
+    """
+    require_document(found, path)
+    known = dict(
+        keypoint_names=found['keypoint_names'],
+        keypoint_links=[tuple(link) for link in found['skeleton']],
+        keypoint_sigmas=np.zeros(0),
+    )
+    for record in found['images' if 'images' in found else 'pictures']:
+        place = dict(img_path=record['file'], ori_shape=(record['height'], record['width']))
+        if 'frame' in record:
+            place.update(frame_index=record['frame'], seconds=record['seconds'])
+        yield LightResult(from_record(record, len(found['keypoint_names'])), {**known, **place})
