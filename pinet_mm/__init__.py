@@ -61,6 +61,7 @@ _REPAIRED = ('mmengine', 'mmcv', 'mmdet', 'mmpose', 'xtcocotools')
 _LIGHT_FOLDERS = ('cli', 'crowdsynth', 'datasets.check', 'environment', 'method')
 _LIGHT = (
     'atomic',
+    'curves',
     'datasets',
     'datasets.labeling',
     'doctor',

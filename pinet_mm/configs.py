@@ -104,10 +104,31 @@ def read_config(source: str | Path | Config, options: Mapping | None = None) -> 
     else:
         config = load_config(config_path(str(source)))
     check_options(config, options or {})
-    # Merging takes `_delete_` out of the options.
-    config.merge_from_dict(copy.deepcopy(dict(options or {})))
+    _merge(config, options or {})
     share_codec(config)
     return config
+
+
+def _merge(config: Config, options: Mapping) -> None:
+    for name, value in options.items():
+        _check_form(config, name, value)
+    try:
+        # Merging takes `_delete_` out of the options.
+        config.merge_from_dict(copy.deepcopy(dict(options)))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        reason = error.args[0] if error.args else error
+        raise InputError(f'{", ".join(options)} cannot be set in this config: {reason}') from error
+
+
+def _check_form(config: Config, name: str, value) -> None:
+    """Raise if a word or number is to replace what a class is built from."""
+    node, is_plain = config.get(name), isinstance(value, (str, int, float))
+    for word in name.split('.') if node is None else ():
+        node = (node or config).get(word) if isinstance(node, (Mapping, type(None))) else None
+    in_list = isinstance(node, (list, tuple)) and any(isinstance(each, Mapping) for each in node)
+    if is_plain and (in_list or isinstance(node, Mapping) and ('type' in node or '.' not in name)):
+        kind = 'list of settings' if in_list else 'group of settings'
+        raise InputError(f'{name} must be a {kind}, or None; found {value!r}')
 
 
 def check_options(config: Config, options: Mapping) -> None:

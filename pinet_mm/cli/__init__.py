@@ -11,6 +11,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import pinet_mm
 
@@ -20,6 +21,9 @@ from ..errors import InputError, RunError, Stopped
 # What a command answers with one sentence: mistakes in what it was given, and what the system
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
 FOR_USERS = (InputError, RunError, OSError)
+# What a class raises that cannot be built from the settings of a config.
+OF_SETTINGS = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+REGISTRY = 'mmengine.registry.build_functions'
 INTERRUPTED = 128 + 2  # the exit status after SIGINT
 
 # Command -> its module and what it does.
@@ -28,6 +32,7 @@ COMMANDS = {
     'track': ('.track', 'follow the people of videos and streams, without torch'),
     'demo': ('.demo', 'find the poses in drawn crowds and photographs, without torch'),
     'train': ('.train', 'train a model'),
+    'plot': ('.plot', 'draw the curves of trainings'),
     'test': ('.test', 'evaluate a model'),
     'infer': ('.infer', 'find the poses in images, videos and streams, with any config'),
     'convert': ('.convert', 'convert a checkpoint of the official implementation, or back'),
@@ -38,6 +43,7 @@ COMMANDS = {
     'data browse': ('.browse', 'draw the training targets of a dataset'),
     'data draw': ('.make_crowdsynth', 'draw a synthetic crowd, images or videos'),
     'data convert': ('.convert_data', 'convert predictions for other tools, and back'),
+    'benchmark': ('.benchmark', 'measure the speed of a model, from a checkout'),
     'check-dataset': ('.check_dataset', 'the same as data check'),
     'make-crowdsynth': ('.make_crowdsynth', 'the same as data draw'),
     'doctor': ('..doctor', 'say what is wrong with this environment'),
@@ -73,10 +79,10 @@ def command(
             return run(args)
         except expected as error:
             sys.exit(f'error: {without_worker(error)}')
-        except (KeyError, TypeError) as error:
+        except OF_SETTINGS as error:
             if not is_of_config(error):
                 raise
-            sys.exit(f'error: {without_worker(error)}')
+            sys.exit(f'error: {of_config(error)}')
         except ModuleNotFoundError as error:
             if not missing_packages():
                 raise
@@ -101,10 +107,30 @@ def without_worker(error: Exception) -> str:
 
 
 def is_of_config(error: Exception) -> bool:
-    """Return whether a registry could not build what a config names, or with what it sets."""
-    # Raised by the registries themselves; what a constructor raises comes from deeper.
-    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
-    return innermost.f_globals.get('__name__') == 'mmengine.registry.build_functions'
+    """Return whether an error came up while something was built from the settings of a config."""
+    return any(_builds(frame) for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def of_config(error: Exception) -> str:
+    """Return one line on an error of a config: what could not be built, and why."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    text = ' '.join(without_worker(error).split())
+    built = [frame for frame in frames if _builds(frame)][-1]
+    kind = built.f_locals.get('obj_cls')
+    if built is frames[-1] and kind is None and built.f_code.co_name == 'build_from_cfg':
+        return text  # no such class: the registry's own sentence
+    what = getattr(kind, '__name__', None) or built.f_code.co_name.removeprefix('build_')
+    what = 'the runner' if what == 'from_cfg' else what
+    return (
+        f'{what} cannot be built from its settings: {type(error).__name__}: '
+        f'{text or "no reason given"} (--debug shows where)'
+    )
+
+
+def _builds(frame: FrameType) -> bool:
+    module, function = frame.f_globals.get('__name__'), frame.f_code.co_name
+    of_runner = module == 'mmengine.runner.runner'
+    return module == REGISTRY or of_runner and function.startswith(('build_', 'from_cfg'))
 
 
 def main(words: Sequence[str] | None = None) -> int | None:

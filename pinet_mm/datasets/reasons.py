@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from .keypoint_order import areas_of, boxes_of, keypoints_of, why_order
 from .matching import person_oks
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
@@ -56,7 +57,11 @@ def why_zero(
     if found and wanted and not found & wanted:
         return f'the poses have the category_id {_listed(found)}, the people {_listed(wanted)}'
     best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
-    return None if best >= LEAST_OKS else _why_unlike(best, ratios, entries)
+    if best >= LEAST_OKS:
+        return None
+    reason = _why_unlike(best, ratios, entries)
+    order = why_order([(persons[image], poses[image]) for image in shared], sigmas, use_area)
+    return reason + order
 
 
 def _why_unlike(best: float, ratios: Sequence[float], entries: Sequence[dict]) -> str:
@@ -97,17 +102,9 @@ def _compare(
     """Return the best OKS of any pose, and sizes of the images' best poses over the people's."""
     best, ratios = 0.0, []
     for image in images:
-        truth = np.array([each['keypoints'] for each in persons[image]], dtype=np.float64)
-        truth = truth.reshape(len(truth), -1, 3)
-        boxes = np.array([each['bbox'][2] * each['bbox'][3] for each in persons[image]])
-        areas = np.array(
-            [
-                each['area'] if use_area and 'area' in each else 0.53 * box
-                for each, box in zip(persons[image], boxes)
-            ]
-        )
-        found = np.array([each['keypoints'] for each in poses[image]], dtype=np.float64)
-        found = found.reshape(len(found), -1, 3)[..., :2]
+        truth, areas = keypoints_of(persons[image]), areas_of(persons[image], use_area)
+        boxes = boxes_of(persons[image])
+        found = keypoints_of(poses[image])[..., :2]
         oks = person_oks(found, truth[..., :2], truth[..., 2] > 0, areas, tuple(sigmas))
         best = max(best, float(oks.max()))
         top = found[int(np.argmax([each['score'] for each in poses[image]]))]

@@ -18,6 +18,7 @@ from . import settings, weights
 from .annotations import check_annotations, point_at
 from .layout import follow_layout
 from .options import RunOptions, TestOptions, TrainOptions
+from .plain_settings import check_plain_settings
 from .screen import QuietRunner, StartHook
 from .stopping import saying_how_to_go_on
 
@@ -170,6 +171,7 @@ def _shared_config(options: RunOptions) -> Config:
     except FileNotFoundError as error:
         raise RunError(str(error)) from error
     cfg = read_config(path, options.cfg_options)
+    check_plain_settings(cfg)
     settings.fit_workers(cfg, options.cfg_options or {})
     settings.allow_no_workers(cfg)
     stem = osp.splitext(osp.basename(path))[0]

@@ -42,6 +42,13 @@ def test_errors_of_a_config_are_one_line(error, message):
         call(error, '--debug')
 
 
+def test_what_a_constructor_raises_is_one_line_with_its_class():
+    error = build(type='PoseRefinement', num_layers='many', num_keypoints=5)
+    with pytest.raises(SystemExit) as leaving:
+        call(error)
+    assert '\n' not in leaving.value.code and leaving.value.code.startswith('error: ')
+
+
 @pytest.mark.parametrize('error', [KeyError('a'), TypeError('f() takes 1 argument'), ValueError()])
 def test_errors_of_the_code_keep_their_traceback(error):
     with pytest.raises(type(error)):

@@ -64,6 +64,36 @@ def test_another_scale_is_said(factor):
     assert f'poses are {factor:.2g} times as large as the people' in said
 
 
+def reordered(annotation, order):
+    """The pose of an annotated person whose keypoint k is at the person's `order[k]`."""
+    keypoints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)[list(order)]
+    return dict(pose(annotation), keypoints=keypoints.ravel().tolist())
+
+
+def test_another_order_of_keypoints_is_said():
+    # Nose and feet as annotated; left and right hand, 20 px apart, exchanged: 3 of 5 match, so the
+    # sigmas of the test would give an OKS of 0.6. With all in another order nothing is alike.
+    people = [person(i, i, 10, 10) for i in (1, 2, 3)]
+    found = [reordered(each, (3, 4, 0, 1, 2)) for each in people]
+    said = why_zero(people, found, SIGMAS)
+    assert 'in another order of keypoints they match: number 0 of the poses lies at 3, 1' in said
+    assert 'lies at 0 of the people' in said and 'metainfo' in said
+    # Two of three are elsewhere: no order makes them alike.
+    others = [found[0], *(dict(each, keypoints=[200.0, 9, 1] * 5) for each in found[1:])]
+    assert 'order' not in why_zero(people, others, SIGMAS)
+    # Unlabeled keypoints do not hide it, a few labeled ones do not show it.
+    most = [person(i, i, 10, 10, labeled=4) for i in (1, 2, 3)]
+    assert 'another order' in why_zero(most, found, SIGMAS)
+    few = [person(i, i, 10, 10, labeled=2) for i in (1, 2, 3)]
+    assert 'order' not in why_zero(few, found, SIGMAS)
+
+
+def test_an_order_is_not_blamed_for_what_is_only_beside():
+    # 3 px beside, at a distance of 20 px to other keypoints: the order is that of the person.
+    said = why_zero([PERSON], [pose(PERSON, 0.9, shift=(3, 0))], SIGMAS)
+    assert 'order' not in said
+
+
 def test_another_category_is_said():
     found = [dict(pose(PERSON), category_id=1)]
     said = why_zero([dict(PERSON, category_id=9)], found, SIGMAS)

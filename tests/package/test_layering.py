@@ -28,6 +28,7 @@ ORDER = (
     'export',
     'api',
     'comparison',
+    'curves',
     'doctor',
     'cli',
 )

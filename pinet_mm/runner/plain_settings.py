@@ -1,0 +1,51 @@
+"""Numbers and words of a config that would fail late, in a traceback, or not at all."""
+
+import logging
+from collections.abc import Mapping
+
+from mmengine.config import Config
+
+from ..errors import InputError, check_number
+
+# Setting -> its least value; all are whole numbers.
+LEAST = {
+    'train_cfg.max_epochs': 1,
+    'train_cfg.max_iters': 1,
+    'train_cfg.val_interval': 1,
+    'train_cfg.val_begin': 0,
+    **{f'{name}_dataloader.batch_size': 1 for name in ('train', 'val', 'test')},
+    **{f'{name}_dataloader.num_workers': 0 for name in ('train', 'val', 'test')},
+    'default_hooks.logger.interval': 1,
+    'default_hooks.checkpoint.max_keep_ckpts': -1,
+    'randomness.seed': 0,
+}
+TYPES = dict(load_from=str, work_dir=str, default_scope=str, experiment_name=str, resume=bool)
+WORDS = {bool: 'True or False', str: 'a text'}
+
+
+def check_plain_settings(cfg: Config) -> None:
+    """Check the settings in `LEAST` and `TYPES`, where a config has them, and its log level.
+
+    Args:
+        cfg: as it was read.
+
+    Raises:
+        InputError: one has another type, or is too small.
+    """
+    for name, least in LEAST.items():
+        value = _find(cfg, name)
+        if value is not None:
+            check_number(name, value, least, whole=True)
+    for name, kind in TYPES.items():
+        value = cfg.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise InputError(f'{name} must be {WORDS[kind]}; found {value!r}')
+    level = cfg.get('log_level', 'INFO')
+    if not isinstance(level, int) and not isinstance(logging.getLevelName(level), int):
+        raise InputError(f'log_level must be DEBUG, INFO, WARNING or ERROR; found {level!r}')
+
+
+def _find(node, name: str):
+    for word in name.split('.'):
+        node = node.get(word) if isinstance(node, Mapping | Config) else None
+    return node
