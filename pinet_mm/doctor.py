@@ -261,7 +261,8 @@ def main(words: Sequence[str] | None = None, prog: str | None = 'python -m pinet
         words: of the command line, by default those of the process.
         prog: the command that its help names.
     """
-    argparse.ArgumentParser(prog=prog, description=__doc__).parse_args(words)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__, epilog=f'examples: {prog}')
+    parser.parse_args(words)
     light = is_light()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')

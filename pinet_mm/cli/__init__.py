@@ -55,6 +55,7 @@ def command(
     make_parser: Callable[[], argparse.ArgumentParser],
     run: Callable[[argparse.Namespace], int | None],
     expected: tuple[type[Exception], ...] = FOR_USERS,
+    examples: Sequence[str] = (),
 ) -> Callable[..., int | None]:
     """Make the `main` of a command.
 
@@ -62,6 +63,7 @@ def command(
         make_parser: describes the command line.
         run: does the work with what was parsed; may return an exit status.
         expected: errors that become one sentence; all others keep their traceback.
+        examples: words behind the command, for its help.
 
     Returns:
         `main(words=None, prog=None)`: reads the words (those of the process), runs the command
@@ -70,8 +72,7 @@ def command(
 
     def main(words: Sequence[str] | None = None, prog: str | None = None) -> int | None:
         parser = make_parser()
-        parser.prog = prog or parser.prog
-        parser.add_argument('--debug', action='store_true', help='show where an error comes from')
+        _complete(parser, prog, examples)
         args = parser.parse_args(words)
         if vars(args).pop('debug'):
             return run(args)
@@ -95,6 +96,15 @@ def command(
             sys.exit(INTERRUPTED)
 
     return main
+
+
+def _complete(parser: argparse.ArgumentParser, prog: str | None, examples: Sequence[str]) -> None:
+    parser.prog = prog or parser.prog
+    if examples:
+        lines = (f'  {parser.prog} {words}'.rstrip() for words in examples)
+        parser.epilog = '\n'.join(('examples:', *lines))
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument('--debug', action='store_true', help='show where an error comes from')
 
 
 def without_worker(error: Exception) -> str:

@@ -9,6 +9,8 @@ import argparse
 from . import command
 from .options import CONFIG_HELP, add_config_options
 
+EXAMPLES = ('my_config.py --count 20 --out browse',)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -33,4 +35,4 @@ def run(args: argparse.Namespace) -> None:
     print(f'{len(written)} sheets are in {args.out}')
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

@@ -17,6 +17,12 @@ from ..errors import InputError
 from ..inference.sources import find_images
 from . import command
 
+EXAMPLES = (
+    'train.json val.json --images images/',
+    'train.json --fix mended/',
+    '--overlap train/ val/ --exclude shared.json',
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -148,4 +154,4 @@ def _compare(folders: Sequence[str], target: str | None) -> bool:
     return bool(shared)
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

@@ -16,6 +16,12 @@ from .options import ConfigOptions
 if TYPE_CHECKING:
     from .. import comparison
 
+EXAMPLES = (
+    'street.jpg --model pinet_lite_photos --model my_config.py weights.pth',
+    'images/ --model a.py a.pth --model a.py a.pth model.test_cfg.oks_thr=1 --hardest 8 '
+    '--annotations val.json',
+)
+
 
 class _Parser(argparse.ArgumentParser):
     """Parse the words of each `--model`, whose number and order argparse cannot check."""
@@ -125,4 +131,4 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

@@ -14,6 +14,12 @@ from . import command
 if TYPE_CHECKING:
     from ..checkpoints import Conversion
 
+EXAMPLES = (
+    'crowdpose.pth weights.pth',
+    'weights.pth official.pth --to-release',
+    'hrnet_w32-36af842e.pth imagenet.pth',
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -79,4 +85,4 @@ def describe(done: 'Conversion', config_is_named: bool) -> str:
     return f'{text}; no config has this size, give {name} its width and number of layers'
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

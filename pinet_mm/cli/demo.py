@@ -15,6 +15,8 @@ from .telling import tell
 # Package -> where a photograph in the public domain lies in it.
 PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg', skimage='data/astronaut.png')
 
+EXAMPLES = ('--images 8 --out demo',)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -51,4 +53,4 @@ def run(args: argparse.Namespace) -> None:
     print(f'now open {report.json.parent / "overview.jpg"}')
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

@@ -12,6 +12,12 @@ from pathlib import Path
 from . import command
 from .options import CONFIG_HELP, MixedParser, add_config_options
 
+EXAMPLES = (
+    'pinet_lite_photos model.onnx',
+    'my_config.py weights.pth model.onnx --max-poses 30',
+    'my_config.py weights.pth small.onnx --int8 images/',
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -79,4 +85,4 @@ def run(args: argparse.Namespace) -> None:
         print(note)
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

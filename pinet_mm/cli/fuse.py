@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 IOU_TYPES = ('keypoints', 'keypoints_crowd')
 MAX_POSES = 20
 
+EXAMPLES = (
+    'a.json b.json --out fused.json',
+    'a.json --out fused.json --annotations val.json --oks-thr 0.6',
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -146,4 +151,4 @@ def _numbers(
     return lines
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

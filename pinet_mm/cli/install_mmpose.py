@@ -14,6 +14,11 @@ from ..environment.installing import MMPOSE
 from ..errors import RunError
 from . import command
 
+EXAMPLES = (
+    '',
+    '--dry-run',
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -52,4 +57,4 @@ def run(args: argparse.Namespace) -> None:
         raise RunError(f'this command ended with status {status}')
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

@@ -26,6 +26,11 @@ from ..crowdsynth import (
 from ..errors import InputError
 from . import command
 
+EXAMPLES = (
+    'data/crowdsynth --images 2000 --split train',
+    'data/crowdvideo --video 20 --frames 100 --split test',
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -193,4 +198,4 @@ def run(args: argparse.Namespace) -> None:
         print(f'  {name}: {json.dumps(value)}')
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)
