@@ -75,7 +75,7 @@ setup: $(READY)  ## make .venv with the exact versions of requirements.txt
 
 demo: $(READY) $(HELD_OUT)/annotations/test.json  ## find people in photographs and, before and after fusion, in drawn crowds; AP
 	$(THREADS) $(RUN) tools/demo.py $(addprefix $(HELD_OUT)/images/test/,$(SHOWN)) \
-	    --crowd-model $(CROWD_MODEL) --pose-thr 0.05 --out $(DEMO)
+	    --crowd-model $(CROWD_MODEL) --out $(DEMO)
 	$(THREADS) $(RUN) tools/test.py configs/$(CROWD_MODEL).py \
 	    pinet_mm/weights/$(CROWD_MODEL).pth --work-dir $(DEMO) --out $(DEMO)/metrics.json \
 	    $(ON_HELD_OUT)

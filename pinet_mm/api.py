@@ -19,6 +19,7 @@ from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 
 from .checkpoints import load_weights, read_checkpoint
 from .configs import carry_metainfo, config_path, read_config
+from .datasets.pipelines import set_short_side
 from .errors import RunError
 from .inference.answers import to_df, to_json
 from .inference.folders import infer
@@ -88,6 +89,7 @@ def load(
     cfg_options: dict | None = None,
     amp: bool = False,
     compile: bool = False,
+    short_side: int | None = None,
 ) -> BottomupPoseEstimator:
     """Build a model from a config and load its weights, ready to predict.
 
@@ -100,6 +102,8 @@ def load(
         cfg_options: settings of the config to replace, such as `{'model.test_cfg.flip_test': 0}`.
         amp: see `acceleration.accelerate`.
         compile: see `acceleration.accelerate`.
+        short_side: pixels to which images are resized; by default those of the config. Smaller for
+            people who fill the image, larger for people who are small in it.
 
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
@@ -112,6 +116,8 @@ def load(
     device = _check_device(device)
     loaded = read_checkpoint(checkpoint)
     carry_metainfo(config, loaded.meta.get('dataset_meta', {}))
+    if short_side:
+        set_short_side(config.test_dataloader.dataset.pipeline, short_side)
     model = init_model(config, None, device)
     load_weights(model, loaded)
     model.dataset_meta = loaded.meta.get('dataset_meta', model.dataset_meta)
@@ -137,12 +143,15 @@ def _check_device(device: str | None) -> str:
     return name
 
 
-def load_onnx(path: str | Path | None = None, threads: int = 0) -> OnnxPoses:
+def load_onnx(
+    path: str | Path | None = None, threads: int = 0, short_side: int | None = None
+) -> OnnxPoses:
     """Load a file of tools/export_onnx.py; `predict` and `infer` accept it as a model.
 
     Args:
         path: of the file; by default the one that the package ships.
         threads: of ONNX Runtime, by default one per core.
+        short_side: pixels to which images are resized, see `load`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -154,6 +163,9 @@ def load_onnx(path: str | Path | None = None, threads: int = 0) -> OnnxPoses:
             f'{path} does not exist: name a file that tools/export_onnx.py wrote'
         )
     try:
-        return OnnxPoses(path, threads=threads)
+        model = OnnxPoses(path, threads=threads)
     except (ImportError, ValueError) as error:
         raise RunError(str(error)) from error
+    if short_side:
+        model.set_short_side(short_side)
+    return model

@@ -22,6 +22,7 @@ import cv2
 
 # Package -> where a photograph in the public domain lies in it.
 PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg', skimage='data/astronaut.png')
+PORTRAITS = 192  # short side of the network input for people who fill the image
 HEIGHT, GAP = 600, 8  # of the sheet, between its images; px
 
 
@@ -63,9 +64,9 @@ def find_photographs() -> list[Path]:
     return found
 
 
-def draw(config: str, inputs: list, out: Path, **options) -> list:
+def draw(config: str, inputs: list, out: Path, short_side: int | None = None, **options) -> list:
     """Return the overlays (H, W, 3), BGR, that a shipped model's poses give."""
-    model = api.load(config)
+    model = api.load(config, short_side=short_side)
     print(api.describe(api.shipped_weights(config))[0], flush=True)
     api.infer(model, inputs, out, **options)
     return [cv2.imread(str(out / name)) for name in api.overlay_names(map(Path, inputs))]
@@ -79,7 +80,9 @@ def write_sheet(args: argparse.Namespace) -> None:
     """
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # this tool prints it itself
     out = Path(args.out)
-    photographs = draw(api.SHIPPED, find_photographs(), out / 'photographs', pose_thr=args.pose_thr)
+    photographs = draw(
+        api.SHIPPED, find_photographs(), out / 'photographs', PORTRAITS, pose_thr=args.pose_thr
+    )
     crowds = draw(
         args.crowd_model,
         api.find_images(args.crowds),

@@ -14,6 +14,8 @@ from .telling import tell
 
 # Package -> where a photograph in the public domain lies in it.
 PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg', skimage='data/astronaut.png')
+# Of the network input: all people of the demo fill the image.
+SHORT_SIDE = 192
 
 EXAMPLES = ('--images 8 --out demo',)
 
@@ -47,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
     settings = CrowdSettings(size=(384, 384), persons=(2, 4), height=(0.6, 0.9))
     write_dataset(crowds, settings, args.images, 0, 'test', 1, '.jpg')
     model = load_model(None, args.threads)
+    model.set_short_side(SHORT_SIDE)
     inputs = [*find_photographs(), crowds / 'images']
     report = predict_files(model, inputs, Path(args.out, 'poses'), args.pose_thr)
     tell(report, args.pose_thr)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ..inference.items import Source
     from ..inference.options import InferOptions
 
+# Of `--short-side`: below, no keypoint can be told from the next; above, an image takes gigabytes.
+MIN_SHORT_SIDE, MAX_SHORT_SIDE = 64, 4096
+
 
 def make_parser(
     description: str, epilog: str, inputs: str = 'images, videos and streams'
@@ -144,6 +147,29 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help='that compute, 0 for one per core (OMP_NUM_THREADS, or 0)',
     )
+
+
+def add_short_side_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--short-side`.
+
+    Args:
+        parser: parser of the command; changed in place.
+    """
+    parser.add_argument(
+        '--short-side',
+        type=_to_short_side,
+        metavar='PX',
+        help="resize images to this short side (the model's): smaller for people who fill the "
+        'image, larger for people who are small in it',
+    )
+
+
+def _to_short_side(text: str) -> int:
+    if not text.isdigit() or not MIN_SHORT_SIDE <= int(text) <= MAX_SHORT_SIDE:
+        raise argparse.ArgumentTypeError(
+            f'expected pixels from {MIN_SHORT_SIDE} to {MAX_SHORT_SIDE}; found {text}'
+        )
+    return int(text)
 
 
 def default_threads() -> int:

@@ -64,6 +64,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add('--device', help='such as cuda:1 (the first GPU, or the CPU)')
     add('--batch-size', type=int, default=8, help='images per pass (%(default)s)')
     finding.add_threads_option(parser)
+    finding.add_short_side_option(parser)
 
 
 def _add_insight_options(parser: argparse.ArgumentParser) -> None:
@@ -98,11 +99,12 @@ def load_model(args: argparse.Namespace):
             args.cfg_options,
             args.amp,
             args.compile,
+            args.short_side,
         )
     for name in NOT_WITH_ONNX:
         if getattr(args, name):
             raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
-    model = api.load_onnx(args.onnx, args.threads)
+    model = api.load_onnx(args.onnx, args.threads, args.short_side)
     require_resize(model.resize, args.onnx)
     return model
 
@@ -137,7 +139,7 @@ def run(args: argparse.Namespace) -> None:
 def _name_of_run(args: argparse.Namespace) -> str:
     """Return the model and all settings that its poses depend on."""
     settings = {name: getattr(args, name) for name in NOT_WITH_ONNX if name != 'device'}
-    known = dict(settings, onnx=args.onnx)
+    known = dict(settings, onnx=args.onnx, short_side=args.short_side)
     return ', '.join(f'{name}={value}' for name, value in known.items() if value) or SHIPPED
 
 

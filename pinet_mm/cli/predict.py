@@ -37,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--model` and `--threads`.
+    """Add `--model`, `--threads` and `--short-side`.
 
     Args:
         parser: parser of the command; changed in place.
@@ -49,6 +49,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help=f'a file of pinet-mm export ({NAME}, which the package ships)',
     )
     finding.add_threads_option(parser)
+    finding.add_short_side_option(parser)
 
 
 def load_model(path: Path | None, threads: int) -> 'OnnxPoses':
@@ -87,13 +88,20 @@ def run(args: argparse.Namespace) -> None:
     from ..inference.items import find_sources
     from ..inference.light import predict_files
 
-    options = finding.make_options(args, f'onnx={args.model or NAME}')
+    options = finding.make_options(args, _name_of_run(args))
     sources = find_sources(args.inputs, args.out)  # fails before the model is loaded
     finding.require_resumable(args, sources)
     Path(args.out).mkdir(parents=True, exist_ok=True)
     model = load_model(args.model, args.threads)
+    if args.short_side:
+        model.set_short_side(args.short_side)
     names = [source.name for source in sources]
     tell(predict_files(model, names, args.out, args.pose_thr, options), args.pose_thr)
+
+
+def _name_of_run(args: argparse.Namespace) -> str:
+    size = f', short_side={args.short_side}' if args.short_side else ''
+    return f'onnx={args.model or NAME}{size}'
 
 
 main = command(make_parser, run)

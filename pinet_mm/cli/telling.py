@@ -81,9 +81,7 @@ def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
     missed = [score for score in best_scores if score < pose_thr]
     if not missed:
         return ''
-    advice = (
-        'crop the image around people who are small in it, leave a margin around people who fill it'
-    )
+    advice = '--short-side 192 for people who fill the image, 640 for people who are small in it'
     lower = math.floor(max(missed) * 100) / 100
     if lower:
         advice = f'--pose-thr {lower:g} draws some; or {advice}'

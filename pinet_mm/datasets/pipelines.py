@@ -8,10 +8,10 @@ their `_base_`; MMEngine leaves modules out of a config's values.
 `codec` is a setting: a mapping with `input_size` (w, h) and, for `PINetCodec`, `convention`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, RunError
 
 # `flip_indices` and the three `input_*` map predictions back to the original image.
 TEST_META_KEYS = (
@@ -78,6 +78,23 @@ def test(codec: Mapping, input_size: tuple[int, int] | None = None) -> list[dict
     if not _is_release(codec):
         resize.update(type='BottomupResize', size_factor=64, resize_mode='expand')
     return [load(codec), resize, dict(type='PackPoseInputs', meta_keys=TEST_META_KEYS)]
+
+
+def set_short_side(steps: Iterable[dict], pixels: int) -> None:
+    """Resize whole images to another short side.
+
+    Args:
+        steps: of a test pipeline; changed in place.
+        pixels: of the network input.
+
+    Raises:
+        RunError: no step resizes images.
+    """
+    resizing = [step for step in steps if step['type'] in ('BottomupResize', 'WholeCentreResize')]
+    if not resizing:
+        raise RunError('no short side can be set: no step of the test pipeline resizes images')
+    for step in resizing:
+        step['input_size'] = (pixels, pixels)
 
 
 def load(codec: Mapping) -> dict:

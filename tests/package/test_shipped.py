@@ -20,7 +20,7 @@ WARNING = 'these weights have never seen a photograph: pinet_lite_photos, the de
 PHOTOS_LINE = (
     'model: pinet_lite_photos (photographs; 17 COCO keypoints; research use, see LICENSE-weights)'
 )
-CROP = 'crop the image around people who are small in it, leave a margin around people who fill it'
+SIZES = '--short-side 192 for people who fill the image, 640 for people who are small in it'
 
 # --- the default model ---------------------------------------------------------------------------
 
@@ -141,13 +141,13 @@ def test_infer_says_where_nobody_is_found(crowd, tmp_path, capsys, monkeypatch):
         (
             [0.0789, 0.5, 0.02],
             'nobody scores 0.1 or more in 2 of 3 images (best score there 0.079): '
-            f'--pose-thr 0.07 draws some; or {CROP}\n',
+            f'--pose-thr 0.07 draws some; or {SIZES}\n',
         ),
-        ([0.0], f'nobody scores 0.1 or more in 1 of 1 images (best score there 0.000): {CROP}\n'),
+        ([0.0], f'nobody scores 0.1 or more in 1 of 1 images (best score there 0.000): {SIZES}\n'),
         # A threshold of 0 would draw everything.
         (
             [0.0099],
-            f'nobody scores 0.1 or more in 1 of 1 images (best score there 0.010): {CROP}\n',
+            f'nobody scores 0.1 or more in 1 of 1 images (best score there 0.010): {SIZES}\n',
         ),
     ],
     ids=['no image', 'all found', 'some found', 'score 0', 'score below a percent'],
