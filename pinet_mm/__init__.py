@@ -58,7 +58,15 @@ __all__ = [
 # The packages that are repaired before they are imported.
 _REPAIRED = ('mmengine', 'mmcv', 'mmdet', 'mmpose', 'xtcocotools')
 # What works without MMPose: folders with all that is in them, and modules.
-_LIGHT_FOLDERS = ('cli', 'crowdsynth', 'datasets.check', 'environment', 'method')
+_LIGHT_FOLDERS = (
+    'cli',
+    'crowdsynth',
+    'datasets.check',
+    'environment',
+    'inference.runs',
+    'inference.sources',
+    'method',
+)
 _LIGHT = (
     'atomic',
     'curves',
@@ -67,27 +75,19 @@ _LIGHT = (
     'doctor',
     'errors',
     'inference',
-    'inference.answers',
     'inference.documents',
-    'inference.exchange',
-    'inference.given',
-    'inference.items',
-    'inference.journal',
+    'inference.drawing',
+    'inference.drawing.maps',
+    'inference.drawing.sheets',
+    'inference.drawing.skeletons',
+    'inference.drawing.tags',
     'inference.light',
-    'inference.options',
-    'inference.overlays',
-    'inference.records',
-    'inference.report',
-    'inference.running',
-    'inference.sheets',
-    'inference.skeletons',
-    'inference.sources',
-    'inference.streams',
-    'inference.tags',
+    'inference.people',
+    'inference.results',
+    'inference.results.answers',
+    'inference.results.exchange',
+    'inference.results.records',
     'inference.tracking',
-    'inference.video_files',
-    'inference.videos',
-    'inference.writing',
     'onnx_runner',
     'renamed',
 )
@@ -102,7 +102,8 @@ def _needs_mmpose(name: str) -> bool:
     if package != __name__:
         return name in _REPAIRED
     in_light_folder = any(f'{module}.'.startswith(f'{folder}.') for folder in _LIGHT_FOLDERS)
-    return bool(module) and module not in _LIGHT and not in_light_folder
+    is_light = module in _LIGHT or module in renamed.MOVED or in_light_folder
+    return bool(module) and not is_light
 
 
 def _register(asked_for: str) -> bool:

@@ -21,15 +21,17 @@ from .checkpoints import load_weights, read_checkpoint
 from .configs import carry_metainfo, config_path, read_config
 from .datasets.pipelines import set_short_side
 from .errors import RunError
-from .inference.answers import to_df, to_json
 from .inference.folders import infer
-from .inference.items import find_sources
-from .inference.options import InferOptions
-from .inference.overlays import overlay_names
 from .inference.prediction import predict
-from .inference.results import SCHEMA, PoseResult, Report, to_record
-from .inference.sources import IMAGE_SUFFIXES, find_images
-from .inference.videos import Clip
+from .inference.results.answers import to_df, to_json
+from .inference.results.pose_result import PoseResult
+from .inference.results.records import SCHEMA, to_record
+from .inference.runs.options import InferOptions
+from .inference.runs.overlays import overlay_names
+from .inference.runs.report import Report
+from .inference.sources.images import IMAGE_SUFFIXES, find_images
+from .inference.sources.items import find_sources
+from .inference.sources.videos import Clip
 from .models.acceleration import accelerate
 from .models.keypoints import note_on_weights
 from .onnx_runner import OnnxPoses, describe

@@ -20,7 +20,7 @@ from .datasets.evaluation import CocoResults
 from .datasets.loading import LoadImage
 from .datasets.metrics import LayoutCocoMetric
 from .datasets.transforms import RandomCropAffine, RandomInputFlip, ValidHeatmapMask
-from .inference.drawing import CrowdVisualizer
+from .inference.drawing.visualizer import CrowdVisualizer
 from .method.fusion import PoseFusion, fuse_poses
 from .method.layouts import PartLayout
 from .method.proposals import ProposalSampler

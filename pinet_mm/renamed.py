@@ -1,4 +1,4 @@
-"""Names of version 0.1, of modules and in them, that work through 0.2 with a warning."""
+"""Names of version 0.1 and of 0.2 before its release that work through 0.2 with a warning."""
 
 import functools
 import importlib
@@ -13,7 +13,13 @@ from typing import Any
 # Where the names of a module of 0.1 are now; of several modules, the first has most of them.
 NEW_NAMES = {
     'acceleration': ('models.acceleration',),
-    'batch_inference': ('inference.folders', 'inference.results', 'inference.sources'),
+    'batch_inference': (
+        'inference.folders',
+        'inference.results.pose_result',
+        'inference.results.records',
+        'inference.runs.report',
+        'inference.sources.images',
+    ),
     'codec': ('models.codec',),
     'compat': ('environment.compat',),
     'conversion': ('checkpoints.convert',),
@@ -41,7 +47,23 @@ NEW_NAMES = {
     'storage': ('checkpoints.files',),
     'targets': ('method.targets',),
     'transforms': ('datasets.transforms', 'conventions.transforms'),
-    'visualization': ('inference.drawing', 'inference.sheets'),
+    'visualization': (
+        'inference.drawing.visualizer',
+        'inference.drawing.sheets',
+        'inference.drawing.skeletons',
+    ),
+}
+
+# Modules that lay directly in `inference` before the release of 0.2; none needs MMPose.
+MOVED = {
+    f'inference.{name}': (f'inference.{folder}.{name}',)
+    for folder, names in dict(
+        drawing=('sheets', 'skeletons'),
+        results=('answers', 'exchange'),
+        runs=('options',),
+        sources=('items',),
+    ).items()
+    for name in names
 }
 
 # Module of 0.1 -> its names that are spelled otherwise now -> how they are.
@@ -74,20 +96,24 @@ def _by_old_spelling(module: str, name: str) -> Any:
     return getattr(sys.modules[module], new)
 
 
+def _places(fullname: str) -> list[str]:
+    """Return where the names of an old module are now, nothing for any other module."""
+    package, _, name = fullname.partition('.')
+    found = {**NEW_NAMES, **MOVED}.get(name, ()) if package == __package__ else ()
+    return [f'{package}.{new}' for new in found]
+
+
 class _Renamed(MetaPathFinder, Loader):
     """Find modules of version 0.1 where their names are now."""
 
     def find_spec(self, fullname, path=None, target=None):
-        package, _, name = fullname.rpartition('.')
-        if package == __package__ and name in NEW_NAMES:
-            return ModuleSpec(fullname, self)
-        return None
+        return ModuleSpec(fullname, self) if _places(fullname) else None
 
     def create_module(self, spec):
         return ModuleType(spec.name)
 
     def exec_module(self, module):
-        places = [f'{__package__}.{new}' for new in NEW_NAMES[module.__name__.rpartition('.')[2]]]
+        places = _places(module.__name__)
         warnings.warn(
             f'{module.__name__} is now {" and ".join(places)}; {PERIOD}',
             DeprecationWarning,

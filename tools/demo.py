@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own
 from pinet_mm import api
 from pinet_mm.cli import command
 from pinet_mm.errors import RunError
-from pinet_mm.inference.sheets import in_column, in_row
+from pinet_mm.inference.drawing.sheets import in_column, in_row
 
 import cv2
 

@@ -14,7 +14,7 @@ from ..datasets.check.overlap import Print, find_shared, prints_of, write_names
 from ..datasets.check.page import to_markdown
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError
-from ..inference.sources import find_images
+from ..inference.sources.images import find_images
 from . import command
 
 EXAMPLES = (

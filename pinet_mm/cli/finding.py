@@ -10,8 +10,8 @@ from ..errors import RunError
 from .options import POSE_THR
 
 if TYPE_CHECKING:
-    from ..inference.items import Source
-    from ..inference.options import InferOptions
+    from ..inference.runs.options import InferOptions
+    from ..inference.sources.items import Source
 
 # Of `--short-side`: below, no keypoint can be told from the next; above, an image takes gigabytes.
 MIN_SHORT_SIDE, MAX_SHORT_SIDE = 64, 4096
@@ -202,8 +202,8 @@ def make_options(args: argparse.Namespace, model: str) -> 'InferOptions':
         args: the command line.
         model: names model and settings; a run can only be resumed with the same.
     """
-    from ..inference.options import InferOptions
-    from ..inference.videos import Clip
+    from ..inference.runs.options import InferOptions
+    from ..inference.sources.videos import Clip
 
     return InferOptions(
         all_poses=args.all_poses,

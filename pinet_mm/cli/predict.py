@@ -85,8 +85,8 @@ def run(args: argparse.Namespace) -> None:
         RunError: a camera or stream is to be resumed, or there are files among the inputs that
             cannot be read; all others are done by then.
     """
-    from ..inference.items import find_sources
     from ..inference.light import predict_files
+    from ..inference.sources.items import find_sources
 
     options = finding.make_options(args, _name_of_run(args))
     sources = find_sources(args.inputs, args.out)  # fails before the model is loaded

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import RunError
-from ..inference.report import Report
+from ..inference.runs.report import Report
 
 MOST_NAMES = 20  # of inputs that cannot be read; predictions.json has all
 

@@ -13,9 +13,9 @@ from tqdm import tqdm
 from ..atomic import write_whole
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError
-from ..inference.overlays import OverlayFolder, overlay_names
 from ..inference.prediction import predict
-from ..inference.sources import find_images, read_image
+from ..inference.runs.overlays import OverlayFolder, overlay_names
+from ..inference.sources.images import find_images, read_image
 from .annotations import Annotations
 from .document import to_document, to_record
 from .drawing import draw

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from mmengine.structures import InstanceData
 
-from ..inference.drawing import draw_poses
-from ..inference.sheets import FONT, person_color, side_by_side
+from ..inference.drawing.sheets import FONT, person_color, side_by_side
+from ..inference.drawing.skeletons import draw_poses
 from .judging import Comparison, Persons, View
 
 PANE = (480, 640)  # px, lowest and highest long side of a drawing

@@ -12,7 +12,7 @@ from mmpose.structures import PoseDataSample
 from ..api import load
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError
-from ..inference.records import person_scores
+from ..inference.people import person_scores
 
 
 class Spec(NamedTuple):

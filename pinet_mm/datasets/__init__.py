@@ -4,8 +4,9 @@ The check of annotation files, `check`, needs neither MMPose nor torch; all else
 is used.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from ..environment.lazy import lazy
 
 if TYPE_CHECKING:
     from .datasets import LabeledCocoDataset, MinKeypointsCocoDataset
@@ -26,14 +27,4 @@ __all__ = [
     'ValidHeatmapMask',
 ]
 
-_MODULES = ('datasets', 'drawn', 'evaluation', 'metrics', 'transforms')
-
-
-def __getattr__(name: str):
-    """Return one of the names in `__all__`, from the module that has it."""
-    if name in __all__:
-        for module in _MODULES:
-            found = vars(importlib.import_module(f'.{module}', __name__))
-            if name in found:
-                return found[name]
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+__getattr__ = lazy(__name__, ('datasets', 'drawn', 'evaluation', 'metrics', 'transforms'))

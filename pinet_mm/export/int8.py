@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RunError
-from ..inference.sources import find_images, read_image
+from ..inference.sources.images import find_images, read_image
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
 from .check import check, check_quantized

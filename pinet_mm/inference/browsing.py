@@ -17,9 +17,9 @@ from mmpose.structures import PoseDataSample
 from ..errors import InputError
 from ..method.layouts import PartLayout
 from ..models.codec import PINetCodec
-from .drawing import draw_poses
-from .maps_drawing import color_of, draw_arrows, draw_maps, draw_mask, write_legend
-from .sheets import side_by_side
+from .drawing.maps import color_of, draw_arrows, draw_maps, draw_mask, write_legend
+from .drawing.sheets import side_by_side
+from .drawing.skeletons import draw_poses
 
 SIDE = 420  # px; smaller samples are enlarged so that arrows can be told apart
 _MOST_PIXELS = 120  # pixels from which arrows are drawn; of more, evenly spread ones

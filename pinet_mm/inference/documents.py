@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from .light import LightResult
-from .records import SCHEMAS, from_record
+from .results.records import SCHEMAS, from_record
 
 
 def read_document(path: str | Path) -> list[LightResult]:

@@ -10,15 +10,15 @@ import numpy as np
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
+from .drawing.explanation import Sheet
+from .drawing.sheets import before_and_after
+from .drawing.skeletons import Style
 from .explaining import explain
-from .explanation_sheets import Sheet
-from .options import DEFAULTS, InferOptions
 from .prediction import predict
-from .report import Report
-from .results import PoseResult
-from .running import Drawing, Finder, overlay, run, style_of
-from .sheets import before_and_after
-from .skeletons import Style
+from .results.pose_result import PoseResult
+from .runs.options import DEFAULTS, InferOptions
+from .runs.report import Report
+from .runs.running import Drawing, Finder, overlay, run, style_of
 
 
 def infer(

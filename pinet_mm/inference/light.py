@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..onnx_runner import OnnxPoses
-from .answers import Answer
-from .given import read_sources
-from .options import DEFAULTS, InferOptions
-from .records import POSE_THR, facts
-from .report import Report
-from .running import Finder, overlay, run
+from .people import POSE_THR
+from .results.answers import Answer
+from .results.records import facts
+from .runs.options import DEFAULTS, InferOptions
+from .runs.report import Report
+from .runs.running import Finder, overlay, run
+from .sources.given import read_sources
 
 
 class LightResult(Answer):

@@ -14,9 +14,10 @@ from torch import Tensor
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
-from .given import read_sources
-from .records import person_boxes
-from .results import PoseResult, facts
+from .people import person_boxes
+from .results.pose_result import PoseResult
+from .results.records import facts
+from .sources.given import read_sources
 
 # How far `predict` reads ahead to batch images of one size: this many batches, or this many pixels
 # if the images are large photographs.

@@ -7,7 +7,7 @@ from pinet_mm import cli
 from pinet_mm.cli.convert_data import main
 from pinet_mm.errors import InputError
 from pinet_mm.inference.documents import read_document
-from pinet_mm.inference.exchange import to_cvat, to_label_studio
+from pinet_mm.inference.results.exchange import to_cvat, to_label_studio
 
 import numpy as np
 import pytest

@@ -11,8 +11,8 @@ from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 from pinet_mm.datasets.evaluation import STATISTICS
 from pinet_mm.datasets.matching import MAX_POSES
 from pinet_mm.environment import installing
-from pinet_mm.inference.video_files import VideoWriter
-from pinet_mm.inference.videos import video_facts
+from pinet_mm.inference.runs.video_files import VideoWriter
+from pinet_mm.inference.sources.videos import video_facts
 
 import cv2
 import numpy as np

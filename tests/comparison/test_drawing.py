@@ -3,7 +3,7 @@
 from pinet_mm import comparison
 from pinet_mm.comparison import draw, judging
 from pinet_mm.comparison.drawing import EXTRA_COLOR, LEGEND_HEIGHT, draw_legend
-from pinet_mm.inference.sheets import PERSON_COLORS
+from pinet_mm.inference.drawing.sheets import PERSON_COLORS
 
 import numpy as np
 import pytest

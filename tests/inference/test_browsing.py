@@ -5,7 +5,7 @@ from pathlib import Path
 from pinet_mm.cli import main
 from pinet_mm.errors import InputError
 from pinet_mm.inference import browsing
-from pinet_mm.inference.maps_drawing import color_of, draw_arrows, draw_maps, draw_mask
+from pinet_mm.inference.drawing.maps import color_of, draw_arrows, draw_maps, draw_mask
 
 import cv2
 import numpy as np

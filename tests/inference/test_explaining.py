@@ -2,12 +2,12 @@
 
 from pinet_mm import api
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
-from pinet_mm.inference.answers import Answer
+from pinet_mm.inference.drawing.explanation import Sheet
+from pinet_mm.inference.drawing.sheets import PERSON_COLORS
+from pinet_mm.inference.drawing.skeletons import Style
 from pinet_mm.inference.explaining import Explanation, explain
-from pinet_mm.inference.explanation_sheets import Sheet
 from pinet_mm.inference.folders import _without_fusion
-from pinet_mm.inference.sheets import PERSON_COLORS
-from pinet_mm.inference.skeletons import Style
+from pinet_mm.inference.results.answers import Answer
 from pinet_mm.onnx_runner import OnnxPoses
 
 import cv2

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 from pinet_mm.inference import folders
 from pinet_mm.inference.folders import infer
-from pinet_mm.inference.options import InferOptions
-from pinet_mm.inference.overlays import OverlayFolder, overlay_names
+from pinet_mm.inference.runs.options import InferOptions
+from pinet_mm.inference.runs.overlays import OverlayFolder, overlay_names
 from pinet_mm.inference.sources import find_images
 from pinet_mm.onnx_runner import OnnxPoses
 

@@ -3,9 +3,9 @@
 import json
 
 from pinet_mm import api
+from pinet_mm.inference.drawing.sheets import PERSON_COLORS
+from pinet_mm.inference.drawing.skeletons import draw_skeletons
 from pinet_mm.inference.light import LightResult, predict_files
-from pinet_mm.inference.sheets import PERSON_COLORS
-from pinet_mm.inference.skeletons import draw_skeletons
 
 import cv2
 import numpy as np

@@ -6,10 +6,11 @@ from fractions import Fraction
 
 from pinet_mm import api
 from pinet_mm.errors import InputError
-from pinet_mm.inference import given, light
+from pinet_mm.inference import light
 from pinet_mm.inference.prediction import LOOKAHEAD
+from pinet_mm.inference.sources import given
+from pinet_mm.inference.sources.videos import Frame
 from pinet_mm.inference.tracking import track
-from pinet_mm.inference.videos import Frame
 from pinet_mm.onnx_runner import OnnxPoses
 
 import numpy as np

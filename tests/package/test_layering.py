@@ -153,6 +153,28 @@ def test_pure_modules_need_no_openmmlab(path):
         assert [name for name in foreign if name.startswith('mm')] == []
 
 
+def rooms(folder):
+    """Map every folder and module in a folder to those of its neighbors that it imports."""
+    prefix = f'{module_name(folder / "__init__.py")}.'
+    graph = {}
+    for path in folder.rglob('*.py'):
+        room = module_name(path).removeprefix(prefix).split('.')[0]
+        found = {
+            name.removeprefix(prefix).split('.')[0]
+            for name in imported(path)
+            if name.startswith(prefix)
+        }
+        graph.setdefault(room, set()).update(found - {room})
+    return graph
+
+
+def test_folders_of_inference_import_each_other_one_way():
+    found = rooms(PACKAGE / 'inference')
+    assert {'sources', 'drawing', 'results', 'runs'} < set(found)
+    assert found['prediction'] >= {'sources', 'results'}
+    assert [*graphlib.TopologicalSorter(found).static_order()]  # raises CycleError
+
+
 def functions(path):
     return [
         node

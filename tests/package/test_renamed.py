@@ -23,7 +23,7 @@ DOCUMENTED = {
     ('head', 'PINetHead'): 'models.head',
     ('transforms', 'RandomCropAffine'): 'datasets.transforms',
     ('release_transforms', 'ReleaseCrop'): 'conventions.transforms',
-    ('visualization', 'CrowdVisualizer'): 'inference.drawing',
+    ('visualization', 'CrowdVisualizer'): 'inference.drawing.visualizer',
 }
 
 
@@ -37,11 +37,14 @@ def import_old(name):
     return module, [each for each in caught if 'is now' in str(each.message)]
 
 
-@pytest.mark.parametrize('name', sorted(renamed.NEW_NAMES))
+PLACES = renamed.NEW_NAMES | renamed.MOVED
+
+
+@pytest.mark.parametrize('name', sorted(PLACES))
 def test_an_old_name_warns_and_gives_the_same_objects(name):
     module, (warning,) = import_old(name)
     assert warning.category is DeprecationWarning
-    for place in renamed.NEW_NAMES[name]:
+    for place in PLACES[name]:
         assert f'pinet_mm.{place}' in str(warning.message)
         new = importlib.import_module(f'pinet_mm.{place}')
         own = [
@@ -60,8 +63,11 @@ def test_documented_classes_are_where_they_were(old, name):
 
 
 def test_no_old_name_hides_a_module():
-    there = {path.stem for path in PACKAGE.iterdir()}
-    assert not there & set(renamed.NEW_NAMES)
+    there = {
+        path.relative_to(PACKAGE).with_suffix('').as_posix().replace('/', '.')
+        for path in PACKAGE.rglob('*')
+    }
+    assert not there & set(PLACES)
     with pytest.raises(ModuleNotFoundError, match='pinet_mm.no_such_module'):
         importlib.import_module('pinet_mm.no_such_module')
 

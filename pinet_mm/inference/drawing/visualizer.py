@@ -1,0 +1,62 @@
+"""Predictions drawn onto images, as MMPose's visualizer."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.registry import VISUALIZERS
+from mmpose.visualization import PoseLocalVisualizer
+
+from ...method.layouts import PartLayout
+from ...models.codec import build_layout
+from ..people import person_scores
+from .skeletons import Style, draw_people
+
+
+@VISUALIZERS.register_module()
+class CrowdVisualizer(PoseLocalVisualizer):
+    """MMPose's visualizer for crowds: one color per person, and no people of low score.
+
+    PINet returns every pose that it finds, as evaluation needs them; most score close to 0.
+
+    Args:
+        name: MMEngine finds visualizers by it.
+        pose_thr: people with a lower score are not drawn, see `person_scores`.
+        line_width: of a limb, px; by default it grows with the image.
+        layout: of the model, see `models.codec.build_layout`; what it says is drawn, whatever
+            metainfo is set.
+        **kwargs: of MMPose's class.
+    """
+
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        pose_thr: float = 0.1,
+        line_width: int | None = None,
+        layout: PartLayout | Mapping | None = None,
+        **kwargs,
+    ):
+        super().__init__(name, line_width=line_width, **kwargs)
+        self.pose_thr = pose_thr
+        self.layout = None if layout is None else build_layout(layout)
+
+    def set_dataset_meta(self, dataset_meta: dict, skeleton_style: str = 'mmpose') -> None:
+        """Take metainfo, as far as the layout says nothing else; see MMPose's class."""
+        meta = dataset_meta if self.layout is None else self.layout.to_metainfo(dataset_meta)
+        super().set_dataset_meta(meta, skeleton_style)
+
+    def _draw_instances_kpts(
+        self, image: np.ndarray, instances: InstanceData, kpt_thr: float = 0.3, *args, **kwargs
+    ):
+        bgr = np.ascontiguousarray(image[..., ::-1])
+        style = Style(self.pose_thr, kpt_thr, line_width=self.line_width)
+        draw_people(bgr, instances, self.skeleton, style)
+        image = np.ascontiguousarray(bgr[..., ::-1])
+        self.set_image(image)
+        return image
+
+    def _draw_instances_bbox(self, image: np.ndarray, instances: InstanceData):
+        people = instances
+        if 'bbox_scores' in instances or 'keypoint_scores' in instances:  # annotations have none
+            people = instances[person_scores(instances) >= self.pose_thr]
+        return super()._draw_instances_bbox(image, people) if len(people) else image

@@ -1,0 +1,205 @@
+"""Poses for CVAT and Label Studio, to be corrected there, and what these tools export.
+
+Needs numpy only. CVAT reads and writes COCO's keypoint annotations. Label Studio has a box per
+person with named keypoints as its children, all in percent of the image.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from ...errors import InputError
+from ..people import POSE_THR
+
+HIDDEN = 0.5  # keypoints that score less than this share of the person's mean are likely hidden
+MARK = 0.5  # percent of the image, the size of a keypoint in Label Studio
+
+
+def to_cvat(results: Iterable[Any], category: str = 'person', pose_thr: float = POSE_THR) -> dict:
+    """Return COCO keypoint annotations, which CVAT imports as `COCO Keypoints 1.0`.
+
+    Args:
+        results: see `Answer`; the task has images of the same file names, whatever their folders,
+            or is the one video whose frames they are.
+        category: label of the task's skeleton; its points are named as the model's keypoints.
+        pose_thr: people with a lower score are left out.
+
+    Raises:
+        InputError: there is no result, which names the keypoints, or frames are of several videos.
+    """
+    results = list(results)
+    if not results:
+        raise InputError('to_cvat needs one result at least, for the names of the keypoints')
+    videos = {result.file for result in results if result.frame is not None}
+    if len(videos) > 1:
+        raise InputError(f'a task of CVAT has one video; found {", ".join(sorted(videos))}')
+    images, annotations = [], []
+    for i, result in enumerate(results, start=1):
+        record = result.to_record(pose_thr)
+        size = dict(width=record['width'], height=record['height'])
+        images.append(dict(id=i, file_name=_name_in_cvat(result), **size))
+        for person in record['persons']:
+            number = len(annotations) + 1
+            annotations.append(dict(id=number, image_id=i, **_coco_person(person)))
+    skeleton = [[i + 1, j + 1] for i, j in results[0].skeleton]
+    categories = [dict(id=1, name=category, keypoints=results[0].names, skeleton=skeleton)]
+    return dict(images=images, annotations=annotations, categories=categories)
+
+
+def _name_in_cvat(result: Any) -> str:
+    # CVAT numbers the frames of a video, and looks at no suffix.
+    return PurePath(result.file).name if result.frame is None else f'frame_{result.frame:06d}.PNG'
+
+
+def _coco_person(person: Mapping) -> dict:
+    x1, y1, x2, y2 = person['bbox']
+    mean = sum(score for *_, score in person['keypoints']) / len(person['keypoints'])
+    points = [(x, y, 1 if score < HIDDEN * mean else 2) for x, y, score in person['keypoints']]
+    w, h = round(x2 - x1, 2), round(y2 - y1, 2)
+    return dict(
+        category_id=1,
+        keypoints=[number for point in points for number in point],
+        num_keypoints=len(points),
+        bbox=[x1, y1, w, h],
+        area=round(w * h, 2),
+        iscrowd=0,
+        score=person['score'],
+    )
+
+
+def to_label_studio(
+    results: Iterable[Any], folder: str = '/data/local-files/?d=', pose_thr: float = POSE_THR
+) -> list[dict]:
+    """Return Label Studio's tasks with the people as predictions.
+
+    The labeling interface has an Image `image`, RectangleLabels `person` with the label `person`,
+    and KeyPointLabels `keypoint` with the names of the model's keypoints.
+
+    Args:
+        results: see `Answer`.
+        folder: what Label Studio needs before the name of an image's file.
+        pose_thr: people with a lower score are left out.
+
+    Raises:
+        InputError: a result is of a frame of a video, whose keypoints Label Studio does not take.
+    """
+    tasks = []
+    for result in results:
+        if result.frame is not None:
+            raise InputError(f'{result.file} is a video; keypoints of Label Studio are of images')
+        record = result.to_record(pose_thr)
+        found = [
+            each
+            for i, person in enumerate(record['persons'])
+            for each in _regions(person, f'person{i}', result.names, result.size)
+        ]
+        scores = [person['score'] for person in record['persons']]
+        prediction = dict(model_version='pinet_mm', score=max(scores, default=0), result=found)
+        image = folder + PurePath(record['file']).name
+        tasks.append(dict(data=dict(image=image), predictions=[prediction]))
+    return tasks
+
+
+def _regions(
+    person: Mapping, name: str, names: Sequence[str], size: tuple[int, int]
+) -> Iterator[dict]:
+    w, h = size
+    place = dict(to_name='image', original_width=w, original_height=h, image_rotation=0)
+    x1, y1, x2, y2 = person['bbox']
+    sides = dict(width=round((x2 - x1) / w * 100, 5), height=round((y2 - y1) / h * 100, 5))
+    box = dict(_percent(x1, y1, size), **sides)
+    yield dict(
+        place,
+        id=name,
+        from_name='person',
+        type='rectanglelabels',
+        score=person['score'],
+        value=dict(box, rotation=0, rectanglelabels=['person']),
+    )
+    for k, (x, y, score) in enumerate(person['keypoints']):
+        yield dict(
+            place,
+            id=f'{name}-{k}',
+            parentID=name,
+            from_name='keypoint',
+            type='keypointlabels',
+            score=score,
+            value=dict(_percent(x, y, size), width=MARK, keypointlabels=[names[k]]),
+        )
+
+
+def _percent(x: float, y: float, size: tuple[int, int]) -> dict:
+    # Percentages count from the border of the image, pixels from the center of the first one.
+    return dict(x=round((x + 0.5) / size[0] * 100, 5), y=round((y + 0.5) / size[1] * 100, 5))
+
+
+def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
+    """Return an export of Label Studio (JSON) as COCO keypoint annotations, to train and test with.
+
+    The first annotation of a task counts, or else its first prediction. Keypoints that a person
+    lacks are unlabeled; keypoints without a person are an error.
+
+    Args:
+        tasks: the export.
+        names: of the keypoints, in their order.
+
+    Raises:
+        InputError: a keypoint belongs to nobody, or has a name that is not among `names`.
+    """
+    images, annotations = [], []
+    for i, task in enumerate(tasks, start=1):
+        done = (task.get('annotations') or task.get('predictions') or [dict(result=[])])[0]
+        regions = done['result']
+        size = (regions[0]['original_width'], regions[0]['original_height']) if regions else (0, 0)
+        name = PurePath(str(task['data']['image']).rpartition('=')[2]).name
+        images.append(dict(id=i, file_name=name, width=size[0], height=size[1]))
+        for box, points in _people_of(regions, name, names):
+            number = len(annotations) + 1
+            annotations.append(dict(id=number, image_id=i, **_coco_of(box, points, names, size)))
+    return dict(
+        images=images,
+        annotations=annotations,
+        categories=[dict(id=1, name='person', keypoints=list(names), skeleton=[])],
+    )
+
+
+def _people_of(
+    regions: Sequence[Mapping], image: str, names: Sequence[str]
+) -> list[tuple[Mapping, dict]]:
+    people: dict[str, tuple[Mapping, dict]] = {
+        each['id']: (each['value'], {}) for each in regions if each['type'] == 'rectanglelabels'
+    }
+    for each in regions:
+        if each['type'] != 'keypointlabels':
+            continue
+        label = each['value']['keypointlabels'][0]
+        if each.get('parentID') not in people or label not in names:
+            raise InputError(
+                f'{image}: a keypoint must be part of a person and be one of '
+                f'{", ".join(names)}; found {label} of {each.get("parentID")}'
+            )
+        people[each['parentID']][1][label] = each['value']
+    return list(people.values())
+
+
+def _coco_of(
+    box: Mapping, points: Mapping[str, Mapping], names: Sequence[str], size: tuple[int, int]
+) -> dict:
+    w, h = size
+    flat: list[float] = []
+    for name in names:
+        if name in points:
+            x, y = points[name]['x'] / 100 * w - 0.5, points[name]['y'] / 100 * h - 0.5
+            flat += [round(x, 2), round(y, 2), 2]
+        else:
+            flat += [0, 0, 0]
+    sides = [box['width'] / 100 * w, box['height'] / 100 * h]
+    corner = [box['x'] / 100 * w - 0.5, box['y'] / 100 * h - 0.5]
+    return dict(
+        category_id=1,
+        keypoints=flat,
+        num_keypoints=len(points),
+        bbox=[round(value, 2) for value in corner + sides],
+        area=round(sides[0] * sides[1], 2),
+        iscrowd=0,
+    )

@@ -1,0 +1,53 @@
+"""The results that `predict` yields."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.structures import PoseDataSample
+
+from .answers import Answer
+from .records import facts
+
+
+class PoseResult(Answer, PoseDataSample):
+    """What was found in an image: MMPose's sample, and the same as properties of `Answer`.
+
+    Its metainfo holds, beside MMPose's, what `facts` knows of the keypoints; of a frame also
+    `frame_index` and `seconds`.
+    """
+
+    @classmethod
+    def of(cls, sample: PoseDataSample, dataset_meta: Mapping) -> 'PoseResult':
+        """Return a sample of MMPose as a result; arrays are shared, not copied.
+
+        Args:
+            sample: with `pred_instances` and `ori_shape`.
+            dataset_meta: MMPose metainfo of the model.
+        """
+        result = cls(metainfo=dict(sample.metainfo, **facts(dataset_meta)))
+        for name, value in sample.items():
+            result.set_field(value, name)
+        return result
+
+    @classmethod
+    def of_arrays(cls, people: Mapping[str, Any], metainfo: Mapping) -> 'PoseResult':
+        """Return a result of arrays named as in `pred_instances`.
+
+        Args:
+            people: the arrays.
+            metainfo: with `ori_shape` and what `facts` returns.
+        """
+        return cls(pred_instances=InstanceData(**people), metainfo=dict(metainfo))
+
+    def __repr__(self) -> str:
+        if '_pred_instances' not in self:
+            return super().__repr__()
+        count, shown = len(self.scores), int((self.scores >= 0.1).sum())
+        width, height = self.size
+        name = self.file or 'array'
+        return f'<PoseResult {name} {width}×{height}: {shown} of {count} people score 0.1 or more>'
+
+    def _with(self, people: dict[str, np.ndarray]) -> 'PoseResult':
+        return self.of_arrays(people, self.metainfo)

@@ -1,0 +1,143 @@
+"""Poses kept line by line while they are found, and the document made from them.
+
+The first line describes the run. Every other line is the record of an image, `file` and `error` of
+what could not be read, or `video` of a finished video.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...atomic import whole_file
+from ...errors import InputError
+from ..results.records import compact, document_lines
+
+
+class Journal:
+    """Append records to a file of lines, each flushed, and make the document of them.
+
+    What was appended outlives a process that is killed. At most the last line is incomplete; it is
+    cut off when the journal is opened again.
+
+    Args:
+        path: of the file of lines.
+        head: what the document begins with, see `records.header`.
+        run: what else the records depend on: model and settings.
+        resume: go on with the file if there is one; otherwise it is emptied.
+
+    Raises:
+        InputError: the file that is to be resumed is of another run.
+    """
+
+    def __init__(self, path: Path, head: Mapping, run: Mapping[str, Any], resume: bool = False):
+        self.path, self._head = path, head
+        self._first: dict[str, int] = {}  # name of a source -> where its first record is
+        self._finished: set[str] = set()
+        begin = json.loads(compact(dict(head, run=run)))
+        if resume and path.is_file() and path.stat().st_size:
+            self._reopen(begin)
+        else:
+            self._file = open(path, 'wb')
+            self.append(begin)
+
+    def _reopen(self, begin: Mapping) -> None:
+        end = 0
+        for start, line in self._numbered_lines():
+            entry = json.loads(line)
+            if start == 0:
+                self._check(entry, begin)
+            elif 'video' in entry:
+                self._finished.add(entry['video'])
+            elif 'persons' in entry:
+                self._first.setdefault(entry['file'], start)
+            end = start + len(line)
+        self._file = open(self.path, 'r+b')
+        self._file.truncate(end)
+        self._file.seek(end)
+        if not end:
+            self.append(begin)
+
+    def _check(self, found: Mapping, expected: Mapping) -> None:
+        for key, value in {**expected, **expected['run']}.items():
+            other = found.get(key, found.get('run', {}).get(key))
+            if key != 'run' and other != value:
+                raise InputError(
+                    f'{self.path} is of a run with {key} {other}, and this one has {value}: resume '
+                    'with the same options, or begin anew without --resume'
+                )
+
+    def _numbered_lines(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        # Whole lines and where they begin.
+        with open(self.path, 'rb') as file:
+            file.seek(start)
+            for line in file:
+                if not line.endswith(b'\n'):
+                    return
+                yield start, line
+                start += len(line)
+
+    def append(self, entry: Mapping) -> None:
+        """Add a line and hand it to the system."""
+        self._file.write(compact(entry).encode() + b'\n')
+        self._file.flush()
+
+    def has(self, name: str, is_video: bool) -> bool:
+        """Return whether nothing of a source is left to do.
+
+        Args:
+            name: of the source.
+            is_video: it has many frames.
+        """
+        return name in (self._finished if is_video else self._first)
+
+    def replay(self, name: str) -> Iterator[dict]:
+        """Yield what was noted of the frames of a source before the journal was opened again.
+
+        Args:
+            name: of the source.
+        """
+        if name not in self._first:
+            return
+        end = os.path.getsize(self.path)
+        for start, line in self._numbered_lines(self._first[name]):
+            entry = json.loads(line)
+            if start < end and entry.get('file') == name and 'frame' in entry:
+                yield entry
+
+    def write_document(self, path: Path) -> list[str]:
+        """Write the document that docs/predictions.md describes, whole or not at all.
+
+        Args:
+            path: of the document.
+
+        Returns:
+            Names of what could not be read.
+        """
+        failed: dict[str, None] = {}
+        videos: list[dict] = []
+
+        def records() -> Iterator[Mapping]:
+            for start, line in self._numbered_lines():
+                entry = json.loads(line)
+                if 'persons' in entry:
+                    failed.pop(entry['file'], None)  # an earlier try failed
+                    yield entry
+                elif 'video' in entry:
+                    videos.append({'file': entry.pop('video'), **entry})
+                elif start:
+                    failed[_name(entry)] = None
+
+        with whole_file(path) as file:
+            for piece in document_lines(self._head, records(), failed, videos):
+                file.write(piece.encode())
+        return list(failed)
+
+    def close(self) -> None:
+        """Close the file of lines."""
+        self._file.close()
+
+
+def _name(entry: Mapping) -> str:
+    return entry['file'] + (f' frame {entry["frame"]}' if 'frame' in entry else '')

@@ -1,0 +1,111 @@
+"""A folder of drawings: their names, their files, and an overview of the first of them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..drawing.sheets import contact_sheet
+from ..sources.items import Source
+
+OVERVIEW = 'overview.jpg'
+ON_OVERVIEW = 12  # drawings
+
+
+def overlay_names(files: Iterable[Path]) -> list[str]:
+    """Return a .jpg name for each image; images of one name in two folders get different ones."""
+    used = {OVERVIEW}
+    return [_new_name(file.stem, '.jpg', used) for file in files]
+
+
+def _new_name(stem: str, suffix: str, used: set[str]) -> str:
+    name, i = f'{stem}{suffix}', 1
+    while name in used:
+        name, i = f'{stem}-{i}{suffix}', i + 1
+    used.add(name)
+    return name
+
+
+class OverlayFolder:
+    """Write drawings into a folder, and remember those that could not be written.
+
+    Args:
+        path: the folder; it is made if it is missing.
+        columns: of the overview.
+        cell: the longest side of a drawing on the overview, px.
+        gap: px to the right of and below each drawing on the overview.
+
+    Attributes:
+        missing: names of the files that could not be written.
+    """
+
+    def __init__(self, path: Path, columns: int, cell: int, gap: int = 0):
+        path.mkdir(parents=True, exist_ok=True)
+        self.path, self.columns, self.cell, self.gap = path, columns, cell, gap
+        self.missing: list[str] = []
+        self._first: list[np.ndarray] = []
+        self._titles: list[str] = []
+        self._used, self._names = {OVERVIEW}, {}
+
+    def name_sources(self, sources: Iterable[Source]) -> None:
+        """Give each source a name for its drawing, see `name_of`, in this order."""
+        for source in sources:
+            suffix = '.jpg' if source.kind == 'image' else '.mp4'
+            self._names[source] = _new_name(source.stem, suffix, self._used)
+
+    def name_of(self, source: Source, suffix: str) -> str:
+        """Return the name of a source's drawing.
+
+        Args:
+            source: one of those that `name_sources` was given.
+            suffix: of the file that is written.
+        """
+        return str(Path(self._names[source]).with_suffix(suffix))
+
+    def write(self, name: str, drawing: np.ndarray) -> str | None:
+        """Write a drawing (H, W, 3), uint8 BGR; return `name`, or None if it cannot be written."""
+        self.show(drawing, name)
+        return self._write(name, drawing)
+
+    def show(self, drawing: np.ndarray, title: str) -> None:
+        """Put a drawing on the overview, unless there are enough."""
+        if len(self._first) < ON_OVERVIEW:
+            self._first.append(drawing.copy())
+            self._titles.append(title)
+
+    def write_overview(self) -> None:
+        """Write the first drawings side by side; without drawings, write nothing."""
+        if self._first:
+            self._write(
+                OVERVIEW,
+                contact_sheet(self._first, self.columns, self.cell, self._titles, self.gap),
+            )
+
+    def require_all(self, document: Path) -> None:
+        """Check that no drawing is missing.
+
+        Args:
+            document: the JSON file that was written beside them, which names only those written.
+
+        Raises:
+            OSError: some could not be written.
+        """
+        if self.missing:
+            raise OSError(
+                f'{len(self.missing)} images could not be written into {self.path}: '
+                f'{", ".join(self.missing)} (is the disk full or the folder read-only?); '
+                f'{document.name} there holds all that was computed'
+            )
+
+    def _write(self, name: str, image: np.ndarray) -> str | None:
+        # Not cv2.imwrite, which dies of a name that is no UTF-8.
+        written, content = cv2.imencode(Path(name).suffix, image)
+        try:
+            if written:
+                (self.path / name).write_bytes(content.tobytes())
+                return name
+        except OSError:
+            pass
+        self.missing.append(name)
+        return None

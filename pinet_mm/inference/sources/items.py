@@ -1,0 +1,190 @@
+"""The sources that the words of a user name, and their images one by one."""
+
+import glob
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from ...errors import InputError
+from .images import IMAGE_SUFFIXES, find_images, read_image
+from .streams import decode_image, download, open_stream
+from .videos import VIDEO_SUFFIXES, WHOLE, Clip, Frame, read_video, video_facts
+
+STDIN = '-'
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image, a video, or a stream that has no end of its own.
+
+    Attributes:
+        name: path, URL, or index of a camera, as it was given or found.
+        kind: 'image', 'video' or 'stream'.
+    """
+
+    name: str
+    kind: str
+
+    @property
+    def stem(self) -> str:
+        """A name for files that are made from it."""
+        if self.name.isdigit():
+            return f'camera-{self.name}'
+        if '://' in self.name:
+            parts = urlsplit(self.name)
+            return PurePosixPath(parts.path).stem or parts.hostname or 'stream'
+        return Path(self.name).stem
+
+
+class Item(NamedTuple):
+    """An image of a source, or why there is none.
+
+    Attributes:
+        source: where it comes from.
+        frame: its number in a video or stream, None for an image.
+        seconds: its time there.
+        image: (H, W, 3) uint8 BGR.
+        error: what is wrong, where there is no image.
+    """
+
+    source: Source
+    frame: int | None = None
+    seconds: float | None = None
+    image: np.ndarray | None = None
+    error: str = ''
+
+    @property
+    def name(self) -> str:
+        """The source, with the frame's number if it has one."""
+        return self.source.name + ('' if self.frame is None else f' frame {self.frame}')
+
+
+def find_sources(inputs: Iterable[str | Path], out_dir: str | Path | None = None) -> list[Source]:
+    """Return what the words of a user name, each once.
+
+    Args:
+        inputs: images, videos, folders of images, globs, URLs, indices of cameras; `-` stands for
+            the lines of the standard input, each one of these.
+        out_dir: where results are written; what lies there is no input.
+
+    Raises:
+        FileNotFoundError: an input does not exist, a folder holds no image, or all lie in
+            `out_dir`.
+    """
+    words = [word for each in inputs for word in _lines(each)]
+    found = list(dict.fromkeys(source for word in words for source in _sources_of(word)))
+    if out_dir is None:
+        return found
+    out = Path(out_dir).resolve()
+    outside = [each for each in found if out not in Path(each.name).resolve().parents]
+    if not outside:
+        raise FileNotFoundError(f'all images lie in {out_dir}, where overlays are to be written')
+    return outside
+
+
+def _lines(word: str | Path) -> list[str]:
+    if str(word) != STDIN:
+        return [str(word)]
+    return [line for line in map(str.strip, sys.stdin) if line]
+
+
+def _sources_of(word: str) -> list[Source]:
+    if '://' in word:
+        return [Source(word, _kind_of_url(word))]
+    if Path(word).exists():
+        if Path(word).suffix.lower() in VIDEO_SUFFIXES and not Path(word).is_dir():
+            return [Source(word, 'video')]
+    elif word.isdigit():
+        return [Source(word, 'stream')]
+    elif glob.has_magic(word):
+        return _matches(word)
+    return [Source(str(path), 'image') for path in find_images([word])]
+
+
+def _matches(pattern: str) -> list[Source]:
+    files = [
+        file
+        for file in sorted(glob.glob(pattern, recursive=True))
+        if Path(file).suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES or Path(file).is_dir()
+    ]
+    if not files:
+        raise FileNotFoundError(f'{pattern} matches no image and no video')
+    return [source for file in files for source in _sources_of(file)]
+
+
+def _kind_of_url(url: str) -> str:
+    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return 'image'
+    return 'video' if suffix in VIDEO_SUFFIXES else 'stream'
+
+
+def count_images(sources: Iterable[Source], clip: Clip = WHOLE) -> int | None:
+    """Return about how many images the sources have, None if one has no end.
+
+    Args:
+        sources: see `find_sources`.
+        clip: which frames of videos.
+    """
+    counts = [_count(source, clip) for source in sources]
+    return None if None in counts else sum(counts)
+
+
+def _count(source: Source, clip: Clip) -> int | None:
+    if source.kind != 'video':
+        return 1 if source.kind == 'image' else None
+    try:
+        rate, frames = video_facts(source.name)
+    except InputError:
+        return 1  # what is wrong with it is said when it is read
+    end = frames if clip.end is None else min(frames, round(clip.end * rate))
+    return -(-max(end - round(clip.start * rate), 0) // clip.every)
+
+
+def read_items(source: Source, clip: Clip = WHOLE) -> Iterator[Item]:
+    """Yield the images of a source, in their order; one that cannot be read has an error.
+
+    Args:
+        source: see `find_sources`.
+        clip: which frames of videos and streams.
+    """
+    try:
+        image = _single_image(source)
+        if image is not None:
+            yield Item(source, image=image)
+            return
+        frames = _live(source, clip) if source.kind == 'stream' else read_video(source.name, clip)
+        for index, seconds, image in frames:
+            error = 'cannot be decoded' if image is None else ''
+            yield Item(source, index, seconds, image, error)
+    except (InputError, OSError) as error:
+        yield Item(source, error=str(error))
+
+
+def _single_image(source: Source) -> np.ndarray | None:
+    if source.kind == 'image' and '://' not in source.name:
+        return read_image(source.name)
+    if source.kind == 'video' or not source.name.startswith('http'):
+        return None
+    kind, data = download(source.name)  # a URL without a suffix may be an image or a stream
+    is_image = source.kind == 'image' or data
+    return decode_image(data, f'{source.name} ({kind})') if is_image else None
+
+
+def _live(source: Source, clip: Clip) -> Iterator[Frame]:
+    newest, frame = open_stream(source.name), None
+    try:
+        for frame in newest:
+            if clip.end is not None and frame.seconds >= clip.end:
+                return
+            if frame.seconds >= clip.start and frame.index % clip.every == 0:
+                yield frame
+    finally:
+        newest.close()
+    if frame is None:
+        raise InputError(f'{source.name} ended before it showed an image')

@@ -1,0 +1,156 @@
+"""What was found in an image, as properties and in the formats of other tools."""
+
+import json
+import sys
+
+from pinet_mm.errors import InputError, RunError
+from pinet_mm.inference.results import PoseResult, facts
+from pinet_mm.inference.results.answers import to_df, to_json
+from pinet_mm.inference.results.records import from_record, to_record
+
+import numpy as np
+import pytest
+from mmengine.structures import InstanceData
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.structures import PoseDataSample
+
+from tests.helpers import toys
+
+META = parse_pose_metainfo(toys.five_metainfo())
+SHAPE = np.array([[0, -30], [-30, 0], [30, 0], [-20, 30], [20, 30]], dtype=np.float32)
+
+
+def sample(scores=(0.05, 0.9, 0.3), **metainfo):
+    """Three people, 100 px apart, the second the best, as MMPose gives them."""
+    keypoints = SHAPE + 100.0 * np.arange(len(scores)).reshape(-1, 1, 1)
+    people = InstanceData(
+        keypoints=keypoints,
+        keypoint_scores=np.tile(np.array(scores)[:, None], (1, 5)),
+        bbox_scores=np.array(scores),
+        bboxes=np.concatenate((keypoints.min(axis=1), keypoints.max(axis=1)), axis=-1),
+        keypoint_parts=np.arange(5) + 10 * np.arange(len(scores))[:, None],
+    )
+    metainfo = dict(dict(ori_shape=(480, 640), img_path='street.jpg'), **metainfo)
+    return PoseDataSample(pred_instances=people, metainfo=metainfo)
+
+
+def result(**more):
+    return PoseResult.of(sample(**more), META)
+
+
+def test_properties_are_sorted_and_fields_stay():
+    found = result()
+    assert isinstance(found, PoseDataSample)
+    np.testing.assert_array_equal(found.pred_instances.bbox_scores, [0.05, 0.9, 0.3])
+    np.testing.assert_array_equal(found.scores, [0.9, 0.3, 0.05])
+    np.testing.assert_array_equal(found.keypoints[:, 0, 0], [100, 200, 0])
+    np.testing.assert_array_equal(found.boxes[0], [70, 70, 130, 130])
+    np.testing.assert_array_equal(found.parts[:, 0], [10, 20, 0])
+    assert found.names == [META['keypoint_id2name'][i] for i in range(5)]
+    assert found.skeleton == [tuple(link) for link in META['skeleton_links']]
+    np.testing.assert_allclose(found.sigmas, META['sigmas'])
+    assert (found.file, found.size, found.frame, found.ids) == (
+        'street.jpg',
+        (640, 480),
+        None,
+        None,
+    )
+    assert repr(found) == ('<PoseResult street.jpg 640×480: 2 of 3 people score 0.1 or more>')
+
+
+def test_those_above_a_threshold_keep_all_that_is_known_of_them():
+    found = result()
+    found.ids = [7, 8, 9]
+    np.testing.assert_array_equal(found.pred_instances.track_ids, [9, 7, 8])
+    shown = found.above(0.3)
+    np.testing.assert_array_equal(shown.ids, [7, 8])
+    np.testing.assert_array_equal(shown.parts[:, 0], [10, 20])
+    np.testing.assert_array_equal(shown.pred_instances.bbox_scores, [0.9, 0.3])
+    assert (shown.names, shown.file, len(found.scores)) == (found.names, 'street.jpg', 3)
+    assert found.above(1).keypoints.shape == (0, 5, 2)
+    with pytest.raises(InputError, match=r'expected 3 ids, one per person; found \(2,\)'):
+        found.ids = [1, 2]
+
+
+def test_json_leaves_out_low_scores_unless_asked_and_still_writes_the_first_form(tmp_path):
+    found = result()
+    document = json.loads(found.to_json(tmp_path / 'a.json'))
+    assert json.loads((tmp_path / 'a.json').read_text()) == document
+    assert (document['schema'], document['pose_thr']) == ('pinet_mm.predictions/2', 0.1)
+    (image,) = document['images']
+    assert [person['score'] for person in image['persons']] == [0.9, 0.3]
+    assert image['persons'][0]['parts'] == [10, 11, 12, 13, 14]
+    everybody = json.loads(found.to_json(pose_thr=None))
+    assert len(everybody['images'][0]['persons']) == 3 and everybody['pose_thr'] is None
+    old = json.loads(found.to_json(schema=1))
+    assert list(old) == ['schema', 'keypoint_names', 'skeleton', 'pictures', 'unreadable']
+    assert old['schema'] == 'pinet_mm.predictions/1'
+    assert list(old['pictures'][0]) == ['file', 'width', 'height', 'persons']
+    assert len(old['pictures'][0]['persons']) == 3
+    assert list(old['pictures'][0]['persons'][0]) == ['score', 'bbox', 'keypoints']
+    with pytest.raises(InputError, match='the JSON schema must be 1 or 2; found 3'):
+        found.to_json(schema=3)
+    two = json.loads(to_json([found, found]))
+    assert [each['file'] for each in two['images']] == ['street.jpg'] * 2
+
+
+def test_a_record_gives_the_people_back():
+    found = result(frame_index=4, seconds=0.16)
+    found.ids = [7, 8, 9]
+    record = found.to_record(None)
+    assert list(record)[:3] == ['file', 'frame', 'seconds']
+    people = from_record(json.loads(json.dumps(record)), 5)
+    again = PoseResult.of_arrays(people, found.metainfo)
+    for name in ('keypoints', 'keypoint_scores', 'scores', 'boxes', 'parts', 'ids'):
+        np.testing.assert_allclose(getattr(again, name), getattr(found, name), atol=5e-3)
+    found.ids = [7, -1, 9]
+    assert 'id' not in found.to_record(None)['persons'][1]
+    np.testing.assert_array_equal(from_record(found.to_record(None), 5)['track_ids'], [7, -1, 9])
+    nobody = from_record(dict(persons=[]), 5)
+    assert nobody['keypoints'].shape == (0, 5, 2) and nobody['bboxes'].shape == (0, 4)
+    # Any sample of MMPose becomes a record, with everybody by default.
+    assert len(to_record(sample(), 'x.jpg')['persons']) == 3
+
+
+def test_coco_results_have_boxes_by_size_and_points_in_one_list():
+    first, *others = result().to_coco(image_id=12, category_id=1)
+    assert len(others) == 2
+    assert first['image_id'] == 12 and first['bbox'] == [70, 70, 60, 60]
+    assert first['keypoints'][:6] == [100, 70, 0.9, 70, 100, 0.9]
+    assert len(first['keypoints']) == 15 and first['score'] == 0.9
+
+
+def test_a_table_has_a_row_per_keypoint(monkeypatch):
+    pytest.importorskip('pandas')
+    table = to_df([result(frame_index=3, seconds=0.1), result()])
+    assert len(table) == 2 * 2 * 5
+    first = table.iloc[0]
+    assert (first.file, first.frame, first.person, first.keypoint, first.part) == (
+        'street.jpg',
+        3,
+        0,
+        META['keypoint_id2name'][0],
+        10,
+    )
+    assert (first.x, first.y, first.x1, first.y2) == (100, 70, 70, 130)
+    assert list(result(scores=()).to_df().columns) == list(table.columns)
+    monkeypatch.setitem(sys.modules, 'pandas', None)
+    with pytest.raises(RunError, match='to_df needs pandas: pip install pandas'):
+        result().to_df()
+
+
+def test_supervision_gets_the_people(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'supervision', None)
+    with pytest.raises(RunError, match='to_supervision needs supervision: pip install'):
+        result().to_supervision()
+    monkeypatch.undo()
+    pytest.importorskip('supervision')
+    found = result().to_supervision()
+    np.testing.assert_array_equal(found.xy, result().keypoints[:2])
+    np.testing.assert_allclose(found.detection_confidence, [0.9, 0.3])
+    np.testing.assert_allclose(found.keypoint_confidence[1], [0.3] * 5)
+
+
+def test_facts_are_those_of_the_metainfo():
+    known = facts(META)
+    assert known['keypoint_names'] == result().names

@@ -1,0 +1,89 @@
+"""Poses for annotation tools, and their exports, in forms written by hand from their pages."""
+
+import json
+
+from pinet_mm.errors import InputError
+from pinet_mm.inference.results import PoseResult
+from pinet_mm.inference.results.exchange import from_label_studio, to_cvat, to_label_studio
+
+import numpy as np
+import pytest
+
+from tests.helpers.videos import META, found_in
+
+
+def result(file='images/street.jpg'):
+    """A person with keypoints at (9.5, 20), (21, 21) ... (24, 24) in an image of 200×100."""
+    found = PoseResult.of(found_in(np.full((100, 200, 3), 9, np.uint8)), META)
+    found.pred_instances.keypoints[0, 0, 0] = 9.5
+    found.pred_instances.keypoint_scores[0, 4] = 0.1  # of a mean of 0.42
+    found.pred_instances.bboxes[0] = 9.5, 20, 24, 24
+    found.set_metainfo(dict(img_path=file))
+    return found
+
+
+NAMES = result().names
+
+
+def test_cvat_gets_coco_keypoints_with_visibility_and_links_from_one():
+    document = json.loads(json.dumps(to_cvat([result(), result('b.jpg')])))
+    assert document['images'][0] == dict(id=1, file_name='street.jpg', width=200, height=100)
+    assert [each['image_id'] for each in document['annotations']] == [1, 2]
+    first = document['annotations'][0]
+    assert first['keypoints'] == [9.5, 20, 2, 21, 21, 2, 22, 22, 2, 23, 23, 2, 24, 24, 1]
+    assert (first['bbox'], first['area'], first['num_keypoints']) == ([9.5, 20, 14.5, 4], 58, 5)
+    (category,) = document['categories']
+    assert category['keypoints'] == NAMES
+    assert np.min(category['skeleton']) == 1 and np.max(category['skeleton']) == 5
+    with pytest.raises(InputError, match='to_cvat needs one result'):
+        to_cvat([])
+
+
+def region(kind, name, value, **more):
+    """A region as Label Studio's page on its JSON has it."""
+    place = dict(original_width=200, original_height=100, image_rotation=0, to_name='image')
+    return dict(place, type=kind, id=name, value=value, **more)
+
+
+def test_label_studio_gets_percent_and_parts_of_people():
+    (task,) = to_label_studio([result()], '/files/')
+    assert task['data'] == dict(image='/files/street.jpg')
+    (prediction,) = task['predictions']
+    assert prediction['score'] == 0.5
+    box, first, *others = prediction['result']
+    # 9.5 px from the center of the first pixel are 10 px from the border, 5 % of 200.
+    value = dict(x=5, y=20.5, width=7.25, height=4, rotation=0, rectanglelabels=['person'])
+    more = dict(from_name='person', score=0.5)
+    assert box == region('rectanglelabels', 'person0', value, **more)
+    value = dict(x=5, y=20.5, width=0.5, keypointlabels=[NAMES[0]])
+    more = dict(from_name='keypoint', score=0.5, parentID='person0')
+    assert first == region('keypointlabels', 'person0-0', value, **more)
+    assert len(others) == 4
+
+
+def test_an_export_of_label_studio_becomes_annotations():
+    box = dict(x=5.0, y=20.5, width=7.25, height=4.0, rotation=0, rectanglelabels=['person'])
+    point = dict(x=5.0, y=20.5, width=0.4, keypointlabels=[NAMES[1]])
+    done = [
+        region('rectanglelabels', 'a1', box),
+        region('keypointlabels', 'b2', point, parentID='a1'),
+    ]
+    task = dict(id=7, data=dict(image='/data/local-files/?d=street.jpg'))
+    task.update(annotations=[dict(result=done)], predictions=[dict(result=[])])
+    document = from_label_studio([task], NAMES)
+    assert document['images'] == [dict(id=1, file_name='street.jpg', width=200, height=100)]
+    (person,) = document['annotations']
+    assert person['keypoints'] == [0, 0, 0, 9.5, 20, 2, *[0] * 9]
+    assert person['bbox'] == [9.5, 20, 14.5, 4] and person['num_keypoints'] == 1
+    done[1]['parentID'] = 'nobody'
+    with pytest.raises(InputError, match=r'street.jpg: a keypoint must be part of .* of nobody'):
+        from_label_studio([task], NAMES)
+
+
+def test_predictions_come_back_from_label_studio_as_they_went():
+    back = from_label_studio(json.loads(json.dumps(to_label_studio([result()]))), NAMES)
+    wanted = to_cvat([result()])['annotations'][0]
+    (person,) = back['annotations']
+    assert person['bbox'] == pytest.approx(wanted['bbox'], abs=0.01)
+    given, found = (np.reshape(each['keypoints'], (-1, 3))[:, :2] for each in (wanted, person))
+    np.testing.assert_allclose(found, given, atol=0.01)

@@ -1,0 +1,92 @@
+"""Words of the command line and the sources that they name."""
+
+import io
+
+from pinet_mm.inference.sources.items import Source, count_images, find_sources, read_items
+from pinet_mm.inference.sources.videos import Clip
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.helpers.videos import write_video
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'sub').mkdir()
+    for name in ('b.png', 'a.png', 'sub/c.jpg'):
+        cv2.imwrite(str(tmp_path / name), np.full((4, 6, 3), 50, np.uint8))
+    (tmp_path / 'clip.mp4').write_bytes(b'')
+    (tmp_path / 'notes.txt').write_text('')
+    return tmp_path
+
+
+def found(*inputs, out=None):
+    return [(source.kind, source.name) for source in find_sources(inputs, out)]
+
+
+def test_files_folders_and_globs(folder):
+    a, b, c, clip = (str(folder / name) for name in ('a.png', 'b.png', 'sub/c.jpg', 'clip.mp4'))
+    assert found(clip, folder / 'b.png') == [('video', clip), ('image', b)]
+    assert found(folder) == [('image', a), ('image', b), ('image', c)], 'videos are named'
+    assert found(f'{folder}/*') == [('image', a), ('image', b), ('video', clip), ('image', c)]
+    assert found(f'{folder}/**/*.jpg') == [('image', c)]
+    assert found(b, folder) == [('image', b), ('image', a), ('image', c)], 'each once'
+    odd = folder / 'odd[1].png'
+    cv2.imwrite(str(odd), np.zeros((4, 6, 3), np.uint8))
+    assert found(odd) == [('image', str(odd))], 'a name that looks like a pattern'
+
+
+def test_urls_and_cameras(folder, monkeypatch):
+    assert found('0', 'rtsp://x/live', 'http://x/a.JPG?size=2', 'https://x/b.mp4', 'http://x/') == [
+        ('stream', '0'),
+        ('stream', 'rtsp://x/live'),
+        ('image', 'http://x/a.JPG?size=2'),
+        ('video', 'https://x/b.mp4'),
+        ('stream', 'http://x/'),
+    ]
+    stems = [
+        Source(name, '').stem for name in ('0', 'rtsp://x/live', 'http://x/a.b.jpg', 'http://x')
+    ]
+    assert stems == ['camera-0', 'live', 'a.b', 'x']
+    monkeypatch.chdir(folder)
+    cv2.imwrite('0.png', np.zeros((4, 6, 3), np.uint8))
+    (folder / '0.png').rename('0')
+    assert found('0') == [('image', '0')], 'a file of that name comes first'
+
+
+def test_lists_come_from_the_standard_input(folder, monkeypatch):
+    lines = f'{folder}/b.png\n\n  {folder}/sub\n1\n'
+    monkeypatch.setattr('sys.stdin', io.StringIO(lines))
+    assert found('-') == [
+        ('image', f'{folder}/b.png'),
+        ('image', f'{folder}/sub/c.jpg'),
+        ('stream', '1'),
+    ]
+
+
+def test_what_is_missing_is_named(folder):
+    with pytest.raises(FileNotFoundError, match=r'\*.bmp matches no image and no video'):
+        find_sources([f'{folder}/*.bmp'])
+    with pytest.raises(FileNotFoundError, match='gone.mp4 does not exist'):
+        find_sources(['gone.mp4'])
+    with pytest.raises(FileNotFoundError, match='all images lie in'):
+        find_sources([folder / 'sub'], folder)
+    assert found(folder, out=folder / 'sub')[-1] == ('image', str(folder / 'b.png'))
+
+
+def test_images_are_counted_before_they_are_read(tmp_path):
+    pytest.importorskip('av')
+    video = Source(str(write_video(tmp_path / 'a.mp4', frames=20)), 'video')
+    image = Source('a.png', 'image')
+    assert count_images([image, video, image]) == 22
+    # Frames 5, 8 and 11 of 25 per second are in [0.2, 0.48).
+    clip = Clip(every=3, start=0.2, end=0.48)
+    assert count_images([video], clip) == 3 == len(list(read_items(video, clip)))
+    assert count_images([image, Source('0', 'stream')]) is None
+    (tmp_path / 'b.mp4').write_bytes(b'no video')
+    broken = Source(str(tmp_path / 'b.mp4'), 'video')
+    assert count_images([broken]) == 1
+    (item,) = read_items(broken)
+    assert 'b.mp4 is no video that can be read' in item.error

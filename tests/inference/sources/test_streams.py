@@ -1,0 +1,185 @@
+"""Cameras, streams of a local server, images behind URLs."""
+
+import http.server
+import threading
+import time
+from contextlib import contextmanager
+
+from pinet_mm.errors import InputError
+from pinet_mm.inference.sources import streams
+from pinet_mm.inference.sources.items import Source, find_sources, read_items
+from pinet_mm.inference.sources.videos import Clip
+
+import cv2
+import numpy as np
+import pytest
+
+STEP = 10
+
+
+def jpeg(number):
+    """An image whose gray value tells its number."""
+    return cv2.imencode('.jpg', np.full((48, 64, 3), STEP * number, np.uint8))[1].tobytes()
+
+
+def number_of(image):
+    return round(image.mean() / STEP)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    frames, pause = 20, 0.02
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        if self.path.startswith('/live'):
+            return self.send_stream()
+        kind = 'image/jpeg' if 'photo' in self.path or 'broken' in self.path else 'text/html'
+        data = jpeg(7) if 'photo' in self.path else b'no image'
+        self.send_response(404 if 'gone' in self.path else 200)
+        self.send_header('Content-Type', kind)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def send_stream(self):
+        self.send_response(200)
+        self.send_header('Content-Type', 'multipart/x-mixed-replace; boundary=frame')
+        self.end_headers()
+        try:
+            for i in range(self.frames):
+                data = jpeg(i)
+                head = f'--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n'
+                self.wfile.write(head.encode() + data + b'\r\n')
+                time.sleep(self.pause)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # whoever watched has left
+
+
+@contextmanager
+def serving():
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f'http://127.0.0.1:{server.server_port}'
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope='module')
+def server():
+    with serving() as url:
+        yield url
+
+
+class FakeCamera:
+    """As many images as there are, one every 10 ms, as a camera gives them."""
+
+    def __init__(self, images=30):
+        self.images, self.given, self.released = images, 0, False
+
+    def isOpened(self):
+        return self.images > 0
+
+    def read(self):
+        if self.given == self.images:
+            return False, None
+        time.sleep(0.01)
+        self.given += 1
+        return True, np.full((48, 64, 3), self.given - 1, np.uint8)
+
+    def release(self):
+        self.released = True
+
+
+@pytest.fixture
+def camera(monkeypatch):
+    fake = FakeCamera()
+    monkeypatch.setattr(streams.cv2, 'VideoCapture', lambda index: fake)
+    return fake
+
+
+def test_a_slow_consumer_sees_the_newest_image(camera):
+    seen = []
+    newest = streams.open_stream('0')
+    for frame in newest:
+        assert frame.image[0, 0, 0] == frame.index
+        # The image is at most one behind what the camera has given by now.
+        assert camera.given - 1 - frame.index <= 1
+        seen.append(frame.index)
+        time.sleep(0.05)
+    assert seen[-1] == 29 and len(seen) < 15
+    assert newest.dropped == 30 - len(seen)
+    newest.close()
+    assert camera.released
+
+
+def test_whoever_leaves_early_lets_the_camera_go(camera):
+    frames = read_items(Source('0', 'stream'), Clip(end=0.05))
+    assert 1 <= len(list(frames)) < 10
+    assert camera.released
+
+
+def test_a_camera_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(streams.cv2, 'VideoCapture', lambda index: FakeCamera(0))
+    (item,) = read_items(Source('3', 'stream'))
+    assert item.error == 'no camera 3 can be opened' and item.image is None
+
+
+def test_a_camera_that_shows_nothing_is_named(monkeypatch):
+    camera = FakeCamera()
+    camera.given = camera.images
+    monkeypatch.setattr(streams.cv2, 'VideoCapture', lambda index: camera)
+    (item,) = read_items(Source('3', 'stream'))
+    assert item.error == '3 ended before it showed an image' and camera.released
+
+
+def images_of(url, clip=Clip()):  # noqa: B008, frozen
+    *items, last = read_items(Source(url, 'stream'), clip)
+    # A server that hangs up may look like the end or like an error.
+    assert last.image is not None or 'error' in last.error
+    return [*items, last] if last.image is not None else items
+
+
+def test_an_http_stream_is_read_while_it_runs(server):
+    pytest.importorskip('av')
+    items = images_of(f'{server}/live')
+    assert len(items) > 5
+    assert {number_of(item.image) - item.frame for item in items} == {0}, 'none is lost'
+    assert number_of(items[-1].image) == 19
+    times = [item.seconds for item in items]
+    assert times == sorted(times)
+
+
+def test_every_nth_frame_of_a_stream(server):
+    pytest.importorskip('av')
+    items = images_of(f'{server}/live', Clip(every=5))
+    assert items and all(item.frame % 5 == 0 for item in items)
+
+
+def test_images_behind_urls_with_and_without_suffix(server):
+    for url in (f'{server}/photo.jpg', f'{server}/photo?id=3'):
+        (source,) = find_sources([url])
+        (item,) = read_items(source)
+        assert number_of(item.image) == 7 and item.frame is None
+
+
+@pytest.mark.parametrize(
+    'path, message',
+    [
+        ('gone.jpg', 'gone.jpg cannot be read: HTTP Error 404'),
+        ('broken.jpg', r'broken.jpg \(image/jpeg\) is no image that can be read'),
+        ('page.jpg', r'page.jpg \(text/html\) is no image that can be read'),
+    ],
+)
+def test_urls_without_an_image_are_named(server, path, message):
+    (item,) = read_items(Source(f'{server}/{path}', 'image'))
+    with pytest.raises(InputError, match=message):
+        raise InputError(item.error)
+
+
+def test_images_are_not_read_without_bounds(server, monkeypatch):
+    monkeypatch.setattr(streams, 'LARGEST', 100)
+    with pytest.raises(InputError, match='photo.jpg is larger than 0 MiB'):
+        streams.download(f'{server}/photo.jpg')
