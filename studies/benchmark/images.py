@@ -236,7 +236,7 @@ def _rows(times: dict[tuple, float], found: dict[tuple, list | None]) -> list[di
             'network': network,
             'mode': mode,
             'batch': batch,
-            'ms an image': ms / batch,
+            'ms per image': ms / batch,
             'images/s': 1000 * batch / ms,
             'speed-up': reference * batch / ms,
             'passes': ms / batch / backbone,

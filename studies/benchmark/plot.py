@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from .report import Table
 from .scaling import GROUPS
 
-COLOURS = dict(input='#8c8c8c', network='#3b6ea5', refinement='#e0952c', decoding='#b5353a')
+COLORS = dict(input='#8c8c8c', network='#3b6ea5', refinement='#e0952c', decoding='#b5353a')
 
 
 def plot_scaling(tables: Sequence[Table], path: Path) -> Figure:
@@ -27,7 +27,7 @@ def plot_scaling(tables: Sequence[Table], path: Path) -> Figure:
                 row['per image'] / row['all'] * sum(row[stage] for stage in stages)
                 for row in table.rows
             ]
-            panel.bar(places, share, 0.6, below, label=group, color=COLOURS[group])
+            panel.bar(places, share, 0.6, below, label=group, color=COLORS[group])
             below = [low + high for low, high in zip(below, share)]
         panel.set_xticks(places, [str(row[axis]) for row in table.rows])
         panel.set(xlabel=axis, ylabel='ms per image')

@@ -15,13 +15,13 @@ WHITE = (255, 255, 255)
 # --- drawing -------------------------------------------------------------------------------------
 
 
-def near(picture, x, y):
+def near(image, x, y):
     """The BGR colors within 2 px of (x, y)."""
-    return {tuple(pixel) for pixel in picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).tolist()}
+    return {tuple(pixel) for pixel in image[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).tolist()}
 
 
-def count(picture, bgr):
-    return int((picture == bgr).all(axis=-1).sum())
+def count(image, bgr):
+    return int((image == bgr).all(axis=-1).sum())
 
 
 def panes_of(drawn, width=480):

@@ -133,26 +133,26 @@ def test_poses_count_by_their_score_the_best_first():
 
 
 def test_images_are_ordered_by_crowding_or_by_difference():
-    def picture(first, second, crowd_index, total=5):
+    def image(first, second, crowd_index, total=5):
         views = [judging.View(None, None, np.arange(total - found)) for found in (first, second)]
         return judging.Comparison(
             None, views, persons(*np.zeros((total, 2)), crowd_index=crowd_index)
         )
 
-    pictures = [
-        picture(3, 3, 0.9),
-        picture(4, 2, 0.1),
-        picture(1, 3, 0.4),
-        picture(0, 3, None),
-        picture(3, 3, 0.9, total=6),
-        picture(2, 2, None),
+    images = [
+        image(3, 3, 0.9),
+        image(4, 2, 0.1),
+        image(1, 3, 0.4),
+        image(0, 3, None),
+        image(3, 3, 0.9, total=6),
+        image(2, 2, None),
     ]
-    assert judging.most_different_first(pictures) == [3, 2, 1, 4, 0, 5]
-    assert judging.hardest_first(pictures) == [4, 0, 2, 1, 3, 5]
-    assert judging.choose(pictures) == [0, 1, 2, 3, 4, 5]
-    assert judging.choose(pictures, hardest=3) == [4, 0, 2]
-    assert judging.choose(pictures, most_different=3) == [3, 2, 1]
-    assert judging.choose(pictures, hardest=4, most_different=2) == [2, 1]
+    assert judging.most_different_first(images) == [3, 2, 1, 4, 0, 5]
+    assert judging.hardest_first(images) == [4, 0, 2, 1, 3, 5]
+    assert judging.choose(images) == [0, 1, 2, 3, 4, 5]
+    assert judging.choose(images, hardest=3) == [4, 0, 2]
+    assert judging.choose(images, most_different=3) == [3, 2, 1]
+    assert judging.choose(images, hardest=4, most_different=2) == [2, 1]
 
 
 # --- annotations ---------------------------------------------------------------------------------

@@ -190,11 +190,11 @@ def test_compare_without_annotations(folder, monkeypatch, capsys):
     document = json.loads((folder / 'plain' / 'comparison.json').read_text())
     assert [model['pose_thr'] for model in document['models']] == [0.1, 0.2]
     assert document['totals']['persons'] is None and document['annotations'] is None
-    for picture in document['pictures']:
-        assert picture['models']['A']['poses'] == picture['models']['B']['missed'] > 0
-        assert picture['models']['A']['missed'] == 0 == picture['models']['B']['poses']
-        assert picture['models']['A']['found'] is None
-    assert [picture['drawing'] for picture in document['pictures']] == ['a.jpg', 'b.jpg', 'c.jpg']
+    for image in document['pictures']:
+        assert image['models']['A']['poses'] == image['models']['B']['missed'] > 0
+        assert image['models']['A']['missed'] == 0 == image['models']['B']['poses']
+        assert image['models']['A']['found'] is None
+    assert [image['drawing'] for image in document['pictures']] == ['a.jpg', 'b.jpg', 'c.jpg']
     assert 'images: A has' in capsys.readouterr().out
 
 

@@ -41,15 +41,15 @@ FLIPS['ochuman'] = FLIPS['coco']
 numbers = itertools.count()
 
 
-def draw_picture(h, w, seed):
+def draw_image(h, w, seed):
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (h // 12 + 2, w // 12 + 2, 3), dtype=np.uint8)
     return cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC)
 
 
-def write_rotated(path, picture, orientation=6):
+def write_rotated(path, image, orientation=6):
     """Write a JPEG whose EXIF asks viewers to turn it; 6 is a quarter turn to the right."""
-    _, data = cv2.imencode('.jpg', picture)
+    _, data = cv2.imencode('.jpg', image)
     data = data.tobytes()
     # Big-endian TIFF: one directory of one entry, tag 0x112, one short.
     tiff = b'MM\0*' + struct.pack('>IHHHIHHI', 8, 1, 0x112, 3, 1, orientation, 0, 0)
@@ -64,9 +64,9 @@ def write_data(folder, dataset, sizes):
         name = f'{i}.{"png" if i % 2 else "jpg"}'
         if i == len(sizes):
             name = 'turned.jpg'
-            write_rotated(folder / name, draw_picture(h, w, i))
+            write_rotated(folder / name, draw_image(h, w, i))
         else:
-            cv2.imwrite(str(folder / name), draw_picture(h, w, i))
+            cv2.imwrite(str(folder / name), draw_image(h, w, i))
         images.append(dict(id=1000 + 7 * i, file_name=name, width=w, height=h, crowdIndex=0.2 * i))
         annotations.append(
             dict(
@@ -200,7 +200,7 @@ def check_against_loops(monkeypatch, folder, dataset, annotations, input_size):
     assert {entry['image_id'] for entry in entries} == set(files)
     merged = 0
     for image_id, file in files.items():
-        kept, scores, proposed = naive_release.poses_of_picture(
+        kept, scores, proposed = naive_release.poses_of_image(
             model, file, input_size, FLIPS[dataset], SIGMAS[dataset]
         )
         compare([entry for entry in entries if entry['image_id'] == image_id], kept, scores)
@@ -227,7 +227,7 @@ def test_results_are_those_of_the_loops(tmp_path, monkeypatch, dataset):
 def test_results_on_real_images(tmp_path, monkeypatch, dataset):
     annotations = SAMPLES / dataset / f'test_{dataset}.json'
     if not annotations.is_file():
-        pytest.skip('PINET_TEST_DATA does not name the sample pictures')
+        pytest.skip('PINET_TEST_DATA does not name the sample images')
     check_against_loops(monkeypatch, tmp_path, dataset, annotations, 512)
 
 

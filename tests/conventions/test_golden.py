@@ -23,9 +23,9 @@ from tests.helpers.release import (
     STRIDE,
     Recorder,
     close,
+    image_sample,
     load,
     make_codec,
-    picture_sample,
     release_model,
 )
 
@@ -136,7 +136,7 @@ def test_whole_network(folder, dataset):
     model = release_model(folder, dataset, dict(flip_test=True, output_heatmaps=True))
     record = Recorder(model.head)
     image = torch.from_numpy(arrays['image'])
-    sample = picture_sample(np.array(image.shape[2:]) // STRIDE)
+    sample = image_sample(np.array(image.shape[2:]) // STRIDE)
     fields = model.predict(image, [sample])[0].pred_fields
     k = model.head.layout.num_keypoints
     close(fields.heatmaps[None, :k], arrays['fwd_heatmaps'], 'fwd_heatmaps', ATOL['score_maps'])
@@ -170,7 +170,7 @@ def test_whole_network_compiled(folder, dataset, backend, monkeypatch):
         compile=True,
     )
     image = torch.from_numpy(arrays['image'])
-    found = model.predict(image, [picture_sample(np.array(image.shape[2:]) // STRIDE)])[0]
+    found = model.predict(image, [image_sample(np.array(image.shape[2:]) // STRIDE)])[0]
     k = model.head.layout.num_keypoints
     close(
         found.pred_fields.heatmaps[None, :k],

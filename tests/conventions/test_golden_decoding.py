@@ -18,9 +18,9 @@ from tests.helpers.release import (
     STRIDE,
     Recorder,
     close,
+    image_sample,
     load,
     make_codec,
-    picture_sample,
     release_model,
 )
 from tests.helpers.toys import answer_with
@@ -60,7 +60,7 @@ def decode(arrays, case, view, model, monkeypatch):
         else np.zeros((views, 60, *heatmaps.shape[2:]), np.float32)
     )
     scale = wanted['scale'] * 200 if 'scale' in wanted else None
-    sample = picture_sample(heatmaps.shape[2:], wanted.get('center'), scale)
+    sample = image_sample(heatmaps.shape[2:], wanted.get('center'), scale)
     record = Recorder(model.head)
     instances = model.head.predict([features], [sample], test_cfg)
     model.add_pred_to_datasample(instances, None, [sample])

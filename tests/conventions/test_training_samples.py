@@ -118,8 +118,8 @@ def world(tmp_path_factory):
     """An image of smooth noise and, by kind, the folder of a dataset of its annotations."""
     root = tmp_path_factory.mktemp('world')
     rng = np.random.default_rng(1)
-    picture = cv2.GaussianBlur(rng.integers(0, 256, (*SHAPE, 3)).astype(np.uint8), (0, 0), 1)
-    cv2.imwrite(str(root / '1.png'), picture)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (*SHAPE, 3)).astype(np.uint8), (0, 0), 1)
+    cv2.imwrite(str(root / '1.png'), image)
     for kind, (_, flips, _, _) in KINDS.items():
         content = dict(
             images=[dict(id=1, file_name='1.png', width=SHAPE[1], height=SHAPE[0])],
@@ -127,7 +127,7 @@ def world(tmp_path_factory):
             categories=[dict(id=1, name='person')],
         )
         (root / f'{kind}.json').write_text(json.dumps(content))
-    return root, picture
+    return root, image
 
 
 def sides_differ(wanted, persons, kind):
@@ -139,11 +139,11 @@ def sides_differ(wanted, persons, kind):
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_made_up_crowd(kind, world):
-    root, picture = world
+    root, image = world
     annotations, precision_counts = made_up(len(KINDS[kind][1])), 0
     for seed in range(6):
         wanted = naive_sample(
-            picture,
+            image,
             annotations,
             lambda a: block(*a['rectangle']) > 0,
             kind,

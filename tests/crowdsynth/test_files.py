@@ -110,14 +110,14 @@ def test_annotations_follow_the_coco_format(dataset):
 def test_images_are_there_with_the_size_promised(dataset):
     out, data = dataset
     for image in data['images']:
-        picture = cv2.imread(str(out / 'images/val' / image['file_name']))
-        assert picture.shape == (image['height'], image['width'], 3) == (96, 96, 3)
+        pixels = cv2.imread(str(out / 'images/val' / image['file_name']))
+        assert pixels.shape == (image['height'], image['width'], 3) == (96, 96, 3)
 
 
 def test_png_files_hold_the_very_image(tmp_path):
     write_dataset(tmp_path, SMALL, 1, seed=3, suffix='.png')
-    picture = cv2.imread(str(tmp_path / 'images/train/000000.png'))
-    assert np.array_equal(picture, draw_crowd(SMALL, 3, 0)[0])
+    image = cv2.imread(str(tmp_path / 'images/train/000000.png'))
+    assert np.array_equal(image, draw_crowd(SMALL, 3, 0)[0])
 
 
 def test_no_annotations_when_an_image_fails(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ from tests.helpers.crowds import PLAIN, SMALL, standing_alone
 
 
 @pytest.fixture(scope='module')
-def pictures():
+def images():
     """Return 30 small images with their people."""
     return [draw_crowd(SMALL, seed=1, index=index) for index in range(30)]
 
@@ -30,9 +30,9 @@ def pictures():
 # ---- labels ------------------------------------------------------------------------------------
 
 
-def test_a_seen_keypoint_lies_on_its_own_person(pictures):
+def test_a_seen_keypoint_lies_on_its_own_person(images):
     checked = 0
-    for _, persons in pictures:
+    for _, persons in images:
         for person in persons:
             for x, y, flag in person.keypoints:
                 if flag == 2:
@@ -41,9 +41,9 @@ def test_a_seen_keypoint_lies_on_its_own_person(pictures):
     assert checked > 300
 
 
-def test_a_keypoint_under_another_person_is_covered(pictures):
+def test_a_keypoint_under_another_person_is_covered(images):
     covered = 0
-    for _, persons in pictures:
+    for _, persons in images:
         for person in persons:
             others = np.zeros_like(person.mask)
             for other in persons:
@@ -66,8 +66,8 @@ def test_keypoints_outside_the_image_are_zero():
     assert (rows[~outside, :2] > -0.5).all() and (rows[~outside, :2] < 63.5).all()
 
 
-def test_area_counts_the_mask_and_the_box_is_tight(pictures):
-    for _, persons in pictures:
+def test_area_counts_the_mask_and_the_box_is_tight(images):
+    for _, persons in images:
         for person in persons:
             rows, columns = np.nonzero(person.mask)
             assert person.area == len(rows) > 0
@@ -128,8 +128,8 @@ def test_crowd_index_is_capped_and_skips_people_without_labels():
     assert crowd_index([], []) == crowd_index(np.zeros((2, 5, 3)), boxes[:2]) == 0.0
 
 
-def test_crowd_index_equals_a_plain_loop(pictures):
-    for _, persons in pictures:
+def test_crowd_index_equals_a_plain_loop(images):
+    for _, persons in images:
         keypoints = np.array([person.keypoints for person in persons])
         bboxes = np.array([person.bbox for person in persons])
         expected = _naive_crowd_index(keypoints, bboxes)
@@ -149,13 +149,13 @@ def test_crowd_index_of_two_crowdpose_images():
 
 
 def _measured(settings, count, seed):
-    pictures = [draw_crowd(settings, seed, index)[1] for index in range(count)]
+    images = [draw_crowd(settings, seed, index)[1] for index in range(count)]
     return np.array(
         [
             crowd_index(
                 [person.keypoints for person in persons], [person.bbox for person in persons]
             )
-            for persons in pictures
+            for persons in images
         ]
     )
 

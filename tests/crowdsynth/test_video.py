@@ -169,9 +169,9 @@ def test_annotations_carry_video_frame_and_track(written):
         (video, frame) for video in range(2) for frame in range(12)
     ]
     for image in data['images']:
-        picture = cv2.imread(str(out / 'images/val' / image['file_name']))
+        pixels = cv2.imread(str(out / 'images/val' / image['file_name']))
         people = CrowdVideo(SHORT, 3, image['video_id'], 'val').draw(image['frame_id'])[1]
-        assert picture.shape == (96, 160, 3)
+        assert pixels.shape == (96, 160, 3)
         items = [item for item in data['annotations'] if item['image_id'] == image['id']]
         offset = image['video_id'] * len(CrowdVideo(SHORT, 3, 0, 'val').walkers)
         assert [item['track_id'] for item in items] == [track + offset for track, _ in people]

@@ -84,9 +84,9 @@ def test_two_processes_share_an_epoch(monkeypatch):
 def test_index_i_is_image_i_of_the_stream():
     dataset = make_dataset(seed=5, split='val')
     for index in (0, 4, 17):
-        picture, persons = draw_crowd(dataset.settings, 5, index, 'val')
+        image, persons = draw_crowd(dataset.settings, 5, index, 'val')
         info = dataset[index]
-        assert np.array_equal(info['img'], picture)
+        assert np.array_equal(info['img'], image)
         points = np.stack([person.keypoints for person in persons])
         assert np.allclose(info['keypoints'], points[..., :2], atol=0.006)
         assert np.array_equal(info['keypoints_visible'], np.minimum(points[..., 2], 1))
@@ -152,8 +152,8 @@ def test_an_image_without_keypoints_is_drawn_anew(monkeypatch):
 
     def draw(settings, seed, index, split):
         asked.append(index)
-        picture, persons = draw_crowd(settings, seed, index, split)
-        return picture, persons if index > 2**40 else []
+        image, persons = draw_crowd(settings, seed, index, split)
+        return image, persons if index > 2**40 else []
 
     monkeypatch.setattr('pinet_mm.datasets.drawn.draw_crowd', draw)
     assert len(make_dataset()[1]['keypoints']) > 0

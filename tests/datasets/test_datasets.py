@@ -155,10 +155,10 @@ def test_other_datasets_train_on_every_image_with_a_person(name, k, tmp_path):
         dict(type=name, ann_file=path, data_mode='bottomup', data_prefix=dict(img='train/')),
     )
     found = [dataset.get_data_info(i) for i in range(len(dataset))]
-    assert {picture['img_id']: picture['id'] for picture in found} == {1: [3], 2: [9, 7, 8], 4: [2]}
-    for picture in found:
+    assert {image['img_id']: image['id'] for image in found} == {1: [3], 2: [9, 7, 8], 4: [2]}
+    for image in found:
         for key in ('keypoints', 'area', 'raw_ann_info'):
-            assert len(picture[key]) == len(picture['id'])
+            assert len(image[key]) == len(image['id'])
 
 
 # --- excluded images -----------------------------------------------------------------------------

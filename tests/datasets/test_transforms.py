@@ -15,12 +15,12 @@ from tests.helpers.toys import FIVE_FLIPS, codec_config
 
 
 def test_flip_of_a_wide_input_takes_the_keypoints_along():
-    picture = np.zeros((32, 96, 3), np.uint8)
-    picture[10, 70] = 255
+    image = np.zeros((32, 96, 3), np.uint8)
+    image[10, 70] = 255
     keypoints = np.array([[[70.0, 10.0], [5.0, 20.0]]])
     results = RandomInputFlip(prob=1.0)(
         dict(
-            img=picture,
+            img=image,
             img_shape=(32, 96),
             input_size=(96, 32),
             keypoints=keypoints,

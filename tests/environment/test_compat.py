@@ -154,5 +154,5 @@ def test_visualizer_draws_circles(backend):
         edge_colors=(0, 200, 0),
         alpha=1.0,
     )
-    picture = visualizer.get_image()
-    assert picture[10, 20].tolist() == [0, 200, 0] and picture[30, 20].tolist() == [0, 0, 0]
+    image = visualizer.get_image()
+    assert image[10, 20].tolist() == [0, 200, 0] and image[30, 20].tolist() == [0, 0, 0]

@@ -101,8 +101,8 @@ def test_mmpose_runs_without_xtcocotools_and_pkg_resources(tmp_path):
 def test_xtcocotools_decodes_masks():
     from xtcocotools import mask
 
-    picture = np.asfortranarray(np.eye(5, dtype=np.uint8))
-    np.testing.assert_array_equal(mask.decode(mask.encode(picture)), picture)
+    image = np.asfortranarray(np.eye(5, dtype=np.uint8))
+    np.testing.assert_array_equal(mask.decode(mask.encode(image)), image)
     assert sys.modules['xtcocotools._mask'] is sys.modules['pycocotools._mask']
 
 

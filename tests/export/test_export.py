@@ -70,12 +70,12 @@ def test_the_tool_tells_how_its_file_agrees(exported):
 def test_people_are_those_of_pytorch(exported, size, count):
     # Traced with two images of 160×96; these are their own network inputs.
     model, folder = exported
-    pictures = crowd(*[size] * count)
+    images = crowd(*[size] * count)
     session = onnxruntime.InferenceSession(folder / 'pinet.onnx')
-    rgb = np.stack(pictures)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+    rgb = np.stack(images)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
     outputs = session.run(None, {'images': rgb})
     total = 0
-    for sample, n, *found in zip(api.predict(model, pictures), outputs[3], *outputs[:3]):
+    for sample, n, *found in zip(api.predict(model, images), outputs[3], *outputs[:3]):
         assert_same_people([values[:n] for values in found], people(sample))
         assert not any(values[n:].any() for values in found)
         assert (np.diff(found[2][:n]) <= 0).all()
@@ -201,8 +201,8 @@ def test_the_shipped_network_finds_the_same_people(tmp_path):
     assert sum(each.people for each in found) >= 5
     runner = api.load_onnx(tmp_path / 'pinet.onnx')
     clear = 0
-    for picture in crowd((128, 128), (300, 200)):
-        one, two = (people(next(api.predict(each, [picture]))) for each in (runner, model))
+    for image in crowd((128, 128), (300, 200)):
+        one, two = (people(next(api.predict(each, [image]))) for each in (runner, model))
         assert_same_people(one, two)
         clear += (two[2] > 0.1).sum()
     assert clear >= 5

@@ -81,12 +81,12 @@ def test_equal_scores_keep_their_order():
 @pytest.mark.parametrize('rows', [2, 15, 20])
 @torch.no_grad()
 def test_the_best_people_fill_the_rows(model, rows):
-    (picture,) = crowd((128, 128))
-    wanted = people(next(api.predict(model, [picture])))
+    (image,) = crowd((128, 128))
+    wanted = people(next(api.predict(model, [image])))
     n = min(rows, len(wanted[0]))
     assert 2 < len(wanted[0]) < 15
-    image = torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32))
-    *found, count = exportable.ExportablePINet(model, rows)(image[None])
+    rgb = torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).astype(np.float32))
+    *found, count = exportable.ExportablePINet(model, rows)(rgb[None])
     assert count.tolist() == [n] and [len(each[0]) for each in found] == [rows] * 3
     for values, expected in zip(found, wanted):
         np.testing.assert_allclose(values[0, :n], expected[:n], atol=1e-3)
@@ -104,10 +104,10 @@ def test_mmposes_resize_is_back_after_the_export():
 @torch.no_grad()
 def test_networks_of_bgr_images_take_rgb_too(model, monkeypatch):
     monkeypatch.setattr(model.data_preprocessor, '_channel_conversion', False)
-    (picture,) = crowd((128, 128))
-    wanted = people(next(api.predict(model, [picture])))
-    image = torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32))
-    keypoints, _, _, count = exportable.ExportablePINet(model)(image[None])
+    (image,) = crowd((128, 128))
+    wanted = people(next(api.predict(model, [image])))
+    rgb = torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).astype(np.float32))
+    keypoints, _, _, count = exportable.ExportablePINet(model)(rgb[None])
     np.testing.assert_allclose(keypoints[0, : count[0]], wanted[0], atol=1e-3)
 
 

@@ -27,12 +27,12 @@ CROWD = CrowdSettings(size=(128, 128), persons=(3, 4), height=(0.7, 1.0))
 def written(tmp_path_factory):
     """Folder with images and the 8-bit file of the shipped model, and what the tool said."""
     folder = tmp_path_factory.mktemp('int8')
-    (folder / 'pictures').mkdir()
+    (folder / 'images').mkdir()
     for i in range(8):
-        picture = draw_crowd(CROWD, seed=3, index=i, split='test')[0]
-        cv2.imwrite(str(folder / 'pictures' / f'{i}.png'), picture)
+        image = draw_crowd(CROWD, seed=3, index=i, split='test')[0]
+        cv2.imwrite(str(folder / 'images' / f'{i}.png'), image)
     said = run_tool(
-        'export_onnx.py', SHIPPED, WEIGHTS, folder / 'pinet.onnx', '--int8', folder / 'pictures'
+        'export_onnx.py', SHIPPED, WEIGHTS, folder / 'pinet.onnx', '--int8', folder / 'images'
     )
     return folder, said
 
@@ -82,9 +82,9 @@ def test_the_runner_takes_the_file_as_any_other(written):
     assert runner.session.get_modelmeta().custom_metadata_map['schema'] == SCHEMA
     assert np.array_equal(*(each.dataset_meta['skeleton_links'] for each in (runner, model)))
     # Images that it was not calibrated on, of another input size too; the surest person of each.
-    pictures = [draw_crowd(CROWD, seed=4, index=i, split='test')[0] for i in range(3)]
-    pictures.append(cv2.resize(pictures[0], (300, 200)))
-    for one, two in zip(*(api.predict(each, pictures) for each in (runner, model))):
+    images = [draw_crowd(CROWD, seed=4, index=i, split='test')[0] for i in range(3)]
+    images.append(cv2.resize(images[0], (300, 200)))
+    for one, two in zip(*(api.predict(each, images) for each in (runner, model))):
         best = two.pred_instances.keypoints[two.pred_instances.bbox_scores.argmax()]
         distance = np.linalg.norm(one.pred_instances.keypoints - best, axis=-1)
         assert np.median(distance, axis=-1).min() < 0.01 * max(two.ori_shape)
@@ -92,7 +92,7 @@ def test_the_runner_takes_the_file_as_any_other(written):
 
 def test_images_that_are_not_there_are_named_before_anything_is_written(written, tmp_path):
     (tmp_path / 'empty').mkdir()
-    (tmp_path / 'no.jpg').write_text('no picture')
+    (tmp_path / 'no.jpg').write_text('no image')
     for name, message in (
         ('empty', 'empty holds no image'),
         ('away.jpg', 'does not exist'),

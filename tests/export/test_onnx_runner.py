@@ -27,15 +27,15 @@ SIZES = ((192, 128), (200, 100), (90, 141), (128, 128), (61, 61))
 
 def test_the_runner_resizes_images_as_the_test_pipeline_does(exported):
     model, folder = exported
-    runner, pictures = onnx_runner.OnnxPoses(folder / 'pinet.onnx'), crowd(*SIZES)
-    samples = list(api.predict(model, pictures))
+    runner, images = onnx_runner.OnnxPoses(folder / 'pinet.onnx'), crowd(*SIZES)
+    samples = list(api.predict(model, images))
     assert sum(len(sample.pred_instances) for sample in samples) >= 5
-    for picture, sample in zip(pictures, samples):
-        found = runner(picture)
+    for image, sample in zip(images, samples):
+        found = runner(image)
         assert_same_people(
             [found['keypoints'], found['keypoint_scores'], found['scores']], people(sample)
         )
-        frame, _ = onnx_runner.fit(picture.shape[1::-1], **runner.resize)
+        frame, _ = onnx_runner.fit(image.shape[1::-1], **runner.resize)
         assert frame.size_in == tuple(sample.metainfo['input_size'])
         np.testing.assert_array_equal(frame.scale_img, sample.metainfo['input_scale'])
 
@@ -44,8 +44,8 @@ def test_the_runner_needs_neither_torch_nor_mmpose(exported, tmp_path):
     model, folder = exported
     for name in ('torch', 'mmpose', 'mmengine', 'mmcv', 'pinet_mm'):
         (tmp_path / f'{name}.py').write_text(f'raise ImportError("no {name} here")')
-    (picture,) = crowd(SIZES[1])
-    cv2.imwrite(str(tmp_path / 'a.png'), picture)
+    (image,) = crowd(SIZES[1])
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
     done = subprocess.run(
         [
             sys.executable,
@@ -64,7 +64,7 @@ def test_the_runner_needs_neither_torch_nor_mmpose(exported, tmp_path):
     gone = f'{tmp_path / "gone.png"} cannot be read: No such file or directory'
     assert done.stderr.endswith(f'error: {gone}\n')
     (record,) = map(json.loads, done.stdout.splitlines())
-    wanted = people(next(api.predict(model, [picture])))
+    wanted = people(next(api.predict(model, [image])))
     assert record['file'] == str(tmp_path / 'a.png') and len(wanted[0])
     found = np.array([person['keypoints'] for person in record['persons']])
     assert_same_people(
@@ -103,8 +103,8 @@ def test_files_of_others_are_refused(tmp_path):
 
 def test_infer_takes_the_file_for_a_model(exported, tmp_path):
     model, folder = exported
-    for i, picture in enumerate(crowd(*SIZES[:2])):
-        cv2.imwrite(str(tmp_path / f'{i}.png'), picture)
+    for i, image in enumerate(crowd(*SIZES[:2])):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), image)
     best = people(next(api.predict(model, [tmp_path / '0.png'])))[2]
     between = float(best[:2].mean())  # draws one person: colors go by order, which may differ
     run_tool(

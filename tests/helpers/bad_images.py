@@ -11,7 +11,7 @@ from PIL import Image
 H, W = 40, 60
 
 
-def picture() -> np.ndarray:
+def smooth_image() -> np.ndarray:
     """Return an image (H, W, 3) uint8 of smooth colors."""
     colors = np.random.default_rng(0).integers(0, 255, (5, 7, 3), dtype=np.uint8)
     return cv2.resize(colors, (W, H), interpolation=cv2.INTER_LINEAR)
@@ -19,13 +19,13 @@ def picture() -> np.ndarray:
 
 def encoded(suffix: str, image: np.ndarray | None = None) -> bytes:
     """Return an image as a file of this suffix."""
-    return cv2.imencode(suffix, picture() if image is None else image)[1].tobytes()
+    return cv2.imencode(suffix, smooth_image() if image is None else image)[1].tobytes()
 
 
 def by_pillow(kind: str, mode: str = 'RGB', **options) -> bytes:
     """Return the image as Pillow writes it."""
     content = io.BytesIO()
-    Image.fromarray(picture()).convert(mode).save(content, kind, **options)
+    Image.fromarray(smooth_image()).convert(mode).save(content, kind, **options)
     return content.getvalue()
 
 
@@ -133,7 +133,7 @@ def bad_images() -> dict[str, bytes]:
 
 def odd_images() -> dict[str, bytes]:
     """Return what looks odd and is an image of H×W all the same."""
-    deep = picture().astype(np.uint16) * 257
+    deep = smooth_image().astype(np.uint16) * 257
     return {
         'gray png': by_pillow('PNG', 'L'),
         'bit png': by_pillow('PNG', '1'),

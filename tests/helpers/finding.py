@@ -21,27 +21,27 @@ def noise(shape, seed=0):
     return np.uint8(np.clip(coarse + rng.uniform(-40, 40, (*shape, 3)), 0, 255))
 
 
-def load(picture):
+def load(image):
     """Take an image through a test pipeline whose inputs have a short side of 64."""
     results = dict(
-        img=picture,
-        ori_shape=picture.shape[:2],
-        img_shape=picture.shape[:2],
+        img=image,
+        ori_shape=image.shape[:2],
+        img_shape=image.shape[:2],
         flip_indices=FIVE_FLIPS,
     )
     results = BottomupResize(input_size=(64, 64), size_factor=32, resize_mode='expand')(results)
     return PackPoseInputs(meta_keys=META_KEYS)(results)
 
 
-def prepared(model, pictures):
+def prepared(model, images):
     """Inputs and samples as the estimator gets them."""
-    data = model.data_preprocessor(pseudo_collate([load(picture) for picture in pictures]))
+    data = model.data_preprocessor(pseudo_collate([load(image) for image in images]))
     return data['inputs'], data['data_samples']
 
 
-def find(model, pictures):
+def find(model, images):
     """Predict the people of images as one batch."""
-    samples = model.test_step(pseudo_collate([load(picture) for picture in pictures]))
+    samples = model.test_step(pseudo_collate([load(image) for image in images]))
     return [sample.pred_instances for sample in samples]
 
 

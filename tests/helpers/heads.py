@@ -22,9 +22,9 @@ def ideal_head(layout='three', counts=(4,), **options):
     return answer_with(head, *target_maps(samples)), samples, keypoints
 
 
-def features_for(head, pictures=1):
+def features_for(head, images=1):
     w, h = head.codec.heatmap_size
-    return [torch.zeros(pictures, head.score_branch.in_channels, h, w)]
+    return [torch.zeros(images, head.score_branch.in_channels, h, w)]
 
 
 def decode(head, samples, views=1, **test_cfg):

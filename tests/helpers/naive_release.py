@@ -15,16 +15,16 @@ STRIDE, PER_PART, PART_THR, OKS_THR = 4, 30, 0.01, 0.7
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def poses_of_picture(model, path, input_size, flip_index, sigmas):
+def poses_of_image(model, path, input_size, flip_index, sigmas):
     """Find the poses of one image.
 
     Returns:
         The poses that are kept, each K rows [x_img, y_img, score], the score of each, and how many
         were proposed.
     """
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    size, center, width = resized_size(*picture.shape[:2], input_size)
-    image = normalize(cv2.warpAffine(picture, affine(center, width, size), size))
+    whole = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    size, center, width = resized_size(*whole.shape[:2], input_size)
+    image = normalize(cv2.warpAffine(whole, affine(center, width, size), size))
     features, joint_maps, part_maps, offsets = run_branches(model, image)
     joint_maps = (joint_maps[0] + joint_maps[1][flip_index, :, ::-1]) / 2
     part_maps = (part_maps[0] + part_maps[1][:, :, ::-1]) / 2

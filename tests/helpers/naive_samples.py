@@ -106,18 +106,18 @@ def naive_targets(persons, parts, min_area):
     return heat, heat_weights, *(maps.reshape(-1, MAP, MAP) for maps in (offsets, weights))
 
 
-def naive_sample(picture, annotations, region_of, kind, seed, flip):
+def naive_sample(image, annotations, region_of, kind, seed, flip):
     """Make all that one training image gives, as a dict of arrays."""
     parts, flips, min_area, ignores = KINDS[kind]
     np.random.seed(seed)
-    crop = naive_draw(*picture.shape[:2])
-    usable = np.ones(picture.shape[:2], dtype=bool)
+    crop = naive_draw(*image.shape[:2])
+    usable = np.ones(image.shape[:2], dtype=bool)
     for annotation in annotations:
         if ignores and (annotation['iscrowd'] or not annotation['num_keypoints']):
             usable &= ~region_of(annotation)
     mask = cv2.warpAffine((usable * 255).astype(np.uint8), naive_matrix(crop, MAP), (MAP, MAP))
     mask = mask / 255 > 0.5
-    inputs = cv2.warpAffine(picture, naive_matrix(crop, INPUT), (INPUT, INPUT))
+    inputs = cv2.warpAffine(image, naive_matrix(crop, INPUT), (INPUT, INPUT))
     if flip:
         mask, inputs = mask[:, ::-1], inputs[:, ::-1]
     names = ('heatmaps', 'heatmap_weights', 'offsets', 'offset_weights')

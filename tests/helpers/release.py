@@ -105,7 +105,7 @@ class Recorder:
         self.refinement = inputs, result
 
 
-def picture_sample(map_shape, center=None, scale=None):
+def image_sample(map_shape, center=None, scale=None):
     """Metainfo of one image; by default it is its own network input."""
     size = np.array(map_shape[::-1]) * STRIDE
     sample = PoseDataSample()

@@ -19,7 +19,7 @@ SDP = (
 )
 
 
-def picture_of(number):
+def image_of(number):
     digits = np.array(divmod(number, DIGITS)[::-1], np.uint8) * STEP
     halves = np.repeat(digits, SIZE[0] // 2)
     return np.ascontiguousarray(np.broadcast_to(halves[:, None], (SIZE[1], SIZE[0], 3)))
@@ -97,7 +97,7 @@ class _Session(socketserver.StreamRequestHandler):
                 time.sleep(max(start + i / server.rate - time.monotonic(), 0))
                 if done.is_set():
                     return
-                frame = av.VideoFrame.from_ndarray(picture_of(i), format='bgr24')
+                frame = av.VideoFrame.from_ndarray(image_of(i), format='bgr24')
                 container.mux(video.encode(frame))
                 server.sent = i + 1
         done.set()

@@ -54,9 +54,9 @@ def assert_same(found, expected):
 def test_fusion_is_the_naive_loop(weights, threshold, monkeypatch):
     monkeypatch.setattr(ensemble, 'CHUNK', 200)  # several chunks, of several images
     rng = np.random.default_rng(0)
-    pictures = [models_of(rng) for _ in range(20)] + [[NOBODY] * 3]
+    images = [models_of(rng) for _ in range(20)] + [[NOBODY] * 3]
     merged = 0
-    for models, found in zip(pictures, fuse_images(pictures, SIGMAS, threshold, weights)):
+    for models, found in zip(images, fuse_images(images, SIGMAS, threshold, weights)):
         expected = naive_fusion(models, weights or (1, 1, 1), threshold)
         assert_same(found, expected)
         merged += sum(len(model.scores) for model in models) - len(expected)

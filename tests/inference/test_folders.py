@@ -22,7 +22,7 @@ from tests.helpers import toys
 META = parse_pose_metainfo(toys.five_metainfo())
 
 
-def found_in(picture):
+def found_in(image):
     """One person in the middle of an image, as `predict` yields it."""
     keypoints = np.full((1, 5, 2), 20.0) + np.arange(5)[:, None]
     people = InstanceData(
@@ -32,7 +32,7 @@ def found_in(picture):
         bboxes=np.array([[20.0, 20, 24, 24]]),
         bbox_scores=np.array([0.5]),
     )
-    return PoseDataSample(pred_instances=people, metainfo=dict(ori_shape=picture.shape[:2]))
+    return PoseDataSample(pred_instances=people, metainfo=dict(ori_shape=image.shape[:2]))
 
 
 @pytest.fixture
@@ -47,9 +47,7 @@ def images(tmp_path):
 @pytest.fixture
 def model(monkeypatch):
     """Something that finds a person in every image."""
-    monkeypatch.setattr(
-        folders, 'predict', lambda model, pictures, size: map(found_in, list(pictures))
-    )
+    monkeypatch.setattr(folders, 'predict', lambda model, images, size: map(found_in, list(images)))
     return SimpleNamespace(dataset_meta=META)
 
 

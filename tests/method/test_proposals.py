@@ -26,9 +26,9 @@ def targets_in(areas):
     return OffsetTargets(pixels, torch.zeros(len(areas), 5, 2), torch.ones(len(areas), 5), areas)
 
 
-def rows(centers, picture, part, num_parts):
+def rows(centers, image, part, num_parts):
     """Valid (x, y, score) of one image and part, in the order of the result."""
-    xy, scores, valid = (field[picture].unflatten(0, (num_parts, -1))[part] for field in centers)
+    xy, scores, valid = (field[image].unflatten(0, (num_parts, -1))[part] for field in centers)
     return [
         (*point, score)
         for point, score, use in zip(xy.tolist(), scores.tolist(), valid.tolist())
@@ -36,7 +36,7 @@ def rows(centers, picture, part, num_parts):
     ]
 
 
-def picture(centers, index):
+def image(centers, index):
     return Centers(*(field[index : index + 1] for field in centers))
 
 
@@ -136,9 +136,9 @@ def test_a_batch_gives_what_its_images_give():
     together, trained = find_peaks(maps, 12, 0.6), training_centers(maps, targets_in(areas), 12)
     for i in range(3):
         alone = find_peaks(maps[i : i + 1], 12, 0.6)
-        assert all(map(torch.equal, picture(together, i), alone))
+        assert all(map(torch.equal, image(together, i), alone))
         alone = training_centers(maps[i : i + 1], targets_in(areas[i : i + 1]), 12)
-        assert all(map(torch.equal, picture(trained, i), alone))
+        assert all(map(torch.equal, image(trained, i), alone))
 
 
 # --- training samples ----------------------------------------------------------------------------

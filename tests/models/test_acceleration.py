@@ -53,11 +53,11 @@ def test_devices_without_half_precision_are_named(device):
 
 def test_a_cpu_without_bfloat16_computes_in_float32(without_bfloat16):
     assert half_precision(torch.device('cpu')) is None
-    model, pictures = awake_model(), [noise((64, 64), 1)]
-    (expected,) = find(model, pictures)
+    model, images = awake_model(), [noise((64, 64), 1)]
+    (expected,) = find(model, images)
     accelerate(model, amp=True)
     with warnings.catch_warnings(action='error'):  # of torch, of an autocast to float32
-        (found,) = find(model, pictures)
+        (found,) = find(model, images)
     assert {value.dtype for value in model.parameters()} == {torch.float32}
     assert model.input_dtype is None and model.head.refinement.product_dtype is None
     assert not [
@@ -109,14 +109,14 @@ def test_features_in_half_precision_are_the_rounded_ones(bfloat16):
 @pytest.fixture(scope='module')
 def shipped():
     """The drawn-crowd model, the same in half precision, and what both find in six drawn crowds."""
-    pictures = draw_images(6, (128, 128), 4)
+    images = draw_images(6, (128, 128), 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(acceleration, 'cpu_has_bfloat16', lambda: True)
         models = [
             api.load('pinet_hrnet-slim_crowdsynth.py', device='cpu', amp=amp)
             for amp in (False, True)
         ]
-    return [[sample.pred_instances for sample in api.predict(model, pictures)] for model in models]
+    return [[sample.pred_instances for sample in api.predict(model, images)] for model in models]
 
 
 def test_half_precision_finds_the_same_people(shipped):
@@ -157,8 +157,8 @@ def test_the_tensor_part_is_one_graph(monkeypatch, test_cfg):
     # fullgraph raises where the graph would break; the eager backend runs what was traced.
     test_cfg = dict(test_cfg, max_per_part=4)
     model = awake_model(test_cfg=test_cfg)
-    pictures = [noise((64, 64), 1), noise((64, 64), 2)]
-    expected = find(model, pictures)
+    images = [noise((64, 64), 1), noise((64, 64), 2)]
+    expected = find(model, images)
     graphs = []
 
     def backend(graph, _):
@@ -166,7 +166,7 @@ def test_the_tensor_part_is_one_graph(monkeypatch, test_cfg):
         return graph.forward
 
     compiled_by(model, monkeypatch, fullgraph=True, backend=backend)
-    for one, other in zip(find(model, pictures), expected, strict=True):
+    for one, other in zip(find(model, images), expected, strict=True):
         assert len(one) == len(other) >= 1
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
         np.testing.assert_allclose(one.keypoint_scores, other.keypoint_scores, atol=1e-5)
@@ -175,23 +175,23 @@ def test_the_tensor_part_is_one_graph(monkeypatch, test_cfg):
 
 def test_a_compiled_model_keeps_to_its_settings(monkeypatch):
     model = compiled_by(awake_model(test_cfg=dict(max_per_part=4)), monkeypatch, backend='eager')
-    pictures = [noise((64, 64), 1)]
-    (many,) = find(model, pictures)
+    images = [noise((64, 64), 1)]
+    (many,) = find(model, images)
     model.test_cfg = dict(max_per_part=1)
-    (few,) = find(model, pictures)
+    (few,) = find(model, images)
     assert len(few) <= 3 < len(many)
 
 
 def test_a_copy_of_a_compiled_model_runs_its_own_weights(monkeypatch):
-    eager, pictures = awake_model(test_cfg=dict(max_per_part=4)), [noise((64, 64), 1)]
+    eager, images = awake_model(test_cfg=dict(max_per_part=4)), [noise((64, 64), 1)]
     compiled = compiled_by(copy.deepcopy(eager), monkeypatch, backend='eager')
-    (before,) = find(compiled, pictures)
+    (before,) = find(compiled, images)
     other = copy.deepcopy(compiled)
     for model in (other, eager):
         model.head.score_branch.weight.data.mul_(0.5)
         model.head.score_branch.bias.data.mul_(0.5)
-    for model, expected in ((compiled, before), (other, find(eager, pictures)[0])):
-        (found,) = find(model, pictures)
+    for model, expected in ((compiled, before), (other, find(eager, images)[0])):
+        (found,) = find(model, images)
         assert len(found) == len(expected) >= 1
         np.testing.assert_allclose(found.keypoint_scores, expected.keypoint_scores, atol=1e-5)
     assert not np.allclose(before.keypoint_scores, found.keypoint_scores, atol=1e-3)
@@ -202,14 +202,14 @@ def test_a_copy_of_a_compiled_model_runs_its_own_weights(monkeypatch):
 def test_compiled_is_eager(amp, bfloat16):
     model = awake_model(test_cfg=dict(flip_test=True, max_per_part=4))
     eager, compiled = (accelerate(copy.deepcopy(model), amp, way) for way in (False, True))
-    pictures = [noise(shape, i) for i, shape in enumerate([(64, 64), (64, 96), (64, 64)])]
+    images = [noise(shape, i) for i, shape in enumerate([(64, 64), (64, 96), (64, 64)])]
     if amp:
         # Compiled code rounds less often: whoever is found is found elsewhere by some pixels.
-        inputs, _ = prepared(model, pictures[:1])
+        inputs, _ = prepared(model, images[:1])
         samples = [plain_sample((64, 64))]
         assert len(compiled.predict(inputs, samples)[0].pred_instances) >= 1
         return
-    for one, other in zip(find(compiled, pictures), find(eager, pictures), strict=True):
+    for one, other in zip(find(compiled, images), find(eager, images), strict=True):
         assert len(one) == len(other) >= 1
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
         np.testing.assert_allclose(one.keypoint_scores, other.keypoint_scores, atol=1e-5)

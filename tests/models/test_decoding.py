@@ -17,11 +17,11 @@ from tests.helpers.toys import (
 MAP = (24, 32)
 
 
-def raw_maps(head, views, pictures=2, seed=0, factor=1):
+def raw_maps(head, views, images=2, seed=0, factor=1):
     """Random features and the head's maps of them."""
     generator = torch.Generator().manual_seed(seed)
     channels, size = head.score_branch.in_channels, (int(side * factor) for side in MAP)
-    features = torch.randn(views * pictures, channels, *size, generator=generator)
+    features = torch.randn(views * images, channels, *size, generator=generator)
     return features, *head([features])
 
 

@@ -32,13 +32,13 @@ MILLIPIXEL = 1e-3
 )
 def test_eight_images_at_once_are_eight_single_ones(test_cfg):
     model = awake_model(test_cfg=dict(test_cfg, output_heatmaps=True))
-    pictures = [noise(shape, i) for i, shape in enumerate(SHAPES)]
-    inputs, samples = prepared(model, pictures)
+    images = [noise(shape, i) for i, shape in enumerate(SHAPES)]
+    inputs, samples = prepared(model, images)
     assert len({sample.input_size for sample in samples}) >= 3
     assert len(inputs) == 8 and inputs.shape[-1] > 96
-    together = model.test_step(pseudo_collate([load(picture) for picture in pictures]))
-    for picture, sample in zip(pictures, together):
-        (alone,) = model.test_step(pseudo_collate([load(picture)]))
+    together = model.test_step(pseudo_collate([load(image) for image in images]))
+    for image, sample in zip(images, together):
+        (alone,) = model.test_step(pseudo_collate([load(image)]))
         both, one = sample.pred_instances, alone.pred_instances
         assert len(both) == len(one) >= 1
         np.testing.assert_allclose(both.keypoints, one.keypoints, atol=1e-2)
@@ -52,9 +52,9 @@ def test_eight_images_at_once_are_eight_single_ones(test_cfg):
 
 def test_predictions_keep_the_order_of_the_samples():
     model = awake_model()
-    pictures = [noise(shape, i) for i, shape in enumerate(SHAPES)]
-    backwards = find(model, pictures[::-1])[::-1]
-    for one, other in zip(find(model, pictures), backwards):
+    images = [noise(shape, i) for i, shape in enumerate(SHAPES)]
+    backwards = find(model, images[::-1])[::-1]
+    for one, other in zip(find(model, images), backwards):
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-2)
 
 
@@ -95,10 +95,10 @@ def test_training_step_moves_every_parameter():
 # --- mirror images -------------------------------------------------------------------------------
 
 
-def mirror(picture):
+def mirror(image):
     """Mirror an image and move it left by 3 px; the freed columns take the mean color."""
-    mirrored = np.empty_like(picture)
-    mirrored[:, :-3] = picture[:, ::-1][:, 3:]
+    mirrored = np.empty_like(image)
+    mirrored[:, :-3] = image[:, ::-1][:, 3:]
     mirrored[:, -3:] = 0
     return mirrored
 

@@ -27,19 +27,19 @@ def crowd(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def pictures():
+def images():
     settings = [CrowdSettings(size=size, persons=(2, 4)) for size in SIZES]
     return [draw_crowd(each, seed=0, index=i)[0] for i, each in enumerate(settings)]
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory, pictures):
+def folder(tmp_path_factory, images):
     """Images, a config, and a checkpoint that proposes people at random."""
     path = tmp_path_factory.mktemp('api')
     (path / 'inputs' / 'sub').mkdir(parents=True)
-    for i, picture in enumerate(pictures):
-        cv2.imwrite(str(path / 'inputs' / ('sub' if i % 2 else '.') / f'{i // 2}.png'), picture)
-    (path / 'inputs' / 'notes.txt').write_text('no picture')
+    for i, image in enumerate(images):
+        cv2.imwrite(str(path / 'inputs' / ('sub' if i % 2 else '.') / f'{i // 2}.png'), image)
+    (path / 'inputs' / 'notes.txt').write_text('no image')
     config = Config.fromfile(ROOT / 'configs' / 'pinet_hrnet-slim_crowdsynth.py')
     config.model = toys.model_config('coco', test_cfg=dict(flip_test=True, max_per_part=5))
     config.model.head.decoder = config.codec

@@ -19,10 +19,10 @@ def assert_same_people(found, wanted):
         np.testing.assert_allclose(found[name], wanted[name], atol=1e-2)
 
 
-def test_batches_of_any_size_and_kind_of_image_agree(model, folder, pictures):
-    singles = list(api.predict(model, pictures, batch_size=1))
+def test_batches_of_any_size_and_kind_of_image_agree(model, folder, images):
+    singles = list(api.predict(model, images, batch_size=1))
     assert sum(len(sample.pred_instances) for sample in singles) >= 8
-    for sample, single in zip(api.predict(model, iter(pictures), batch_size=3), singles):
+    for sample, single in zip(api.predict(model, iter(images), batch_size=3), singles):
         assert_same_people(sample.pred_instances, single.pred_instances)
     files = [folder / 'inputs' / ('sub' if i % 2 else '.') / f'{i // 2}.png' for i in range(5)]
     (alone,) = api.predict(model, str(files[1]))
@@ -31,16 +31,16 @@ def test_batches_of_any_size_and_kind_of_image_agree(model, folder, pictures):
         assert_same_people(sample.pred_instances, single.pred_instances)
 
 
-def test_images_of_one_size_go_through_together(model, pictures, monkeypatch):
+def test_images_of_one_size_go_through_together(model, images, monkeypatch):
     passes, whole = [], type(model).test_step
     monkeypatch.setattr(
         type(model),
         'test_step',
         lambda self, data: (
-            passes.append({tuple(picture.shape) for picture in data['inputs']}) or whole(self, data)
+            passes.append({tuple(image.shape) for image in data['inputs']}) or whole(self, data)
         ),
     )
-    assert len(list(api.predict(model, pictures * 2, batch_size=2))) == 10
+    assert len(list(api.predict(model, images * 2, batch_size=2))) == 10
     # The first 8 images have four inputs of 128×128 and two each of two other sizes, the last 2
     # have 128×128 again: 2 + 1 + 1 passes and 1.
     assert all(len(shapes) == 1 for shapes in passes) and len(passes) == 5
@@ -60,12 +60,12 @@ def test_few_pixels_are_read_ahead(megapixels, ahead, model, monkeypatch):
     monkeypatch.setattr(prediction, 'LOOKAHEAD', 2)
     read = []
 
-    def pictures():
+    def images():
         for i in range(7):
             read.append(i)
             yield np.full((300, 300, 3), i * 30, np.uint8)
 
-    between = [len(read) for _ in api.predict(model, pictures(), batch_size=2)]
+    between = [len(read) for _ in api.predict(model, images(), batch_size=2)]
     assert between == [sum(ahead[: i + 1]) for i, count in enumerate(ahead) for _ in range(count)]
 
 
@@ -83,11 +83,11 @@ def test_weights_are_found_by_the_name_of_the_config(folder, monkeypatch):
         api.load('pinet_hrnet_coco.py')
 
 
-def test_overlays_show_what_fusion_did(folder, model, pictures, monkeypatch):
+def test_overlays_show_what_fusion_did(folder, model, images, monkeypatch):
     # The random network's poses have little to do with each other.
     monkeypatch.setitem(model.test_cfg, 'oks_thr', 0.0)
-    (before,) = api.predict(folders._without_fusion(model), pictures[:1])
-    (after,) = api.predict(model, pictures[:1])
+    (before,) = api.predict(folders._without_fusion(model), images[:1])
+    (after,) = api.predict(model, images[:1])
     centers = 15  # three parts, five proposals each
     assert len(before.pred_instances) == centers > len(after.pred_instances)
     report = api.infer(model, [folder / 'inputs' / '0.png'], folder / 'both', before_fusion=True)
@@ -105,8 +105,8 @@ def test_settings_of_the_config_can_be_replaced(folder):
     )
 
 
-def test_a_record_holds_the_people_best_first(model, pictures):
-    (sample,) = api.predict(model, pictures[1:2])
+def test_a_record_holds_the_people_best_first(model, images):
+    (sample,) = api.predict(model, images[1:2])
     record = api.to_record(sample, 'a.png')
     assert (record['file'], record['width'], record['height']) == ('a.png', 200, 100)
     people = sample.pred_instances
@@ -141,11 +141,11 @@ def test_missing_inputs_are_named(folder, tmp_path):
         api.find_images([tmp_path])
 
 
-def test_one_array_is_one_image(model, pictures):
-    (alone,) = api.predict(model, pictures[1])
-    (listed,) = api.predict(model, [pictures[1]])
+def test_one_array_is_one_image(model, images):
+    (alone,) = api.predict(model, images[1])
+    (listed,) = api.predict(model, [images[1]])
     assert_same_people(alone.pred_instances, listed.pred_instances)
-    assert len(list(api.predict(model, np.stack(pictures[:1] * 2)))) == 2, 'a stack of images'
+    assert len(list(api.predict(model, np.stack(images[:1] * 2)))) == 2, 'a stack of images'
 
 
 def test_inputs_that_are_no_files_are_named_without_a_warning_of_opencv(model, tmp_path, capfd):

@@ -33,7 +33,7 @@ def run_infer(*arguments):
     )
 
 
-def test_infer_writes_overlays_and_one_json(folder, model, pictures):
+def test_infer_writes_overlays_and_one_json(folder, model, images):
     weights = ('--config', folder / 'config.py', '--checkpoint', folder / 'weights.pth')
     done = run_infer(folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
     assert done.returncode == 0, done.stderr
@@ -49,12 +49,12 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     for name in (*names, 'overview.jpg'):
         assert cv2.imread(str(folder / 'poses' / name)) is not None
     # The second of the five images lies in the sub-folder.
-    (single,) = api.predict(model, pictures[1:2])
+    (single,) = api.predict(model, images[1:2])
     assert document['images'][3] == dict(
         api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png'), 0.1), overlay='0-1.jpg'
     )
     # A second run takes neither its own overlays for images nor stops at what is none.
-    (folder / 'inputs' / 'broken.jpg').write_text('no picture')
+    (folder / 'inputs' / 'broken.jpg').write_text('no image')
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
     assert again.returncode == 1 and again.stderr.endswith(
@@ -73,19 +73,19 @@ def test_infer_writes_overlays_and_one_json(folder, model, pictures):
     assert not (folder / 'nothing').exists()
 
 
-def test_mmpose_inferencer_finds_the_same_people(folder, model, pictures):
+def test_mmpose_inferencer_finds_the_same_people(folder, model, images):
     inferencer = MMPoseInferencer(
         pose2d=str(folder / 'config.py'), device='cpu', pose2d_weights=str(folder / 'weights.pth')
     )
-    for picture, sample in zip(pictures, api.predict(model, pictures)):
-        result = next(inferencer(picture, return_vis=True, draw_heatmap=True, draw_bbox=True))
+    for image, sample in zip(images, api.predict(model, images)):
+        result = next(inferencer(image, return_vis=True, draw_heatmap=True, draw_bbox=True))
         people, wanted = result['predictions'][0], sample.pred_instances
         assert len(people) == len(wanted)
         np.testing.assert_allclose(
             [person['keypoints'] for person in people], wanted.keypoints, atol=1e-2
         )
         # Below the image with the people stand the heatmaps.
-        h, w = picture.shape[:2]
+        h, w = image.shape[:2]
         assert result['visualization'][0].shape == (2 * h, w, 3)
 
 

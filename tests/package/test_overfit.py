@@ -26,7 +26,7 @@ def run(*command, cwd):
 @pytest.mark.slow
 @pytest.mark.skipif(
     'PINET_TEST_DATA' not in os.environ,
-    reason='PINET_TEST_DATA names no folder with samples/DATASET/ of real pictures',
+    reason='PINET_TEST_DATA names no folder with samples/DATASET/ of photographs',
 )
 @pytest.mark.parametrize('dataset, wanted', [('crowdpose', 0.9), ('ochuman', 0.9), ('coco', 0.75)])
 def test_a_slim_net_overfits_real_images(dataset, wanted, tmp_path):

@@ -124,8 +124,8 @@ def test_infer_says_where_nobody_is_found(crowd, tmp_path, capsys, monkeypatch):
         '--out',
         tmp_path / 'poses',
     )
-    pictures = json.loads((tmp_path / 'poses' / 'predictions.json').read_text())['images']
-    best = [max((person['score'] for person in each['persons']), default=0) for each in pictures]
+    images = json.loads((tmp_path / 'poses' / 'predictions.json').read_text())['images']
+    best = [max((person['score'] for person in each['persons']), default=0) for each in images]
     assert best[0] >= 0.1 > best[1]
     (said,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith('nobody'))
     assert said.startswith(

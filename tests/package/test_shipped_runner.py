@@ -32,8 +32,8 @@ class NoNetwork:
     def __init__(self, path):
         self.path = path
 
-    def __call__(self, picture):
-        middle = np.array([[picture.shape[1::-1]]]) / 2
+    def __call__(self, image):
+        middle = np.array([[image.shape[1::-1]]]) / 2
         return dict(keypoints=middle, keypoint_scores=np.full((1, 1), 0.25), scores=np.ones(1))
 
 
@@ -61,7 +61,7 @@ def test_the_runner_prints_people_from_a_score_on(crowd, tmp_path, capsys, monke
     scores = np.array([0.9, 0.1, 0.0999, 0.004])
 
     class Proposals(NoNetwork):
-        def __call__(self, picture):
+        def __call__(self, image):
             keypoints = np.arange(8.0).reshape(4, 1, 2)
             return dict(keypoints=keypoints, keypoint_scores=scores[:, None], scores=scores)
 

@@ -30,14 +30,14 @@ def model():
 def test_the_stages_of_a_test_are_the_estimator(model, monkeypatch, flip_test):
     monkeypatch.setattr(model, 'test_cfg', dict(model.test_cfg, flip_test=flip_test))
     maps = scenes.crowd_maps(scenes.codec_of_size(model.cfg.codec, (128, 128)), 3, 2, 1 + flip_test)
-    pictures = scenes.draw_images(2, (128, 128), 2)
+    crowds = scenes.draw_images(2, (128, 128), 2)
     pipeline = model.cfg.test_dataloader.dataset.pipeline
-    found = timing.run_chain(stages.InferenceStages(model, pipeline, pictures, maps).chain())
+    found = timing.run_chain(stages.InferenceStages(model, pipeline, crowds, maps).chain())
     head = model.head
     for name in ('forward', 'test_maps'):
         monkeypatch.setattr(head, name, getattr(head, name))  # taken back at the end
     answer_with(head, maps.heatmaps, maps.offsets)
-    wanted = [sample.pred_instances for sample in api.predict(model, pictures, 2)]
+    wanted = [sample.pred_instances for sample in api.predict(model, crowds, 2)]
     for one, other in zip(found, wanted, strict=True):
         assert len(one) == len(other) >= 3
         for name in ('keypoints', 'keypoint_scores', 'bbox_scores'):
@@ -45,11 +45,11 @@ def test_the_stages_of_a_test_are_the_estimator(model, monkeypatch, flip_test):
 
 
 def test_every_mode_finds_the_same(model, bfloat16):
-    pictures = scenes.draw_images(2, (128, 128), 2)
-    wanted = [sample.pred_instances for sample in api.predict(model, pictures)]
+    crowds = scenes.draw_images(2, (128, 128), 2)
+    wanted = [sample.pred_instances for sample in api.predict(model, crowds)]
     assert len(wanted[0]) > 5
     for mode in images.modes():
-        found = images.prepare(model, mode)(pictures, 2)
+        found = images.prepare(model, mode)(crowds, 2)
         if not mode.amp:
             for one, other in zip(found, wanted, strict=True):
                 np.testing.assert_allclose(one.keypoints, other.keypoints, atol=0.05)
@@ -89,12 +89,12 @@ def test_onnx_is_left_out_with_its_reason(model, monkeypatch):
 
 @pytest.mark.slow
 def test_onnx_finds_the_same(model):
-    pictures = scenes.draw_images(1, (128, 128), 2)
-    functions, note = images._onnx_functions(model, pictures)
+    crowds = scenes.draw_images(1, (128, 128), 2)
+    functions, note = images._onnx_functions(model, crowds)
     whole, quantized = (
         functions['PINet', f'{mode}, ONNX Runtime on the CPU', 1]()[0] for mode in ('fp32', 'int8')
     )
-    (wanted,) = [sample.pred_instances for sample in api.predict(model, pictures)]
+    (wanted,) = [sample.pred_instances for sample in api.predict(model, crowds)]
     assert len(functions) == 2 and not note
     assert len(whole) == len(wanted) >= 3
     scores = [persons.bbox_scores.max() for persons in (whole, quantized, wanted)]
@@ -131,7 +131,7 @@ def test_rows_of_images_by_hand():
         'network': 'PINet',
         'mode': 'fp32',
         'batch': 4,
-        'ms an image': 25,
+        'ms per image': 25,
         'images/s': 40,
         'speed-up': 2,
         'passes': 0.625,

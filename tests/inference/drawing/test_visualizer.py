@@ -31,16 +31,16 @@ def people(*middles, scores=None):
     )
 
 
-def colors_near(picture, point):
+def colors_near(image, point):
     """The BGR colors within 2 px of (x, y)."""
     x, y = point
-    return {tuple(pixel) for pixel in picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).tolist()}
+    return {tuple(pixel) for pixel in image[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).tolist()}
 
 
 def test_every_person_has_a_color_and_limbs_between_the_keypoints():
-    picture = np.zeros((480, 480, 3), np.uint8)
-    drawn = draw_poses(picture, people((100, 100), (300, 300)), META)
-    assert not picture.any(), 'the input picture must stay as it is'
+    image = np.zeros((480, 480, 3), np.uint8)
+    drawn = draw_poses(image, people((100, 100), (300, 300)), META)
+    assert not image.any(), 'the input image must stay as it is'
     for middle, color in zip((100, 300), PERSON_COLORS):
         assert color[::-1] in colors_near(drawn, (middle, middle - 30))  # the head
         # Half-way from the head to the left hand, where there is no keypoint.
@@ -66,8 +66,8 @@ def test_nobody_leaves_the_image_as_it_is():
     found = InstanceData(
         keypoints=np.zeros((0, 5, 2)), keypoints_visible=np.zeros((0, 5)), bbox_scores=np.zeros(0)
     )
-    picture = np.random.default_rng(0).integers(0, 255, (500, 400, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(draw_poses(picture, found, META), picture)
+    image = np.random.default_rng(0).integers(0, 255, (500, 400, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(draw_poses(image, found, META), image)
 
 
 def filled(sheet):
@@ -76,8 +76,8 @@ def filled(sheet):
 
 
 def test_contact_sheet_fills_its_rows_from_edge_to_edge():
-    pictures = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20)]
-    sheet = contact_sheet(pictures, columns=2, cell=40)
+    images = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20)]
+    sheet = contact_sheet(images, columns=2, cell=40)
     assert sheet.shape == (20, 80, 3)
     assert (sheet[:, :40] == 10).all() and (sheet[:, 40:] == 20).all()
     # Upright images: seven of 3:4 fill a row of four cells at most 3/4 of a cell high.
@@ -85,15 +85,15 @@ def test_contact_sheet_fills_its_rows_from_edge_to_edge():
     sheet = contact_sheet(upright, columns=4, cell=120)
     assert sheet.shape[0] == 80 and abs(sheet.shape[1] - 480) <= 4 and filled(sheet) == 1
     # An image that is left over is no higher than the others, and stands on white.
-    sheet = contact_sheet([*pictures, pictures[0]], columns=2, cell=40, gap=4)
+    sheet = contact_sheet([*images, images[0]], columns=2, cell=40, gap=4)
     assert sheet.shape[0] == 19 + 4 + 19
     assert (sheet[19:23] == 255).all() and (sheet[23:, :38] == 10).all()
     assert (sheet[23:, 40:] == 255).all()
 
 
 def test_contact_sheet_names_its_images():
-    pictures = [np.full((90, 160, 3), 10, np.uint8)] * 2
-    sheet = contact_sheet(pictures, columns=2, cell=160, titles=('a.jpg', 'b' * 200))
+    images = [np.full((90, 160, 3), 10, np.uint8)] * 2
+    sheet = contact_sheet(images, columns=2, cell=160, titles=('a.jpg', 'b' * 200))
     assert sheet.shape == (90 + 28, 320, 3) and (sheet[:90] == 10).all()
     for column in (slice(0, 160), slice(160, 320)):
         assert sheet[90:, column].min() < 128 and sheet[90:, column].max() == 255
@@ -105,10 +105,10 @@ def test_boxes_are_drawn_for_those_who_are_shown():
     found.bboxes = np.array([[60, 60, 140, 140], [250, 250, 340, 340]], dtype=np.float32)
     visualizer = CrowdVisualizer()
     visualizer.set_dataset_meta(META)
-    picture = np.zeros((400, 400, 3), np.uint8)
+    image = np.zeros((400, 400, 3), np.uint8)
     for instances, drawn in ((found, True), (found[1:], False), (found[:0], False)):
         sample = PoseDataSample(pred_instances=instances)
-        result = visualizer.add_datasample('a', picture, sample, draw_gt=False, draw_bbox=True)
+        result = visualizer.add_datasample('a', image, sample, draw_gt=False, draw_bbox=True)
         assert not result[200:, 200:].any() and result[60:141, 60].any() == drawn
 
 
@@ -130,8 +130,8 @@ def test_people_can_bring_their_colors():
 
 
 def test_titles_have_lines_and_images_a_gap():
-    pictures = [np.full((50, 300, 3), value, np.uint8) for value in (10, 20)]
-    pair = side_by_side(pictures, ('one\nmore', 'two\nlines'), gap=4)
+    images = [np.full((50, 300, 3), value, np.uint8) for value in (10, 20)]
+    pair = side_by_side(images, ('one\nmore', 'two\nlines'), gap=4)
     assert pair.shape == (106, 604, 3)
     assert (pair[56:, :300] == 10).all() and (pair[56:, 304:] == 20).all()
     assert not pair[:, 300:304].any()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from mmpose.registry import TRANSFORMS
 
-from tests.helpers.bad_images import H, W, bad_images, encoded, odd_images, picture
+from tests.helpers.bad_images import H, W, bad_images, encoded, odd_images, smooth_image
 
 BAD, ODD = bad_images(), odd_images()
 
@@ -73,7 +73,7 @@ def test_a_file_of_many_bytes_is_not_read(tmp_path):
 def test_a_name_that_is_no_utf_8(reader, tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b'/\xff\xfe.png'))
     path.write_bytes(encoded('.png'))
-    np.testing.assert_array_equal(READERS[reader](path), picture())
+    np.testing.assert_array_equal(READERS[reader](path), smooth_image())
 
 
 def test_images_are_upright_unless_the_pipeline_says_otherwise(tmp_path):
@@ -81,7 +81,7 @@ def test_images_are_upright_unless_the_pipeline_says_otherwise(tmp_path):
 
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by a quarter
-    Image.fromarray(picture()).save(tmp_path / 'a.jpg', exif=exif)
+    Image.fromarray(smooth_image()).save(tmp_path / 'a.jpg', exif=exif)
     assert read_image(tmp_path / 'a.jpg').shape == (W, H, 3)
     np.testing.assert_array_equal(load(tmp_path / 'a.jpg'), cv2.imread(str(tmp_path / 'a.jpg')))
     stored = load(tmp_path / 'a.jpg', color_type='color_ignore_orientation')
