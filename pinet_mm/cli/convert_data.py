@@ -80,8 +80,8 @@ def _to_csv(results: Sequence[Any], args: argparse.Namespace) -> str:
     import csv
     import io
 
-    from ..inference.answers import COLUMNS
-    from ..inference.records import to_rows
+    from ..inference.results.answers import COLUMNS
+    from ..inference.results.records import to_rows
 
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator='\n')
@@ -92,13 +92,13 @@ def _to_csv(results: Sequence[Any], args: argparse.Namespace) -> str:
 
 
 def _to_cvat(results: Sequence[Any], args: argparse.Namespace) -> str:
-    from ..inference.exchange import to_cvat
+    from ..inference.results.exchange import to_cvat
 
     return json.dumps(to_cvat(results, pose_thr=args.pose_thr))
 
 
 def _to_label_studio(results: Sequence[Any], args: argparse.Namespace) -> str:
-    from ..inference.exchange import to_label_studio
+    from ..inference.results.exchange import to_label_studio
 
     return json.dumps(to_label_studio(results, pose_thr=args.pose_thr))
 
@@ -124,7 +124,7 @@ def _read_ids(path: str | None) -> dict[str, int]:
 
 def _corrected(tasks: Any, args: argparse.Namespace) -> Mapping:
     from ..inference.documents import parse, require_document
-    from ..inference.exchange import from_label_studio
+    from ..inference.results.exchange import from_label_studio
 
     if not (isinstance(tasks, list) and all('data' in each for each in tasks)):
         raise InputError(

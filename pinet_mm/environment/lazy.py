@@ -12,6 +12,9 @@ def lazy(folder: str, modules: Sequence[str]) -> Callable[[str], Any]:
     Args:
         folder: its full name.
         modules: of the folder, that have these names; they are imported in this order.
+
+    Raises:
+        AttributeError: by what is returned, for a name that the folder does not offer.
     """
 
     def find(name: str) -> Any:
