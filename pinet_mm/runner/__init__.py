@@ -10,6 +10,7 @@ from .on_device import DeviceTrainLoop
 from .options import RunOptions, TestOptions, TrainOptions
 from .run import test, test_config, train, train_config
 from .saving import WholeCheckpointHook
+from .trackers import MLflowImages
 from .training import CPUAmpOptimWrapper, ResumableEpochLoop
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     'DeviceTrainLoop',
     'ResumableEpochLoop',
     'FiniteGuard',
+    'MLflowImages',
     'RunError',
     'RunOptions',
     'TestOptions',
