@@ -14,7 +14,7 @@ from tests.cli.test_commands import module_of
 def examples_of(command, capsys):
     with pytest.raises(SystemExit):
         cli.main([*command.split(), '--help'])
-    _, _, text = capsys.readouterr().out.partition('examples:')
+    _, _, text = capsys.readouterr().out.partition('\nexamples')
     return re.findall(rf'pinet-mm {command}(?: (.*))?$', text, flags=re.M)
 
 

@@ -15,6 +15,7 @@ from .sheets import person_color
 from .tags import DARK, Tag, draw_tags, tag_of
 
 LINE_PER_SIDE = 1 / 400  # width of a limb over the image's long side
+NOBODY = (210, 210, 210)  # RGB, of people without an identity beside those who have one
 FAR = 2**14  # px; OpenCV draws no lines to points much farther away
 
 
@@ -99,9 +100,11 @@ def _visible(people: Any) -> np.ndarray:
 def _color(people: Any, i: int, index: int) -> tuple[int, ...]:
     if 'colors' in people:
         rgb = people['colors'][i]
+    elif 'track_ids' in people and np.max(people['track_ids'], initial=-1) >= 0:
+        identity = int(people['track_ids'][i])
+        rgb = person_color(identity) if identity >= 0 else NOBODY
     else:
-        known = 'track_ids' in people and people['track_ids'][i] >= 0
-        rgb = person_color(int(people['track_ids'][i]) if known else index)
+        rgb = person_color(index)
     return tuple(int(value) for value in reversed(list(rgb)))
 
 

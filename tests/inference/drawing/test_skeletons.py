@@ -68,6 +68,8 @@ def test_tags_say_identity_and_score_above_the_person():
     assert color_at(both, (150, 135), 4), 'the color follows the identity'
     row = both[135, 90:210].any(axis=-1).sum()
     assert row > score[135, 90:210].any(axis=-1).sum(), 'more to say'
+    beside = people((150, 200), (300, 200), track_ids=np.array([4, -1]))
+    assert drawn(beside)[200, 240].tolist() == [210] * 3, 'no color that somebody else has'
     found['track_ids'][:] = -1
     np.testing.assert_array_equal(drawn(found, tags=True), score)
     # At the border the tag stays within.
