@@ -16,6 +16,7 @@ from .streams import decode_image, download, open_stream
 from .videos import VIDEO_SUFFIXES, WHOLE, Clip, Frame, read_video, video_facts
 
 STDIN = '-'
+FILE_SCHEMES = ('file', 'ftp', 'http', 'https')  # behind which a suffix tells what a URL is
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ def _matches(pattern: str) -> list[Source]:
 
 
 def _kind_of_url(url: str) -> str:
-    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
+    scheme, suffix = urlsplit(url).scheme, PurePosixPath(urlsplit(url).path).suffix.lower()
+    if scheme not in FILE_SCHEMES:
+        return 'stream'  # whatever the name of what it shows
     if suffix in IMAGE_SUFFIXES:
         return 'image'
     return 'video' if suffix in VIDEO_SUFFIXES else 'stream'

@@ -39,6 +39,7 @@ def test_files_folders_and_globs(folder):
 
 
 def test_urls_and_cameras(folder, monkeypatch):
+    assert found('rtsp://x/a.mp4') == [('stream', 'rtsp://x/a.mp4')]
     assert found('0', 'rtsp://x/live', 'http://x/a.JPG?size=2', 'https://x/b.mp4', 'http://x/') == [
         ('stream', '0'),
         ('stream', 'rtsp://x/live'),
