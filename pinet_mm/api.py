@@ -18,7 +18,8 @@ from mmpose.apis import init_model
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 
 from .checkpoints import load_weights, read_checkpoint
-from .configs import carry_metainfo, config_path, read_config
+from .checkpoints.carried import carry_metainfo
+from .configs import config_path, read_config
 from .datasets.pipelines import set_short_side
 from .errors import RunError
 from .inference.folders import infer

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import mmpose
 import yaml
 from mmengine.config import Config
 from mmengine.fileio import register_handler
@@ -209,7 +208,7 @@ def share_codec(cfg: Config) -> None:
     pipelines = [
         value for name, value in cfg.items() if name.endswith(('_pipeline', '_dataloader'))
     ]
-    steps = list(_mappings(pipelines))
+    steps = list(mappings(pipelines))
     holders = [(step, 'encoder') for step in steps] + [(head, 'decoder')]
     holders = [(holder, key) for holder, key in holders if _same_type(holder.get(key), codec)]
     copies = [holder[key] for holder, key in holders]
@@ -225,33 +224,7 @@ def share_codec(cfg: Config) -> None:
         holder[key] = codec
 
 
-def carry_metainfo(config: Config, dataset_meta: Mapping) -> None:
-    """Replace metainfo files that are not here by what a checkpoint knows of them, in place.
-
-    Args:
-        config: whose `layout` and datasets name metainfo files.
-        dataset_meta: parsed metainfo, as MMEngine saves it with the weights.
-    """
-    names = ('keypoint_id2name', 'flip_indices', 'skeleton_links', 'sigmas')
-    known = {name: dataset_meta[name] for name in names if name in dataset_meta}
-    for node in _mappings([value for _, value in config.items()]):
-        metainfo = node.get('metainfo')
-        file = metainfo.get('from_file') if isinstance(metainfo, Mapping) else metainfo
-        if not isinstance(file, str) or _is_metainfo(file):
-            continue
-        if isinstance(metainfo, str):  # a layout
-            node['metainfo'] = known
-        else:  # a dataset: a loaded model reads no images, and has the checkpoint's metainfo
-            del node['metainfo']
-
-
-def _is_metainfo(file: str) -> bool:
-    """Return whether MMPose would find a metainfo file: here, or among its own by its name."""
-    own = Path(mmpose.__file__).parent / '.mim' / 'configs' / '_base_' / 'datasets'
-    return Path(file).is_file() or (own / Path(file).name).is_file()
-
-
-def _mappings(node) -> Iterator[dict]:
+def mappings(node) -> Iterator[dict]:
     """Iterate the steps of a pipeline, in whatever wrapper of datasets, and all other mappings."""
     if isinstance(node, dict):
         yield node
@@ -259,7 +232,7 @@ def _mappings(node) -> Iterator[dict]:
     elif not isinstance(node, (list, tuple)):
         return
     for value in node:
-        yield from _mappings(value)
+        yield from mappings(value)
 
 
 def _same_type(found, codec) -> bool:

@@ -10,6 +10,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
 from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
+from ..checkpoints.carried import carry_metainfo
 from ..configs import config_path, read_config
 from ..datasets.limits import BOUNDS
 from ..errors import RunError
@@ -61,6 +62,9 @@ def test(options: TestOptions) -> dict:
         RunError: a file or a setting is missing, or the checkpoint does not fit the model.
     """
     cfg = test_config(options)
+    # Before a runner is built, which takes seconds.
+    checkpoint = read_checkpoint(options.checkpoint)
+    carry_metainfo(cfg, checkpoint.meta.get('dataset_meta', {}))
     follow_layout(cfg, 'test_dataloader')
     check_annotations(
         cfg,
@@ -68,8 +72,6 @@ def test(options: TestOptions) -> dict:
         category=options.category,
         allow_outside=options.allow_outside,
     )
-    # Before a runner is built, which takes seconds and prints pages.
-    checkpoint = read_checkpoint(options.checkpoint)
     runner = _build_runner(cfg, options.local_rank)
     load_weights(runner.model, checkpoint)
     note = note_on_weights(runner.model, checkpoint)

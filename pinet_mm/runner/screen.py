@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..checkpoints.fit import unwrapped
+from ..method.layouts import PartLayout
 
 # Packages whose messages go to the log file alone: settings, environment, every parameter group.
 FRAMEWORK = ('mmcv', 'mmdet', 'mmengine', 'mmpose')
@@ -25,6 +26,7 @@ SHOWN_FUNCTIONS = ('load_checkpoint', 'resume', 'scale_lr')
 HIDDEN_MODULES = ('mmengine.fileio.', 'mmengine.optim.optimizer.default_constructor')
 # Messages of the hooks that `StartHook` gives in fewer words, or that repeat the log's name.
 HIDDEN_TEXTS = ('Checkpoints will be saved to', 'Exp name: ')
+MOST_NAMES = 6  # of a part, that are listed
 _LOGGING = ('logging', 'mmengine.logging.logger')
 
 
@@ -108,6 +110,7 @@ class StartHook(Hook):
         """Say what is trained, on how many images, how long, and where files go."""
         lines = [
             f'training {describe_model(runner.model)}',
+            *_parts(runner),
             f'on {_data(runner.train_dataloader)}, to {_end(runner)}{_validation(runner)}',
             f'log, with config and environment: {runner.logger.log_file}',
             f'checkpoints: {runner.work_dir}',
@@ -132,6 +135,24 @@ def describe_model(model: nn.Module) -> str:
     trained = sum(each.numel() for each in parameters if each.requires_grad)
     part = '' if trained == count else f', {_short(trained)} of them trained'
     return f'{name}, {_short(count)} parameters{part}, device {parameters[0].device}'
+
+
+def _parts(runner: Runner) -> list[str]:
+    """Return a line on the parts of a PINet, and where they come from; none for other models."""
+    layout = getattr(getattr(unwrapped(runner.model), 'head', None), 'layout', None)
+    if not isinstance(layout, PartLayout):
+        return []
+    chosen = runner.cfg.model.head.decoder.layout.get('parts')
+    parts = [
+        f'{name} ({_members([layout.keypoint_names[k] for k in part])})'
+        for name, part in zip(layout.part_names, layout.parts)
+    ]
+    origin = '' if chosen else ', derived from the skeleton'
+    return [f'{layout.num_keypoints} keypoints; parts{origin}: {", ".join(parts)}']
+
+
+def _members(names: list[str]) -> str:
+    return ', '.join(names) if len(names) <= MOST_NAMES else f'{len(names)} keypoints'
 
 
 def _short(count: int) -> str:

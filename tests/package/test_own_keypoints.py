@@ -86,6 +86,28 @@ def test_the_checkpoint_brings_its_metainfo_to_any_folder(followed, tmp_path, mo
     assert result.sigmas == pytest.approx([0.05] * 5)
 
 
+@pytest.mark.slow
+def test_it_is_evaluated_from_any_folder_as_well(followed, tmp_path, monkeypatch, capsys):
+    folder, _ = followed
+    monkeypatch.chdir(tmp_path)
+    data = folder / 'data' / 'mouse'
+    annotations = data / 'annotations' / 'person_keypoints_val.json'
+    words = ('--ann', str(annotations), '--img', str(data / 'images' / 'val'))
+    checkpoint = folder / 'work_dirs/mouse/epoch_2.pth'
+    test.main([str(folder / 'configs/mouse.py'), str(checkpoint), *words])
+    assert 'coco/AP' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_log_says_which_parts_were_derived(followed):
+    folder, _ = followed
+    (log,) = folder.glob('work_dirs/mouse/*/*.log')
+    assert (
+        '5 keypoints; parts, derived from the skeleton: nose (nose, left_ear, right_ear), neck '
+        '(neck, tail)'
+    ) in log.read_text()
+
+
 def test_the_config_of_the_page_has_one_input_size_and_parts_from_the_skeleton(
     tmp_path, monkeypatch
 ):

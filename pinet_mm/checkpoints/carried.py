@@ -1,0 +1,59 @@
+"""What a checkpoint brings beside its weights: the metainfo of the keypoints it was trained on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mmpose
+from mmengine.config import Config
+
+from ..configs import mappings
+
+NEEDED = ('keypoint_id2name', 'flip_indices', 'sigmas')
+
+
+def carry_metainfo(config: Config, dataset_meta: Mapping) -> None:
+    """Replace metainfo files that are not here by what a checkpoint knows of them, in place.
+
+    Args:
+        config: whose `layout` and datasets name metainfo files.
+        dataset_meta: parsed metainfo, as MMEngine saves it with the weights.
+    """
+    if not all(name in dataset_meta for name in NEEDED):
+        return
+    for node in mappings([value for _, value in config.items()]):
+        metainfo = node.get('metainfo')
+        file = metainfo.get('from_file') if isinstance(metainfo, Mapping) else metainfo
+        if isinstance(file, str) and not _is_metainfo(file):
+            node['metainfo'] = as_written(dataset_meta)
+
+
+def as_written(dataset_meta: Mapping) -> dict[str, Any]:
+    """Return metainfo in the form of MMPose's files, from what MMPose makes of such a file.
+
+    Args:
+        dataset_meta: parsed metainfo; colors and what else is missing get MMPose's defaults.
+    """
+    ids = dataset_meta['keypoint_id2name']
+    names = [ids[i] for i in range(len(ids))]
+    keypoints = {
+        i: dict(name=name, id=i, swap=names[mirror] if mirror != i else '')
+        for i, (name, mirror) in enumerate(zip(names, dataset_meta['flip_indices']))
+    }
+    for i, color in enumerate(dataset_meta.get('keypoint_colors', ())):
+        keypoints[i]['color'] = [int(value) for value in color]
+    links = [(names[i], names[j]) for i, j in dataset_meta.get('skeleton_links', ())]
+    weights = dataset_meta.get('dataset_keypoint_weights', [1.0] * len(names))
+    return dict(
+        dataset_name=dataset_meta.get('dataset_name', 'of the checkpoint'),
+        keypoint_info=keypoints,
+        skeleton_info={i: dict(link=link, id=i) for i, link in enumerate(links)},
+        joint_weights=[float(weight) for weight in weights],
+        sigmas=[float(sigma) for sigma in dataset_meta['sigmas']],
+    )
+
+
+def _is_metainfo(file: str) -> bool:
+    """Return whether MMPose would find a metainfo file: here, or among its own by its name."""
+    own = Path(mmpose.__file__).parent / '.mim' / 'configs' / '_base_' / 'datasets'
+    return Path(file).is_file() or (own / Path(file).name).is_file()
