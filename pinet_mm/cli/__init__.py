@@ -17,6 +17,7 @@ import pinet_mm
 
 from ..environment.installing import explain, missing_packages
 from ..errors import InputError, RunError, Stopped
+from . import completion
 
 # What a command answers with one sentence: mistakes in what it was given, and what the system
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
@@ -152,6 +153,7 @@ def main(words: Sequence[str] | None = None) -> int | None:
     Returns:
         The exit status of the command, None for 0.
     """
+    completion.offer(COMMANDS)
     words = list(sys.argv[1:] if words is None else words)
     if ' '.join(words[:2]) in COMMANDS:
         words[:2] = [' '.join(words[:2])]
