@@ -2,6 +2,7 @@
 
 from pinet_mm import api
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+from pinet_mm.inference.drawing import explanation
 from pinet_mm.inference.drawing.explanation import Sheet
 from pinet_mm.inference.drawing.sheets import PERSON_COLORS
 from pinet_mm.inference.drawing.skeletons import Style
@@ -140,3 +141,33 @@ def test_an_exported_file_has_nothing_to_explain(tmp_path):
     exported = OnnxPoses.__new__(OnnxPoses)
     with pytest.raises(ValueError, match='explain needs .* a PINet .*; found OnnxPoses'):
         api.infer(exported, [], tmp_path / 'out', options=api.InferOptions(explain=True))
+
+
+def test_a_sheet_says_that_nobody_scores_enough(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        explanation,
+        'side_by_side',
+        lambda panels, titles, gap: said.extend(titles) or np.hstack(panels),
+    )
+    nothing = np.zeros((0, 3, 2))
+    steps = Explanation(
+        part_maps=np.zeros((2, 8, 8), np.float32),
+        map_to_image=np.array([[8.0, 0, 0], [0, 8, 0]]),
+        coarse=nothing,
+        refined=nothing,
+        keypoint_scores=np.zeros((0, 3)),
+        parts=np.zeros(0, int),
+        owners=np.zeros(0, int),
+        scores=np.zeros(0),
+    )
+    people = dict(
+        keypoints=nothing,
+        keypoint_scores=np.zeros((0, 3)),
+        bbox_scores=np.zeros(0),
+        bboxes=np.zeros((0, 4)),
+        keypoint_parts=np.zeros((0, 3), int),
+    )
+    sheet = Sheet(np.zeros((64, 64, 3), np.uint8), steps, SKELETON, ('a', 'b'), Style(0.2))
+    sheet.draw(Found(people, {}))
+    assert said[1] == '2  coarse poses by part: 0' and said[-1] == '6  result: nobody scores 0.2'

@@ -60,13 +60,14 @@ class Sheet:
         """
         strongest = float(self.steps.part_maps.max())
         count, people = len(self.proposals), len(self.rank)
+        nobody = '' if people else f': nobody scores {self.style.pose_thr:g}'
         panels = {
             f'1  part centers (strongest {strongest:.2f})': self._centers(),
             f'2  coarse poses by part: {count}': self._by_part(self.steps.coarse),
             '3  refined poses by part': self._by_part(self.steps.refined),
             f'4  groups that are fused: {people}': self._groups(),
             '5  result, by part of origin': self._origins(result.pred_instances),
-            '6  result': self._result(result.pred_instances),
+            f'6  result{nobody}': self._result(result.pred_instances),
         }
         rows = []
         for start in range(0, len(panels), COLUMNS):
