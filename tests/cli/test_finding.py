@@ -20,7 +20,7 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.setattr(
         api,
         'load_onnx',
-        lambda path, threads: asked.update(onnx=threads) or SimpleNamespace(resize=True),
+        lambda path, threads, *_: asked.update(onnx=threads) or SimpleNamespace(resize=True),
     )
     monkeypatch.setattr(infer, 'announce', lambda weights: None)
     monkeypatch.setattr(infer, 'tell', lambda report, pose_thr: None)
