@@ -18,12 +18,14 @@ from ..errors import RunError
 from ..models.estimator import PINet
 from ..onnx_runner import SCHEMA
 from .half import store_half
-from .module import MULTIPLE, ExportablePINet, FeaturesToo
+from .module import MULTIPLE, ExportablePINet, StepsToo
 
 OPSETS = range(18, 24)  # what torch 2.13 translates to
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 OUTPUTS = ('keypoints', 'keypoint_scores', 'scores', 'count')
 FEATURES = 'features'  # name of the head's input in the graph
+# Names in the graph of the poses before fusion, see `StepsToo`.
+PROPOSALS = ('proposals', 'proposal_keypoint_scores', 'proposal_valid')
 
 
 def require_packages() -> None:
@@ -139,7 +141,7 @@ def export_onnx(
     if opset not in OPSETS:
         raise RunError(f'the opset must be between {OPSETS[0]} and {OPSETS[-1]}; found {opset}')
     module = ExportablePINet(model, max_poses).eval()
-    program = _translate(export_program(FeaturesToo(model, max_poses).eval(), size), opset)
+    program = _translate(export_program(StepsToo(model, max_poses).eval(), size), opset)
     if half_weights:
         store_half(program.model.graph)
     program.optimize()
@@ -156,7 +158,7 @@ def _translate(program: torch.export.ExportedProgram, opset: int) -> torch.onnx.
         dynamo=True,
         opset_version=opset,
         input_names=['images'],
-        output_names=(*OUTPUTS, FEATURES),
+        output_names=(*OUTPUTS, FEATURES, *PROPOSALS),
         verbose=False,
         optimize=False,
         custom_translation_table={torch.ops.aten.sort.stable: _sort_stable},
@@ -164,8 +166,9 @@ def _translate(program: torch.export.ExportedProgram, opset: int) -> torch.onnx.
 
 
 def _finish(graph) -> None:
-    # The features were an output only to keep their name through optimization.
-    graph.outputs.pop()
+    # These were outputs only to keep their names through optimization.
+    for _ in (FEATURES, *PROPOSALS):
+        graph.outputs.pop()
     _name_axes(graph, 'images', {0: 'batch', 2: 'height', 3: 'width'})
     for name in OUTPUTS:
         _name_axes(graph, name, {0: 'batch'})
@@ -193,12 +196,14 @@ def _sort_stable(self, stable: bool = False, dim: int = -1, descending: bool = F
 
 
 def describe(model: PINet) -> dict[str, str]:
-    """Return the metadata of the file: strings, two of which hold JSON."""
+    """Return the metadata of the file: strings, three of which hold JSON."""
+    layout = model.head.layout
     return dict(
         schema=SCHEMA,
         config=Path(model.cfg.filename or '').name,
         resize=json.dumps(_resize(model)),
         dataset_meta=json.dumps(model.dataset_meta, default=_plain),
+        parts=json.dumps(dict(zip(layout.part_names, layout.parts))),
     )
 
 

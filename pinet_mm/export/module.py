@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from ..errors import RunError
 from ..method.fusion import FusedPoses
 from ..method.proposals import KERNELS, Centers, find_peaks
-from ..models.decoding import decode
+from ..models.decoding import fuse, score_proposals
 from ..models.estimator import PINet
+from ..models.scales import Proposals
 from ..models.test_cfg import TestSettings
 
 MULTIPLE = 32  # HRNet halves five times
@@ -33,14 +34,19 @@ class _Steps(nn.Module):
         """Compute the head's features (V·N, C, h, w) of images, see `ExportablePINet.forward`."""
         return self.model.extract_views(self._normalize(images), self.settings.flip_test)[-1]
 
-    def find(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Find the people of features, see `ExportablePINet.forward`."""
+    def propose(self, features: Tensor) -> tuple[Proposals, Tensor]:
+        """Propose poses from features: the proposals and their keypoint scores (N, T, K)."""
         head = self.model.head
-        count = features.shape[0] // (1 + self.settings.flip_test)
-        image_per_map = features.new_full((count, 2), head.codec.stride)
         maps = [head.test_maps([features])]
-        fused, _ = decode(head, maps, image_per_map, self.settings, propose_any_size)
-        return self._pad(fused)
+        return score_proposals(head, maps, self.settings, propose_any_size)[:2]
+
+    def find(
+        self, proposals: Proposals, keypoint_scores: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Fuse proposals into people, see `ExportablePINet.forward`."""
+        head = self.model.head
+        image_per_map = proposals.scores.new_full((proposals.scores.shape[0], 2), head.codec.stride)
+        return self._pad(fuse(head, proposals, keypoint_scores, image_per_map, self.settings))
 
     def _normalize(self, images: Tensor) -> Tensor:
         preprocessor = self.model.data_preprocessor
@@ -93,19 +99,31 @@ class ExportablePINet(_Steps):
             `keypoints` (N, P, K, 2) input pixels, `keypoint_scores` (N, P, K), `scores` (N, P)
             best first, and `count` (N,) int64 people; 0 in the rows beyond them.
         """
-        return self.find(self.extract(images))
+        return self.find(*self.propose(self.extract(images)))
 
 
-class FeaturesToo(_Steps):
-    """An `ExportablePINet` that gives the head's features as a fifth output.
+class StepsToo(_Steps):
+    """An `ExportablePINet` that also gives what is to be found in the graph by name.
 
-    They mark in a graph where backbone and neck end.
+    The head's features mark where backbone and neck end; the proposals are the poses before fusion.
     """
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Find the people of N images, see `ExportablePINet.forward`."""
+        """Find the people of N images, see `ExportablePINet.forward`.
+
+        Args:
+            images: see there.
+
+        Returns:
+            What it returns; the features (V·N, C, h, w); of the proposals, ordered by part, the
+            poses (N, T, K, 2) in input pixels, keypoint scores (N, T, K), and which are poses at
+            all (N, T).
+        """
         features = self.extract(images)
-        return *self.find(features), features
+        proposals, keypoint_scores = self.propose(features)
+        poses_in = proposals.poses_hm * self.model.head.codec.stride
+        people = self.find(proposals, keypoint_scores)
+        return *people, features, poses_in, keypoint_scores, proposals.valid
 
 
 def _exportable_settings(model: PINet) -> TestSettings:

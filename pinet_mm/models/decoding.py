@@ -21,6 +21,7 @@ from ..method.reading import map_size, sample_pixels
 from ..method.refinement import PoseRefinement
 from ..method.views import ViewMirror, mirror_points
 from .codec import PINetCodec
+from .scales import Proposals, pool_scales
 from .test_cfg import TestSettings
 
 FARTHEST = 1e9  # input pixels; beyond it the arithmetic of boxes and scales overflows
@@ -56,26 +57,11 @@ class RawMaps(NamedTuple):
     offsets: Tensor | None = None
 
 
-class Proposals(NamedTuple):
-    """T poses per image, ordered by part.
-
-    Attributes:
-        poses_hm: (B, T, K, 2).
-        scores: (B, T) of their part centers.
-        valid: (B, T) boolean; the rest is padding.
-    """
-
-    poses_hm: Tensor
-    scores: Tensor
-    valid: Tensor
-
-
 def decode(
     head: DecodingHead,
     scales: Sequence[RawMaps],
     image_per_map: Tensor,
     settings: TestSettings,
-    propose: Callable[[Tensor, int, float], Centers] | None = None,
 ) -> tuple[FusedPoses, Tensor]:
     """Decode the raw maps of B images of one size into people.
 
@@ -91,28 +77,49 @@ def decode(
         image_per_map: (B, 2) pixels of the original image, where OKS is computed, per map pixel of
             factor 1.
         settings: of the inference.
-        propose: finds the peaks, called as `ProposalSampler.propose`; by default the head's.
 
     Returns:
         People, keypoints in network-input pixels (`sources` // (T/M) is the part), and the
         heatmaps (B, K+M, H, W) of factor 1, averaged over the views.
     """
-    k, mirror = head.layout.num_keypoints, head.mirror if settings.flip_test else None
-    propose = propose or head.sampler.propose
     # Peaks and sub-pixel offsets need more digits than half precision has.
     with torch.autocast(image_per_map.device.type, enabled=False):
-        heatmaps = [average_views(maps.heatmaps, mirror) for maps in scales]
-        found = []
-        for average, maps, factor in zip(heatmaps, scales, settings.scale_factors):
-            centers = propose(average[:, k:], settings.max_per_part, settings.part_thr)
-            poses_scaled = propose_poses(head, maps, centers, settings)
-            found.append(Proposals(poses_scaled / factor, centers.scores, centers.valid))
-        proposals = _pool(found, head.layout.num_parts)
-        keypoint_scores = _score_keypoints(
-            head, [average[:, :k] for average in heatmaps], proposals, settings
-        )
+        proposals, keypoint_scores, heatmaps = score_proposals(head, scales, settings)
         fused = fuse(head, proposals, keypoint_scores, image_per_map, settings)
-    return fused, heatmaps[0]
+    return fused, heatmaps
+
+
+def score_proposals(
+    head: DecodingHead,
+    scales: Sequence[RawMaps],
+    settings: TestSettings,
+    propose: Callable[[Tensor, int, float], Centers] | None = None,
+) -> tuple[Proposals, Tensor, Tensor]:
+    """Do all of `decode` that comes before fusion.
+
+    Args:
+        head: see `decode`.
+        scales: see `decode`.
+        settings: see `decode`.
+        propose: finds the peaks, called as `ProposalSampler.propose`; by default the head's.
+
+    Returns:
+        The proposals of all scales; their keypoint scores (B, T, K); the heatmaps that `decode`
+        returns.
+    """
+    k, mirror = head.layout.num_keypoints, head.mirror if settings.flip_test else None
+    propose = propose or head.sampler.propose
+    heatmaps = [average_views(maps.heatmaps, mirror) for maps in scales]
+    found = []
+    for average, maps, factor in zip(heatmaps, scales, settings.scale_factors):
+        centers = propose(average[:, k:], settings.max_per_part, settings.part_thr)
+        poses_scaled = propose_poses(head, maps, centers, settings)
+        found.append(Proposals(poses_scaled / factor, centers.scores, centers.valid))
+    proposals = pool_scales(found, head.layout.num_parts)
+    keypoint_scores = _score_keypoints(
+        head, [average[:, :k] for average in heatmaps], proposals, settings
+    )
+    return proposals, keypoint_scores, heatmaps[0]
 
 
 def average_views(heatmaps: Tensor, mirror: ViewMirror | None) -> Tensor:
@@ -254,22 +261,6 @@ def has_lost(fused: FusedPoses) -> Tensor:
     return fused.scores.isnan().any(dim=1)
 
 
-def _pool(scales: Sequence[Proposals], num_parts: int) -> Proposals:
-    # Part by part, scale 1 first: of equal poses those come first in fusion.
-    first, *others = scales
-    if not others:
-        return first
-    levelled = [first, *(other._replace(scores=_level(other, first)) for other in others)]
-    return Proposals(
-        *(
-            torch.cat([values.unflatten(1, (num_parts, -1)) for values in fields], dim=2).flatten(
-                1, 2
-            )
-            for fields in zip(*levelled)
-        )
-    )
-
-
 def _score_keypoints(
     head: DecodingHead, score_maps: Sequence[Tensor], proposals: Proposals, settings: TestSettings
 ) -> Tensor:
@@ -286,14 +277,3 @@ def _score_keypoints(
         points_scaled = torch.minimum(poses_hm * factor, last).clamp(min=0)
         found = found + read(maps, points_scaled, scores, stride) * (inside > 0.5)
     return found / len(score_maps)
-
-
-def _level(proposals: Proposals, reference: Proposals) -> Tensor:
-    # Dividing first makes the best score of a scale exactly that of the reference.
-    best, wanted = (
-        each.scores.masked_fill(~each.valid, -torch.inf).amax(dim=1, keepdim=True)
-        for each in (proposals, reference)
-    )
-    return torch.where(
-        (best > 0) & (wanted > 0), proposals.scores / best * wanted, proposals.scores
-    )

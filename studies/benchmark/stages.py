@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from pinet_mm.method.reading import sample_pixels
 from pinet_mm.models.decoding import (
-    Proposals,
     RawMaps,
     average_poses,
     average_views,
@@ -17,6 +16,7 @@ from pinet_mm.models.decoding import (
 )
 from pinet_mm.models.estimator import PINet
 from pinet_mm.models.head import PINetHead
+from pinet_mm.models.scales import Proposals
 from pinet_mm.models.test_cfg import TestSettings
 
 import numpy as np

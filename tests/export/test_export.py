@@ -1,5 +1,6 @@
 """The ONNX file finds whom PyTorch finds, at any size and batch, and runs without PyTorch."""
 
+import json
 import re
 import sys
 
@@ -9,6 +10,7 @@ from pinet_mm.errors import RunError
 from pinet_mm.export import check as export_check
 from pinet_mm.export import graph as export
 from pinet_mm.export import module as exportable
+from pinet_mm.method.fusion import PoseFusion
 
 import numpy as np
 import pytest
@@ -210,3 +212,28 @@ def test_the_shipped_network_finds_the_same_people(tmp_path):
 
 def test_the_shipped_file_names_no_path_of_the_machine_that_wrote_it():
     assert b'File "' not in (api.WEIGHTS / 'pinet_lite_photos.onnx').read_bytes()
+
+
+def test_the_poses_before_fusion_can_be_made_outputs(exported, monkeypatch):
+    fused, forward = [], PoseFusion.forward
+
+    def record(fusion, *given):
+        fused.append(given)
+        return forward(fusion, *given)
+
+    monkeypatch.setattr(PoseFusion, 'forward', record)
+    model, folder = exported
+    written = onnx.load(folder / 'pinet.onnx')
+    written.graph.output.extend(onnx.ValueInfoProto(name=name) for name in export.PROPOSALS)
+    session = onnxruntime.InferenceSession(written.SerializeToString())
+    (image,) = crowd((128, 192))
+    api.predict(model, [image])  # its own network input
+    ((wanted, wanted_scores, _, wanted_valid, *_),) = fused
+    rgb = image[None, ..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+    poses, scores, valid = session.run(export.PROPOSALS, {'images': rgb})
+    np.testing.assert_array_equal(valid, wanted_valid)
+    assert valid.sum() >= 5
+    np.testing.assert_allclose(poses[valid], wanted[wanted_valid], atol=1e-2)
+    np.testing.assert_allclose(scores[valid], wanted_scores[wanted_valid], atol=1e-4)
+    parts = json.loads(session.get_modelmeta().custom_metadata_map['parts'])
+    assert parts == dict(zip(model.head.layout.part_names, map(list, model.head.layout.parts)))
