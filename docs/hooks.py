@@ -1,6 +1,6 @@
-"""What `make docs` adds to the site for the page "Try it in the browser": model and runtime.
+"""What `make docs` adds to the site for the page "Try it in the browser".
 
-MkDocs calls the functions that start with `on_`. The model is the one that the package ships. ONNX
+MkDocs calls the functions that start with `on_`. The model is the one that the package ships; ONNX
 Runtime Web is fetched with npm once, checked, and kept in `.cache`; where that fails, the site is
 built all the same, and the page says what is missing.
 """
@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
+from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+
+import cv2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -22,15 +24,14 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / 'pinet_mm' / 'weights' / 'pinet_lite_photos.onnx'
 PAGE, PLACE = 'try.md', 'assets/try'  # the latter holds the page's own files as well
-VERSION = '1.30.0'
-RUNTIME = f'onnxruntime-web@{VERSION}'
+RUNTIME = 'onnxruntime-web@1.30.0'
 # As `npm view` tells it.
 SHA512 = 'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=='
 RUNTIME_FILES = ('ort.wasm.bundle.min.mjs', 'ort-wasm-simd-threaded.wasm')
 CACHE = ROOT / '.cache' / RUNTIME
 SECONDS = 300  # for 33 MB
-# In the public domain; where matplotlib is not installed, the page offers no example.
-EXAMPLE = ('matplotlib', 'mpl-data/sample_data/grace_hopper.jpg')
+# Drawn, since no photograph of a group is at hand whose terms are clear: seed and index.
+EXAMPLE, DRAWN = 'example/crowd.png', (0, 0)
 
 
 class MissingError(Exception):
@@ -83,7 +84,7 @@ def _unpack(archive: Path, cache: Path) -> None:
         for name in RUNTIME_FILES:
             content = opened.extractfile(f'package/dist/{name}')
             whole = cache / f'{name}.part'
-            whole.write_bytes(content.read())  # type: ignore[union-attr]
+            whole.write_bytes(content.read())
             whole.replace(cache / name)
 
 
@@ -92,9 +93,9 @@ def added_files() -> tuple[dict[str, Path], dict[str, str | float]]:
 
     Returns:
         Place below `PLACE` -> file; what `site.json` says: `model`, its file; `megabytes` that a
-        browser loads; perhaps `example`, an image; `missing`, why there is no runtime.
+        browser loads; `example`, an image; perhaps `missing`, why there is no runtime.
     """
-    facts: dict[str, str | float] = dict(model=MODEL.name)
+    facts: dict[str, str | float] = dict(model=MODEL.name, example=EXAMPLE)
     loaded = {f'model/{MODEL.name}': MODEL}
     try:
         loaded.update({f'runtime/{name}': fetch_runtime(CACHE) / name for name in RUNTIME_FILES})
@@ -102,13 +103,14 @@ def added_files() -> tuple[dict[str, Path], dict[str, str | float]]:
         facts['missing'] = str(error)
     facts['megabytes'] = sum(file.stat().st_size for file in loaded.values()) / 1e6
     others = [MODEL.parent / name for name in ('models.json', 'LICENSE-weights')]
-    files = loaded | {f'model/{file.name}': file for file in others}
-    package, place = EXAMPLE
-    spec = find_spec(package)
-    if spec and spec.origin and (example := Path(spec.origin).parent / place).is_file():
-        facts['example'] = f'example/{example.name}'
-        files[f'example/{example.name}'] = example
-    return files, facts
+    return loaded | {f'model/{file.name}': file for file in others}, facts
+
+
+def draw_example() -> bytes:
+    """Draw the crowd that the page offers as an example, a PNG file."""
+    settings = CrowdSettings(size=(640, 480), persons=(6, 8))
+    image, _ = draw_crowd(settings, *DRAWN)
+    return cv2.imencode('.png', image)[1].tobytes()
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -118,6 +120,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         print(f'docs: try.html lacks {RUNTIME}: {facts["missing"]}', file=sys.stderr)
     for place, source in added.items():
         files.append(File.generated(config, f'{PLACE}/{place}', abs_src_path=str(source)))
+    files.append(File.generated(config, f'{PLACE}/{EXAMPLE}', content=draw_example()))
     files.append(File.generated(config, f'{PLACE}/site.json', content=json.dumps(facts)))
     return files
 

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 from pinet_mm.onnx_runner import SHIPPED
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.helpers.browser_page import load_hooks
@@ -122,4 +124,5 @@ def test_the_shipped_model_is_in_the_site_with_its_terms(hooks, capsys):
     assert hooks.MODEL == SHIPPED.resolve()
     assert facts['megabytes'] == pytest.approx(SHIPPED.stat().st_size / 1e6 + 2)
     assert {'assets/try/model/LICENSE-weights', 'assets/try/model/models.json'} < set(files)
-    assert f'assets/try/{facts["example"]}' in files
+    example = files[f'assets/try/{facts["example"]}'].content_bytes
+    assert cv2.imdecode(np.frombuffer(example, np.uint8), cv2.IMREAD_COLOR).shape == (480, 640, 3)

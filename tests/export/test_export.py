@@ -227,7 +227,7 @@ def test_the_poses_before_fusion_can_be_made_outputs(exported, monkeypatch):
     written.graph.output.extend(onnx.ValueInfoProto(name=name) for name in export.PROPOSALS)
     session = onnxruntime.InferenceSession(written.SerializeToString())
     (image,) = crowd((128, 192))
-    api.predict(model, [image])  # its own network input
+    list(api.predict(model, [image]))  # its own network input
     ((wanted, wanted_scores, _, wanted_valid, *_),) = fused
     rgb = image[None, ..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
     poses, scores, valid = session.run(export.PROPOSALS, {'images': rgb})

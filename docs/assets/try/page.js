@@ -152,7 +152,6 @@ function listen() {
   byId('file').addEventListener('change', ({ target }) => target.files[0] && showFile(target.files[0]));
   byId('camera').addEventListener('click', () => (stream ? stopCamera() : watch()));
   byId('example').addEventListener('click', showExample);
-  byId('example').hidden = !site.example;
   for (const control of [threshold, byId('before'), byId('after')]) {
     control.addEventListener('input', render);
   }
