@@ -140,8 +140,9 @@ def of_config(error: Exception) -> str:
 
 def _builds(frame: FrameType) -> bool:
     module, function = frame.f_globals.get('__name__'), frame.f_code.co_name
-    of_runner = module == 'mmengine.runner.runner'
-    return module == REGISTRY or of_runner and function.startswith(('build_', 'from_cfg'))
+    of_runner = module == 'mmengine.runner.runner' and function.startswith(('build_', 'from_cfg'))
+    # Built before the codec is, to be compared with the data.
+    return module == REGISTRY or of_runner or function == 'build_layout'
 
 
 def main(words: Sequence[str] | None = None) -> int | None:

@@ -82,7 +82,7 @@ class PartLayout:
             parts = {names[piece[0]]: piece for piece in pieces}
         elif isinstance(parts, str):
             parts = dict(person=parts)
-        if not parts:
+        if not isinstance(parts, Mapping) or not parts:
             raise InputError(
                 f"parts must name at least one part, such as dict(person='all'); found {parts!r}"
             )

@@ -43,6 +43,8 @@ def build_layout(layout: PartLayout | Mapping) -> PartLayout:
     """
     if isinstance(layout, PartLayout):
         return layout
+    if not isinstance(layout, Mapping):
+        raise InputError(f'layout must be a group of settings with metainfo; found {layout!r}')
     known = {'metainfo', 'parts', 'skeleton', 'sigmas'}
     missing, unknown = {'metainfo'} - set(layout), set(layout) - known
     if missing or unknown:

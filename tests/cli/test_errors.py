@@ -4,9 +4,12 @@ import argparse
 
 from pinet_mm.cli import command, without_worker
 from pinet_mm.errors import InputError
+from pinet_mm.models.codec import build_layout
 
 import pytest
 from mmpose.registry import MODELS
+
+from tests.helpers.toys import five_metainfo
 
 
 def call(error, *words):
@@ -47,6 +50,13 @@ def test_what_a_constructor_raises_is_one_line_with_its_class():
     with pytest.raises(SystemExit) as leaving:
         call(error)
     assert '\n' not in leaving.value.code and leaving.value.code.startswith('error: ')
+
+
+def test_a_layout_of_another_form_is_one_line():
+    with pytest.raises(TypeError) as raised:
+        build_layout(dict(metainfo=five_metainfo(), skeleton=3))
+    with pytest.raises(SystemExit, match='error: layout cannot be built from its settings'):
+        call(raised.value)
 
 
 @pytest.mark.parametrize('error', [KeyError('a'), TypeError('f() takes 1 argument'), ValueError()])

@@ -175,6 +175,7 @@ def test_layouts_are_values(toy_metainfo):
 @pytest.mark.parametrize(
     'parts, message',
     [
+        (['nose'], r"parts must name at least one part, .*; found \['nose'\]"),
         ({}, r"parts must name at least one part, such as dict\(person='all'\); found {}"),
         (
             dict(head=['nose', 'ear']),

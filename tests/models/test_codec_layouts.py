@@ -2,6 +2,7 @@
 
 import warnings
 
+from pinet_mm.errors import InputError
 from pinet_mm.models.codec import build_layout
 
 import numpy as np
@@ -101,3 +102,9 @@ def test_missing_areas(toy_layout, area, found):
     message = f'area must hold one number for each of the 2 people; found {found}'
     with pytest.raises(ValueError, match=message):
         make_codec(toy_layout).encode(np.zeros((2, 5, 2)), np.ones((2, 5)), area)
+
+
+@pytest.mark.parametrize('layout', [3, 'coco', None])
+def test_a_layout_is_a_group_of_settings(layout):
+    with pytest.raises(InputError, match='layout must be a group of settings with metainfo; found'):
+        build_layout(layout)
