@@ -10,8 +10,9 @@ from fractions import Fraction
 from pinet_mm.inference import folders
 from pinet_mm.inference.folders import infer
 from pinet_mm.inference.runs.options import InferOptions
+from pinet_mm.inference.sources import streams
 from pinet_mm.inference.sources.items import Source, read_items
-from pinet_mm.inference.sources.videos import Clip, read_video
+from pinet_mm.inference.sources.videos import Clip, open_video, read_video
 
 import numpy as np
 import pytest
@@ -88,3 +89,17 @@ def playlist(tmp_path):
 def test_hls_is_read_to_its_end(playlist):
     *_, last = read_items(Source(playlist, 'stream'))
     assert last.error == '' and round(last.image.mean() / 10) == 19
+
+
+def test_decoding_holds_no_frame_back(playlist, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        streams,
+        'open_video',
+        lambda *words, **options: opened.append(open_video(*words, **options)) or opened[0],
+    )
+    frames = streams.network_frames(playlist)
+    next(frames)
+    # Threads that decode a frame each keep as many frames back as there are cores.
+    assert opened[0].streams.video[0].thread_type.name == 'SLICE'
+    frames.close()
