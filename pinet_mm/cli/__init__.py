@@ -168,6 +168,12 @@ def main(words: Sequence[str] | None = None) -> int | None:
     )
     parser.add_argument('--version', action='version', version=pinet_mm.__version__)
     parser.add_argument('command', choices=COMMANDS, metavar='COMMAND', help='one of those below')
+    within = [name for name in COMMANDS if words and name.startswith(f'{words[0]} ')]
+    if within:
+        found = words[1] if len(words) > 1 else 'nothing'
+        if found in ('-h', '--help'):
+            parser.parse_args(['--help'])
+        parser.error(f'{words[0]} needs one of its commands: {", ".join(within)}; found {found}')
     name = parser.parse_args(words[:1]).command
     module, _ = COMMANDS[name]
     return importlib.import_module(module, __package__).main(words[1:], f'pinet-mm {name}')

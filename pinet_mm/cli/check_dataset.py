@@ -1,4 +1,4 @@
-"""Check annotation files before they cost a training: pinet-mm check-dataset FILE... --images DIR.
+"""Check annotation files before they cost a training: pinet-mm data check FILE... --images DIR.
 
 Prints all faults as a table with counts and the first few ids, and what becomes of them.
 --overlap A B finds the images of folder A that folder B has too, in any encoding.
@@ -101,6 +101,7 @@ def _check(path: str, names: Sequence[str] | None, args: argparse.Namespace) -> 
         checked = check_file(path, expected)
     except InputError as error:
         print(f'refused: {error}')
+        _say_no_copy(path, args)
         return False
     findings = list(checked.findings)
     if findings:
@@ -108,17 +109,31 @@ def _check(path: str, names: Sequence[str] | None, args: argparse.Namespace) -> 
         print('\n'.join((first if rest else f'{findings[0].what.level.value}: {first}', *rest)))
     if checked.is_refused(args.strict):
         print(f'refused: {path}')
+        _say_no_copy(path, args)
         return False
     print(_summary(checked))
     if checked.looked:
         print(checked.looked)
-    if args.fix and checked.is_mended:
-        target = Path(args.fix) / Path(path).name.removesuffix('.gz')
-        if target.exists():
-            raise InputError(f'--fix: {target} exists already; name an empty folder')
-        checked.write(target)
-        print(f'mended copy: {target}')
+    if args.fix:
+        _fix(checked, args.fix)
     return True
+
+
+def _say_no_copy(path: str, args: argparse.Namespace) -> None:
+    if args.fix:
+        print(f'no mended copy of {path} is written: only its author can mend what is refused')
+
+
+def _fix(checked: Checked, folder: str) -> None:
+    """Write a mended copy into a folder, if there is something to mend."""
+    if not checked.is_mended:
+        print(f'no mended copy of {checked.path} is written: nothing is to be mended')
+        return
+    target = Path(folder) / Path(checked.path).name.removesuffix('.gz')
+    if target.exists():
+        raise InputError(f'--fix: {target} exists already; name an empty folder')
+    checked.write(target)
+    print(f'mended copy: {target}')
 
 
 def _summary(checked: Checked) -> str:

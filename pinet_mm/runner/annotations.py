@@ -22,6 +22,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 from ..datasets.check import AnnotationError, Checked, Expected, check_file
+from ..datasets.check.listing import is_outside
 from ..datasets.check.reading import read_json
 from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.labeling import keypoint_names
@@ -53,6 +54,8 @@ def check_annotations(
     for loader in loaders:
         evaluators = _evaluators(cfg, loader)
         datasets = list(_datasets((cfg.get(loader) or {}).get('dataset')))
+        if allow_outside:
+            _let_load_from_outside(datasets)
         checked = {}
         for dataset in datasets:
             path = _path_of(dataset)
@@ -117,7 +120,9 @@ def _require_images(ann: str, folder: str) -> list[dict]:
     images = images if isinstance(images, list) else []
     records = [each for each in images if isinstance(each, dict)]
     names = [each['file_name'] for each in records if isinstance(each.get('file_name'), str)]
-    missing = [name for name in names if not osp.isfile(osp.join(folder, name))]
+    # The check refuses names that lead elsewhere, where nothing is looked for.
+    inside = [name for name in names if not is_outside(name.replace('\\', '/'))]
+    missing = [name for name in inside if not osp.isfile(osp.join(folder, name))]
     if missing:
         raise InputError(
             f'--img {folder} lacks {len(missing)} of the {len(names)} images of --ann, such as '
@@ -136,6 +141,13 @@ def _datasets(node) -> Iterator[dict]:
     elif isinstance(node, (list, tuple)):
         for each in node:
             yield from _datasets(each)
+
+
+def _let_load_from_outside(datasets: list[dict]) -> None:
+    steps = [step for each in datasets for step in each.get('pipeline') or ()]
+    for step in steps:
+        if step['type'] in ('LoadImage', 'mmpose.LoadImage'):
+            step['allow_outside'] = True
 
 
 def _metrics(cfg: Config, loader: str) -> list[dict]:

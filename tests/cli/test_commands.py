@@ -112,6 +112,16 @@ def test_unknown_commands_are_refused(capsys):
     assert "invalid choice: 'trian' (choose from" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('words, found', [(['data'], 'nothing'), (['data', 'chek', 'a'], 'chek')])
+def test_a_group_of_commands_names_them(words, found, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert 'data needs one of its commands: data check, data browse, data draw' in said
+    assert said.endswith(f'found {found}\n')
+
+
 def test_words_of_the_process_reach_the_command(monkeypatch, tmp_path, capsys):
     words = ['make-crowdsynth', str(tmp_path), '--images', '1', '--size', '64', '64']
     monkeypatch.setattr(sys, 'argv', ['pinet-mm', *words])

@@ -37,6 +37,7 @@ def _word_image_ids(data):
 
 
 REGION = [10, 10, 30, 10, 30, 50, 10, 50]
+RUN_LENGTHS = [10 * 80 + 10, *[40, 40] * 19, 40, 30 + 70 * 80]  # the first person's box
 
 CONTENT = [
     Mutation('nothing', lambda data: None, None),
@@ -173,6 +174,15 @@ CONTENT = [
         'region-size',
     ),
     Mutation('run lengths', one(segmentation=dict(size=[80, 100], counts=[100, 7900])), None),
+    Mutation(
+        'run lengths without labels and box',
+        one(
+            keypoints=[0] * 15,
+            bbox=None,
+            segmentation=dict(size=[80, 100], counts=RUN_LENGTHS),
+        ),
+        'box-missing',
+    ),
     # the file
     Mutation('no annotations', lambda data: data.update(annotations=[]), 'no-annotations'),
     Mutation('an image is text', lambda data: data['images'].append('4.png'), 'record-type'),

@@ -176,6 +176,26 @@ def test_images_that_are_not_in_the_folder_are_named_before_a_model_is_built(tmp
         point_at(config(tmp_path), str(tmp_path / 'b.json'), str(tmp_path / 'images'))
 
 
+def test_images_outside_the_folder_are_refused_rather_than_looked_for(tmp_path):
+    data = mutated(tmp_path / 'b.json')
+    data['images'][0]['file_name'] = '../gone.png'
+    (tmp_path / 'b.json').write_text(json.dumps(data))
+    cfg = config(tmp_path)
+    point_at(cfg, str(tmp_path / 'b.json'), str(tmp_path))
+    with pytest.raises(InputError, match=r"image 1: file_name: .* '\.\./gone\.png'; .*--allow-out"):
+        check_annotations(cfg, 'test_dataloader')
+
+
+def test_the_loader_reads_from_outside_only_where_the_check_may(tmp_path):
+    mutated(tmp_path / 'a.json')
+    cfg = config(tmp_path)
+    (step,) = cfg.test_dataloader.dataset.dataset['pipeline'] = [dict(type='LoadImage')]
+    check_annotations(cfg, 'test_dataloader')
+    assert 'allow_outside' not in step
+    check_annotations(cfg, 'test_dataloader', allow_outside=True)
+    assert cfg.test_dataloader.dataset.dataset.pipeline[0].allow_outside is True
+
+
 @pytest.mark.parametrize('given', [{}, dict(use_area=False)])
 def test_a_plain_coco_file_needs_no_crowd_index(given, tmp_path, monkeypatch):
     said = []

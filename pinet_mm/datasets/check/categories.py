@@ -9,7 +9,7 @@ from .listing import as_number
 PERSON = 1  # the id that COCO's people have, and MMPose's metric expects
 
 
-def choose_category(data: dict, wanted: str | int | None, findings: Findings) -> dict | None:
+def choose_category(data: dict, wanted: str | int | None, findings: Findings) -> list[dict]:
     """Choose the category whose keypoints count.
 
     Args:
@@ -18,13 +18,13 @@ def choose_category(data: dict, wanted: str | int | None, findings: Findings) ->
         findings: receives a fault if there is none, or a choice.
 
     Returns:
-        The record of the category; None if it has to be named, or the file has none.
+        The record of the category; several if it has to be named, none if the file has none.
     """
     categories = [each for each in data['categories'] if isinstance(each, dict)]
     if not categories:
         findings.add('category-id-type', None, data['categories'])
     if not categories or not _are_readable(categories, findings):
-        return None
+        return []
     if wanted is not None:
         return _find_category(categories, wanted, findings)
     used = _used_with_keypoints(data, categories)
@@ -33,18 +33,15 @@ def choose_category(data: dict, wanted: str | int | None, findings: Findings) ->
     candidates = [each for each in described if each in used] or described or used or categories
     if len(candidates) > 1:
         findings.add('categories-ambiguous', None, _names(candidates))
-    return candidates[0] if len(candidates) == 1 else None
+    return candidates
 
 
-def _find_category(
-    categories: Sequence[dict], wanted: str | int, findings: Findings
-) -> dict | None:
+def _find_category(categories: Sequence[dict], wanted: str | int, findings: Findings) -> list[dict]:
     named = [each for each in categories if wanted in (each.get('name'), each.get('id'))]
     named = named or [each for each in categories if str(each.get('id')) == str(wanted)]
     if not named:
         findings.add('category-unknown', None, _names(categories))
-        return None
-    return named[0]
+    return named[:1]
 
 
 def _are_readable(categories: Sequence[dict], findings: Findings) -> bool:

@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -150,14 +150,14 @@ def check_data(
     if not data['annotations']:
         findings.add('no-annotations')
     _leave_out_other_records(data, findings)
-    category = choose_category(data, expected.category, findings) if expected.persons else None
-    category_id = category.get('id') if category else None
-    if category:
-        keep_category(data, category, findings)
+    chosen = choose_category(data, expected.category, findings) if expected.persons else []
+    category_id = chosen[0].get('id') if len(chosen) == 1 else None
+    if len(chosen) == 1:
+        keep_category(data, chosen[0], findings)
     looked = _check_images(data['images'], expected, findings)
     check_links(data, findings)
     if expected.persons:
-        _check_persons(data, category, expected, findings)
+        _check_persons(data, chosen, expected, findings)
     return Checked(name, data, findings, category_id, looked)
 
 
@@ -187,11 +187,17 @@ def _leave_out_other_records(data: dict, findings: Findings) -> None:
 
 def _check_images(images: list[dict], expected: Expected, findings: Findings) -> Looked | None:
     folder, looked = expected.image_folder, None
-    # Looking at a sample does not read all sizes.
-    need_size = expected.need_size if folder is None or expected.sample else None
+    need_size = expected.need_size if folder is None else None  # else read from the files
     check_images(images, findings, need_size, expected.allow_outside)
     if folder is not None:
-        looked = check_image_files(images, folder, findings, expected.sample, expected.upright)
+        looked = check_image_files(
+            images,
+            folder,
+            findings,
+            expected.sample,
+            expected.upright,
+            expected.allow_outside,
+        )
     for image in images if expected.crowd_index else ():
         index = image.get('crowdIndex')
         if not isinstance(index, (int, float)) or index != index:
@@ -200,20 +206,33 @@ def _check_images(images: list[dict], expected: Expected, findings: Findings) ->
 
 
 def _check_persons(
-    data: dict, category: dict | None, expected: Expected, findings: Findings
+    data: dict, chosen: Sequence[dict], expected: Expected, findings: Findings
 ) -> None:
     sizes = _sizes(data)
     for annotation in data['annotations']:
         _check_crowd_flag(annotation, findings)
         check_region(annotation, sizes[annotation['image_id']], findings)
     fill_regions(data['annotations'], findings)
-    if category is None:
-        return  # whose keypoints count is not known
+    if len(chosen) == 1:
+        data['annotations'] = _check_people(
+            data['annotations'], chosen[0], sizes, expected, findings
+        )
+        return
+    for category in chosen:  # of several, each has its own keypoints
+        found = category.get('id')
+        people = [each for each in data['annotations'] if each.get('category_id') == found]
+        _check_people(people, category, sizes, replace(expected, names=None), findings)
+
+
+def _check_people(
+    people: Sequence[dict], category: dict, sizes: Mapping, expected: Expected, findings: Findings
+) -> list[dict]:
+    """Check the people of a category, and mend them in place; return those who stay."""
     names = expected.names
     order = order_keypoints(category, names, findings) if names else None
     listed = category.get('keypoints') or names or ()
-    num_keypoints = len(listed) or _usual_length(data['annotations'])
-    kept, refused, points = check_keypoints(data['annotations'], num_keypoints, order, findings)
+    num_keypoints = len(listed) or _usual_length(people)
+    kept, refused, points = check_keypoints(people, num_keypoints, order, findings)
     check_boxes_of_refused(refused, findings)
     sides = np.array([sizes[each['image_id']] for each in kept], dtype=float).reshape(-1, 2)
     check_places(kept, points, sides, findings)
@@ -224,7 +243,7 @@ def _check_persons(
         need_area = any('area' in each for each in kept)
     for annotation in kept:
         check_area(annotation, findings, need_area)
-    data['annotations'] = kept
+    return kept
 
 
 def _sizes(data: dict) -> dict[int, tuple[float, float]]:

@@ -7,6 +7,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .cache import Looked, read_all
 from .findings import Findings, Said
+from .listing import is_outside, size_of
 
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag; its values that exchange width and height
 
@@ -33,6 +34,7 @@ def check_image_files(
     findings: Findings,
     sample: int | None = None,
     upright: bool = True,
+    allow_outside: bool = False,
 ) -> Looked:
     """Compare the records of images with their files; mend sizes in place.
 
@@ -41,20 +43,31 @@ def check_image_files(
         folder: where their `file_name` begins.
         findings: receives every fault.
         sample: look at so many images, spread evenly over the file, and at all only if one of them
-            has another size; None looks at all.
+            has another size; None looks at all. Images without a size are looked at in any case.
         upright: whether images count as they are shown, see `shown_size`.
+        allow_outside: look at files outside the folder too.
 
     Returns:
         How many were looked at.
     """
     named = [each for each in images if isinstance(each.get('file_name'), str)]
+    if not allow_outside:
+        named = [each for each in named if not is_outside(each['file_name'])]
     if sample and len(named) > sample:
-        some = [named[i * len(named) // sample] for i in range(sample)]
+        sized = [each for each in named if size_of(each)]
+        count = min(sample, len(sized))
+        some = [sized[i * len(sized) // count] for i in range(count)]
         sizes, looked = _sizes(some, folder, upright)
         if all(_written(image) == size for image, size in zip(some, sizes)):
-            return looked
-    sizes, looked = _sizes(named, folder, upright)
-    for image, size in zip(named, sizes):
+            rest = [each for each in named if not size_of(each)]
+            return _look(rest, folder, findings, upright) if rest else looked
+    return _look(named, folder, findings, upright)
+
+
+def _look(images: list[dict], folder: str | Path, findings: Findings, upright: bool) -> Looked:
+    """Compare these records with their files; mend sizes in place."""
+    sizes, looked = _sizes(images, folder, upright)
+    for image, size in zip(images, sizes):
         if isinstance(size, str):
             findings.add(size, image.get('id'), image['file_name'])
         else:
@@ -91,7 +104,7 @@ def _compare(image: dict, size: tuple[int, int], findings: Findings) -> None:
     if found == size:
         return
     written = Said(f'{found[0]}×{found[1]}, the file has {size[0]}×{size[1]}')
-    if None in found or not all(isinstance(side, int) and side > 0 for side in found):
+    if size_of(image) is None:
         findings.add('image-size-read', image.get('id'), found)
     elif found == size[::-1]:
         findings.add('image-size-swapped', image.get('id'), written)

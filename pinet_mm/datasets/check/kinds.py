@@ -22,7 +22,7 @@ KINDS = {
         R,
         'categories.keypoints',
         'one category with keypoints, or to be told which one counts',
-        cure='name it: --category NAME; people are checked once it is known',
+        cure='name it: --category NAME; the people of all of them are checked',
     ),
     'category-unknown': Kind(R, 'categories', 'the category that was asked for'),
     'category-id': Kind(

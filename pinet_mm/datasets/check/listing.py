@@ -90,13 +90,14 @@ def is_outside(name: str) -> bool:
     return path.is_absolute() or '..' in path.parts or name[1:2] == ':'
 
 
-def _size_of(image: dict) -> tuple[int, int] | None:
+def size_of(image: dict) -> tuple[int, int] | None:
+    """Return (w, h) of a record; None unless both are positive integers."""
     size = image.get('width'), image.get('height')
     return size if all(is_integer(side) and side > 0 for side in size) else None
 
 
 def _check_size(image: dict, findings: Findings) -> None:
-    if _size_of(image) is not None:
+    if size_of(image) is not None:
         return
     size = image.get('width'), image.get('height')
     try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .findings import Findings, Said
+from .regions import box_around, box_of
 
 FAR_OUTSIDE = 0.1  # of the image's side: labels this far outside are accepted
 HUGE = 1e300  # integers beyond it are no float
@@ -241,13 +242,7 @@ def _is_number(value: object) -> bool:
 def _box_around(annotation: dict, person: np.ndarray) -> list | None:
     """Return the box (x, y, w, h) around labeled keypoints or else the region; None without."""
     points = person[person[:, 2] > 0, :2]
-    region = annotation.get('segmentation')
-    if not len(points) and isinstance(region, list) and region:
-        points = np.reshape([number for part in region for number in part], (-1, 2))
-    if not len(points):
-        return None
-    low, high = points.min(axis=0), points.max(axis=0)
-    return [*low.tolist(), *np.maximum(high - low, 1).tolist()]
+    return box_around(points) if len(points) else box_of(annotation.get('segmentation'))
 
 
 def check_area(annotation: dict, findings: Findings, needed: bool) -> None:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from .findings import Findings
 from .listing import is_integer
 
@@ -19,7 +21,7 @@ def check_region(annotation: dict, size: tuple[int, int], findings: Findings) ->
     if region is None:
         annotation.pop('segmentation', None)
     elif isinstance(region, dict):
-        _check_run_lengths(region, size, record_id, findings)
+        _check_run_lengths(annotation, size, record_id, findings)
     elif isinstance(region, list) and region:
         annotation['segmentation'] = _polygons(region, record_id, findings)
     elif region != []:
@@ -42,17 +44,51 @@ def fill_regions(annotations: Sequence[dict], findings: Findings) -> None:
             each['segmentation'] = []
 
 
+def box_of(region: object) -> list | None:
+    """Return the box (x, y, w, h) around a region; None if it is empty.
+
+    Args:
+        region: checked by `check_region`.
+    """
+    if isinstance(region, dict):
+        # Here, since the light installation lacks it, and few files need it.
+        from pycocotools import mask
+
+        sides, packed = region['size'], isinstance(region['counts'], str)
+        box = mask.toBbox(region if packed else mask.frPyObjects(region, *sides)).tolist()
+        return box if min(box[2:]) > 0 else None
+    if not isinstance(region, list) or not region:
+        return None
+    return box_around(np.reshape([number for part in region for number in part], (-1, 2)))
+
+
+def box_around(points: np.ndarray) -> list:
+    """Return the box (x, y, w, h), of a pixel at least, around points (N, 2)."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return [*low.tolist(), *np.maximum(high - low, 1).tolist()]
+
+
 def _check_run_lengths(
-    region: dict, size: tuple[int, int], record_id: int, findings: Findings
+    annotation: dict, size: tuple[int, int], record_id: int, findings: Findings
 ) -> None:
+    region = annotation['segmentation']
     counts, sides = region.get('counts'), region.get('size')
-    integers = isinstance(counts, list) and all(map(is_integer, counts))
-    if not (integers or isinstance(counts, str)) or not isinstance(sides, list):
+    integers = isinstance(counts, list) and all(is_integer(each) and each >= 0 for each in counts)
+    if not (integers or isinstance(counts, str)) or not _are_sides(sides):
         findings.add('region-type', record_id, {key: type(each) for key, each in region.items()})
-    elif math.inf not in size and (
-        sides != [size[1], size[0]] or (integers and sum(counts) != size[0] * size[1])
-    ):
+        annotation['segmentation'] = []  # for the checks that follow
+        return
+    is_other = math.inf not in size and sides != [size[1], size[0]]
+    if is_other or (integers and sum(counts) != sides[0] * sides[1]):
         findings.add('region-size', record_id, sides)
+
+
+def _are_sides(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(is_integer(side) and side > 0 for side in value)
+    )
 
 
 def _polygons(region: list, record_id: int, findings: Findings) -> list:

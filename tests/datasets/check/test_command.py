@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.mutations import CONTENT, write
+from tests.helpers.mutations import CONTENT, UNREADABLE, write
 
 DOCS = Path(__file__).parents[3] / 'docs'
 
 
 def mutated(path, name):
-    write(path, next(each for each in CONTENT if each.name == name))
+    write(path, next(each for each in (*CONTENT, *UNREADABLE) if each.name == name))
     return str(path)
 
 
@@ -53,6 +53,22 @@ def test_the_status_tells_of_refused_files(tmp_path, capsys):
     assert lines[1] == f'refused: {bad}'
     assert lines[2].startswith(f'suspicious: {good}: annotation 1: keypoints: expected visibility')
     assert main([good, '--strict']) == 1
+
+
+@pytest.mark.parametrize(
+    'name, reason',
+    [
+        ('keypoints of six', 'only its author can mend what is refused'),
+        ('cut off', 'only its author can mend what is refused'),
+        ('nothing', 'nothing is to be mended'),
+    ],
+)
+def test_a_copy_that_is_not_written_is_told_with_the_reason(name, reason, tmp_path, capsys):
+    path = mutated(tmp_path / 'a.json', name)
+    assert main([path, '--fix', str(tmp_path / 'out')]) == (name != 'nothing')
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f'no mended copy of {path} is written: {reason}'
+    assert not (tmp_path / 'out').exists()
 
 
 def test_nothing_to_check():

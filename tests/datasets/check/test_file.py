@@ -159,6 +159,16 @@ def test_the_category_can_be_named(wanted, ids):
     assert {each['category_id'] for each in kept} == {1}
 
 
+def test_people_of_every_category_are_checked_before_one_is_named():
+    data = valid()
+    by_name('two categories with keypoints').change(data)
+    data['categories'][1]['keypoints'] = NAMES[:2]
+    data['annotations'][1]['keypoints'] = [51, 21, 2, 0, 0, 2, 1]  # of the second category
+    data['annotations'][2].update(area=-1)  # of the first
+    found = {each.kind: each.ids for each in check_data(data, Expected(NAMES)).findings}
+    assert found == {'categories-ambiguous': [], 'keypoints-length': [2], 'area': [3]}
+
+
 def test_an_unknown_category_is_refused():
     with pytest.raises(AnnotationError, match=r"asked for, found 'person' \(id 1\)"):
         check_data(valid(), Expected(category='dog')).require()

@@ -52,6 +52,37 @@ def test_missing_sizes_are_read(folder):
     assert data['images'] == valid()['images']
 
 
+def test_missing_sizes_are_read_where_a_sample_is_compared_else(folder):
+    data = valid()
+    del data['images'][1]['width']
+    data['images'][2].update(width=None, height=None)
+    checked = check_data(data, Expected(NAMES, image_folder=folder, sample=1))
+    (finding,) = checked.findings
+    assert (finding.kind, finding.ids) == ('image-size-read', [2, 3])
+    assert checked.require().data['images'] == valid()['images']
+
+
+def test_missing_sizes_without_files_to_read_them_from_are_refused(folder):
+    data = valid()
+    del data['images'][1]['width']
+    (folder / '2.png').unlink()
+    for sample in (None, 1):
+        checked = check_data(data, Expected(NAMES, image_folder=folder, sample=sample))
+        assert [each.kind for each in checked.findings] == ['image-file-missing']
+    assert [each.kind for each in check_data(data, Expected(NAMES)).findings] == ['image-size']
+
+
+def test_files_outside_the_folder_are_not_opened_unless_that_is_wanted(folder):
+    data = valid()
+    data['images'][0].update(file_name='../gone.png')
+    inside, outside = (
+        check_data(data, Expected(NAMES, image_folder=folder, allow_outside=allowed)).findings
+        for allowed in (False, True)
+    )
+    assert [each.kind for each in inside] == ['file-name-outside']
+    assert [each.kind for each in outside] == ['image-file-missing']
+
+
 def test_a_photograph_turned_by_exif_is_as_it_is_shown(folder):
     turned = Image.Exif()
     turned[0x0112] = 6

@@ -1,0 +1,42 @@
+"""Regions of people without labels and boxes: what is left of them is their region."""
+
+from pinet_mm.datasets.check import Expected, check_data
+
+import numpy as np
+import pytest
+from pycocotools import mask
+
+from tests.helpers.changes import NAMES, valid
+from tests.helpers.regions import run_lengths
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_somebody_without_labels_and_box_has_the_box_of_run_lengths(packed):
+    inside = np.zeros((80, 100), dtype=np.uint8, order='F')
+    inside[20:50, 30:70] = 1
+    region = run_lengths(inside)
+    if packed:
+        region = mask.frPyObjects(region, 80, 100)
+        region['counts'] = region['counts'].decode()
+    data = valid()
+    data['annotations'][0].update(keypoints=[0] * 15, num_keypoints=0, segmentation=region)
+    del data['annotations'][0]['bbox'], data['annotations'][0]['area']
+    checked = check_data(data, Expected(NAMES)).require()
+    assert checked.data['annotations'][0]['bbox'] == [30, 20, 40, 30]
+    assert checked.data['annotations'][0]['area'] == pytest.approx(636)
+    assert [each.kind for each in checked.findings] == ['box-missing', 'area']
+
+
+@pytest.mark.parametrize(
+    'region, kind',
+    [
+        (dict(size=[80, 100], counts=[8000]), 'nothing-there'),
+        (dict(size=[0, 0], counts=''), 'region-type'),
+        (dict(size=[80, 100], counts=[-1, 8001]), 'region-type'),
+        (dict(size=[80, 100], counts=[1, 2]), 'region-size'),
+    ],
+)
+def test_run_lengths_of_nothing_and_bad_ones(region, kind):
+    data = valid()
+    data['annotations'][0].update(keypoints=[0] * 15, bbox=None, segmentation=region)
+    assert kind in [each.kind for each in check_data(data, Expected(NAMES)).findings]
