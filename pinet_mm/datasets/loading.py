@@ -21,8 +21,8 @@ class LoadImage(loading.LoadImage):
     The size of an image of a dataset is compared with the one that its annotation file says.
 
     Args:
-        *args: those of MMPose's class.
         allow_outside: read images whose names lead out of their folder too.
+        *args: those of MMPose's class.
         **options: those of MMPose's class.
     """
 
