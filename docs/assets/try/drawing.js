@@ -12,7 +12,7 @@ const EDGE = 'rgb(0 0 0 / 60%)';
 export const colorOfPart = (part, parts) => `hsl(${20 + (360 * part) / parts} 90% 58%)`;
 
 /** The color of a person: the golden angle keeps neighbors in the list apart. */
-export const colorOfPerson = (index) => `hsl(${200 + 137.5 * index} 90% 60%)`;
+export const colorOfPerson = (index) => `hsl(${200 + 137.5 * index} 90% 68%)`;
 
 /**
  * Draw poses.

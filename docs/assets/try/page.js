@@ -16,6 +16,7 @@ let stream; // of the camera
 
 /** Write what happens where screen readers announce it. */
 function say(text, isError = false) {
+  status.setAttribute('aria-live', stream ? 'off' : 'polite'); // not at every frame of a camera
   status.textContent = text;
   status.classList.toggle('try-error', isError);
 }
