@@ -16,6 +16,7 @@ LEAST = {
     **{f'{name}_dataloader.batch_size': 1 for name in ('train', 'val', 'test')},
     **{f'{name}_dataloader.num_workers': 0 for name in ('train', 'val', 'test')},
     'default_hooks.logger.interval': 1,
+    'default_hooks.checkpoint.interval': -1,
     'default_hooks.checkpoint.max_keep_ckpts': -1,
     'randomness.seed': 0,
 }

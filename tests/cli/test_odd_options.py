@@ -28,6 +28,7 @@ REFUSED = {
     'train_dataloader.num_workers=-1': 'num_workers must be a whole number of at least 0; found -1',
     'val_dataloader.num_workers=abc': 'num_workers must be a whole number of at least 0; found',
     'default_hooks.logger.interval=0': 'default_hooks.logger.interval must be a whole number',
+    'default_hooks.checkpoint.interval=abc': 'checkpoint.interval must be a whole number of at',
     'randomness.seed=abc': 'randomness.seed must be a whole number of at least 0; found .abc.',
     'resume=abc': 'resume must be True or False; found .abc.',
     'load_from=5': 'load_from must be a text; found 5',
