@@ -106,6 +106,28 @@ class LayoutCocoMetric(CocoMetric):
         return f'AP is 0: {reason or BEHIND}'
 
 
+@METRICS.register_module(name='CocoMetric', force=True)
+class PlainCocoMetric(LayoutCocoMetric):
+    """MMPose's `CocoMetric` in MMPose's own tools, which explains its numbers too.
+
+    `pinet-mm train` and `pinet-mm test` check the annotations and set the model's sigmas. This
+    class stands for `CocoMetric` where neither was done, and says so.
+
+    Args:
+        *args: those of `CocoMetric`.
+        **options: those of `CocoMetric`.
+    """
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        print_log(
+            f'{self.ann_file or "the annotations"}: read without a check, and evaluated by the '
+            "sigmas of the dataset's metainfo rather than those of the model's layout: pinet-mm "
+            'data check checks, pinet-mm test does both',
+            'current',
+        )
+
+
 def _convert_people(annotations, converter: Mapping[str, Any]) -> None:
     """Convert annotated people in place; a pair of sources is their mean, if both are labeled."""
     pairs = [

@@ -11,9 +11,11 @@ from pinet_mm import LayoutCocoMetric
 import numpy as np
 import pytest
 from mmpose.evaluation.metrics import CocoMetric
+from mmpose.registry import METRICS
 
 from tests.helpers.changes import valid
 from tests.helpers.evaluations import make_prediction
+from tests.helpers.toys import build_in_mmpose
 
 SIGMAS = [0.05] * 5
 COCO = dict(score_mode='keypoint', nms_mode='none')
@@ -62,6 +64,21 @@ def test_the_sigmas_of_the_layout_count(tmp_path, others):
     metric = LayoutCocoMetric(str(tmp_path / 'a.json'), sigmas=SIGMAS, **COCO)
     assert evaluate(metric, meta, predictions(data, SHIFT))['coco/AP'] == pytest.approx(0.3)
     np.testing.assert_array_equal(meta['sigmas'], np.float32(others))  # all metrics share it
+
+
+def test_the_metric_of_the_tools_of_mmpose_says_what_it_goes_by_and_why_it_is_0(tmp_path, said):
+    def renumber(data):
+        data['categories'][0]['id'] = 9
+        for each in data['annotations']:
+            each['category_id'] = 9
+
+    data = write(tmp_path, renumber)
+    config = dict(type='CocoMetric', ann_file=str(tmp_path / 'a.json'), **COCO)
+    metric = build_in_mmpose(METRICS, config)
+    assert evaluate(metric, metainfo(SIGMAS), predictions(data))['coco/AP'] <= 0
+    assert f'{tmp_path}/a.json: read without a check' in said[0]
+    assert "sigmas of the dataset's metainfo rather than those of the model's layout" in said[0]
+    assert 'the poses have the category_id 1, the people 9' in said[1]
 
 
 def test_without_a_layout_those_of_the_metainfo(tmp_path):
