@@ -170,5 +170,5 @@ def load_onnx(
     except (ImportError, ValueError) as error:
         raise RunError(str(error)) from error
     if short_side:
-        model.set_short_side(short_side)
+        model.resize.update(size=[short_side, short_side])
     return model

@@ -75,16 +75,6 @@ class OnnxPoses:
             },
         )
 
-    def set_short_side(self, pixels: int) -> None:
-        """Resize images to another short side than the file was written with.
-
-        Args:
-            pixels: of the network input; smaller for people who fill the image, larger for people
-                who are small in it.
-        """
-        if self.resize:
-            self.resize['size'] = [pixels, pixels]
-
     def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Find the poses of an image (H, W, 3), uint8 BGR, in its pixels."""
         frame, rgb = self.to_input(image)

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own
 
 from pinet_mm import api
 from pinet_mm.cli import command
+from pinet_mm.cli.options import to_score
 from pinet_mm.errors import RunError
 from pinet_mm.inference.drawing.sheets import in_column, in_row
 
@@ -40,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--pose-thr',
-        type=float,
+        type=to_score,
         default=0.1,
         help='people with a lower score are not drawn (%(default)s)',
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import command
-from .options import ConfigOptions
+from .options import ConfigOptions, to_score
 
 if TYPE_CHECKING:
     from .. import comparison
@@ -73,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', default='comparison', help='folder to write into (%(default)s)')
     parser.add_argument(
         '--pose-thr',
-        type=float,
+        type=to_score,
         nargs='+',
         default=[0.1],
         metavar='SCORE',

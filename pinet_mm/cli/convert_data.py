@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import InputError
 from . import command
-from .options import POSE_THR
+from .options import POSE_THR, to_score
 
 EXAMPLES = """examples:
   pinet-mm data convert poses/predictions.json poses.csv
@@ -41,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add(
         '--pose-thr',
-        type=float,
+        type=to_score,
         default=POSE_THR,
         metavar='SCORE',
         help='people with a lower score are left out (%(default)s)',

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     settings = CrowdSettings(size=(384, 384), persons=(2, 4), height=(0.6, 0.9))
     write_dataset(crowds, settings, args.images, 0, 'test', 1, '.jpg')
     model = load_model(None, args.threads)
-    model.set_short_side(SHORT_SIDE)
+    model.resize.update(size=[SHORT_SIDE, SHORT_SIDE])
     inputs = [*find_photographs(), crowds / 'images']
     report = predict_files(model, inputs, Path(args.out, 'poses'), args.pose_thr)
     tell(report, args.pose_thr)

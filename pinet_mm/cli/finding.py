@@ -4,10 +4,11 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RunError
-from .options import POSE_THR
+from .options import POSE_THR, to_count, to_score
 
 if TYPE_CHECKING:
     from ..inference.runs.options import InferOptions
@@ -49,7 +50,7 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
         parser: parser of the command; changed in place.
     """
     add = parser.add_argument
-    add('--every', type=int, default=1, metavar='N', help='every N-th frame (%(default)s)')
+    add('--every', type=to_count, default=1, metavar='N', help='every N-th frame (%(default)s)')
     add('--start', type=to_seconds, default=0, metavar='TIME', help='seconds, or 1:30; of videos')
     add('--end', type=to_seconds, metavar='TIME', help='seconds, or 1:30; of videos and streams')
 
@@ -57,6 +58,18 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 def to_seconds(text: str) -> float:
     """Return the seconds of `90`, `1:30` or `0:01:30`; argparse answers the error of other text."""
     return sum(60**i * float(part) for i, part in enumerate(reversed(text.split(':'))))
+
+
+def make_folder(out: str) -> None:
+    """Make the folder of `--out`.
+
+    Raises:
+        RunError: there is something else of this name.
+    """
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunError(f'--out {out}: expected a folder; found a file') from error
 
 
 def add_output_options(parser: argparse.ArgumentParser, out: str = 'poses') -> None:
@@ -84,7 +97,7 @@ def add_output_options(parser: argparse.ArgumentParser, out: str = 'poses') -> N
     add('--no-overlays', action='store_true', help='write the poses only, no images and videos')
     add(
         '--keypoint-thr',
-        type=float,
+        type=to_score,
         default=0.05,
         metavar='SCORE',
         help='keypoints with a lower score are not drawn (%(default)s)',
@@ -103,7 +116,7 @@ def add_basic_options(parser: argparse.ArgumentParser, out: str) -> None:
     add('--out', default=out, metavar='DIR', help='folder to write into (%(default)s)')
     add(
         '--pose-thr',
-        type=float,
+        type=to_score,
         default=POSE_THR,
         metavar='SCORE',
         help='people with a lower score are neither drawn nor written (%(default)s)',
@@ -127,7 +140,7 @@ def add_track_options(parser: argparse.ArgumentParser, always: bool = False) -> 
         )
     parser.add_argument(
         '--track-start',
-        type=float,
+        type=to_score,
         metavar='SCORE',
         help='people who never score this get no id (that of --pose-thr; the model of drawn '
         'crowds keeps more identities with 0.4)',

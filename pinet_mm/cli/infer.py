@@ -9,11 +9,10 @@ is named at the end, with exit status 1.
 import argparse
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 from ..errors import RunError
 from . import command, finding
-from .options import SHIPPED, add_config_options, add_speed_options
+from .options import SHIPPED, add_config_options, add_speed_options, to_count
 from .telling import announce, require_resize, tell
 
 EXAMPLES = """examples:
@@ -62,7 +61,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         'of CONFIG and CHECKPOINT',
     )
     add('--device', help='such as cuda:1 (the first GPU, or the CPU)')
-    add('--batch-size', type=int, default=8, help='images per pass (%(default)s)')
+    add('--batch-size', type=to_count, default=8, help='images per pass (%(default)s)')
     finding.add_threads_option(parser)
     finding.add_short_side_option(parser)
 
@@ -124,7 +123,7 @@ def run(args: argparse.Namespace) -> None:
     options = replace(finding.make_options(args, _name_of_run(args)), explain=args.explain)
     sources = api.find_sources(args.inputs, args.out)  # fails before the model is loaded
     finding.require_resumable(args, sources)
-    Path(args.out).mkdir(parents=True, exist_ok=True)
+    finding.make_folder(args.out)
     if args.threads:
         torch.set_num_threads(args.threads)
     model = load_model(args)

@@ -48,6 +48,32 @@ class ResumableParser(argparse.ArgumentParser):
         return parsed
 
 
+def to_score(text: str) -> float:
+    """Return a score from 0 to 1.
+
+    Raises:
+        ArgumentTypeError: the text is none.
+    """
+    try:
+        score = float(text)
+    except ValueError:
+        score = -1
+    if not 0 <= score <= 1:
+        raise argparse.ArgumentTypeError(f'expected a score from 0 to 1; found {text}')
+    return score
+
+
+def to_count(text: str) -> int:
+    """Return a number of things, 1 at least.
+
+    Raises:
+        ArgumentTypeError: the text is none.
+    """
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f'expected a number from 1 on; found {text}')
+    return int(text)
+
+
 def add_config_options(parser: argparse.ArgumentParser, more: str = '') -> None:
     """Add `--cfg-options`, as MMPose's tools have it.
 

@@ -91,10 +91,10 @@ def run(args: argparse.Namespace) -> None:
     options = finding.make_options(args, _name_of_run(args))
     sources = find_sources(args.inputs, args.out)  # fails before the model is loaded
     finding.require_resumable(args, sources)
-    Path(args.out).mkdir(parents=True, exist_ok=True)
+    finding.make_folder(args.out)
     model = load_model(args.model, args.threads)
     if args.short_side:
-        model.set_short_side(args.short_side)
+        model.resize.update(size=[args.short_side, args.short_side])
     names = [source.name for source in sources]
     tell(predict_files(model, names, args.out, args.pose_thr, options), args.pose_thr)
 

@@ -85,7 +85,8 @@ def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
     lower = math.floor(max(missed) * 100) / 100
     if lower:
         advice = f'--pose-thr {lower:g} draws some; or {advice}'
+    where = f'{len(missed)} of {len(best_scores)} images' if len(best_scores) > 1 else 'the image'
     return (
-        f'nobody scores {pose_thr:g} or more in {len(missed)} of {len(best_scores)} images '
+        f'nobody scores {pose_thr:g} or more in {where} '
         f'(best score there {max(missed):.3f}): {advice}\n'
     )

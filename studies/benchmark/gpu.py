@@ -3,18 +3,14 @@
 Steps run in the order of their importance until a budget is used up; what is left out is listed.
 """
 
-import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from pinet_mm.configs import config_path
 
 import torch
 
-from ..errors import describe
-from .budget import OutOfTime, time_limit
 from .gpu_cases import (
     PRECISIONS,
     Case,
@@ -43,23 +39,10 @@ from .gpu_tables import (
 )
 from .gpu_timing import device_time, kernel_times, peak_of
 from .report import Table
+from .steps import Step, choose, run_step
 
 NETWORKS = (WIDE, LIGHT, LIGHT_FLIP, SLIM)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-
-
-class Step(NamedTuple):
-    """A piece of the benchmark.
-
-    Attributes:
-        name: in the list of what was left out.
-        table: that its rows belong to.
-        rows: computes them, one after the other.
-    """
-
-    name: str
-    table: str
-    rows: Callable[[], Iterator[dict[str, object]]]
 
 
 class GPUBenchmark:
@@ -261,49 +244,12 @@ def bench_gpu(
         for network in bench.missing
     ]
     end, done = time.monotonic() + budget, set()
-    for step in _choose(bench.steps(), only):
+    for step in choose(bench.steps(), only):
         if step.name in done:
             continue
         done.add(step.name)
-        reason = _run(step, end - time.monotonic(), found[step.table], tell)
+        reason = run_step(step, end - time.monotonic(), found[step.table], tell)
         if reason:
             left.append(dict(step=step.name, reason=reason))
             tell(f'left out: {step.name}: {reason}')
     return to_tables(found, left)
-
-
-def _choose(steps: Iterable[Step], words: Sequence[str]) -> list[Step]:
-    steps = list(steps)
-    return [step for word in words for step in steps if word in step.name] if words else steps
-
-
-def _run(step: Step, seconds: float, rows: list[dict], tell: Callable[[str], None]) -> str:
-    # Why (the rest of) the step is left out, or nothing.
-    if seconds <= 0:
-        return 'the budget was used up'
-    try:
-        with time_limit(seconds):
-            for row in step.rows():
-                rows.append(row)
-                tell(
-                    f'{step.table}: '
-                    + ', '.join(f'{key} {_short(value)}' for key, value in row.items())
-                )
-    except OutOfTime:
-        return 'stopped at the end of the budget'
-    except Exception as error:  # the other steps can still tell something
-        return describe(error, 300)
-    finally:
-        _free_memory()
-    return ''
-
-
-def _free_memory() -> None:
-    # Of graphs and batches of other sizes.
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _short(value: object) -> str:
-    return f'{value:.4g}' if isinstance(value, float) else str(value)

@@ -49,3 +49,36 @@ def test_sheets_are_asked_for_and_not_of_an_exported_file(asked):
     with pytest.raises(SystemExit) as ended:
         infer.main(['a.png', '--explain', '--before-fusion'])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    'words, said',
+    [
+        (['--pose-thr', '5'], 'argument --pose-thr: expected a score from 0 to 1; found 5'),
+        (['--pose-thr', 'nan'], 'argument --pose-thr: expected a score from 0 to 1; found nan'),
+        (['--keypoint-thr=-1'], 'argument --keypoint-thr: expected a score from 0 to 1; found -1'),
+        (
+            ['--track-start', 'low'],
+            'argument --track-start: expected a score from 0 to 1; found low',
+        ),
+        (['--every', '0'], 'argument --every: expected a number from 1 on; found 0'),
+        (['--batch-size', '0'], 'argument --batch-size: expected a number from 1 on; found 0'),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_before_anything_runs(words, said, asked, capsys):
+    with pytest.raises(SystemExit):
+        infer.main(['a.png', *words])
+    assert said in capsys.readouterr().err and not asked
+
+
+@pytest.mark.parametrize('out', ['file', 'file/below'])
+def test_a_file_is_no_folder_to_write_into(out, asked, tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(SystemExit, match=f'^error: --out {out}: expected a folder; found a file$'):
+        infer.main(['a.png', '--out', out])
+    assert not asked
+
+
+def test_the_ends_of_the_range_are_scores(asked):
+    infer.main(['a.png', '--keypoint-thr', '0', '--pose-thr', '1'])
+    assert asked['options'].keypoint_thr == 0

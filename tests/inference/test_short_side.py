@@ -30,8 +30,7 @@ def test_both_runtimes_find_the_same_person_at_another_short_side(portrait):
 
 
 def test_the_input_of_an_exported_model_has_the_short_side_and_the_images_proportions():
-    model = api.load_onnx()
-    model.set_short_side(128)
+    model = api.load_onnx(short_side=128)
     frame, rgb = model.to_input(np.zeros((100, 300, 3), np.uint8))
     assert (frame.size_in, rgb.shape) == ((384, 128), (1, 3, 128, 384))
 

@@ -33,10 +33,10 @@ def test_the_default_is_the_model_of_photographs():
 
 def test_infer_runs_the_default_on_a_photograph(tmp_path, capsys, monkeypatch):
     photograph = load_tool('demo').find_photographs()[0]
-    run_tool('infer', monkeypatch, photograph, '--out', tmp_path, '--pose-thr', '2', '--all-poses')
+    run_tool('infer', monkeypatch, photograph, '--out', tmp_path, '--pose-thr', '1', '--all-poses')
     said = capsys.readouterr()
     assert said.out.splitlines().count(PHOTOS_LINE) == 1 and 'warning: ' not in said.err
-    assert 'nobody scores 2 or more in 1 of 1 images (best score there 0.' in said.out
+    assert 'nobody scores 1 or more in the image (best score there 0.' in said.out
     (record,) = json.loads((tmp_path / 'predictions.json').read_text())['images']
     assert record['persons'][0]['score'] > 0
 
@@ -143,11 +143,11 @@ def test_infer_says_where_nobody_is_found(crowd, tmp_path, capsys, monkeypatch):
             'nobody scores 0.1 or more in 2 of 3 images (best score there 0.079): '
             f'--pose-thr 0.07 draws some; or {SIZES}\n',
         ),
-        ([0.0], f'nobody scores 0.1 or more in 1 of 1 images (best score there 0.000): {SIZES}\n'),
+        ([0.0], f'nobody scores 0.1 or more in the image (best score there 0.000): {SIZES}\n'),
         # A threshold of 0 would draw everything.
         (
             [0.0099],
-            f'nobody scores 0.1 or more in 1 of 1 images (best score there 0.010): {SIZES}\n',
+            f'nobody scores 0.1 or more in the image (best score there 0.010): {SIZES}\n',
         ),
     ],
     ids=['no image', 'all found', 'some found', 'score 0', 'score below a percent'],

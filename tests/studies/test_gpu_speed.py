@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from studies.benchmark import gpu as speed
-from studies.benchmark import gpu_cases, gpu_tables
+from studies.benchmark import gpu_cases, gpu_tables, steps
 from tests.helpers.gpus import GONE, TINY
 
 
@@ -54,7 +54,7 @@ def test_an_error_leaves_out_a_step_and_its_reason_is_told():
         raise RuntimeError('out of memory')
 
     rows = []
-    reason = speed._run(speed.Step('a', speed.IMAGES, broken), 5, rows, lambda text: None)
+    reason = steps.run_step(steps.Step('a', speed.IMAGES, broken), 5, rows, lambda text: None)
     here = broken.__code__.co_firstlineno + 2
     assert reason == f'RuntimeError: out of memory [studies/test_gpu_speed.py:{here}]'
     assert rows == [dict(a=1.0)]
