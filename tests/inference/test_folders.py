@@ -140,3 +140,10 @@ def test_an_overview_holds_the_first_twelve_with_their_names(tmp_path):
     assert all(abs(row[4:24, 4:34].astype(int) - 100).max() < 12 for row in rows)
     assert all(overview[i * 60 + 30 : i * 60 + 54, :36].min() < 128 for i in range(3))
     assert cv2.imread(str(tmp_path / 'out' / '0.png')).shape == (30, 40, 3)
+
+
+def test_a_folder_named_like_an_image_counts_once_and_hidden_folders_do_not(tmp_path):
+    for name in ('clip.jpg/0001.jpg', '.ipynb_checkpoints/0001.jpg', 'a/.hidden/b.jpg'):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    assert find_images([tmp_path]) == [tmp_path / 'clip.jpg' / '0001.jpg']
