@@ -135,11 +135,12 @@ class Tracker:
 
         Args:
             keypoints: (N, K, 2).
-            keypoint_scores: (N, K), at least 0.
+            keypoint_scores: (N, K); below 0 they count as 0.
             scores: (N,) of the poses.
 
         Returns:
-            (N,) int, from 1, each at most once; `NOBODY` for poses that score too little.
+            (N,) int, from 1, each at most once; `NOBODY` for poses that score too little or have a
+            number that is not finite.
 
         Raises:
             InputError: shapes that do not fit together or the sigmas.
@@ -171,7 +172,10 @@ class Tracker:
         for name, array, shape in zip(names, arrays, ((poses, count, 2), (poses, count), (poses,))):
             if array.shape != shape:
                 raise InputError(f'{name} must have the shape {shape}; found {array.shape}')
-        return arrays
+        keypoints, keypoint_scores, scores = arrays
+        finite = np.isfinite(keypoints).all((1, 2)) & np.isfinite(keypoint_scores).all(1)
+        # A network's heatmaps may go below 0, where a root is taken of their product.
+        return [keypoints, np.maximum(keypoint_scores, 0), np.where(finite, scores, -np.inf)]
 
     def _pair(
         self, people: Sequence[_Person], keypoints: np.ndarray, keypoint_scores: np.ndarray

@@ -88,7 +88,7 @@ def test_tested_versions_are_within_the_declared_bounds(setup_cfg):
             pins[pin.name.lower()] = next(iter(pin.specifier)).version
     extras = setup_cfg['options.extras_require']
     declared = setup_cfg['options']['install_requires'] + ''.join(
-        extras[name] for name in ('train', 'docs', 'dev', 'export', 'mim')
+        extras[name] for name in ('train', 'docs', 'dev', 'export', 'mim', 'test')
     )
     for line in filter(None, declared.splitlines()):
         if not line.startswith('#') and not line.startswith('pinet_mm['):
