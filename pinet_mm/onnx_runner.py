@@ -61,19 +61,18 @@ class OnnxPoses:
         except Exception as error:  # ONNX Runtime's own share no base class
             raise ValueError(f'{path} is no ONNX file that can be run: {error}') from error
         facts = self.session.get_modelmeta().custom_metadata_map
+        wanted = f'{path} must have been written by tools/export_onnx.py, schema {SCHEMA}; found'
         if facts.get('schema') != SCHEMA:
-            raise ValueError(
-                f'{path} must have been written by tools/export_onnx.py, schema '
-                f'{SCHEMA}; found {facts.get("schema")}'
-            )
-        self.resize = json.loads(facts['resize'])
-        # JSON has no numbers for keys.
-        self.dataset_meta = json.loads(
-            facts['dataset_meta'],
-            object_hook=lambda found: {
-                int(key) if key.isdigit() else key: value for key, value in found.items()
-            },
-        )
+            raise ValueError(f'{wanted} {facts.get("schema")}')
+        try:
+            self.resize = json.loads(facts['resize'])
+            self.dataset_meta = json.loads(facts['dataset_meta'], object_hook=_with_numbers)
+            self.dataset_meta['keypoint_id2name'].items()
+            _, _, _, _ = self.session.get_outputs()
+            if self.resize:
+                fit((1, 1), **self.resize)
+        except Exception as error:  # a file that was made up may hold anything
+            raise ValueError(f'{wanted} it damaged: {error!r}') from error
 
     def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Find the poses of an image (H, W, 3), uint8 BGR, in its pixels."""
@@ -146,6 +145,11 @@ def fit(
         _triangle(center, scale[0], whole), _triangle(np.array(size_in) / 2, size_in[0], whole)
     )
     return Frame(size_in, center, scale), warp
+
+
+def _with_numbers(found: dict) -> dict:
+    # JSON has no numbers for keys.
+    return {int(key) if key.isdigit() else key: value for key, value in found.items()}
 
 
 def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:
@@ -234,10 +238,7 @@ def make_parser() -> argparse.ArgumentParser:
         description=__doc__.splitlines()[0].partition(':')[0] + '; print a line of JSON per image.',
     )
     parser.add_argument(
-        'files',
-        nargs='+',
-        metavar='FILE',
-        help='images; before them, a file that tools/export_onnx.py wrote (the default model)',
+        'files', nargs='+', metavar='FILE', help='images; before them, an exported model'
     )
     parser.add_argument(
         '--pose-thr',
@@ -282,8 +283,7 @@ def _load(path: Path) -> OnnxPoses:
         model = OnnxPoses(path)
     except (ImportError, ValueError) as error:
         sys.exit(f'error: {error}')
-    line, warning = describe(path)
-    print(line + (f'\nwarning: {warning}' if warning else ''), file=sys.stderr)
+    print(*filter(None, describe(path)), sep='\nwarning: ', file=sys.stderr)
     return model
 
 

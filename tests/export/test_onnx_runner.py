@@ -98,6 +98,25 @@ def test_files_of_others_are_refused(tmp_path):
         api.load_onnx(tmp_path / 'other.onnx')
 
 
+@pytest.mark.parametrize(
+    'name, value',
+    [
+        ('resize', '['),
+        ('resize', '"os.system"'),
+        ('resize', '{"kind": "BottomupResize", "size": [0, 0], "multiple": 0}'),
+        ('dataset_meta', '5'),
+        ('dataset_meta', '{}'),
+    ],
+)
+def test_made_up_facts_are_refused_in_a_line(name, value, tmp_path):
+    model = onnx.load(onnx_runner.SHIPPED)
+    next(each for each in model.metadata_props if each.key == name).value = value
+    onnx.save(model, tmp_path / 'a.onnx')
+    with pytest.raises(RunError, match='a.onnx must have .* found it damaged: ') as error:
+        api.load_onnx(tmp_path / 'a.onnx')
+    assert '\n' not in str(error.value)
+
+
 # --- the tools -----------------------------------------------------------------------------------
 
 

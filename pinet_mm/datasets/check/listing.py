@@ -74,7 +74,7 @@ def check_images(
 
 
 def _check_name(image: dict, name: object, findings: Findings, allow_outside: bool) -> None:
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str) or not name.strip() or '\0' in name:
         findings.add('file-name-missing', image.get('id'), name)
         return
     if '\\' in name:
@@ -85,9 +85,9 @@ def _check_name(image: dict, name: object, findings: Findings, allow_outside: bo
 
 
 def is_outside(name: str) -> bool:
-    """Return whether a path with slashes leads out of the folder that it is meant for."""
+    """Return whether a path with slashes, or a URL, leads out of the folder that it is meant for."""
     path = PurePosixPath(name)
-    return path.is_absolute() or '..' in path.parts or name[1:2] == ':'
+    return path.is_absolute() or '..' in path.parts or name[1:2] == ':' or '://' in name
 
 
 def size_of(image: dict) -> tuple[int, int] | None:

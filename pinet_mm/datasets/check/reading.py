@@ -86,3 +86,5 @@ def _parse(text: str, path: Path) -> Any:
         ) from error
     except RecursionError as error:
         raise AnnotationError(f'{path} is nested too deeply to be annotations') from error
+    except ValueError as error:  # Python reads integers of up to 4300 digits
+        raise AnnotationError(f'{path} holds a number of thousands of digits') from error
