@@ -102,6 +102,8 @@ def read_config(source: str | Path | Config, options: Mapping | None = None) -> 
         config = copy.deepcopy(source)
     else:
         config = load_config(config_path(str(source)))
+        if not isinstance(config.get('model'), Mapping):
+            raise InputError(f'the config {source} describes no model')
     check_options(config, options or {})
     _merge(config, options or {})
     share_codec(config)

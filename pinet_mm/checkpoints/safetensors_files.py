@@ -14,6 +14,8 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from ..errors import CheckpointError
+
 SAFETENSORS = '.safetensors'
 # What is kept of a checkpoint beside its weights.
 KEPT = ('dataset_meta', 'epoch')
@@ -39,7 +41,7 @@ def load_from_safetensors(filename: str, map_location: Any = None) -> dict[str, 
         `state_dict` and `meta`; the latter holds what the file's header says of `KEPT`.
 
     Raises:
-        RuntimeError: the file is damaged or of another format.
+        CheckpointError: the file is damaged or of another format.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -48,7 +50,9 @@ def load_from_safetensors(filename: str, map_location: Any = None) -> dict[str, 
             header = file.metadata() or {}
             weights = {key: file.get_tensor(key) for key in file.keys()}
     except SafetensorError as error:
-        raise RuntimeError(f'{filename} is no whole safetensors file: {error}') from error
+        raise CheckpointError(
+            f'the checkpoint {filename} is no whole safetensors file: {error}'
+        ) from error
     meta = {name: json.loads(header[name]) for name in KEPT if name in header}
     if 'dataset_meta' in meta:
         meta['dataset_meta'] = _revive(meta['dataset_meta'])

@@ -22,6 +22,7 @@ from .options import RunOptions, TestOptions, TrainOptions
 from .plain_settings import check_plain_settings
 from .screen import QuietRunner, StartHook
 from .stopping import saying_how_to_go_on
+from .workers import naming_dead_workers
 
 
 def train(options: TrainOptions) -> None:
@@ -77,7 +78,8 @@ def test(options: TestOptions) -> dict:
     note = note_on_weights(runner.model, checkpoint)
     if note:
         print_log(note, 'current', logging.WARNING)
-    metrics = runner.test()
+    with naming_dead_workers():
+        metrics = runner.test()
     if options.out and is_main_process():
         mmengine.dump(_with_bounds(metrics), options.out)
     return metrics

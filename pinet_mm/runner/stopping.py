@@ -1,4 +1,4 @@
-"""A training that is stopped from outside: by Ctrl-C, a scheduler's SIGTERM or a full disk."""
+"""A training that is stopped from outside: Ctrl-C, SIGTERM, a full disk, a dead data worker."""
 
 import errno
 import os.path as osp
@@ -11,11 +11,12 @@ from mmengine.runner import Runner
 
 from ..errors import RunError, Stopped
 from .resuming import candidates
+from .workers import death_of_process
 
 
 @contextmanager
 def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[None]:
-    """Answer a signal or a full disk with one sentence that says how to go on.
+    """Answer a signal, a full disk or a dead data worker with one sentence: how to go on.
 
     Args:
         runner: of the training.
@@ -23,7 +24,7 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
 
     Raises:
         Stopped: a signal came.
-        RunError: the disk is full.
+        RunError: the disk is full, or a process that loads data died.
     """
     in_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, _terminate) if in_main else None
@@ -36,6 +37,11 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise RunError(f'{error.strerror}: make room; {_advice(runner, command)}') from error
+    except RuntimeError as error:
+        death = death_of_process(error)
+        if death is None:
+            raise
+        raise RunError(f'{death}; {_advice(runner, command)}') from error
     finally:
         if in_main:
             signal.signal(signal.SIGTERM, before)

@@ -4,7 +4,6 @@ python -m tests.helpers.random_maps --count 20000
 """
 
 import argparse
-import itertools
 from typing import NamedTuple
 
 from pinet_mm.models.decoding import RawMaps, decode
@@ -32,6 +31,7 @@ KINDS = (
 )
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 CHANNELS = 12
+PIECE = 500  # batches, after which the counts are printed
 
 
 class Case(NamedTuple):
@@ -124,8 +124,8 @@ def check(head, case: Case) -> str | None:
         (own,) = head.pack(single)[0]
         if len(own) != len(people):
             return f'{case}: image {i} has {len(people)} poses in the batch, {len(own)} alone'
-        pairs = zip((people.keypoints, people.bbox_scores), (own.keypoints, own.bbox_scores))
-        if not all(close(one, other) for one, other in pairs):
+        same = close(people.keypoints, own.keypoints, 1e-5)
+        if not (same and close(people.bbox_scores, own.bbox_scores, 1e-3)):
             return f'{case}: image {i} has other poses in the batch'
     return None
 
@@ -134,10 +134,15 @@ def finite(values) -> bool:
     return bool(torch.as_tensor(values).isfinite().all())
 
 
-def close(one, other) -> bool:
+def close(one, other, share: float) -> bool:
+    """Return whether numbers differ by no more than a share of the largest.
+
+    A matrix product of another batch size adds up in another order, and its sums of large numbers
+    lose the digits of small ones. Agreement is made of exp(-d² / ...), whose exponent, up to 88,
+    multiplies the rounding of d.
+    """
     one, other = torch.as_tensor(one).double(), torch.as_tensor(other).double()
-    # Products and sums of large numbers lose the digits of small ones.
-    return not one.numel() or bool((one - other).abs().max() <= 1e-5 * (1 + one.abs().max()))
+    return not one.numel() or bool((one - other).abs().max() <= share * (1 + one.abs().max()))
 
 
 @torch.no_grad()
@@ -145,7 +150,7 @@ def soak(count: int, first: int = 0) -> tuple[int, list[str]]:
     """Return how many of the cases from a number on went well, and what is wrong with others."""
     head = toys.build_head('three', channels=CHANNELS).eval()
     problems = []
-    for number in itertools.islice(itertools.count(first), count):
+    for number in range(first, first + count):
         try:
             problem = check(head, draw(number))
         except Exception as error:
@@ -160,9 +165,14 @@ def main() -> None:
     parser.add_argument('--count', type=int, default=20000)
     parser.add_argument('--first', type=int, default=0)
     args = parser.parse_args()
-    passed, problems = soak(args.count, args.first)
-    print('\n'.join(problems[:10]))
-    print(f'{passed} of {args.count} batches decoded, each image as if alone')
+    passed = images = 0
+    for first in range(args.first, args.first + args.count, PIECE):
+        count = min(PIECE, args.first + args.count - first)
+        good, problems = soak(count, first)
+        passed += good
+        images += sum(len(draw(number).kinds) for number in range(first, first + count))
+        print('\n'.join(problems), end='\n' if problems else '', flush=True)
+        print(f'{passed} of {first + count - args.first} batches ({images} images) as they should')
 
 
 if __name__ == '__main__':

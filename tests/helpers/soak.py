@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -25,9 +26,8 @@ default_hooks = dict(checkpoint=dict(
 train_cfg = dict(max_epochs=3, val_interval=1)
 """
 ITERATIONS = 18  # of one process
-SECONDS = 6.0  # after which a whole training is nearly done
+SECONDS = 9.0  # after which a whole training is nearly done
 IN_ONE = 4  # kills of one training, which then ends
-STARTED = b'checkpoints: '
 
 
 def command(config: str, folder: Path, processes: int) -> list[str]:
@@ -48,13 +48,14 @@ def run(words: list[str], log: Path, seconds: float | None = None) -> int | None
     Returns:
         Its status, or None if it was killed.
     """
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
+    note = log.with_suffix('.phase')
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', SOAK_PHASE=str(note))
     with open(log, 'wb') as file:
         process = subprocess.Popen(
             words, stdout=file, stderr=file, start_new_session=True, env=environment
         )
     try:
-        while seconds is not None and process.poll() is None and STARTED not in log.read_bytes():
+        while seconds is not None and process.poll() is None and not note.exists():
             time.sleep(0.05)
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -82,20 +83,22 @@ def soak(folder: Path, kills: int, processes: int, seed: int = 0) -> dict:
 
     Returns:
         Counts: kills, trainings that were completed after kills, those that ended with the same
-        bits, and the largest difference of a weight.
+        bits, the largest difference of a weight, and what was going on when they were killed.
     """
     chance, whole = random.Random(seed), folder / 'whole'
     whole.mkdir(parents=True)
     status = run(command(write_config(whole, EXTRA), whole, processes), whole / 'log')
     assert status == 0, (whole / 'log').read_text()[-3000:]
     expected = final(whole, processes)
-    found = dict(kills=0, trainings=0, same=0, largest=0.0)
+    found = dict(kills=0, trainings=0, same=0, largest=0.0, phases={})
     while found['kills'] < kills:
         broken = folder / f'broken_{found["trainings"]}'
         broken.mkdir()
         found['kills'] += kill_until_done(
             broken, processes, min(IN_ONE, kills - found['kills']), chance
         )
+        killed_in = Counter(each.read_text() for each in folder.glob('broken_*/*.killed'))
+        found['phases'] = dict(killed_in)
         ended = final(broken, processes)
         assert ended.keys() == expected.keys()
         found['trainings'] += 1
@@ -114,10 +117,12 @@ def kill_until_done(folder: Path, processes: int, most: int, chance: random.Rand
     """Train with kills at random moments until the training is complete; return their number."""
     config, count, status = write_config(folder, EXTRA), 0, None
     while status is None:
-        limit = chance.uniform(0, SECONDS) if count < most else None
+        limit = chance.uniform(0, SECONDS / processes) if count < most else None
         log = folder / f'log_{count}'
         status = run(command(config, folder, processes), log, limit)
-        count += status is None
+        if status is None:
+            log.with_suffix('.phase').rename(log.with_suffix('.killed'))
+            count += 1
     assert status == 0, log.read_text()[-3000:]
     return count
 

@@ -85,7 +85,7 @@ def _check_name(image: dict, name: object, findings: Findings, allow_outside: bo
 
 
 def is_outside(name: str) -> bool:
-    """Return whether a path with slashes, or a URL, leads out of the folder that it is meant for."""
+    """Return whether a path with slashes leads out of its folder, or is a URL."""
     path = PurePosixPath(name)
     return path.is_absolute() or '..' in path.parts or name[1:2] == ':' or '://' in name
 

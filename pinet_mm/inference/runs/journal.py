@@ -4,9 +4,11 @@ The first line describes the run. Every other line is the record of an image, `f
 what could not be read, or `video` of a finished video.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ class Journal:
         if resume and path.is_file() and path.stat().st_size:
             self._reopen(begin)
         else:
-            self._file = open(path, 'wb')
+            self._file = open(path, 'wb', buffering=0)  # no half of a line is left for later
             self.append(begin)
 
     def _reopen(self, begin: Mapping) -> None:
@@ -53,7 +55,7 @@ class Journal:
             elif 'persons' in entry:
                 self._first.setdefault(entry['file'], start)
             end = start + len(line)
-        self._file = open(self.path, 'r+b')
+        self._file = open(self.path, 'r+b', buffering=0)
         self._file.truncate(end)
         self._file.seek(end)
         if not end:
@@ -79,9 +81,18 @@ class Journal:
                 start += len(line)
 
     def append(self, entry: Mapping) -> None:
-        """Add a line and hand it to the system."""
-        self._file.write(compact(entry).encode() + b'\n')
-        self._file.flush()
+        """Add a line and hand it to the system.
+
+        Args:
+            entry: of the line.
+
+        Raises:
+            OSError: it cannot be written, such as on a full disk; the message says how to go on.
+        """
+        rest = memoryview(compact(entry).encode() + b'\n')
+        with _saying_how_to_go_on():
+            while rest:
+                rest = rest[self._file.write(rest) :]
 
     def has(self, name: str, is_video: bool) -> bool:
         """Return whether nothing of a source is left to do.
@@ -114,6 +125,9 @@ class Journal:
 
         Returns:
             Names of what could not be read.
+
+        Raises:
+            OSError: see `append`.
         """
         failed: dict[str, None] = {}
         videos: list[dict] = []
@@ -129,7 +143,7 @@ class Journal:
                 elif start:
                     failed[_name(entry)] = None
 
-        with whole_file(path) as file:
+        with _saying_how_to_go_on(), whole_file(path) as file:
             for piece in document_lines(self._head, records(), failed, videos):
                 file.write(piece.encode())
         return list(failed)
@@ -137,6 +151,18 @@ class Journal:
     def close(self) -> None:
         """Close the file of lines."""
         self._file.close()
+
+
+@contextmanager
+def _saying_how_to_go_on() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise OSError(
+            error.errno, f'{error.strerror}: make room and go on with --resume'
+        ) from error
 
 
 def _name(entry: Mapping) -> str:

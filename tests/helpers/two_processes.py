@@ -1,0 +1,144 @@
+"""Runs in two processes on this machine (gloo): unequal data, nobody, a process that dies or hangs.
+
+python -m tests.helpers.two_processes FOLDER
+
+Prints what each process found as JSON. All are forked from one that has imported everything and
+computed nothing.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from pinet_mm import runner
+
+import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+
+from tests.helpers import toy_runs, toys
+from tests.helpers.toy_runs import Toy, parse, write_config
+
+FORK = multiprocessing.get_context('fork')
+SAMPLES, TIMEOUT = 11, 5  # images, which two processes cannot share evenly; seconds
+BY_TORCH = ('--launcher', 'pytorch')
+
+
+def forked(function: Callable, count: int, *args: object) -> list:
+    """Return what a function returns in so many processes that know each other's address."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    answers = FORK.Queue()
+
+    def run(rank: int) -> None:
+        os.environ.update(
+            MASTER_ADDR='127.0.0.1', MASTER_PORT=port, RANK=str(rank), LOCAL_RANK=str(rank),
+            WORLD_SIZE=str(count), CUDA_VISIBLE_DEVICES='-1',
+        )  # fmt: skip
+        start = time.monotonic()
+        with contextlib.redirect_stdout(sys.stderr):
+            try:
+                found = function(rank, *args)
+            except BaseException as error:
+                found = f'{type(error).__name__}: {error}'
+                traceback.print_exc()
+        answers.put((rank, found, time.monotonic() - start))
+        answers.close()
+        answers.join_thread()
+        os._exit(0)
+
+    processes = [FORK.Process(target=run, args=(rank,)) for rank in range(count)]
+    for process in processes:
+        process.start()
+    processes[0].join(120)
+    found = {}
+    while len(found) < count and (not answers.empty() or any(p.is_alive() for p in processes[:1])):
+        rank, value, seconds = answers.get(timeout=5)
+        found[rank] = (value, seconds)
+        time.sleep(0.2)
+    for process in processes:
+        process.kill()
+        process.join()
+    return [found.get(rank) for rank in range(count)]
+
+
+def evaluate(rank: int, folder: Path, batch: int, words: tuple[str, ...]) -> dict:
+    """Evaluate on images that two processes cannot share evenly."""
+    toy_runs.SAMPLES = SAMPLES
+    options = (
+        '--work-dir', folder / f'test_{batch}', '--cfg-options',
+        f'test_dataloader.batch_size={batch}',
+    )  # fmt: skip
+    weights = folder / 'weights.pth'
+    return runner.test(parse('test', folder / 'toy.py', weights, *options, *words))
+
+
+def gradients(rank: int, counts: tuple[int, ...]) -> dict[str, float]:
+    """Return the gradients' sums of a PINet where one process has an image without people."""
+    model = toys.build_model('three').train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()  # statistics are of one process
+    trained: torch.nn.Module = model
+    if len(counts) > 1:
+        distributed.init_process_group('gloo', rank=rank, world_size=len(counts))
+        trained = DistributedDataParallel(model)
+    codec = model.head.codec
+    people = toys.people(counts[rank], codec.layout.num_keypoints, seed=1)
+    image = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(counts[rank]))
+    losses = trained(image, [toys.make_sample(codec, people)], mode='loss')
+    sum(value for name, value in losses.items() if name.startswith('loss')).backward()
+    return {
+        name: float(value.grad.double().sum()) if value.grad is not None else 0.0
+        for name, value in model.named_parameters()
+    }
+
+
+def interrupted(rank: int, folder: Path, number: int) -> str:
+    """Train; the second process gets a signal in its seventh iteration."""
+    forward = Toy.forward
+
+    def stopped(self, x, y, mode='tensor'):
+        if rank == 1 and self.passes == 6:
+            os.kill(os.getpid(), number)
+        return forward(self, x, y, mode)
+
+    Toy.forward = stopped
+    runner.train(
+        parse(
+            'train', folder / 'toy.py', '--work-dir', folder / f'signal_{number}', *BY_TORCH,
+            '--no-validate', '--cfg-options', f'env_cfg.dist_cfg.timeout={TIMEOUT}',
+        )
+    )  # fmt: skip
+    return 'trained'
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    Path(write_config(folder)).rename(folder / 'toy.py')
+    model = Toy(dict(type='ToyBackbone'))
+    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'weights.pth')
+    found: dict[str, object] = {}
+    for batch in (2, 4):
+        one = forked(evaluate, 1, folder, batch, ())
+        two = forked(evaluate, 2, folder, batch, BY_TORCH)
+        found[f'batch {batch}'] = [value for value, _ in (*one, *two)]
+    alone = [forked(lambda rank, count=count: gradients(0, (count,)), 1)[0][0] for count in (2, 0)]
+    together = [value for value, _ in forked(gradients, 2, (2, 0))]
+    found['gradients'] = [*alone, *together]
+    for name, number in dict(killed=signal.SIGKILL, hanging=signal.SIGSTOP).items():
+        found[name] = forked(interrupted, 2, folder, number)[0]
+    print(json.dumps(found))
+
+
+if __name__ == '__main__':
+    main()

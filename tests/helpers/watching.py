@@ -1,0 +1,217 @@
+"""Take hostile files through every tool in this process, and watch what Python is asked to do.
+
+python -m tests.helpers.watching FOLDER --every 3
+
+An audit hook sees processes that start, connections, and files that are written; a server on
+127.0.0.1 sees connections of libraries; and the folder's content is compared before and after.
+"""
+
+import argparse
+import contextlib
+import io
+import itertools
+import json
+import os
+import socket
+import sys
+import tempfile
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pinet_mm import onnx_runner
+from pinet_mm.errors import InputError, RunError
+
+from tests.helpers import hostile_files
+from tests.helpers.hostile_ways import Tools
+
+PROCESSES = ('subprocess.', 'os.system', 'os.exec', 'os.fork', 'os.posix_spawn', 'os.spawn', 'pty.')
+CONNECTIONS = ('socket.connect', 'socket.bind', 'socket.sendto', 'socket.getaddrinfo', 'urllib.')
+# Events that change paths: which arguments these are, and which one is an open folder of theirs.
+CHANGES = {
+    'os.mkdir': ((0,), 2),
+    'os.remove': ((0,), 1),
+    'os.rmdir': ((0,), 1),
+    'os.truncate': ((0,), None),
+    'os.chmod': ((0,), 2),
+    'os.rename': ((0, 1), None),
+    'os.link': ((1,), None),
+    'os.symlink': ((1,), None),
+    'shutil.rmtree': ((0,), None),
+}
+# MMEngine writes into the log of a run which compiler and which commit there are.
+OF_MMENGINE = ("'gcc --version'", "['git', 'rev-parse', 'HEAD']")
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Case(NamedTuple):
+    """What a tool made of a file: refused, accepted or traceback; what it did that it must not."""
+
+    kind: str
+    file: str
+    way: str
+    outcome: str
+    said: str
+    did: list[str]
+
+
+class Watch:
+    """Note what this process is asked to do while it is on.
+
+    Args:
+        allowed: folders that may be written into.
+    """
+
+    def __init__(self, *allowed: Path):
+        self.allowed = tuple(f'{path.resolve()}/' for path in allowed)
+        self.is_on, self.seen = False, []
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, args: tuple) -> None:
+        if not self.is_on:
+            return
+        if event.startswith(PROCESSES + CONNECTIONS):
+            if not any(words in repr(args) for words in OF_MMENGINE):
+                self.seen.append(f'{event} {args!r}'[:300])
+        elif event == 'open' and not isinstance(args[0], int):
+            is_written = (args[2] or 0) & WRITING or set(args[1] or '') & set('wax+')
+            if is_written:
+                self._note(event, args[0])
+        elif event in CHANGES:
+            places, place = CHANGES[event]
+            folder = -1 if place is None or len(args) <= place else args[place]
+            for number in places:
+                self._note(event, args[number], folder)
+
+    def _note(self, event: str, path: object, folder: int = -1) -> None:
+        if isinstance(path, int) or path is None:
+            return
+        parent = os.getcwd() if folder in (-1, None) else os.readlink(f'/proc/self/fd/{folder}')
+        name = os.path.normpath(os.path.join(parent, os.fsdecode(path)))
+        if name != os.devnull and not f'{name}/'.startswith(self.allowed):
+            self.seen.append(f'{event} {name}')
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[list[str]]:
+        """Note what is done in the block; yields the list of it."""
+        self.seen = []
+        self.is_on = True
+        try:
+            yield self.seen
+        finally:
+            self.is_on = False
+
+
+def listen() -> tuple[int, list]:
+    """Return a port that is listened to, and the list of those who connected."""
+    server, met = socket.create_server(('127.0.0.1', 0)), []
+
+    def accept() -> None:
+        while True:
+            client, address = server.accept()
+            met.append(address)
+            client.close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return server.getsockname()[1], met
+
+
+def run_quietly(call: Callable) -> tuple[str, str]:
+    """Return how a call ends, and what was said: refused by one line, accepted, or a traceback."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            status = call()
+        except SystemExit as ended:
+            status = ended.code
+        except (InputError, RunError) as error:
+            status = f'error: {error}'
+        except BaseException:
+            return 'traceback', traceback.format_exc()[-1500:]
+    if status in (None, 0):
+        return 'accepted', ''
+    text = str(status) if isinstance(status, str) else said.getvalue()
+    return 'refused', text
+
+
+KINDS = ('checkpoints', 'configs', 'annotations', 'onnx', 'images', 'videos')
+
+
+def all_cases(
+    tools: Tools, kinds: tuple[str, ...], port: int
+) -> Iterator[tuple[str, Path, str, Callable]]:
+    """Write the files; yield kind, file, way and call of everything that is tried."""
+    place, of = tools.root / 'place', hostile_files
+    writers = dict(
+        checkpoints=lambda folder: of.checkpoints(folder, tools.weights, place, port),
+        configs=lambda folder: of.configs(folder, place),
+        annotations=lambda folder: of.annotations(folder, place, port),
+        onnx=lambda folder: of.onnx_files(folder, onnx_runner.SHIPPED),
+        images=lambda folder: of.images(folder, place),
+        videos=lambda folder: of.videos(folder, port),
+    )
+    for kind in kinds:
+        folder = tools.root / f'hostile_{kind}'
+        folder.mkdir()
+        for file in writers[kind](folder):
+            for way, call in getattr(tools, f'{kind}_ways')(file).items():
+                yield kind, file, way, call
+
+
+def watch(root: Path, kinds: Sequence[str] = KINDS, every: int = 1) -> list[Case]:
+    """Take all files of some kinds through all tools; return what became of each.
+
+    Args:
+        root: an empty folder.
+        kinds: of files.
+        every: try every n-th pair of a file and a tool only.
+    """
+    os.chdir(root)
+    watcher, found = Watch(root / 'out'), []
+    (port, met), tools = listen(), Tools(root)
+    tempfile.tempdir = str(root / 'out')  # MMEngine copies configs there before it reads them
+    for kind, file, way, call in itertools.islice(all_cases(tools, kinds, port), 0, None, every):
+        before, known = content_of(root), len(met)
+        with watcher.on() as did:
+            outcome, said = run_quietly(call)
+        did = list(dict.fromkeys(did))
+        did += [f'connected {address}' for address in met[known:]]
+        did += [f'left {path}' for path in sorted(content_of(root) ^ before)]
+        found.append(Case(kind, file.name, way, outcome, said, did))
+        with open(root / 'out' / 'cases.jsonl', 'a') as log:
+            log.write(f'{json.dumps(found[-1]._asdict())}\n')
+    return found
+
+
+def content_of(root: Path) -> set[str]:
+    """Return all that lies in a folder, but for `out` and compiled modules."""
+    return {
+        str(path.relative_to(root))
+        for path in root.rglob('*')
+        if path.relative_to(root).parts[0] != 'out' and '__pycache__' not in path.parts
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Take hostile files through every tool')
+    parser.add_argument('folder', type=Path, help='an empty folder')
+    parser.add_argument('--kinds', nargs='+', choices=KINDS, default=KINDS)
+    parser.add_argument('--every', type=int, default=1, help='every n-th pair of file and tool')
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    cases = watch(args.folder.resolve(), args.kinds, args.every)
+    print('| files | tried | refused | accepted | traceback | did what they must not |')
+    print('|---|---|---|---|---|---|')
+    for kind in dict.fromkeys(each.kind for each in cases):
+        own = [each for each in cases if each.kind == kind]
+        ends = Counter(each.outcome for each in own)
+        cells = [ends[end] for end in ('refused', 'accepted', 'traceback')]
+        cells.append(sum(bool(each.did) for each in own))
+        print(f'| {kind} | {len(own)} | {" | ".join(map(str, cells))} |')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,51 @@
+"""Two processes with unequal data, one of them without people, and one that dies or hangs."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.tools import ROOT
+from tests.helpers.two_processes import SAMPLES, TIMEOUT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def found(tmp_path_factory):
+    """What `tests.helpers.two_processes` prints."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'tests.helpers.two_processes', tmp_path_factory.mktemp('two')],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize('batch', [2, 4])
+def test_unequal_data_and_uneven_batches_give_the_metric_of_one_process(found, batch):
+    one, first, second = found[f'batch {batch}']
+    assert one['count'] == SAMPLES
+    assert first == second == pytest.approx(one)
+
+
+def test_a_process_without_people_takes_part(found):
+    full, empty, first, second = found['gradients']
+    assert any(full.values()) and any(empty.values())
+    assert first == second
+    for name, value in first.items():
+        assert value == pytest.approx((full[name] + empty[name]) / 2, rel=1e-3, abs=1e-5), name
+
+
+@pytest.mark.parametrize('fate', ['killed', 'hanging'])
+def test_a_process_that_dies_or_hangs_ends_the_other_in_a_sentence(found, fate):
+    said, seconds = found[fate]
+    assert said.startswith('RunError: another process of this run ended or does not answer'), said
+    assert 'stopped at iteration 6; ' in said and '\n' not in said
+    assert seconds < 4 * TIMEOUT + 30
