@@ -95,9 +95,13 @@ demo-train: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PIN
 test: $(READY)  ## run the tests, except those marked slow
 	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 
-soak: $(READY)  ## decode broken maps and kill trainings at random, for an hour or two: work_dirs/soak
-	$(RUN) -m tests.helpers.random_maps --count 20000
+soak: $(READY)  ## broken maps, hostile files, kills, full disks, long runs; hours: work_dirs/soak
 	rm -rf work_dirs/soak
+	$(RUN) -m tests.helpers.random_maps --count 20000
+	$(RUN) -m tests.helpers.watching work_dirs/soak/hostile
+	$(RUN) -m tests.helpers.journal_attack work_dirs/soak/journal --kills 30
+	$(RUN) -m tests.helpers.two_processes work_dirs/soak/processes
+	$(RUN) -m tests.helpers.long_runs
 	$(RUN) -m tests.helpers.soak work_dirs/soak/one --kills 30
 	$(RUN) -m tests.helpers.soak work_dirs/soak/two --kills 30 --processes 2
 

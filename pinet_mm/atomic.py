@@ -1,5 +1,6 @@
 """Files that are whole or absent: written beside their place, then moved there."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,24 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def require_writable(path: str | Path) -> None:
+    """Check before the work that a file can be written after it; its folder is made.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: there is a folder of this name, or the folder of the file cannot be made or
+            written into.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, 'The folder cannot be written into', str(path.parent))
 
 
 def write_whole(path: str | Path, text: str) -> None:

@@ -52,14 +52,17 @@ def load_config(path: str | Path) -> Config:
             in any format its names decide which classes are built.
 
     Raises:
-        FileNotFoundError: it or a base of it does not exist.
-        InputError: it cannot be read, such as a YAML file with tags of Python's.
+        FileNotFoundError: it does not exist.
+        InputError: it cannot be read, such as a YAML file with tags of Python's, or a base of it
+            does not exist.
     """
     try:
         return Config.fromfile(path)
-    except (OSError, InputError):
+    except InputError:
         raise
     except Exception as error:  # what a config in Python raises is up to the config
+        if isinstance(error, OSError) and not Path(path).is_file():
+            raise
         reason = str(error).strip() or 'no reason given'
         raise InputError(
             f'the config {path} cannot be read: {type(error).__name__}: '

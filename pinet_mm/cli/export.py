@@ -9,6 +9,7 @@ it stores float16 and computes in float32.
 import argparse
 from pathlib import Path
 
+from ..atomic import require_writable
 from . import command
 from .options import CONFIG_HELP, MixedParser, add_config_options
 
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> None:
     from ..export import check, graph, int8
 
     graph.require_packages()
+    require_writable(args.out)
     model = api.load(args.config, args.checkpoint, 'cpu', args.cfg_options)
     options = dict(
         max_poses=args.max_poses,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..atomic import require_writable
 from ..errors import InputError
 from . import command
 
@@ -84,6 +85,7 @@ def run(args: argparse.Namespace) -> None:
     read = [*args.files, *filter(None, [args.annotations])]
     if Path(args.out).resolve() in [Path(path).resolve() for path in read]:
         raise InputError(f'--out {args.out} is a file to read: name another one')
+    require_writable(args.out)
     sigmas, names = ensemble.read_keypoints(args.metainfo)
     require_limit(args.max_poses, args.iou_type)
     people = _check_people(args, names) if args.annotations else None

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
+from ..atomic import require_writable
 from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..checkpoints.carried import carry_metainfo
 from ..configs import config_path, read_config
@@ -160,6 +161,8 @@ def test_config(options: TestOptions) -> Config:
     if options.json:
         settings.write_poses(cfg, options.json)
     settings.require_suffix('--out', options.out, ('.json', '.yaml', '.yml', '.pkl', '.pickle'))
+    for path in filter(None, (options.out, options.json, options.dump)):
+        require_writable(path)
     name = f'test_{osp.basename(config_path(options.config))}'
     return Config(cfg.to_dict(), cfg_text=cfg.text, filename=name)
 

@@ -89,7 +89,7 @@ def configs(folder: Path, place: Path) -> list[Path]:
         'based.yaml': '_base_: apply.yaml',
         'based.json': '{"_base_": "apply.yaml"}',
         'laughs.yaml': 'a: &a [x]\n'
-        + ''.join(f'{n}: &{n} [{", ".join(["*" + m] * 9)}]\n' for m, n in zip('abcdef', 'bcdefg')),
+        + ''.join(f'{n}: &{n} [{", ".join(["*" + m] * 9)}]\n' for m, n in zip('abcd', 'bcde')),
         'deep.json': '{"a":' * 5000 + '1' + '}' * 5000,
         'deep.yaml': '[' * 3000 + ']' * 3000,
         'eval.json': json.dumps(dict(a=f'{{{{ open({str(place)!r}, "w") }}}}', _delete_=True)),

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pinet_mm.inference import folders
-from pinet_mm.inference.options import InferOptions
+from pinet_mm.inference.runs.options import InferOptions
 
 import cv2
 import numpy as np

@@ -124,6 +124,7 @@ def interrupted(rank: int, folder: Path, number: int) -> str:
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
     Path(write_config(folder)).rename(folder / 'toy.py')
     model = Toy(dict(type='ToyBackbone'))
     torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'weights.pth')

@@ -173,6 +173,7 @@ def watch(root: Path, kinds: Sequence[str] = KINDS, every: int = 1) -> list[Case
     watcher, found = Watch(root / 'out'), []
     (port, met), tools = listen(), Tools(root)
     tempfile.tempdir = str(root / 'out')  # MMEngine copies configs there before it reads them
+    os.environ['PINET_MM_CACHE'] = str(root / 'out')  # sizes of images
     for kind, file, way, call in itertools.islice(all_cases(tools, kinds, port), 0, None, every):
         before, known = content_of(root), len(met)
         with watcher.on() as did:

@@ -40,6 +40,7 @@ def test_tuples_as_mmengine_writes_them_are_read(tmp_path):
     [
         ('a.yaml', 'a: [', 'ParserError: while parsing a flow node'),
         ('a.json', '{', 'JSONDecodeError: '),
+        ('a.json', '{"_base_": "gone.py"}', 'FileNotFoundError: .*gone.py'),
         ('a.py', 'a = (', 'SyntaxError: '),
         ('a.py', 'a = b', "NameError: name 'b' is not defined"),
     ],

@@ -50,7 +50,8 @@ def check_image_files(
     Returns:
         How many were looked at.
     """
-    named = [each for each in images if isinstance(each.get('file_name'), str)]
+    names = ((each, each.get('file_name')) for each in images)
+    named = [each for each, name in names if isinstance(name, str) and '\0' not in name]
     if not allow_outside:
         named = [each for each in named if not is_outside(each['file_name'])]
     if sample and len(named) > sample:

@@ -1,6 +1,7 @@
 """The inputs of inference: images, and folders of images."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ def find_images(inputs: Iterable[str | Path], out_dir: str | Path | None = None)
     Raises:
         FileNotFoundError: an input does not exist, a folder holds no image, or all images lie in
             `out_dir`.
+        PermissionError: a folder may not be entered.
     """
     found = [file for path in map(Path, inputs) for file in _images_of(path)]
     if out_dir is None:
@@ -34,15 +36,9 @@ def find_images(inputs: Iterable[str | Path], out_dir: str | Path | None = None)
 
 
 def _images_of(path: Path) -> list[Path]:
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return [path]
-    inside = sorted(
-        file
-        for file in path.rglob('*')
-        if file.suffix.lower() in IMAGE_SUFFIXES
-        and file.is_file()
-        and not any(part.startswith('.') for part in file.relative_to(path).parts)
-    )
+    inside = sorted(file for file in _files_of(path) if file.suffix.lower() in IMAGE_SUFFIXES)
     if not inside:
         problem = 'holds no image' if path.is_dir() else 'does not exist'
         raise FileNotFoundError(
@@ -50,6 +46,19 @@ def _images_of(path: Path) -> list[Path]:
             f'ending in {", ".join(IMAGE_SUFFIXES)}'
         )
     return inside
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    # Also links that lead nowhere and pipes, which are named when they are read; a folder that may
+    # not be entered is an error, which `Path.rglob` would pass over.
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith('.')]
+        yield from (Path(parent, name) for name in names if not name.startswith('.'))
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def read_image(path: str | Path) -> np.ndarray:

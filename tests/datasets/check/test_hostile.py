@@ -3,6 +3,8 @@
 import json
 
 from pinet_mm.datasets.check import AnnotationError, Expected, check_file
+from pinet_mm.datasets.check.findings import Findings
+from pinet_mm.datasets.check.image_files import check_image_files
 
 import pytest
 
@@ -24,6 +26,11 @@ def test_names_that_are_no_paths_are_refused(name, reason, tmp_path):
     report = check_file(tmp_path / 'a.json', Expected(NAMES))
     with pytest.raises(AnnotationError, match=f'image 1: file_name: expected {reason}, found'):
         report.require()
+
+
+def test_names_with_nul_are_no_files(tmp_path):
+    looked = check_image_files([dict(id=1, file_name='1\0.png')], tmp_path, Findings())
+    assert looked.read == looked.cached == 0
 
 
 def test_a_number_of_thousands_of_digits_is_said(tmp_path):

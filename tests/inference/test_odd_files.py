@@ -1,0 +1,72 @@
+"""Links to nowhere, pipes and folders that may not be entered, among images; outputs that fail."""
+
+import json
+import os
+import re
+
+from pinet_mm.atomic import require_writable
+from pinet_mm.inference import folders
+from pinet_mm.inference.folders import infer
+from pinet_mm.inference.sources.images import find_images
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.helpers.videos import MODEL, predict
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of an image, a link to nowhere, a pipe, and a hidden file."""
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    cv2.imwrite(str(folder / 'good.png'), np.zeros((20, 30, 3), np.uint8))
+    (folder / 'link.png').symlink_to(folder / 'gone.png')
+    os.mkfifo(folder / 'pipe.png')
+    (folder / '.hidden.png').write_text('')
+    return folder
+
+
+def test_links_to_nowhere_and_pipes_are_named_and_the_rest_is_done(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, 'predict', predict)
+    report = infer(MODEL, [images], tmp_path / 'out')
+    assert report.pictures == 1
+    assert report.unreadable == [str(images / 'link.png'), str(images / 'pipe.png')]
+    document = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
+    assert document['unreadable'] == report.unreadable
+
+
+def test_a_pipe_that_is_named_is_read_as_one(images, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(folders, 'predict', predict)
+    report = infer(MODEL, [images / 'pipe.png'], tmp_path / 'out')
+    assert report.unreadable == [str(images / 'pipe.png')]
+    assert 'pipe.png is no file of at most' in capsys.readouterr().err
+
+
+def test_a_folder_that_may_not_be_entered_is_an_error(images, monkeypatch):
+    closed = images / 'closed'
+    closed.mkdir()
+    walk = os.scandir
+
+    def scandir(path):
+        if str(path) == str(closed):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return walk(path)
+
+    monkeypatch.setattr(os, 'scandir', scandir)
+    with pytest.raises(PermissionError, match=f'Permission denied: {re.escape(repr(str(closed)))}'):
+        find_images([images])
+
+
+def test_an_output_that_cannot_be_written_is_found_before(tmp_path, monkeypatch):
+    require_writable(tmp_path / 'new' / 'a.json')
+    assert (tmp_path / 'new').is_dir() and not any((tmp_path / 'new').iterdir())
+    with pytest.raises(IsADirectoryError, match='Is a directory: .*new'):
+        require_writable(tmp_path / 'new')
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(OSError, match='file'):
+        require_writable(tmp_path / 'file' / 'a.json')
+    monkeypatch.setattr(os, 'access', lambda path, mode: False)
+    with pytest.raises(PermissionError, match='The folder cannot be written into: .*new'):
+        require_writable(tmp_path / 'new' / 'a.json')
