@@ -34,8 +34,8 @@ def require_writable(path: str | Path) -> None:
         path: of the file.
 
     Raises:
-        OSError: there is a folder of this name, or the folder of the file cannot be made or
-            written into.
+        IsADirectoryError: there is a folder of this name.
+        PermissionError: the folder of the file cannot be written into.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers.tools import ROOT
 
+pytestmark = pytest.mark.slow
+
 LOADS = """
 import pickle, sys
 from pathlib import Path
@@ -47,7 +49,6 @@ def test_what_a_pickle_may_call_is_seen(tmp_path):
     assert len(seen) == 9 and '0' not in seen.values(), seen
 
 
-@pytest.mark.slow
 def test_hostile_files_do_nothing_but_what_they_may(tmp_path):
     run('-m', 'tests.helpers.watching', tmp_path, '--every', 9)
     lines = (tmp_path / 'out' / 'cases.jsonl').read_text().splitlines()

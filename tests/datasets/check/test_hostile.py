@@ -2,7 +2,7 @@
 
 import json
 
-from pinet_mm.datasets.check import AnnotationError, Expected, check_file
+from pinet_mm.datasets.check import KINDS, AnnotationError, Expected, check_file
 from pinet_mm.datasets.check.findings import Findings
 from pinet_mm.datasets.check.image_files import check_image_files
 
@@ -29,7 +29,7 @@ def test_names_that_are_no_paths_are_refused(name, reason, tmp_path):
 
 
 def test_names_with_nul_are_no_files(tmp_path):
-    looked = check_image_files([dict(id=1, file_name='1\0.png')], tmp_path, Findings())
+    looked = check_image_files([dict(id=1, file_name='1\0.png')], tmp_path, Findings(KINDS))
     assert looked.read == looked.cached == 0
 
 
