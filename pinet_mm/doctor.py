@@ -21,7 +21,8 @@ import pinet_mm
 from .environment import compat, facts, installing
 from .environment.checks import decode_mask, import_mmpose, reload_checkpoint
 
-TESTED_PYTHONS = ('3.11',)
+# That of requirements.txt, and those in which docs/platforms.md has both ways to install.
+TESTED_PYTHONS = ('3.11', '3.12', '3.13')
 FATAL = ('missing', 'broken')
 
 

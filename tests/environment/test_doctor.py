@@ -1,6 +1,7 @@
 """doctor: what it says of whole and of broken environments, and with which exit status."""
 
 import configparser
+import json
 import os
 import re
 import subprocess
@@ -167,6 +168,18 @@ def test_setup_allows_the_tested_pythons():
     assert set(doctor.TESTED_PYTHONS) <= set(minors)
 
 
+def test_the_tested_pythons_are_those_of_the_platforms_page():
+    cells = json.loads((ROOT / 'docs' / 'platforms.json').read_text())
+    passed = {name for name, cell in cells.items() if cell['status'] == 'ok'}
+    both = {
+        version
+        for version in (name.split()[0] for name in passed)
+        if {f'{version} light', f'{version} train newest'} <= passed
+    }
+    of_requirements = '3.11'  # what CI takes
+    assert set(doctor.TESTED_PYTHONS) == both | {of_requirements}
+
+
 @pytest.mark.parametrize(
     'found, verdict', [('2.13.0', 'ok'), ('2.13.0+cpu', 'ok'), ('2.13.1', 'untested')]
 )
@@ -176,7 +189,7 @@ def test_versions_are_compared_without_their_local_part(found, verdict):
 
 def test_untested_python_is_named(monkeypatch):
     monkeypatch.setattr(doctor.platform, 'python_version', lambda: '3.14.1')
-    assert doctor.examine_python() == Finding('Python', '3.14.1', '3.11', 'untested')
+    assert doctor.examine_python() == Finding('Python', '3.14.1', '3.11, 3.12, 3.13', 'untested')
 
 
 # --- dependencies --------------------------------------------------------------------------------
