@@ -24,7 +24,7 @@ def square_offsets(
     areas_in: np.ndarray,
     map_size: tuple[int, int],
     radius: float,
-) -> OffsetTargets[np.ndarray]:
+) -> OffsetTargets:
     """Compute offset targets at the pixels in [c - r, c + r), in x and y, around a center c.
 
     c is the center truncated toward 0, so a center in (-1, 0) counts as pixel 0. Where people
@@ -63,7 +63,7 @@ def square_offsets(
 
 
 def _contest(
-    targets: OffsetTargets[np.ndarray],
+    targets: OffsetTargets,
     pixel: np.ndarray,
     person: np.ndarray,
     keypoints_hm: np.ndarray,
@@ -116,9 +116,7 @@ def _overwritten(
     return np.where(began, present & ~(stored & smaller_after), first)
 
 
-def training_centers(
-    part_heatmaps: Tensor, targets: OffsetTargets[Tensor], max_per_part: int
-) -> Centers:
+def training_centers(part_heatmaps: Tensor, targets: OffsetTargets, max_per_part: int) -> Centers:
     """Return the pixels with the largest P*/√S, for each part as many as every image has.
 
     A part that some image lacks gets `max_per_part` pixels in every image, targets or not.

@@ -89,7 +89,7 @@ def disc_offsets(
     areas_in: Tensor,
     map_size: tuple[int, int],
     radius: float,
-) -> OffsetTargets[Tensor]:
+) -> OffsetTargets:
     """Compute the offset targets (Eq. 2 and 3) of a batch, see `targets.disc_offsets`.
 
     Args:

@@ -95,9 +95,7 @@ def draw_pixels(
     return maps
 
 
-def training_centers(
-    part_heatmaps: Tensor, targets: OffsetTargets[Tensor], max_per_part: int
-) -> Centers:
+def training_centers(part_heatmaps: Tensor, targets: OffsetTargets, max_per_part: int) -> Centers:
     """Return the pixels with non-zero S (Eq. 3) and the largest P*, the sampling in training.
 
     Args:
@@ -202,13 +200,13 @@ class ProposalSampler(nn.Module):
     def __init__(
         self,
         max_train_per_part: int = 40,
-        training_rule: Callable[[Tensor, OffsetTargets[Tensor], int], Centers] = training_centers,
+        training_rule: Callable[[Tensor, OffsetTargets, int], Centers] = training_centers,
     ):
         super().__init__()
         check_number('max_train_per_part', max_train_per_part, 1, whole=True)
         self.max_train_per_part, self.training_rule = max_train_per_part, training_rule
 
-    def sample(self, part_heatmaps: Tensor, targets: OffsetTargets[Tensor]) -> Centers:
+    def sample(self, part_heatmaps: Tensor, targets: OffsetTargets) -> Centers:
         """Choose what trains the refinement by the training rule, see `training_centers`."""
         return self.training_rule(part_heatmaps, targets, self.max_train_per_part)
 

@@ -7,7 +7,7 @@ The maps of one image take 13 MB, and fresh memory costs more time than the arit
 zeroed maps to draw on, and intermediate arrays stay small.
 """
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +15,8 @@ import numpy as np
 LEAST_GAUSSIAN = np.float32(2e-19)
 _PIECE = 256  # windows that are drawn at once: half a megabyte of indices, which a cache holds
 
-Array = TypeVar('Array')
 
-
-class OffsetTargets(NamedTuple, Generic[Array]):
+class OffsetTargets(NamedTuple):
     """What the offset maps should say at P pixels, each of them about one person.
 
     The codec makes numpy arrays for one image; `models.losses` gathers tensors for a batch.
@@ -31,10 +29,11 @@ class OffsetTargets(NamedTuple, Generic[Array]):
         areas: (P,) float32 input pixels², the person's area S.
     """
 
-    pixels: Array
-    offsets: Array
-    weights: Array
-    areas: Array
+    # np.ndarray or Tensor: a generic NamedTuple needs Python 3.11.
+    pixels: Any
+    offsets: Any
+    weights: Any
+    areas: Any
 
 
 def part_centers(
@@ -189,7 +188,7 @@ def pixel_offsets(
     keypoints_hm: np.ndarray,
     present: np.ndarray,
     areas_in: np.ndarray,
-) -> OffsetTargets[np.ndarray]:
+) -> OffsetTargets:
     """Compute the offsets (Eq. 2, pixel - keypoint), their weights 1/√S and the areas S (Eq. 3).
 
     Args:
@@ -207,7 +206,7 @@ def pixel_offsets(
 
 
 def write_offsets(
-    targets: OffsetTargets[np.ndarray], offsets: np.ndarray, weights: np.ndarray, areas: np.ndarray
+    targets: OffsetTargets, offsets: np.ndarray, weights: np.ndarray, areas: np.ndarray
 ) -> None:
     """Write the targets of one image into zeroed maps.
 
@@ -239,7 +238,7 @@ def disc_offsets(
     areas_in: np.ndarray,
     map_size: tuple[int, int],
     radius: float,
-) -> OffsetTargets[np.ndarray]:
+) -> OffsetTargets:
     """Compute the offset targets of one image: `claim_pixels`, then `pixel_offsets`.
 
     Args:

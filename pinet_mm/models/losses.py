@@ -33,7 +33,7 @@ class Targets(NamedTuple):
     heatmaps: Tensor
     heatmap_weights: Tensor
     heatmap_mask: Tensor
-    offsets: OffsetTargets[Tensor]
+    offsets: OffsetTargets
 
     @property
     def part_heatmaps(self) -> Tensor:
@@ -66,7 +66,7 @@ def _stack(fields: Sequence, name: str) -> Tensor:
     return torch.stack([getattr(field, name) for field in fields])
 
 
-def targets_of_maps(offsets: Tensor, weights: Tensor, areas: Tensor) -> OffsetTargets[Tensor]:
+def targets_of_maps(offsets: Tensor, weights: Tensor, areas: Tensor) -> OffsetTargets:
     """Return the offset targets of a batch from full maps.
 
     Args:
@@ -85,7 +85,7 @@ def targets_of_maps(offsets: Tensor, weights: Tensor, areas: Tensor) -> OffsetTa
     )
 
 
-def _join_targets(labels: Sequence) -> OffsetTargets[Tensor]:
+def _join_targets(labels: Sequence) -> OffsetTargets:
     images = [OffsetTargets(*(getattr(label, key) for key in OFFSET_KEYS)) for label in labels]
     numbered = [
         targets._replace(pixels=F.pad(targets.pixels, (1, 0), value=image))
@@ -147,7 +147,7 @@ def refinement_loss(
 
 
 def targets_at(
-    targets: OffsetTargets[Tensor], centers_hm: Tensor, map_shape: Sequence[int]
+    targets: OffsetTargets, centers_hm: Tensor, map_shape: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
     """Return offsets (B, T, K, 2) and weights (B, T, K) at pixels, 0 where there are none.
 
