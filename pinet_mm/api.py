@@ -158,7 +158,8 @@ def load_onnx(
 
     Raises:
         FileNotFoundError: there is no such file.
-        RunError: ONNX Runtime is missing or cannot run the file.
+        RunError: ONNX Runtime is missing or cannot run the file, or `short_side` is given and the
+            file does not say how to resize images.
     """
     path = path or WEIGHTS / f'{Path(SHIPPED).stem}.onnx'
     if not Path(path).is_file():
@@ -170,5 +171,7 @@ def load_onnx(
     except (ImportError, ValueError) as error:
         raise RunError(str(error)) from error
     if short_side:
+        if not model.resize:
+            raise RunError(f'{path} does not say how to resize images: it takes no short side')
         model.resize.update(size=[short_side, short_side])
     return model

@@ -119,14 +119,23 @@ def _read_ids(path: str | None) -> dict[str, int]:
         raise InputError('--to results needs --annotations, for the ids of the images')
     from ..inference.documents import parse
 
-    return {Path(each['file_name']).name: each['id'] for each in parse(path)['images']}
+    found = parse(path)
+    images = found.get('images') if isinstance(found, Mapping) else None
+    if not isinstance(images, list) or not all(_is_record(each) for each in images):
+        raise InputError(f'{path} must be COCO annotations: images, each with id and file_name')
+    return {Path(each['file_name']).name: each['id'] for each in images}
+
+
+def _is_record(image: Any) -> bool:
+    return isinstance(image, Mapping) and 'id' in image and isinstance(image.get('file_name'), str)
 
 
 def _corrected(tasks: Any, args: argparse.Namespace) -> Mapping:
     from ..inference.documents import parse, require_document
     from ..inference.results.exchange import from_label_studio
 
-    if not (isinstance(tasks, list) and all('data' in each for each in tasks)):
+    is_export = isinstance(tasks, list) and all(isinstance(each, Mapping) for each in tasks)
+    if not (is_export and all('data' in each for each in tasks)):
         raise InputError(
             f'{args.input} is neither a predictions.json nor an export of Label Studio'
         )

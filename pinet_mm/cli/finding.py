@@ -1,6 +1,7 @@
 """What the commands that find poses have in common: their inputs, and what they write."""
 
 import argparse
+import math
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RunError
-from .options import POSE_THR, to_count, to_score
+from .options import POSE_THR, to_count, to_score, to_threads
 
 if TYPE_CHECKING:
     from ..inference.runs.options import InferOptions
@@ -57,7 +58,10 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 def to_seconds(text: str) -> float:
     """Return the seconds of `90`, `1:30` or `0:01:30`; argparse answers the error of other text."""
-    return sum(60**i * float(part) for i, part in enumerate(reversed(text.split(':'))))
+    seconds = sum(60**i * float(part) for i, part in enumerate(reversed(text.split(':'))))
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f'expected seconds from 0 on, or 1:30; found {text}')
+    return seconds
 
 
 def make_folder(out: str) -> None:
@@ -155,7 +159,7 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument(
         '--threads',
-        type=int,
+        type=to_threads,
         default=default_threads(),
         metavar='N',
         help='that compute, 0 for one per core (OMP_NUM_THREADS, or 0)',

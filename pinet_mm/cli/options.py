@@ -74,6 +74,17 @@ def to_count(text: str) -> int:
     return int(text)
 
 
+def to_threads(text: str) -> int:
+    """Return a number of threads, 0 for one per core.
+
+    Raises:
+        ArgumentTypeError: the text is none.
+    """
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f'expected a number from 0 on; found {text}')
+    return int(text)
+
+
 def add_config_options(parser: argparse.ArgumentParser, more: str = '') -> None:
     """Add `--cfg-options`, as MMPose's tools have it.
 

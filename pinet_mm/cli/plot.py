@@ -5,6 +5,7 @@ resumed is one curve. Several work folders are drawn into one figure, one curve 
 """
 
 import argparse
+import math
 from pathlib import Path
 
 from . import command
@@ -35,9 +36,9 @@ def run(args: argparse.Namespace) -> None:
     draw_curves(runs, args.out)
     for name, curves in runs.items():
         losses, metrics = [*curves.losses.values()][0], [*curves.metrics.items()][:1]
-        best = ''.join(f'; best {key} {max(values.values()):.3f}' for key, values in metrics)
-        step = max(losses)
-        print(f'{name}: iteration {step}, loss {losses[step]:.4g}{best}')
+        best = ''.join(f'; best {key} {max(each.values()):.3f}' for key, each in metrics if each)
+        step = max(losses, default=0)
+        print(f'{name}: iteration {step}, loss {losses.get(step, math.nan):.4g}{best}')
     print(f'curves are in {args.out}')
 
 

@@ -23,12 +23,12 @@ class Recorded(NamedTuple):
     """The record of an image.
 
     Attributes:
-        size: (w, h); None where there is none.
+        size: (w, h), None for each side that the file does not say.
         outside: whether its file name leads out of the image folder.
         file: the annotation file.
     """
 
-    size: tuple[int, int]
+    size: tuple[int | None, int | None]
     outside: bool
     file: str
 

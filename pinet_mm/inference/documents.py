@@ -43,7 +43,7 @@ def parse(path: str | Path) -> Any:
         if path.suffix != '.jsonl':
             return json.loads(path.read_bytes())
         lines = path.read_bytes().split(b'\n')[:-1]  # what is behind the last one is half a line
-        head, *entries = map(json.loads, lines)
+        head, *entries = map(json.loads, lines or [b'{}'])  # of none, no document
         return dict(head, images=[entry for entry in entries if 'persons' in entry])
     except ValueError as error:
         raise InputError(f'{path} is no JSON that can be read: {error}') from error
@@ -51,7 +51,12 @@ def parse(path: str | Path) -> Any:
 
 def is_document(found: Any) -> bool:
     """Return whether parsed JSON is a document of predictions."""
-    return isinstance(found, Mapping) and found.get('schema') in SCHEMAS.values()
+    return (
+        isinstance(found, Mapping)
+        and found.get('schema') in SCHEMAS.values()
+        and {'keypoint_names', 'skeleton'} <= found.keys()
+        and any(isinstance(found.get(name), list) for name in ('images', 'pictures'))
+    )
 
 
 def require_document(found: Any, path: str | Path) -> None:
@@ -65,7 +70,7 @@ def require_document(found: Any, path: str | Path) -> None:
         InputError: it is something else.
     """
     if not is_document(found):
-        raise InputError(f'{path} must be a predictions.json; it has none of its schemas')
+        raise InputError(f'{path} must be a predictions.json; it has not the form of one')
 
 
 def results_of(found: Any, path: str | Path) -> Iterator[LightResult]:

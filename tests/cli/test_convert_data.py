@@ -118,6 +118,13 @@ def test_frames_have_the_names_that_cvat_gives_them(folder):
         (['v.json', 'o.json'], 'v.json is neither a predictions.json nor an export'),
         (['t.json', 'o.json'], 't.json is an export of Label Studio: name the --predictions'),
         (['t.json', 'o.json', '--predictions', 'v.json'], 'v.json must be a predictions.json'),
+        (['list.json', 'o.json'], 'list.json is neither a predictions.json nor an export'),
+        (['bare.json', 'o.csv'], 'bare.json is neither a predictions.json nor an export'),
+        (['empty.jsonl', 'o.csv'], 'empty.jsonl is neither a predictions.json nor an export'),
+        (
+            ['p.json', 'o.json', '--to', 'results', '--annotations', 'list.json'],
+            'list.json must be COCO annotations: images, each with id and file_name',
+        ),
         (['no.json', 'o.json'], 'no.json is no JSON that can be read'),
     ],
 )
@@ -126,6 +133,9 @@ def test_what_is_missing_is_one_sentence(folder, words, message):
     json.dump(dict(images=[]), open('v.json', 'w'))
     json.dump([dict(data=dict(image='a.jpg'))], open('t.json', 'w'))
     open('no.json', 'w').write('{')
+    json.dump([1, 2], open('list.json', 'w'))
+    json.dump(dict(schema='pinet_mm.predictions/2'), open('bare.json', 'w'))
+    open('empty.jsonl', 'w').close()
     with pytest.raises(SystemExit, match=f'^error: {message}'):
         main(words)
     assert not (folder / 'o.json').exists()

@@ -34,7 +34,7 @@ class Tools:
         for name in ('out', 'images', 'toy', 'home'):
             (root / name).mkdir()
         write_images(root / 'images')
-        (root / 'picture.png').write_bytes(encoded('.png'))
+        (root / 'image.png').write_bytes(encoded('.png'))
         (root / 'metainfo.py').write_text(f'dataset_info = {METAINFO!r}')
         (root / 'poses.json').write_text(json.dumps(perfect_poses()))
         self.toy = write_config(root / 'toy')
@@ -61,7 +61,7 @@ class Tools:
         return dict(
             test=self.tool('test', self.toy, file, *work),
             infer=self.tool(
-                'infer', self.root / 'picture.png', '--config', self.config, '--checkpoint', file,
+                'infer', self.root / 'image.png', '--config', self.config, '--checkpoint', file,
                 '--out', out, '--device', 'cpu'
             ),  # fmt: skip
             load=lambda: api.load(self.config, file, 'cpu') and None,
@@ -105,7 +105,7 @@ class Tools:
             train=self.tool('train', file, *work),
             test=self.tool('test', file, self.weights, *work),
             infer=self.tool(
-                'infer', self.root / 'picture.png', '--config', file, '--checkpoint', self.weights,
+                'infer', self.root / 'image.png', '--config', file, '--checkpoint', self.weights,
                 '--out', self.out, '--device', 'cpu'
             ),  # fmt: skip
             load=lambda: api.load(file, self.weights, 'cpu') and None,
@@ -143,12 +143,12 @@ class Tools:
 
     def onnx_ways(self, file: Path) -> dict[str, Callable]:
         """Return the ways in which exported models are run."""
-        picture, out = self.root / 'picture.png', ('--out', self.out)
+        image, out = self.root / 'image.png', ('--out', self.out)
         return dict(
-            predict=self.tool('predict', picture, '--model', file, *out, '--threads', 1),
-            infer=self.tool('infer', picture, '--onnx', file, *out, '--threads', 1),
+            predict=self.tool('predict', image, '--model', file, *out, '--threads', 1),
+            infer=self.tool('infer', image, '--onnx', file, *out, '--threads', 1),
             load=lambda: api.load_onnx(file, threads=1) and None,
-            runner=lambda: onnx_runner.main(str(file), str(picture)),
+            runner=lambda: onnx_runner.main(str(file), str(image)),
         )
 
     def images_ways(self, file: Path) -> dict[str, Callable]:

@@ -110,10 +110,13 @@ function renderSaved(file, poses) {
 
 /** Show the camera's newest frame again and again, as fast as the model is. */
 async function watch() {
+  const button = byId('camera');
+  button.disabled = true; // a second click would start a camera that nothing stops
   try {
     const camera = { facingMode: 'environment' };
     stream = await navigator.mediaDevices.getUserMedia({ video: camera, audio: false });
-    byId('camera').textContent = 'Stop the camera';
+    button.disabled = false;
+    button.textContent = 'Stop the camera';
     const video = Object.assign(document.createElement('video'), {
       srcObject: stream,
       muted: true,
@@ -125,6 +128,7 @@ async function watch() {
       await show(readFrame(video), 'camera');
     }
   } catch (error) {
+    button.disabled = false;
     stopCamera();
     sayError(navigator.mediaDevices ? error : new Error('cameras need https or localhost'));
   }
