@@ -123,7 +123,13 @@ def _read_ids(path: str | None) -> dict[str, int]:
     images = found.get('images') if isinstance(found, Mapping) else None
     if not isinstance(images, list) or not all(_is_record(each) for each in images):
         raise InputError(f'{path} must be COCO annotations: images, each with id and file_name')
-    return {Path(each['file_name']).name: each['id'] for each in images}
+    ids = {Path(each['file_name']).name: each['id'] for each in images}
+    if len(ids) < len(images):
+        raise InputError(
+            f'{path} must name each image otherwise, whatever its folder; found {len(ids)} names '
+            f'of {len(images)} images'
+        )
+    return ids
 
 
 def _is_record(image: Any) -> bool:

@@ -125,6 +125,10 @@ def test_frames_have_the_names_that_cvat_gives_them(folder):
             ['p.json', 'o.json', '--to', 'results', '--annotations', 'list.json'],
             'list.json must be COCO annotations: images, each with id and file_name',
         ),
+        (
+            ['p.json', 'o.json', '--to', 'results', '--annotations', 'twice.json'],
+            'twice.json must name each image otherwise.*found 1 names of 2 images',
+        ),
         (['no.json', 'o.json'], 'no.json is no JSON that can be read'),
     ],
 )
@@ -136,6 +140,8 @@ def test_what_is_missing_is_one_sentence(folder, words, message):
     json.dump([1, 2], open('list.json', 'w'))
     json.dump(dict(schema='pinet_mm.predictions/2'), open('bare.json', 'w'))
     open('empty.jsonl', 'w').close()
+    names = [dict(id=i, file_name=f'{i}/street.jpg') for i in range(2)]
+    json.dump(dict(images=names), open('twice.json', 'w'))
     with pytest.raises(SystemExit, match=f'^error: {message}'):
         main(words)
     assert not (folder / 'o.json').exists()
