@@ -51,7 +51,7 @@ def load_from_safetensors(filename: str, map_location: Any = None) -> dict[str, 
             weights = {key: file.get_tensor(key) for key in file.keys()}
     except SafetensorError as error:
         raise CheckpointError(
-            f'the checkpoint {filename} is no whole safetensors file: {error}'
+            f'the checkpoint {filename} cannot be read: it is no whole safetensors file: {error}'
         ) from error
     meta = {name: json.loads(header[name]) for name in KEPT if name in header}
     if 'dataset_meta' in meta:

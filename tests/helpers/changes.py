@@ -160,8 +160,9 @@ def every_keypoint(*values):
 
 def corners(data):
     for each in data['annotations']:
-        x, y, w, h = each['bbox']
-        each['bbox'] = [x + 60, y + 40, x + 60 + w, y + 40 + h]
+        if len(each.get('bbox', ())) == 4:  # another change may have taken it
+            x, y, w, h = each['bbox']
+            each['bbox'] = [x + 60, y + 40, x + 60 + w, y + 40 + h]
 
 
 def duplicate_ids(data):

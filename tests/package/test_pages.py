@@ -91,7 +91,9 @@ def test_a_target_is_read_whole():
 @every_page
 def test_options_that_a_page_names_exist(page):
     code = ''.join(
-        path.read_text() for name in ('tools', 'pinet_mm') for path in (ROOT / name).rglob('*.py')
+        path.read_text()
+        for name in ('tools', 'pinet_mm', 'tests/helpers')
+        for path in (ROOT / name).rglob('*.py')
     )
     for option in set(re.findall(r'(?<![\w-])--[a-z][\w-]+', page.read_text())) - OTHERS:
         # tools/ablation.py makes some of its options from names of fields.
