@@ -45,7 +45,7 @@ def fill_regions(annotations: Sequence[dict], findings: Findings) -> None:
 
 
 def box_of(region: object) -> list | None:
-    """Return the box (x, y, w, h) around a region; None if it is empty.
+    """Return the box (x, y, w, h) around a region; None if it is empty or its code is broken.
 
     Args:
         region: checked by `check_region`.
@@ -54,9 +54,14 @@ def box_of(region: object) -> list | None:
         # Here, since the light installation lacks it, and few files need it.
         from pycocotools import mask
 
-        sides, packed = region['size'], isinstance(region['counts'], str)
-        box = mask.toBbox(region if packed else mask.frPyObjects(region, *sides)).tolist()
-        return box if min(box[2:]) > 0 else None
+        (height, width), packed = region['size'], isinstance(region['counts'], str)
+        try:
+            packed_region = region if packed else mask.frPyObjects(region, height, width)
+            x, y, w, h = mask.toBbox(packed_region).tolist()
+        except (OverflowError, UnicodeError):  # numbers and letters of no code
+            return None
+        is_inside = x + w <= width and y + h <= height
+        return [x, y, w, h] if is_inside and min(w, h) > 0 else None
     if not isinstance(region, list) or not region:
         return None
     return box_around(np.reshape([number for part in region for number in part], (-1, 2)))

@@ -34,6 +34,9 @@ def test_somebody_without_labels_and_box_has_the_box_of_run_lengths(packed):
         (dict(size=[0, 0], counts=''), 'region-type'),
         (dict(size=[80, 100], counts=[-1, 8001]), 'region-type'),
         (dict(size=[80, 100], counts=[1, 2]), 'region-size'),
+        (dict(size=[80, 100], counts=[2**40]), 'region-size'),
+        (dict(size=[80, 100], counts='é'), 'nothing-there'),
+        (dict(size=[80, 100], counts='\ud800'), 'nothing-there'),
     ],
 )
 def test_run_lengths_of_nothing_and_bad_ones(region, kind):
