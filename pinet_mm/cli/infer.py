@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _name_of_run(args: argparse.Namespace) -> str:
-    """Return the model and all settings that its poses depend on."""
+    """Return the model and the settings on which poses and drawings depend."""
     settings = {name: getattr(args, name) for name in NOT_WITH_ONNX if name != 'device'}
     known = dict(settings, onnx=args.onnx, short_side=args.short_side)
     return ', '.join(f'{name}={value}' for name, value in known.items() if value) or SHIPPED
