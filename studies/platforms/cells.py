@@ -18,6 +18,7 @@ TESTS = {
         'tests/datasets/check',
         '--ignore=tests/datasets/check/test_counts.py',
         '--ignore=tests/datasets/check/test_doors.py',
+        '--ignore=tests/datasets/check/test_regions.py',
         'tests/cli/test_completion.py',
         'tests/cli/test_convert_data.py',
         'tests/inference/drawing/test_tags.py',

@@ -4,6 +4,7 @@ Needs numpy only. CVAT reads and writes COCO's keypoint annotations. Label Studi
 person with named keypoints as its children, all in percent of the image.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -12,6 +13,7 @@ from ...errors import InputError
 from ..people import POSE_THR
 
 HIDDEN = 0.5  # keypoints that score less than this share of the person's mean are likely hidden
+REGIONS = ('rectanglelabels', 'keypointlabels')  # of an export; relations are not read
 MARK = 0.5  # percent of the image, the size of a keypoint in Label Studio
 
 
@@ -81,7 +83,8 @@ def to_label_studio(
         pose_thr: people with a lower score are left out.
 
     Raises:
-        InputError: a result is of a frame of a video, whose keypoints Label Studio does not take.
+        InputError: a result is of a frame of a video, whose keypoints Label Studio does not take,
+            or two images in different folders have one name.
     """
     tasks = []
     for result in results:
@@ -97,7 +100,17 @@ def to_label_studio(
         prediction = dict(model_version='pinet_mm', score=max(scores, default=0), result=found)
         image = folder + PurePath(record['file']).name
         tasks.append(dict(data=dict(image=image), predictions=[prediction]))
+    _require_names_of_their_own(task['data']['image'] for task in tasks)
     return tasks
+
+
+def _require_names_of_their_own(names: Iterable[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(
+                f'{count} images are called {PurePath(name).name}, whatever their folders: '
+                'Label Studio would mistake one for another'
+            )
 
 
 def _regions(
@@ -137,30 +150,45 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
     """Return an export of Label Studio (JSON) as COCO keypoint annotations, to train and test with.
 
     The first annotation of a task counts, or else its first prediction. Keypoints that a person
-    lacks are unlabeled; keypoints without a person are an error.
+    lacks are unlabeled; keypoints without a person are an error. The size of an image stands with
+    its people: where nobody is, it is left out.
 
     Args:
         tasks: the export.
         names: of the keypoints, in their order.
 
     Raises:
-        InputError: a keypoint belongs to nobody, or has a name that is not among `names`.
+        InputError: a task names no image, or two name one; a keypoint belongs to nobody, or has a
+            name that is not among `names`.
     """
     images, annotations = [], []
     for i, task in enumerate(tasks, start=1):
         done = (task.get('annotations') or task.get('predictions') or [dict(result=[])])[0]
-        regions = done['result']
-        size = (regions[0]['original_width'], regions[0]['original_height']) if regions else (0, 0)
-        name = PurePath(str(task['data']['image']).rpartition('=')[2]).name
-        images.append(dict(id=i, file_name=name, width=size[0], height=size[1]))
+        regions = [each for each in done['result'] if each.get('type') in REGIONS]
+        name = _image_of(task, i)
+        size = _size_of(regions)
+        images.append(dict(id=i, file_name=name, **dict(zip(('width', 'height'), size))))
         for box, points in _people_of(regions, name, names):
             number = len(annotations) + 1
             annotations.append(dict(id=number, image_id=i, **_coco_of(box, points, names, size)))
+    _require_names_of_their_own(image['file_name'] for image in images)
     return dict(
         images=images,
         annotations=annotations,
         categories=[dict(id=1, name='person', keypoints=list(names), skeleton=[])],
     )
+
+
+def _image_of(task: Mapping, number: int) -> str:
+    try:
+        return PurePath(str(task['data']['image']).rpartition('=')[2]).name
+    except (KeyError, TypeError) as error:
+        raise InputError(f'task {number} must name its image as data.image') from error
+
+
+def _size_of(regions: Sequence[Mapping]) -> tuple[int, ...]:
+    # Of the image, (w, h); empty without people, since only their regions tell it.
+    return next(((each['original_width'], each['original_height']) for each in regions), ())
 
 
 def _people_of(

@@ -47,7 +47,12 @@ class Journal:
     def _reopen(self, begin: Mapping) -> None:
         end = 0
         for start, line in self._numbered_lines():
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except ValueError as error:
+                if start == 0:
+                    raise InputError(f'{self.path} is no record of a run: begin anew') from error
+                break  # a power loss left this: what follows is predicted again
             if start == 0:
                 self._check(entry, begin)
             elif 'video' in entry:

@@ -80,6 +80,31 @@ def test_an_export_of_label_studio_becomes_annotations():
         from_label_studio([task], NAMES)
 
 
+def test_an_export_may_have_images_of_nobody_and_relations():
+    box = region('rectanglelabels', 'a1', dict(x=0, y=0, width=10, height=10, rotation=0))
+    tasks = [
+        dict(data=dict(image='empty.jpg'), annotations=[dict(result=[])]),
+        dict(data=dict(image='one.jpg'), annotations=[dict(result=[dict(type='relation'), box])]),
+    ]
+    empty, one = from_label_studio(tasks, NAMES)['images']
+    assert empty == dict(id=1, file_name='empty.jpg'), 'readers take the size from the image'
+    assert one == dict(id=2, file_name='one.jpg', width=200, height=100)
+
+
+@pytest.mark.parametrize('task', [{}, dict(data={}), dict(data=None)])
+def test_a_task_without_an_image_is_named(task):
+    with pytest.raises(InputError, match=r'^task 1 must name its image as data\.image$'):
+        from_label_studio([task], NAMES)
+
+
+def test_two_images_of_one_name_are_refused():
+    tasks = [dict(data=dict(image=f'{folder}/a.jpg')) for folder in 'xy']
+    with pytest.raises(InputError, match='^2 images are called a.jpg'):
+        from_label_studio(tasks, NAMES)
+    with pytest.raises(InputError, match='^2 images are called'):
+        to_label_studio([result(), result()])
+
+
 def test_predictions_come_back_from_label_studio_as_they_went():
     back = from_label_studio(json.loads(json.dumps(to_label_studio([result()]))), NAMES)
     wanted = to_cvat([result()])['annotations'][0]

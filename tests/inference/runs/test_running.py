@@ -133,6 +133,20 @@ def test_ctrl_c_leaves_a_document_that_can_be_resumed(inputs, tmp_path, monkeypa
     assert document(tmp_path / 'out') == document(tmp_path / 'whole')
 
 
+def test_a_damaged_line_is_where_a_run_is_taken_up_again(inputs, tmp_path):
+    infer(MODEL, inputs, tmp_path / 'whole')
+    infer(MODEL, inputs, tmp_path / 'out')
+    noted = tmp_path / 'out' / 'predictions.jsonl'
+    lines = noted.read_bytes().splitlines(keepends=True)
+    noted.write_bytes(b''.join([*lines[:2], b'\0' * 40 + b'\n', *lines[3:]]))
+    infer(MODEL, inputs, tmp_path / 'out', options=RESUME)
+    assert document(tmp_path / 'out') == document(tmp_path / 'whole')
+    noted.write_bytes(b'a shopping list\n')
+    with pytest.raises(InputError, match='predictions.jsonl is no record of a run'):
+        infer(MODEL, inputs, tmp_path / 'out', options=RESUME)
+    assert noted.read_bytes() == b'a shopping list\n', 'it is not overwritten'
+
+
 def test_a_run_of_other_options_is_not_resumed(inputs, tmp_path):
     infer(MODEL, inputs, tmp_path / 'out')
     with pytest.raises(InputError, match='is of a run with every 1, and this one has 2: resume'):
