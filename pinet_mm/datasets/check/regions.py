@@ -51,20 +51,53 @@ def box_of(region: object) -> list | None:
         region: checked by `check_region`.
     """
     if isinstance(region, dict):
-        # Here, since the light installation lacks it, and few files need it.
-        from pycocotools import mask
-
-        (height, width), packed = region['size'], isinstance(region['counts'], str)
-        try:
-            packed_region = region if packed else mask.frPyObjects(region, height, width)
-            x, y, w, h = mask.toBbox(packed_region).tolist()
-        except (OverflowError, UnicodeError):  # numbers and letters of no code
-            return None
-        is_inside = x + w <= width and y + h <= height
-        return [x, y, w, h] if is_inside and min(w, h) > 0 else None
+        runs = _runs(region)
+        return None if runs is None else _box_of_runs(runs, region['size'][0])
     if not isinstance(region, list) or not region:
         return None
     return box_around(np.reshape([number for part in region for number in part], (-1, 2)))
+
+
+def _runs(region: dict) -> list[int] | None:
+    # The lengths of a code, checked against its size; None if it is broken. Here, since the light
+    # installation has no pycocotools.
+    counts, (height, width) = region['counts'], region['size']
+    runs = _unpack(counts) if isinstance(counts, str) else counts
+    return runs if runs is not None and sum(runs) == height * width else None
+
+
+def _unpack(text: str) -> list[int] | None:
+    # COCO's packing: six bits per letter from '0' on, the lowest first: five of the number, one
+    # that says whether it goes on. From the fourth on, a number is the difference to the last but
+    # one.
+    runs: list[int] = []
+    value = shift = 0
+    for letter in text:
+        bits = ord(letter) - ord('0')
+        if not 0 <= bits < 64:
+            return None
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        value -= (bits & 16) << shift - 4  # the sign
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value = shift = 0
+    return runs if shift == 0 and min(runs, default=-1) >= 0 else None
+
+
+def _box_of_runs(runs: list[int], height: int) -> list | None:
+    # Every second run, down the columns, is of the region.
+    ends = np.cumsum(runs)[1::2]
+    starts = ends - np.array(runs)[1::2]
+    starts, ends = starts[starts < ends], ends[starts < ends]
+    if not len(starts):
+        return None
+    left, right = starts[0] // height, (ends[-1] - 1) // height
+    is_split = starts // height < (ends - 1) // height  # from one column into the next
+    top = 0 if is_split.any() else (starts % height).min()
+    bottom = height - 1 if is_split.any() else ((ends - 1) % height).max()
+    return [float(side) for side in (left, top, right - left + 1, bottom - top + 1)]
 
 
 def box_around(points: np.ndarray) -> list:
@@ -84,7 +117,7 @@ def _check_run_lengths(
         annotation['segmentation'] = []  # for the checks that follow
         return
     is_other = math.inf not in size and sides != [size[1], size[0]]
-    if is_other or (integers and sum(counts) != sides[0] * sides[1]):
+    if is_other or _runs(region) is None:
         findings.add('region-size', record_id, sides)
 
 
