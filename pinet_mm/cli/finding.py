@@ -57,8 +57,11 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def to_seconds(text: str) -> float:
-    """Return the seconds of `90`, `1:30` or `0:01:30`; argparse answers the error of other text."""
-    seconds = sum(60**i * float(part) for i, part in enumerate(reversed(text.split(':'))))
+    """Return the seconds of `90`, `1:30` or `0:01:30`."""
+    try:
+        seconds = sum(60**i * float(part) for i, part in enumerate(reversed(text.split(':'))))
+    except ValueError:
+        seconds = -1
     if not 0 <= seconds < math.inf:
         raise argparse.ArgumentTypeError(f'expected seconds from 0 on, or 1:30; found {text}')
     return seconds

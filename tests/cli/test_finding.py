@@ -64,6 +64,7 @@ def test_sheets_are_asked_for_and_not_of_an_exported_file(asked):
         (['--threads=-1'], 'argument --threads: expected a number from 0 on; found -1'),
         (['--start', 'nan'], 'argument --start: expected seconds from 0 on, or 1:30; found nan'),
         (['--end=-5'], 'argument --end: expected seconds from 0 on, or 1:30; found -5'),
+        (['--start', '1:xx'], 'argument --start: expected seconds from 0 on, or 1:30; found 1:xx'),
         (['--every', '0'], 'argument --every: expected a number from 1 on; found 0'),
         (['--batch-size', '0'], 'argument --batch-size: expected a number from 1 on; found 0'),
     ],
