@@ -106,7 +106,7 @@ soak: $(READY)  ## broken maps, hostile files, kills, full disks, long runs; hou
 	$(RUN) -m tests.helpers.soak work_dirs/soak/two --kills 30 --processes 2
 
 bench: $(READY)  ## measure speed and memory beside plain loops and MMPose: work_dirs/benchmark
-	$(RUN) tools/benchmark.py all
+	$(RUN) tools/benchmark.py all $(BENCH)
 
 matrix: $(READY)  ## install and run the package in every Python that is found (hours, gigabytes): docs/platforms.json
 	$(RUN) -m studies.platforms.matrix
