@@ -22,7 +22,7 @@ from .environment import compat, facts, installing
 from .environment.checks import decode_mask, import_mmpose, reload_checkpoint
 
 # That of requirements.txt, and those in which docs/platforms.md has both ways to install.
-TESTED_PYTHONS = ('3.11', '3.12', '3.13')
+TESTED_PYTHONS = ('3.10', '3.11', '3.12', '3.13')
 FATAL = ('missing', 'broken')
 
 
