@@ -189,7 +189,8 @@ def test_versions_are_compared_without_their_local_part(found, verdict):
 
 def test_untested_python_is_named(monkeypatch):
     monkeypatch.setattr(doctor.platform, 'python_version', lambda: '3.14.1')
-    assert doctor.examine_python() == Finding('Python', '3.14.1', '3.10, 3.11, 3.12, 3.13', 'untested')
+    tested = '3.10, 3.11, 3.12, 3.13'
+    assert doctor.examine_python() == Finding('Python', '3.14.1', tested, 'untested')
 
 
 # --- dependencies --------------------------------------------------------------------------------
