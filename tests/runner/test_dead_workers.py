@@ -27,6 +27,9 @@ def dying(monkeypatch):
     monkeypatch.setattr(ToyDataset, '__getitem__', kill)
 
 
+# PyTorch notices a dead process by a signal, whose handler raises wherever Python is just then, in
+# pytest's own code as well: such a test is run by itself.
+@pytest.mark.slow
 def test_a_training_names_the_signal_and_how_to_go_on(dying, tmp_path):
     message = (
         r'a process that loads data died \(pid \d+\): killed, as .* memory .*num_workers=N.*; '
@@ -37,6 +40,7 @@ def test_a_training_names_the_signal_and_how_to_go_on(dying, tmp_path):
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.slow
 def test_an_evaluation_names_it_too(dying, tmp_path, trained):
     words = (write_config(tmp_path), trained / 'epoch_1.pth', '--work-dir', tmp_path)
     with pytest.raises(RunError, match=r'a process that loads data died \(pid \d+\): killed'):
