@@ -8,22 +8,19 @@ Fusion. Overlays and predictions.json of both are in folders of their own beside
 import argparse
 import logging
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own package first
 
 from pinet_mm import api
-from pinet_mm.cli import command
+from pinet_mm.cli import command, demo
+from pinet_mm.cli.demo import PHOTOGRAPHS
 from pinet_mm.cli.options import to_score
 from pinet_mm.errors import RunError
 from pinet_mm.inference.drawing.sheets import in_column, in_row
 
 import cv2
 
-# Package -> where a photograph in the public domain lies in it.
-PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg', skimage='data/astronaut.png')
-PORTRAITS = 192  # short side of the network input for people who fill the image
 HEIGHT, GAP = 600, 8  # of the sheet, between its images; px
 
 
@@ -57,9 +54,7 @@ def find_photographs() -> list[Path]:
     Raises:
         FileNotFoundError: there is none.
     """
-    specs = {place: find_spec(package) for package, place in PHOTOGRAPHS.items()}
-    files = [Path(spec.origin).parent / place for place, spec in specs.items() if spec]
-    found = [file for file in files if file.is_file()]
+    found = demo.find_photographs(PHOTOGRAPHS)
     if not found:
         raise FileNotFoundError('no photograph is at hand: install matplotlib or scikit-image')
     return found
@@ -82,7 +77,11 @@ def write_sheet(args: argparse.Namespace) -> None:
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # this tool prints it itself
     out = Path(args.out)
     photographs = draw(
-        api.SHIPPED, find_photographs(), out / 'photographs', PORTRAITS, pose_thr=args.pose_thr
+        api.SHIPPED,
+        find_photographs(),
+        out / 'photographs',
+        demo.SHORT_SIDE,
+        pose_thr=args.pose_thr,
     )
     crowds = draw(
         args.crowd_model,

@@ -5,6 +5,7 @@ matplotlib (Grace Hopper) and scikit-image (Eileen Collins) bring, where these a
 """
 
 import argparse
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,9 +32,13 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def find_photographs() -> list[Path]:
-    """List the photographs that the installed packages carry; there may be none."""
-    specs = {place: find_spec(package) for package, place in PHOTOGRAPHS.items()}
+def find_photographs(places: Mapping[str, str] = PHOTOGRAPHS) -> list[Path]:
+    """List the photographs that the installed packages carry; there may be none.
+
+    Args:
+        places: package -> where the photograph lies in it.
+    """
+    specs = {place: find_spec(package) for package, place in places.items()}
     files = [
         Path(spec.origin).parent / place for place, spec in specs.items() if spec and spec.origin
     ]
@@ -48,8 +53,7 @@ def run(args: argparse.Namespace) -> None:
     crowds = Path(args.out, 'crowds')
     settings = CrowdSettings(size=(384, 384), persons=(2, 4), height=(0.6, 0.9))
     write_dataset(crowds, settings, args.images, 0, 'test', 1, '.jpg')
-    model = load_model(None, args.threads)
-    model.resize.update(size=[SHORT_SIDE, SHORT_SIDE])
+    model = load_model(None, args.threads, SHORT_SIDE)
     inputs = [*find_photographs(), crowds / 'images']
     report = predict_files(model, inputs, Path(args.out, 'poses'), args.pose_thr)
     tell(report, args.pose_thr)

@@ -52,12 +52,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     finding.add_short_side_option(parser)
 
 
-def load_model(path: Path | None, threads: int) -> 'OnnxPoses':
+def load_model(path: Path | None, threads: int, short_side: int | None) -> 'OnnxPoses':
     """Load an exported model, and print which it is.
 
     Args:
         path: of its file; None for the one that the package ships.
         threads: of ONNX Runtime; 0 for one per core.
+        short_side: pixels to which images are resized; None for those of the file.
 
     Raises:
         InputError: there is no such file.
@@ -74,6 +75,8 @@ def load_model(path: Path | None, threads: int) -> 'OnnxPoses':
     except (ImportError, ValueError) as error:
         raise RunError(str(error)) from error
     require_resize(model.resize, path)
+    if short_side:
+        model.resize.update(size=[short_side, short_side])
     announce(path)
     return model
 
@@ -92,9 +95,7 @@ def run(args: argparse.Namespace) -> None:
     sources = find_sources(args.inputs, args.out)  # fails before the model is loaded
     finding.require_resumable(args, sources)
     finding.make_folder(args.out)
-    model = load_model(args.model, args.threads)
-    if args.short_side:
-        model.resize.update(size=[args.short_side, args.short_side])
+    model = load_model(args.model, args.threads, args.short_side)
     names = [source.name for source in sources]
     tell(predict_files(model, names, args.out, args.pose_thr, options), args.pose_thr)
 

@@ -3,9 +3,9 @@
 import json
 import re
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
+from pinet_mm.cli.demo import find_photographs
 from pinet_mm.onnx_runner import SHIPPED, OnnxPoses, describe, fit, read_image
 
 import cv2
@@ -25,8 +25,6 @@ from tests.helpers.browser_page import (
     write_rgba,
 )
 
-# In the public domain, and carried by packages.
-PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg', skimage='data/astronaut.png')
 KINDS = (('BottomupResize', (320, 320), 64), ('WholeCentreResize', (128, 128), 64))
 
 
@@ -113,8 +111,7 @@ def test_a_browser_finds_whom_the_runner_finds(tmp_path):
     site, profile = tmp_path / 'site', tmp_path / 'profile'
     for folder in (site, profile):
         folder.mkdir()
-    specs = [(find_spec(package), place) for package, place in PHOTOGRAPHS.items()]
-    photographs = [Path(spec.origin).parent / place for spec, place in specs if spec]
+    photographs = find_photographs()
     images = [*(f'{file.stem}.png' for file in photographs), 'crowd.png']
     build_page(site, images)
     for file in photographs:
