@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.check import Expected, check_file
+from ..datasets.check.listing import size_of
 from ..datasets.matching import Persons
 from ..errors import InputError
 
@@ -76,16 +77,15 @@ class Annotations:
         return found[0] if found else None
 
     def require_size(self, file: Path, size: tuple[int, int]) -> None:
-        """Check that an annotated image has the (h, w) that its annotations are for.
+        """Check that an image has the (h, w) that its annotations are for, if they say one.
 
         Raises:
             ValueError: its size is another.
         """
-        image = self.images[self.find(file)]
-        wanted = image.get('height', size[0]), image.get('width', size[1])
-        if tuple(size) != wanted:
+        wanted = size_of(self.images[self.find(file)])
+        if wanted not in (None, tuple(size[::-1])):
             raise InputError(
-                f'{file} has {size[1]}x{size[0]} pixels; {self.path} is for {wanted[1]}x{wanted[0]}'
+                f'{file} has {size[1]}x{size[0]} pixels; {self.path} is for {wanted[0]}x{wanted[1]}'
             )
 
     def require_crowd_indices(self) -> None:

@@ -203,3 +203,10 @@ def test_wrong_annotations_are_refused(tmp_path):
     Annotations(path, 5).require_size(Path('a.png'), (128, 128))
     with pytest.raises(ValueError, match=r'a.png has 64x128 pixels; .*a.json is for 128x128'):
         Annotations(path, 5).require_size(Path('a.png'), (128, 64))
+
+
+@pytest.mark.parametrize('size', [{}, dict(width=64), dict(height=64), dict(width=64, height=None)])
+def test_a_record_without_both_sides_says_no_size(size, tmp_path):
+    images = [dict(id=1, file_name='a.png', **size)]
+    truth = Annotations(write_annotations(tmp_path / 'a.json', [], images), 5)
+    truth.require_size(Path('a.png'), (128, 100))

@@ -69,7 +69,8 @@ KINDS = {
         R,
         'categories.keypoints',
         'as many names as the metainfo has keypoints',
-        cure='use a metainfo of this dataset, or KeypointConverter',
+        cure='name a metainfo with the keypoints of this file, or convert them to those of the '
+        'model: docs/custom_dataset.md, "Merged datasets"',
     ),
     # --- images ----------------------------------------------------------------------------------
     'image-id-missing': Kind(R, 'image.id', 'an integer'),

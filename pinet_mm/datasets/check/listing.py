@@ -56,7 +56,8 @@ def check_images(
         images: the records.
         findings: receives every fault.
         need_size: whether every record needs width and height; if not, wrong ones are faults all
-            the same. None checks none, since they will be read from the files.
+            the same where a record has both. None checks none, since they will be read from the
+            files.
         allow_outside: whether file names may leave the image folder.
     """
     for image in images:
@@ -66,7 +67,7 @@ def check_images(
         else:
             _check_id(image, 'image', findings)
         _check_name(image, name, findings, allow_outside)
-        given = 'width' in image or 'height' in image
+        given = None not in (image.get('width'), image.get('height'))
         if need_size or (given and need_size is not None):
             _check_size(image, findings)
     _check_twice(images, 'id', 'image-id-twice', findings)

@@ -183,14 +183,14 @@ def check_boxes(
     Returns:
         The annotations that have a box, a region or a labeled keypoint.
     """
-    given = [_box(annotation, findings) for annotation in annotations]
-    _check_all_boxes(np.array([box for box in given if box]).reshape(-1, 4), findings)
+    given = [_box(annotation) for annotation in annotations]
+    _check_all_boxes(np.array([box for box, _ in given if box]).reshape(-1, 4), findings)
     kept, beyond = [], 0
-    for annotation, box, person, size in zip(annotations, given, points, sizes.tolist()):
+    for annotation, (box, fault), person, size in zip(annotations, given, points, sizes.tolist()):
         if box is None:
             box = _box_around(annotation, person)
+            _tell_of_box(annotation, fault, box is not None, findings)
         if box is None:
-            findings.add('nothing-there', annotation['id'])
             continue
         annotation['bbox'] = box
         beyond += box[0] + box[2] > size[0] + 1 or box[1] + box[3] > size[1] + 1
@@ -209,8 +209,11 @@ def check_boxes_of_refused(annotations: Sequence[dict], findings: Findings) -> N
         findings: receives every fault.
     """
     for annotation in annotations:
-        if _box(annotation, findings) is not None:
+        box, fault = _box(annotation)
+        if box is not None:
             check_area(annotation, findings, needed='area' in annotation)
+        elif fault[0] == 'box-type':  # another box comes from the keypoints
+            findings.add(fault[0], annotation['id'], fault[1])
 
 
 def _check_all_boxes(boxes: np.ndarray, findings: Findings) -> None:
@@ -219,20 +222,28 @@ def _check_all_boxes(boxes: np.ndarray, findings: Findings) -> None:
         findings.add('box-normalized', None, Said(f'{boxes[0].tolist()} and others'))
 
 
-def _box(annotation: dict, findings: Findings) -> list | None:
-    """Return a valid box (x, y, w, h); None, and a finding, if there is none."""
+def _box(annotation: dict) -> tuple[list | None, tuple[str, object]]:
+    """Return a valid box (x, y, w, h), or None; and the kind of its fault, and what was found."""
     box = annotation.get('bbox')
     if not box:
-        findings.add('box-missing', annotation['id'], Said('none') if box is None else box)
-        return None
+        return None, ('box-missing', Said('none') if box is None else box)
     numbers = isinstance(box, list) and len(box) == 4
     if not numbers or not all(each is None or _is_number(each) for each in box):
-        findings.add('box-type', annotation['id'], box)
-        return None
+        return None, ('box-type', box)
     if None in box or not np.isfinite(box).all() or min(box[2:]) <= 0:
-        findings.add('box-empty', annotation['id'], box)
-        return None
-    return box
+        return None, ('box-empty', box)
+    return box, ('', None)
+
+
+def _tell_of_box(
+    annotation: dict, fault: tuple[str, object], is_derived: bool, findings: Findings
+) -> None:
+    """Report a box that is none: that another is taken, or that nothing gives one."""
+    kind, found = fault
+    if is_derived or kind == 'box-type':
+        findings.add(kind, annotation['id'], found)
+    if not is_derived:
+        findings.add('nothing-there', annotation['id'])
 
 
 def _is_number(value: object) -> bool:

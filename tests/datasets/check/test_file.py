@@ -114,6 +114,15 @@ def test_a_finding_names_ids_value_and_cure():
     )
 
 
+@pytest.mark.parametrize('box', [None, [], [5, 5, 0, 0]])
+def test_a_box_of_nobody_is_not_told_as_mended(box):
+    data = valid()
+    data['annotations'][0].update(keypoints=[0] * 15, num_keypoints=0, bbox=box)
+    checked = check_data(data, Expected(NAMES))
+    assert [each.kind for each in checked.findings] == ['nothing-there']
+    assert [each['id'] for each in checked.data['annotations']] == [2, 3, 4, 5]
+
+
 def test_many_ids_are_counted():
     data = valid()
     data['annotations'] = [dict(person(i, 1, 10, 10), area=0) for i in range(1, 10)]
