@@ -97,7 +97,8 @@ def run(args: argparse.Namespace) -> None:
     finding.make_folder(args.out)
     model = load_model(args.model, args.threads, args.short_side)
     names = [source.name for source in sources]
-    tell(predict_files(model, names, args.out, args.pose_thr, options), args.pose_thr)
+    report = predict_files(model, names, args.out, args.pose_thr, options)
+    tell(report, args.pose_thr, args.short_side)
 
 
 def _name_of_run(args: argparse.Namespace) -> str:

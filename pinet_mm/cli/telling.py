@@ -1,12 +1,10 @@
 """Sentences on a model, and on what it found."""
 
-import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import RunError
-from ..inference.runs.report import Report
+from ..inference.runs.report import Report, explain_nobody
 
 MOST_NAMES = 20  # of inputs that cannot be read; predictions.json has all
 
@@ -42,18 +40,19 @@ def require_resize(resize: object, path: str | Path) -> None:
         )
 
 
-def tell(report: Report, pose_thr: float) -> None:
+def tell(report: Report, pose_thr: float, short_side: int | None = None) -> None:
     """Print how many images took how long, where the results are, and what was not found.
 
     Args:
         report: what came of the images.
         pose_thr: people with a lower score are not drawn.
+        short_side: to which images were resized, if that was chosen.
 
     Raises:
         RunError: there are files among the inputs that cannot be read; all others are done.
     """
     print(summary(report))
-    print(explain_nobody(report.best_scores, pose_thr), end='')
+    print(explain_nobody(report.best_scores, pose_thr, short_side), end='')
     if report.unreadable:
         count, first = len(report.unreadable), report.unreadable[:MOST_NAMES]
         what = '1 input' if count == 1 else f'{count} inputs'
@@ -68,25 +67,4 @@ def summary(report: Report) -> str:
     return (
         f'{images} in {report.seconds:.1f} s ({rate:.1f} images/s); '
         f'overlays and {report.json.name} are in {report.json.parent}'
-    )
-
-
-def explain_nobody(best_scores: Sequence[float], pose_thr: float) -> str:
-    """Return a line on the images in which nobody is drawn, or nothing if there are none.
-
-    Args:
-        best_scores: of the best person of each image.
-        pose_thr: people with a lower score are not drawn.
-    """
-    missed = [score for score in best_scores if score < pose_thr]
-    if not missed:
-        return ''
-    advice = '--short-side 192 for people who fill the image, 640 for people who are small in it'
-    lower = math.floor(max(missed) * 100) / 100
-    if lower:
-        advice = f'--pose-thr {lower:g} draws some; or {advice}'
-    where = f'{len(missed)} of {len(best_scores)} images' if len(best_scores) > 1 else 'the image'
-    return (
-        f'nobody scores {pose_thr:g} or more in {where} '
-        f'(best score there {max(missed):.3f}): {advice}\n'
     )

@@ -3,7 +3,7 @@
 Shape shorthand: T proposals, ordered by score, N people, M parts, K keypoints, h×w map.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +12,11 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor
 
-from ..method.fusion import match_poses, order_poses, pairwise_oks
-from ..method.views import scale_inputs
-from ..models.decoding import DecodingHead, decode
-from ..models.estimator import PINet
+from ..method.fusion import FusedPoses, match_poses, order_poses, pairwise_oks
+from ..models.decoding import RawMaps, decode
+from ..models.estimator import PINet, find_poses, warn_of_lost
+from ..models.head import PINetHead
+from .results.pose_result import PoseResult
 
 
 @dataclass(frozen=True)
@@ -44,28 +45,39 @@ class Explanation:
 
 
 class _Recorder:
-    """A head that decodes as another one, and keeps what was fused."""
+    """A head that decodes as another one, and keeps its maps and what was fused."""
 
-    def __init__(self, head: DecodingHead):
+    def __init__(self, head: PINetHead):
         self._head = head
         self.sigmas = head.fusion.sigmas
+        self.maps: list[RawMaps] = []
         self.given: tuple = ()
-        self.found: Any = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._head, name)
+
+    def test_maps(self, feats: Sequence[Tensor]) -> RawMaps:
+        """Compute the maps of a scale."""
+        self.maps.append(self._head.test_maps(feats))
+        return self.maps[-1]
 
     @property
     def fusion(self) -> Callable:
         """The head's fusion, which records."""
         return self
 
-    def __call__(self, *given: Any) -> Any:
-        self.given, self.found = given, self._head.fusion(*given)
-        return self.found
+    def __call__(self, *given: Any) -> FusedPoses:
+        self.given = given
+        return self._head.fusion(*given)
 
 
-@torch.no_grad()
+class _Recorded:
+    """A PINet whose head is a recorder."""
+
+    def __init__(self, model: PINet):
+        self.head, self.extract_views = _Recorder(model.head), model.extract_views
+
+
 def explain(model: PINet, image: np.ndarray) -> Explanation:
     """Find the people of an image, and keep all steps.
 
@@ -73,30 +85,59 @@ def explain(model: PINet, image: np.ndarray) -> Explanation:
         model: in evaluation mode.
         image: (H, W, 3) uint8 BGR.
     """
-    inputs, sample = _prepare(model, image)
-    head, settings = model.head, model.head.check_settings(model.test_cfg)
-    maps = [
-        head.test_maps(model.extract_views(scale_inputs(inputs, factor), settings.flip_test))
-        for factor in settings.scale_factors
-    ]
-    per_map = head.image_per_map([sample], inputs.device)
-    coarse, refined = _Recorder(head), _Recorder(head)
-    decode(coarse, maps, per_map, replace(settings, use_refinement=False))
-    _, heatmaps = decode(refined, maps, per_map, settings)
-    corner = np.subtract(
-        sample.metainfo['input_center'], np.divide(sample.metainfo['input_scale'], 2)
-    )
-    order, owners, scores = _group(refined, settings.oks_thr)
-    count = len(refined.given[0][0]) // head.layout.num_parts
+    (result,) = explain_each(model, [image])
+    return result.explanation
+
+
+@torch.no_grad()
+def explain_each(model: PINet, images: Iterable[np.ndarray]) -> Iterator[PoseResult]:
+    """Predict the poses of images one by one, and keep all steps; the network runs once for each.
+
+    Args:
+        model: in evaluation mode.
+        images: (H, W, 3) uint8 BGR.
+
+    Yields:
+        A result of `predict`, with an `Explanation` as `explanation`.
+    """
+    settings = model.head.check_settings(model.test_cfg)
+    for image in images:
+        inputs, sample = _prepare(model, image)
+        per_map, recorded = model.head.image_per_map([sample], inputs.device), _Recorded(model)
+        found = find_poses(recorded, inputs, per_map, replace(settings, output_heatmaps=True))
+        warn_of_lost(found[0], [sample])
+        wanted = found if settings.output_heatmaps else found[:1]
+        model.add_pred_to_datasample(*model.head.pack(*wanted), [sample])
+        coarse = _Recorder(model.head)
+        decode(coarse, recorded.head.maps, per_map, replace(settings, use_refinement=False))
+        result = PoseResult.of(sample, model.dataset_meta)
+        scale = per_map[0].numpy(force=True)
+        result.explanation = _steps(recorded.head, coarse, *found, scale, result, settings.oks_thr)
+        yield result
+
+
+def _steps(
+    refined: _Recorder,
+    coarse: _Recorder,
+    fused: FusedPoses,
+    heatmaps: Tensor,
+    scale: np.ndarray,
+    result: PoseResult,
+    oks_thr: float,
+) -> Explanation:
+    known, layout = result.metainfo, refined.layout
+    corner = np.subtract(known['input_center'], np.divide(known['input_scale'], 2))
+    order, owners = _group(refined, fused.kept[0], oks_thr)
+    count = len(refined.given[0][0]) // layout.num_parts
     return Explanation(
-        part_maps=_numpy(heatmaps[0, head.layout.num_keypoints :]),
-        map_to_image=np.column_stack((np.diag(_numpy(per_map[0])), corner)),
+        part_maps=_numpy(heatmaps[0, layout.num_keypoints :]),
+        map_to_image=np.column_stack((np.diag(scale), corner)),
         coarse=_numpy(coarse.given[0][0, order]) + corner,
         refined=_numpy(refined.given[0][0, order]) + corner,
         keypoint_scores=_numpy(refined.given[1][0, order]),
         parts=_numpy(order // count),
         owners=owners,
-        scores=scores,
+        scores=_numpy(fused.scores[0][fused.kept[0]]),
     )
 
 
@@ -109,17 +150,16 @@ def _prepare(model: PINet, image: np.ndarray) -> tuple[Tensor, Any]:
     return batch['inputs'][:, :, :h, :w], sample
 
 
-def _group(recorded: _Recorder, oks_thr: float) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """Return the valid proposals (T,) by score, their people's numbers, and the people's scores."""
+def _group(recorded: _Recorder, kept: Tensor, oks_thr: float) -> tuple[Tensor, np.ndarray]:
+    """Return the valid proposals (T,) by score, and their people as numbers among those kept."""
     poses, keypoint_scores, pose_scores, valid = (
         None if each is None else each[0] for each in recorded.given[:4]
     )
     order = order_poses(keypoint_scores, pose_scores, valid)
     owner = match_poses(pairwise_oks(poses[order], recorded.sigmas), valid[order], oks_thr)
-    kept = recorded.found.kept[0]
     numbers = torch.where(kept, kept.cumsum(0) - 1, -1)
     owners = torch.where(owner < 0, -1, numbers[owner.clamp(min=0)])[valid[order]]
-    return order[valid[order]], _numpy(owners), _numpy(recorded.found.scores[0][kept])
+    return order[valid[order]], _numpy(owners)
 
 
 def _numpy(values: Tensor) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Images, videos and streams in; overlays, videos and one JSON file out."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..onnx_runner import OnnxPoses
 from .drawing.explanation import Sheet
 from .drawing.sheets import before_and_after
 from .drawing.skeletons import Style
-from .explaining import explain
+from .explaining import explain, explain_each
 from .prediction import predict
 from .results.pose_result import PoseResult
 from .runs.options import DEFAULTS, InferOptions
@@ -62,13 +63,12 @@ def infer(
                 f'weights has; found {type(model).__name__}'
             )
     drawing = overlay(model.dataset_meta, pose_thr, options)
-    if options.explain:
-        drawing = _step_by_step(model, style_of(pose_thr, options))
+    find = partial(predict, model)
+    if options.explain and options.overlays:
+        drawing, find = _step_by_step(model, style_of(pose_thr, options)), _explained(model)
     elif before_fusion:
         drawing = _beside_proposals(model, drawing)
-    finder = Finder(
-        model.dataset_meta, lambda images, size: predict(model, images, size), PoseResult.of_arrays
-    )
+    finder = Finder(model.dataset_meta, find, PoseResult.of_arrays)
     return run(finder, inputs, out_dir, batch_size, pose_thr, drawing, options)
 
 
@@ -84,9 +84,15 @@ def _step_by_step(model: PINet, style: Style) -> Drawing:
     skeleton, names = model.dataset_meta['skeleton_links'], model.head.layout.part_names
 
     def draw(image: np.ndarray, result: Any, min_side: int) -> np.ndarray:
-        return Sheet(image, explain(model, image), skeleton, names, style).draw(result)
+        # What was found before the run was resumed comes without its steps.
+        steps = result.get('explanation') or explain(model, image)
+        return Sheet(image, steps, skeleton, names, style).draw(result)
 
     return Drawing(draw, columns=2, cell=960)
+
+
+def _explained(model: PINet) -> Callable[[Iterable[np.ndarray], int], Iterator[PoseResult]]:
+    return lambda images, _: explain_each(model, images)
 
 
 def _without_fusion(model: PINet) -> PINet:

@@ -23,7 +23,7 @@ def asked(monkeypatch, tmp_path):
         lambda path, threads, *_: asked.update(onnx=threads) or SimpleNamespace(resize=True),
     )
     monkeypatch.setattr(infer, 'announce', lambda weights: None)
-    monkeypatch.setattr(infer, 'tell', lambda report, pose_thr: None)
+    monkeypatch.setattr(infer, 'tell', lambda *_: None)
     monkeypatch.setattr(api, 'infer', lambda *words: asked.update(options=words[-1]))
     return asked
 

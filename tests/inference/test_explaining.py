@@ -6,9 +6,10 @@ from pinet_mm.inference.drawing import explanation
 from pinet_mm.inference.drawing.explanation import Sheet
 from pinet_mm.inference.drawing.sheets import PERSON_COLORS
 from pinet_mm.inference.drawing.skeletons import Style
-from pinet_mm.inference.explaining import Explanation, explain
+from pinet_mm.inference.explaining import Explanation, explain, explain_each
 from pinet_mm.inference.folders import _without_fusion
 from pinet_mm.inference.results.answers import Answer
+from pinet_mm.models.estimator import PINet
 from pinet_mm.onnx_runner import OnnxPoses
 
 import cv2
@@ -65,6 +66,29 @@ def test_part_maps_lie_over_the_image(model, crowd, steps):
     # 192 px become 128, a pixel of the map is 4 of those: 6 px of the image. Its 256 px become
     # 170.67, and 192 with what is padded: 288 px of the image, 16 of them on its left.
     np.testing.assert_allclose(steps.map_to_image, [[6, 0, -16], [0, 6, 0]], atol=1e-4)
+
+
+def test_results_with_steps_are_those_of_the_prediction(model, crowd):
+    other = cv2.flip(crowd, 1)
+    explained = list(explain_each(model, [crowd, other]))
+    for result, expected in zip(explained, api.predict(model, [crowd, other]), strict=True):
+        for name in ('keypoints', 'keypoint_scores', 'scores', 'boxes', 'parts'):
+            np.testing.assert_allclose(
+                getattr(result, name), getattr(expected, name), rtol=1e-5, atol=1e-3
+            )
+        assert result.size == expected.size and result.names == expected.names
+
+
+def test_the_network_runs_once_for_each_sheet(model, crowd, tmp_path, monkeypatch):
+    runs, run = [], PINet.extract_views
+    monkeypatch.setattr(
+        PINet, 'extract_views', lambda self, *words: runs.append(1) or run(self, *words)
+    )
+    for name in 'ab':
+        cv2.imwrite(str(tmp_path / f'{name}.png'), crowd)
+    options = api.InferOptions(explain=True)
+    api.infer(model, [tmp_path / 'a.png', tmp_path / 'b.png'], tmp_path / 'out', options=options)
+    assert len(runs) == 2
 
 
 # --- the sheet -----------------------------------------------------------------------------------
@@ -143,31 +167,94 @@ def test_an_exported_file_has_nothing_to_explain(tmp_path):
         api.infer(exported, [], tmp_path / 'out', options=api.InferOptions(explain=True))
 
 
-def test_a_sheet_says_that_nobody_scores_enough(monkeypatch):
+@pytest.fixture
+def titles(monkeypatch):
+    """Titles of the panels that are drawn."""
     said = []
     monkeypatch.setattr(
         explanation,
         'side_by_side',
         lambda panels, titles, gap: said.extend(titles) or np.hstack(panels),
     )
-    nothing = np.zeros((0, 3, 2))
+    return said
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What is written below the last panel, and above people."""
+    said, draw = [], explanation.draw_tags
+    monkeypatch.setattr(explanation, 'write_below', lambda image, text: said.append(text))
+    monkeypatch.setattr(
+        explanation,
+        'draw_tags',
+        lambda image, tags, width: (
+            said.extend(tag.text for tag in tags) or draw(image, tags, width)
+        ),
+    )
+    return said
+
+
+def weak_sheet(scores, pose_thr):
+    """A sheet of people 120 px apart, one proposal each, whose keypoints score next to nothing."""
+    count = len(scores)
+    poses = np.stack([SHAPE + (10 + 120 * i, 10) for i in range(count)]) if count else SHAPE[None]
     steps = Explanation(
         part_maps=np.zeros((2, 8, 8), np.float32),
-        map_to_image=np.array([[8.0, 0, 0], [0, 8, 0]]),
-        coarse=nothing,
-        refined=nothing,
-        keypoint_scores=np.zeros((0, 3)),
-        parts=np.zeros(0, int),
-        owners=np.zeros(0, int),
-        scores=np.zeros(0),
+        map_to_image=np.array([[60.0, 0, 0], [0, 60, 0]]),
+        coarse=poses[:count],
+        refined=poses[:count],
+        keypoint_scores=np.full((count, 3), 0.001),
+        parts=np.zeros(count, int),
+        owners=np.arange(count),
+        scores=np.array(scores, float),
     )
     people = dict(
-        keypoints=nothing,
-        keypoint_scores=np.zeros((0, 3)),
-        bbox_scores=np.zeros(0),
-        bboxes=np.zeros((0, 4)),
-        keypoint_parts=np.zeros((0, 3), int),
+        keypoints=poses[:count],
+        keypoint_scores=np.full((count, 3), 0.001),
+        bbox_scores=np.array(scores, float),
+        bboxes=np.zeros((count, 4)),
+        keypoint_parts=np.zeros((count, 3), int),
     )
-    sheet = Sheet(np.zeros((64, 64, 3), np.uint8), steps, SKELETON, ('a', 'b'), Style(0.2))
-    sheet.draw(Found(people, {}))
-    assert said[1] == '2  coarse poses by part: 0' and said[-1] == '6  result: nobody scores 0.2'
+    image = np.full((480, 640, 3), 90, np.uint8)
+    sheet = Sheet(image, steps, SKELETON, ('a', 'b'), Style(pose_thr, tags=True))
+    return sheet.draw(Found(people, dict(input_size=(256, 192))))
+
+
+def test_where_nobody_is_drawn_the_best_are_shown_with_their_scores(titles, written):
+    drawn = weak_sheet([0.002, 0.05, 0.001, 0.04, 0.03], 0.1)
+    assert titles == [
+        '1  part centers (strongest 0.00)',
+        '2  coarse poses by part: 3, of the best 3',
+        '3  refined poses by part',
+        '4  groups that are fused: 3, none drawn',
+        '5  result, by part of origin',
+        '6  result: nobody scores 0.1',
+    ]
+    assert written == [
+        '1 pose, score 0.050',
+        '1 pose, score 0.040',
+        '1 pose, score 0.030',
+        'nobody scores 0.1 or more in the image (best score there 0.050): --pose-thr 0.05 draws '
+        'some; or --short-side 640 for people who are small in it\n',
+    ]
+    for column in (640, 1280):
+        for i, is_shown in enumerate([False, True, False, True, True]):
+            at_corner = drawn[10, column + 10 + 120 * i].tolist()
+            assert (at_corner == list(PERSON_COLORS[0][::-1])) == is_shown, (column, i)
+    assert (drawn[480:, 1280:] == 90).all(), 'the result is the image alone'
+
+
+def test_a_sheet_of_nothing_says_so(titles, written):
+    weak_sheet([], 0.2)
+    assert (
+        titles[1] == '2  coarse poses by part: 0' and titles[-1] == '6  result: nobody scores 0.2'
+    )
+    assert written[0].startswith('nobody scores 0.2 or more in the image (best score there 0.000)')
+
+
+def test_text_below_stays_in_the_image():
+    image = np.full((400, 300, 3), 100, np.uint8)
+    explanation.write_below(image, 'words that take more than one line ' * 3)
+    white = np.argwhere(image[..., 0] > 200)
+    assert (image[:200] == 100).all() and white[:, 0].min() > 250
+    assert white[:, 1].max() < 299 and white[:, 0].max() < 399

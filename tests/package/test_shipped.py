@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from pinet_mm import api, onnx_runner
-from pinet_mm.cli.telling import explain_nobody
+from pinet_mm.inference.runs.report import explain_nobody
 
 import cv2
 import numpy as np
@@ -154,6 +154,18 @@ def test_infer_says_where_nobody_is_found(crowd, tmp_path, capsys, monkeypatch):
 )
 def test_the_line_on_nobody(scores, expected):
     assert explain_nobody(scores, 0.1) == expected
+
+
+@pytest.mark.parametrize(
+    'tried, expected',
+    [
+        (192, '--short-side 640 for people who are small in it'),
+        (640, '--short-side 192 for people who fill the image'),
+        (384, SIZES),
+    ],
+)
+def test_the_line_does_not_suggest_what_was_tried(tried, expected):
+    assert explain_nobody([0.0], 0.1, tried).endswith(f'0.000): {expected}\n')
 
 
 def test_the_threshold_that_the_line_suggests_draws_the_best():

@@ -3,7 +3,9 @@
 Shape shorthand as in `explaining`; images are (H, W, 3) uint8 BGR.
 """
 
+import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -11,13 +13,15 @@ import numpy as np
 
 from ..explaining import Explanation
 from ..people import person_boxes, person_scores
+from ..runs.report import explain_nobody
 from .maps import color_of, dimmed, draw_maps, write_legend
-from .sheets import person_color, side_by_side
+from .sheets import FONT, person_color, side_by_side
 from .skeletons import DARK, Style, draw_people
 from .tags import Tag, draw_tags
 
 SIDES = 480, 720  # px, shortest and longest long side of a panel
 COLUMNS = 3
+WEAK = 3  # people of any score whose way is shown where nobody is drawn
 
 
 class Sheet:
@@ -28,7 +32,8 @@ class Sheet:
         steps: what a PINet found in it.
         skeleton: limbs, as pairs of indices of keypoints.
         part_names: of the M parts.
-        style: people who score less than its threshold are left out, with their proposals.
+        style: people who score less than its threshold are left out, with their proposals; where
+            nobody scores it, the best `WEAK` are shown, and the last panel says what to try.
     """
 
     def __init__(
@@ -45,10 +50,15 @@ class Sheet:
         self.image = cv2.resize(image, None, fx=self.zoom, fy=self.zoom, interpolation=how)
         self.gray = dimmed(self.image, 0.6)
         self.steps, self.skeleton, self.names = steps, skeleton, part_names
-        self.style = style
         self.part_colors = [color_of(part) for part in range(len(part_names))]
         ranked = np.argsort(-steps.scores, kind='stable')
         shown = ranked[steps.scores[ranked] >= style.pose_thr]
+        self.is_weak, self.result_style = not len(shown), style
+        if self.is_weak:
+            shown = ranked[:WEAK]
+            lowest = float(steps.scores[shown].min(initial=np.inf))
+            style = replace(style, pose_thr=lowest, keypoint_thr=-np.inf)
+        self.style = style
         self.rank = {int(person): rank for rank, person in enumerate(shown)}
         self.proposals = np.flatnonzero(np.isin(steps.owners, shown))
 
@@ -60,14 +70,15 @@ class Sheet:
         """
         strongest = float(self.steps.part_maps.max())
         count, people = len(self.proposals), len(self.rank)
-        nobody = '' if people else f': nobody scores {self.style.pose_thr:g}'
+        weak = f', of the best {people}' if self.is_weak and people else ''
+        nobody = f': nobody scores {self.result_style.pose_thr:g}' if self.is_weak else ''
         panels = {
             f'1  part centers (strongest {strongest:.2f})': self._centers(),
-            f'2  coarse poses by part: {count}': self._by_part(self.steps.coarse),
+            f'2  coarse poses by part: {count}{weak}': self._by_part(self.steps.coarse),
             '3  refined poses by part': self._by_part(self.steps.refined),
-            f'4  groups that are fused: {people}': self._groups(),
+            f'4  groups that are fused: {people}{", none drawn" if weak else ""}': self._groups(),
             '5  result, by part of origin': self._origins(result.pred_instances),
-            f'6  result{nobody}': self._result(result.pred_instances),
+            f'6  result{nobody}': self._result(result),
         }
         rows = []
         for start in range(0, len(panels), COLUMNS):
@@ -99,7 +110,8 @@ class Sheet:
             poses = self._own(self.steps.refined)[owners == person].reshape(-1, 2)
             x, y = poses[poses[:, 1].argmin()] * self.zoom
             number = (owners == person).sum()
-            tags.append(Tag(f'{number} pose{"s" if number > 1 else ""}', (x, y), color))
+            score = f', score {self.steps.scores[person]:.3f}' if self.is_weak else ''
+            tags.append(Tag(f'{number} pose{"s" if number > 1 else ""}{score}', (x, y), color))
         draw_tags(canvas, tags, self._width)
         return canvas
 
@@ -130,11 +142,16 @@ class Sheet:
         write_legend(canvas, self.names, self.part_colors)
         return canvas
 
-    def _result(self, people: Any) -> np.ndarray:
+    def _result(self, result: Any) -> np.ndarray:
+        people = result.pred_instances
         canvas, scaled = self.image.copy(), {name: people[name] for name in people.keys()}
         scaled['keypoints'] = scaled['keypoints'] * self.zoom
         scaled['bboxes'] = person_boxes(people) * self.zoom
-        draw_people(canvas, scaled, self.skeleton, self.style)
+        draw_people(canvas, scaled, self.skeleton, self.result_style)
+        if self.is_weak:
+            side = min(result.metainfo.get('input_size', (0,))) or None
+            best = float(self.steps.scores.max(initial=0))
+            write_below(canvas, explain_nobody([best], self.result_style.pose_thr, side))
         return canvas
 
     def _own(self, values: np.ndarray) -> np.ndarray:
@@ -143,3 +160,20 @@ class Sheet:
     @property
     def _width(self) -> int:
         return max(2, round(max(self.image.shape[:2]) / 400))
+
+
+def write_below(image: np.ndarray, text: str) -> None:
+    """Write a text over the lower end of an image, in place, in lines that fit.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        text: words.
+    """
+    size = max(0.4, image.shape[0] / 1000)
+    letter, row = cv2.getTextSize('n' * 100, FONT, size, 1)[0][0] / 100, round(36 * size)
+    lines = textwrap.wrap(text, max(int((image.shape[1] - 12) / letter), 1))
+    start = max(image.shape[0] - row * len(lines) - 6, 0)
+    image[start:] //= 4
+    for number, line in enumerate(lines):
+        corner = (6, start + row * (number + 1) - row // 4)
+        cv2.putText(image, line, corner, FONT, size, (255, 255, 255), 1, cv2.LINE_AA)
