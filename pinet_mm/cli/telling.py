@@ -62,9 +62,12 @@ def tell(report: Report, pose_thr: float, short_side: int | None = None) -> None
 
 def summary(report: Report) -> str:
     """Return a line on how many images took how long, and where the results are."""
-    rate = report.pictures / max(report.seconds, 1e-9)
-    images = '1 image' if report.pictures == 1 else f'{report.pictures} images'
+    rate = report.images / max(report.seconds, 1e-9)
+    images = '1 image' if report.images == 1 else f'{report.images} images'
+    written = (
+        f'overlays and {report.json.name} are' if report.has_overlays else f'{report.json.name} is'
+    )
     return (
         f'{images} in {report.seconds:.1f} s ({rate:.1f} images/s); '
-        f'overlays and {report.json.name} are in {report.json.parent}'
+        f'{written} in {report.json.parent}'
     )

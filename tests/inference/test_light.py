@@ -40,7 +40,7 @@ def test_the_document_is_that_of_infer(model, images, tmp_path, all_poses):
     full = api.infer(model, [images], tmp_path / 'b', pose_thr=0.02, options=options)
     assert light.json.read_bytes() == full.json.read_bytes()
     assert light.unreadable == full.unreadable == [str(images / 'broken.jpg')]
-    assert light.pictures == 2 and light.best_scores == list(full.best_scores)
+    assert light.images == 2 and light.best_scores == list(full.best_scores)
     document = json.loads(light.json.read_text())
     assert [len(each['persons']) > 0 for each in document['images']] == [True, True]
     names = {file.name for file in (tmp_path / 'a').iterdir()}

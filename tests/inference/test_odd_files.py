@@ -31,7 +31,7 @@ def images(tmp_path):
 def test_links_to_nowhere_and_pipes_are_named_and_the_rest_is_done(images, tmp_path, monkeypatch):
     monkeypatch.setattr(folders, 'predict', predict)
     report = infer(MODEL, [images], tmp_path / 'out')
-    assert report.pictures == 1
+    assert report.images == 1
     assert report.unreadable == [str(images / 'link.png'), str(images / 'pipe.png')]
     document = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     assert document['unreadable'] == report.unreadable

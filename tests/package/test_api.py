@@ -92,7 +92,7 @@ def test_overlays_show_what_fusion_did(folder, model, images, monkeypatch):
     assert len(before.pred_instances) == centers > len(after.pred_instances)
     report = api.infer(model, [folder / 'inputs' / '0.png'], folder / 'both', before_fusion=True)
     assert cv2.imread(str(folder / 'both' / '0.jpg')).shape == (508, 960, 3)
-    assert report.pictures == 1 and report.seconds > 0
+    assert report.images == 1 and report.seconds > 0
 
 
 def test_settings_of_the_config_can_be_replaced(folder):

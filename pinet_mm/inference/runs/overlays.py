@@ -74,6 +74,11 @@ class OverlayFolder:
             self._first.append(drawing.copy())
             self._titles.append(title)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was drawn."""
+        return not self._first
+
     def write_overview(self) -> None:
         """Write the first drawings side by side; without drawings, write nothing."""
         if self._first:

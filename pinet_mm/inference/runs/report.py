@@ -1,9 +1,12 @@
 """What came of images and folders, and what to try where nobody was found."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from ...renamed import PERIOD
 
 SMALL, LARGE = 192, 640  # px, short sides of the network input that find other people
 
@@ -14,16 +17,26 @@ class Report(NamedTuple):
     Attributes:
         json: the file that it wrote.
         unreadable: files that are not images.
-        pictures: how many images were read.
+        images: how many were read.
         seconds: that they took.
         best_scores: the score of the best person of each image, 0 where there is none.
+        has_overlays: whether drawings or videos were written.
     """
 
     json: Path
     unreadable: list[str]
-    pictures: int
+    images: int
     seconds: float
     best_scores: Sequence[float] = ()
+    has_overlays: bool = True
+
+    @property
+    def pictures(self) -> int:
+        """The name of `images` in 0.1."""
+        warnings.warn(
+            f'Report.pictures is now Report.images; {PERIOD}', DeprecationWarning, stacklevel=2
+        )
+        return self.images
 
 
 def explain_nobody(

@@ -127,7 +127,8 @@ def run(
         unreadable = journal.write_document(target)
     overlays.write_overview()
     overlays.require_all(target)
-    return Report(target, unreadable, len(best), perf_counter() - start, list(best))
+    seconds, has_overlays = perf_counter() - start, not overlays.is_empty
+    return Report(target, unreadable, len(best), seconds, list(best), has_overlays)
 
 
 def _open_journal(

@@ -26,10 +26,12 @@ class Source:
     Attributes:
         name: path, URL, or index of a camera, as it was given or found.
         kind: 'image', 'video' or 'stream'.
+        problem: why it cannot be read, where that is known beforehand.
     """
 
     name: str
     kind: str
+    problem: str = ''
 
     @property
     def stem(self) -> str:
@@ -68,22 +70,32 @@ class Item(NamedTuple):
 def find_sources(inputs: Iterable[str | Path], out_dir: str | Path | None = None) -> list[Source]:
     """Return what the words of a user name, each once.
 
+    A word that names nothing becomes a source with a `problem`, unless all do.
+
     Args:
         inputs: images, videos, folders of images, globs, URLs, indices of cameras; `-` stands for
             the lines of the standard input, each one of these.
         out_dir: where results are written; what lies there is no input.
 
     Raises:
-        FileNotFoundError: an input does not exist, a folder holds no image, or all lie in
-            `out_dir`.
+        FileNotFoundError: no input exists or holds an image, or all images lie in `out_dir`.
     """
     words = [word for each in inputs for word in _lines(each)]
-    found = list(dict.fromkeys(source for word in words for source in _sources_of(word)))
+    found, errors = [], []
+    for word in words:
+        try:
+            found += _sources_of(word)
+        except OSError as error:
+            errors.append(error)
+            found.append(Source(word, 'image', str(error)))
+    if errors and len(errors) == len(found):
+        raise errors[0]
+    found = list(dict.fromkeys(found))
     if out_dir is None:
         return found
     out = Path(out_dir).resolve()
     outside = [each for each in found if out not in Path(each.name).resolve().parents]
-    if not outside:
+    if all(each.problem for each in outside):
         raise FileNotFoundError(f'all images lie in {out_dir}, where overlays are to be written')
     return outside
 
@@ -97,13 +109,16 @@ def _lines(word: str | Path) -> list[str]:
 def _sources_of(word: str) -> list[Source]:
     if '://' in word:
         return [Source(word, _kind_of_url(word))]
+    is_video = Path(word).suffix.lower() in VIDEO_SUFFIXES
     if Path(word).exists():
-        if Path(word).suffix.lower() in VIDEO_SUFFIXES and not Path(word).is_dir():
+        if is_video and not Path(word).is_dir():
             return [Source(word, 'video')]
     elif word.isdigit():
         return [Source(word, 'stream')]
     elif glob.has_magic(word):
         return _matches(word)
+    elif is_video:
+        raise FileNotFoundError(f'{word} does not exist')
     return [Source(str(path), 'image') for path in find_images([word])]
 
 
@@ -146,7 +161,7 @@ def _count(source: Source, clip: Clip) -> int | None:
     except InputError:
         return 1  # what is wrong with it is said when it is read
     end = frames if clip.end is None else min(frames, round(clip.end * rate))
-    return -(-max(end - round(clip.start * rate), 0) // clip.every)
+    return -(-max(end - round(clip.start * rate), 1) // clip.every)
 
 
 def read_items(source: Source, clip: Clip = WHOLE) -> Iterator[Item]:
@@ -156,17 +171,29 @@ def read_items(source: Source, clip: Clip = WHOLE) -> Iterator[Item]:
         source: see `find_sources`.
         clip: which frames of videos and streams.
     """
+    if source.problem:
+        yield Item(source, error=source.problem)
+        return
     try:
         image = _single_image(source)
         if image is not None:
             yield Item(source, image=image)
             return
         frames = _live(source, clip) if source.kind == 'stream' else read_video(source.name, clip)
+        index = None
         for index, seconds, image in frames:
             error = 'cannot be decoded' if image is None else ''
             yield Item(source, index, seconds, image, error)
+        if index is None:
+            raise InputError(f'{source.name} has no frame{_span(clip)}')
     except (InputError, OSError) as error:
         yield Item(source, error=str(error))
+
+
+def _span(clip: Clip) -> str:
+    if clip.end is not None:
+        return f' between {clip.start:g} s and {clip.end:g} s'
+    return f' from {clip.start:g} s on: it ends before' if clip.start else ''
 
 
 def _single_image(source: Source) -> np.ndarray | None:

@@ -7,11 +7,13 @@ import signal
 import time
 import tracemalloc
 
+from pinet_mm.cli.telling import summary
 from pinet_mm.errors import InputError
 from pinet_mm.inference import folders
 from pinet_mm.inference.folders import infer
 from pinet_mm.inference.runs import running
 from pinet_mm.inference.runs.options import InferOptions
+from pinet_mm.inference.runs.report import Report
 from pinet_mm.inference.sources.items import Source
 from pinet_mm.inference.sources.videos import Clip, read_video, video_facts
 
@@ -49,7 +51,7 @@ def slowly(model, images, batch_size=8):
 def test_images_and_frames_are_in_one_document(inputs, tmp_path):
     report = infer(MODEL, inputs, tmp_path / 'out')
     found = document(tmp_path / 'out')
-    assert report.pictures == 23 == len(found['images'])
+    assert report.images == 23 == len(found['images'])
     broken, video = str(inputs[0] / 'broken.jpg'), str(inputs[1])
     assert found['unreadable'] == [broken] == report.unreadable
     frames = found['images'][3:]
@@ -108,7 +110,7 @@ def test_a_killed_run_is_resumed_to_the_same_file(inputs, tmp_path, monkeypatch)
     for name in ('predictions.json', 'walk.mp4', 'b.jpg'):
         assert (out / name).read_bytes() == (tmp_path / 'whole' / name).read_bytes(), name
     # Nothing is left to do.
-    assert infer(MODEL, inputs, out, options=RESUME).pictures == 0
+    assert infer(MODEL, inputs, out, options=RESUME).images == 0
     assert document(out) == document(tmp_path / 'whole')
 
 
@@ -162,7 +164,7 @@ def test_images_that_were_added_or_mended_are_predicted_when_resumed(inputs, tmp
     for name in ('aa.png', 'broken.jpg'):
         cv2.imwrite(str(inputs[0] / name), np.full((48, 64, 3), 99, np.uint8))
     report = infer(MODEL, inputs[:1], tmp_path / 'out', options=RESUME)
-    assert (report.pictures, report.unreadable) == (2, [])
+    assert (report.images, report.unreadable) == (2, [])
     found = [os.path.basename(image['file']) for image in document(tmp_path / 'out')['images']]
     assert sorted(found) == ['a.png', 'aa.png', 'b.png', 'broken.jpg', 'c.png']
 
@@ -222,3 +224,29 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, monkeypatch):
         tracemalloc.stop()
     # 700 frames more have 6 MB of pixels and 0.3 MB of records.
     assert peaks[1] - peaks[0] < 0.15e6
+
+
+def test_a_missing_file_is_named_and_the_others_are_done(inputs, tmp_path, capsys):
+    gone = str(tmp_path / 'gone.jpg')
+    report = infer(MODEL, [gone, inputs[0] / 'a.png'], tmp_path / 'out')
+    assert (report.images, report.unreadable) == (1, [gone])
+    assert document(tmp_path / 'out')['unreadable'] == [gone]
+    assert f'{gone} does not exist' in capsys.readouterr().err
+    cv2.imwrite(gone, np.zeros((48, 64, 3), np.uint8))
+    report = infer(MODEL, [gone, inputs[0] / 'a.png'], tmp_path / 'out', options=RESUME)
+    assert (report.images, report.unreadable) == (1, [])
+
+
+@pytest.mark.parametrize('overlays', [True, False])
+def test_the_report_knows_whether_there_are_overlays(overlays, inputs, tmp_path):
+    options = InferOptions(overlays=overlays)
+    report = infer(MODEL, [inputs[0] / 'a.png'], tmp_path / 'out', options=options)
+    assert report.has_overlays == overlays == (tmp_path / 'out' / 'a.jpg').exists()
+    told = 'overlays and predictions.json are in' if overlays else '; predictions.json is in'
+    assert told in summary(report)
+
+
+def test_the_old_name_of_the_number_of_images_works_with_a_warning():
+    report = Report(None, [], 3, 1.0)
+    with pytest.warns(DeprecationWarning, match='Report.pictures is now Report.images'):
+        assert report.pictures == report.images == 3

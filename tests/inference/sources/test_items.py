@@ -77,6 +77,37 @@ def test_what_is_missing_is_named(folder):
     assert found(folder, out=folder / 'sub')[-1] == ('image', str(folder / 'b.png'))
 
 
+def test_one_missing_input_does_not_stop_the_others(folder):
+    a, gone, pattern = str(folder / 'a.png'), str(folder / 'gone.mp4'), f'{folder}/*.bmp'
+    sources = find_sources([gone, a, pattern], folder / 'out')
+    assert [source.name for source in sources] == [gone, a, pattern]
+    (first,), (second,), (third,) = map(read_items, sources)
+    assert first.image is None and first.error == f'{gone} does not exist'
+    assert second.image is not None and not second.error
+    assert third.error == f'{pattern} matches no image and no video'
+    assert find_sources([source.name for source in sources]) == sources, 'as names too'
+    with pytest.raises(FileNotFoundError, match='gone.mp4 does not exist'):
+        find_sources([gone, pattern])
+    with pytest.raises(FileNotFoundError, match='all images lie in'):
+        find_sources([gone, folder / 'sub'], folder / 'sub')
+
+
+@pytest.mark.parametrize(
+    'clip, said',
+    [
+        (Clip(start=100), 'has no frame from 100 s on: it ends before'),
+        (Clip(start=1, end=2), 'has no frame between 1 s and 2 s'),
+        (Clip(start=0.5, every=2), None),
+    ],
+)
+def test_a_video_without_frames_in_the_clip_says_so(clip, said, tmp_path):
+    pytest.importorskip('av')
+    video = Source(str(write_video(tmp_path / 'a.mp4', frames=20)), 'video')  # 0.8 s
+    items = list(read_items(video, clip))
+    expected = [f'{video.name} {said}'] if said else [''] * 4  # frames 13, 15, 17, 19
+    assert [item.error for item in items] == expected
+
+
 def test_images_are_counted_before_they_are_read(tmp_path):
     pytest.importorskip('av')
     video = Source(str(write_video(tmp_path / 'a.mp4', frames=20)), 'video')

@@ -48,7 +48,7 @@ def test_infer_takes_a_stream_to_the_end_that_is_asked_for(tmp_path, monkeypatch
     options = InferOptions(clip=Clip(every=2, end=0.5))
     with rtsp.camera(frames=200, rate=25) as camera:
         report = infer(MODEL, [camera.url], tmp_path, options=options)
-    assert report.pictures > 2 and report.unreadable == []
+    assert report.images > 2 and report.unreadable == []
     frames = json.loads((tmp_path / 'predictions.json').read_text())['images']
     assert {frame['file'] for frame in frames} == {camera.url}
     assert all(frame['frame'] % 2 == 0 and frame['seconds'] < 0.5 for frame in frames)
