@@ -120,7 +120,7 @@ def load(
     loaded = read_checkpoint(checkpoint)
     carry_metainfo(config, loaded.meta.get('dataset_meta', {}))
     if short_side:
-        set_short_side(config.test_dataloader.dataset.pipeline, short_side)
+        set_short_side(config.test_dataloader.dataset, short_side)
     model = init_model(config, None, device)
     load_weights(model, loaded)
     model.dataset_meta = loaded.meta.get('dataset_meta', model.dataset_meta)

@@ -8,10 +8,13 @@ their `_base_`; MMEngine leaves modules out of a config's values.
 `codec` is a setting: a mapping with `input_size` (w, h) and, for `PINetCodec`, `convention`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError, RunError
+from .wrapped import steps_named
+
+RESIZING = ('BottomupResize', 'WholeCentreResize')  # steps of test pipelines
 
 # `flip_indices` and the three `input_*` map predictions back to the original image.
 TEST_META_KEYS = (
@@ -80,17 +83,17 @@ def test(codec: Mapping, input_size: tuple[int, int] | None = None) -> list[dict
     return [load(codec), resize, dict(type='PackPoseInputs', meta_keys=TEST_META_KEYS)]
 
 
-def set_short_side(steps: Iterable[dict], pixels: int) -> None:
+def set_short_side(settings: Sequence | Mapping, pixels: int) -> None:
     """Resize whole images to another short side.
 
     Args:
-        steps: of a test pipeline; changed in place.
+        settings: a test pipeline or a dataset with one, in whatever wrapper; changed in place.
         pixels: of the network input.
 
     Raises:
         RunError: no step resizes images.
     """
-    resizing = [step for step in steps if step['type'] in ('BottomupResize', 'WholeCentreResize')]
+    resizing = list(steps_named(settings, *RESIZING))
     if not resizing:
         raise RunError('no short side can be set: no step of the test pipeline resizes images')
     for step in resizing:

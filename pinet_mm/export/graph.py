@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..datasets.wrapped import bare_name, predicting_steps, steps_named
 from ..errors import RunError
 from ..models.estimator import PINet
 from ..onnx_runner import SCHEMA
@@ -213,13 +214,11 @@ def _resize(model: PINet) -> dict:
         BottomupResize=dict(size_factor=32, resize_mode='fit'),
         WholeCentreResize=dict(size_factor=64, resize_mode='expand'),
     )
-    for step in model.cfg.test_dataloader.dataset.pipeline:
-        if step['type'] in defaults:
-            step = dict(defaults[step['type']], **step)
-            if step['resize_mode'] == 'expand' and not step.get('use_udp'):
-                return dict(
-                    kind=step['type'], size=list(step['input_size']), multiple=step['size_factor']
-                )
+    for step in steps_named(predicting_steps(model.cfg), *defaults):
+        kind = bare_name(step)
+        step = dict(defaults[kind], **step)
+        if step['resize_mode'] == 'expand' and not step.get('use_udp'):
+            return dict(kind=kind, size=list(step['input_size']), multiple=step['size_factor'])
     return {}
 
 

@@ -12,6 +12,7 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor
 
+from ..datasets.wrapped import predicting_steps
 from ..method.fusion import FusedPoses, match_poses, order_poses, pairwise_oks
 from ..models.decoding import RawMaps, decode
 from ..models.estimator import PINet, find_poses, warn_of_lost
@@ -142,7 +143,7 @@ def _steps(
 
 
 def _prepare(model: PINet, image: np.ndarray) -> tuple[Tensor, Any]:
-    pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
+    pipeline = Compose(predicting_steps(model.cfg))
     prepared = pipeline(dict(img=image, img_path='', **(model.dataset_meta or {})))
     batch = model.data_preprocessor(pseudo_collate([prepared]), False)
     (sample,) = batch['data_samples']

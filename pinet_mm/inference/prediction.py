@@ -11,6 +11,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmpose.models.pose_estimators import BottomupPoseEstimator
 from torch import Tensor
 
+from ..datasets.wrapped import predicting_steps
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
@@ -73,7 +74,7 @@ def _windows(
     model: BottomupPoseEstimator, sources: Iterable[dict], most: int
 ) -> Iterator[tuple[list[dict], list[dict]]]:
     # Prepared images and where they come from, as many as may be read ahead.
-    pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
+    pipeline = Compose(predicting_steps(model.cfg))
     inputs, places, pixels = [], [], 0
     for source in sources:
         pixels += source['img'][..., 0].size

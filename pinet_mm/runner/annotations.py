@@ -6,7 +6,6 @@ in the work folder, which the first process of each machine writes.
 
 import hashlib
 import os.path as osp
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,14 @@ from mmpose.datasets.datasets import (
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
+from ..configs import mappings
 from ..datasets.check import AnnotationError, Checked, Expected, check_file
 from ..datasets.check.listing import is_outside
 from ..datasets.check.reading import read_json
 from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.labeling import keypoint_names
 from ..datasets.limits import note_on_crowded
+from ..datasets.wrapped import bare_name, datasets_in, steps_named
 from ..errors import InputError, RunError
 from .first_process import is_first, say
 from .layout import metrics_in
@@ -53,11 +54,12 @@ def check_annotations(
     """
     for loader in loaders:
         evaluators = _evaluators(cfg, loader)
-        datasets = list(_datasets((cfg.get(loader) or {}).get('dataset')))
-        if allow_outside:
-            _let_load_from_outside(datasets)
+        settings = (cfg.get(loader) or {}).get('dataset')
+        datasets = list(datasets_in(settings))
+        for step in steps_named(settings, 'LoadImage') if allow_outside else ():
+            step.update(type='mmpose.LoadImage', allow_outside=True)  # never MMPose's own class
         checked = {}
-        for dataset in datasets:
+        for dataset, steps in datasets:
             path = _path_of(dataset)
             if path is None:
                 continue
@@ -66,14 +68,14 @@ def check_annotations(
                     f'the annotation file {path} of {loader} does not exist: docs/data.md says '
                     'where the datasets belong'
                 )
-            expected = _expected(path, dataset, evaluators)
+            expected = _expected(path, dataset, steps, evaluators)
             if expected is not None:
                 expected = replace(expected, category=category, allow_outside=allow_outside)
                 evaluated = any(_is(each['ann_file'], path) for each in evaluators)
                 checked[osp.realpath(path)] = _check(path, expected, evaluated)
         _check_evaluators(evaluators, checked, loader)
         for path, each in checked.items():
-            _use(each, path, datasets, evaluators, cfg.work_dir)
+            _use(each, path, [dataset for dataset, _ in datasets], evaluators, cfg.work_dir)
         for each in _result_files(cfg, loader) if len(checked) == 1 else ():
             (only,) = checked.values()
             if only.category_id is not None:  # of several categories the metric's own stays
@@ -98,7 +100,7 @@ def point_at(cfg: Config, ann: str | None, img: str | None) -> None:
         raise InputError(f'--ann FILE and --img DIR go together; found --ann {ann}, --img {img}')
     if not osp.isdir(img):
         raise InputError(f'--img {img} is not a folder')
-    datasets = list(_datasets((cfg.get('test_dataloader') or {}).get('dataset')))
+    datasets = [each for each, _ in datasets_in((cfg.get('test_dataloader') or {}).get('dataset'))]
     if len(datasets) != 1:
         raise RunError(f'--ann needs a config that evaluates on one file; found {len(datasets)}')
     path = osp.abspath(ann)
@@ -131,25 +133,6 @@ def _require_images(ann: str, folder: str) -> list[dict]:
     return records
 
 
-def _datasets(node) -> Iterator[dict]:
-    """Yield the settings of datasets that read a file, in whatever wrapper they are."""
-    if isinstance(node, dict):
-        if node.get('ann_file'):
-            yield node
-        for key in ('dataset', 'datasets'):
-            yield from _datasets(node.get(key))
-    elif isinstance(node, (list, tuple)):
-        for each in node:
-            yield from _datasets(each)
-
-
-def _let_load_from_outside(datasets: list[dict]) -> None:
-    steps = [step for each in datasets for step in each.get('pipeline') or ()]
-    for step in steps:
-        if step['type'] in ('LoadImage', 'mmpose.LoadImage'):
-            step['allow_outside'] = True
-
-
 def _metrics(cfg: Config, loader: str) -> list[dict]:
     return list(metrics_in(cfg.get(loader.replace('dataloader', 'evaluator'))))
 
@@ -159,7 +142,7 @@ def _evaluators(cfg: Config, loader: str) -> list[dict]:
 
 
 def _result_files(cfg: Config, loader: str) -> list[dict]:
-    return [each for each in _metrics(cfg, loader) if each.get('type') == 'CocoResults']
+    return [each for each in _metrics(cfg, loader) if bare_name(each) == 'CocoResults']
 
 
 def _path_of(dataset: dict) -> str | None:
@@ -175,7 +158,9 @@ def _check(path: str, expected: Expected, evaluated: bool) -> Checked:
     return checked
 
 
-def _expected(path: str, dataset: dict, evaluators: list[dict]) -> Expected | None:
+def _expected(
+    path: str, dataset: dict, steps: list[dict], evaluators: list[dict]
+) -> Expected | None:
     """Return what a dataset needs of its file; None, and a line, if it reads other files."""
     kind = _class_of(dataset)
     if kind is None or not issubclass(kind, BaseCocoStyleDataset):
@@ -185,7 +170,7 @@ def _expected(path: str, dataset: dict, evaluators: list[dict]) -> Expected | No
     expected = Expected(
         image_folder=_image_folder(dataset),
         sample=SAMPLE,
-        upright=not _ignores_orientation(dataset),
+        upright=not _ignore_orientation(steps),
         crowd_index=any(each.get('iou_type') == 'keypoints_crowd' for each in evaluated),
         # Without an evaluator that needs it, areas are wanted only where others have one.
         need_area=any(each.get('use_area', True) for each in evaluated) or None,
@@ -210,10 +195,9 @@ def _say_unchecked(path: str, dataset: dict) -> None:
     say(f'{path}: not checked, since {name} reads files of another format than COCO')
 
 
-def _ignores_orientation(dataset: dict) -> bool:
-    """Return whether the pipeline loads images as they are stored, whatever their EXIF tag says."""
-    steps = dataset.get('pipeline') or ()
-    return any('ignore_orientation' in str(step.get('color_type')) for step in steps)
+def _ignore_orientation(steps: list[dict]) -> bool:
+    """Return whether steps load images as they are stored, whatever their EXIF tag says."""
+    return any('ignore_orientation' in str(step.get('color_type')) for step in mappings(steps))
 
 
 def _image_folder(dataset: dict) -> str | None:

@@ -8,7 +8,9 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
+from ..configs import mappings
 from ..datasets.drawn import CrowdSynthDataset
+from ..datasets.wrapped import bare_name
 from ..errors import InputError
 from ..method.layouts import PartLayout, names_of
 from ..models.codec import build_layout
@@ -16,7 +18,7 @@ from ..models.keypoints import describe_difference
 from ..models.test_cfg import TestSettings
 
 # The second name is in configs that an earlier run wrote into its work folder.
-METRICS = ('CocoMetric', 'LayoutCocoMetric', 'mmpose.CocoMetric')
+METRICS = ('CocoMetric', 'LayoutCocoMetric')
 CURE = "name the same metainfo in the codec's layout and in the dataset"
 
 
@@ -36,12 +38,12 @@ def follow_layout(cfg: Config, *loaders: str) -> None:
     for loader in loaders:
         metrics = list(metrics_in(cfg.get(loader.replace('dataloader', 'evaluator'))))
         for metric in metrics:
-            if metric['type'] in METRICS:
+            if bare_name(metric) in METRICS:
                 metric['type'] = 'LayoutCocoMetric'
         if layout is not None:
             _set_layout(metrics, layout, cfg)
             _require_keypoints(cfg.get(loader), metrics, layout, loader)
-    if layout and (cfg.get('visualizer') or {}).get('type') == 'CrowdVisualizer':
+    if layout and bare_name(cfg.get('visualizer') or {}) == 'CrowdVisualizer':
         cfg.visualizer.layout = cfg.model.head.decoder.layout
 
 
@@ -67,8 +69,7 @@ def _require_keypoints(
 def _layout(cfg: Config) -> PartLayout | None:
     head = cfg.get('model', {}).get('head') or {}
     codec = head.get('decoder') or {}
-    is_ours = codec.get('type') in ('PINetCodec', 'mmpose.PINetCodec')
-    return build_layout(codec['layout']) if is_ours else None
+    return build_layout(codec['layout']) if bare_name(codec) == 'PINetCodec' else None
 
 
 def _max_per_part(cfg: Config) -> int:
@@ -116,9 +117,8 @@ def _require_same(dataset: Mapping, layout: PartLayout, loader: str) -> None:
 
 
 def _steps(dataset: Mapping) -> dict[str, Mapping]:
-    """Return the steps of a pipeline by their names, without a scope."""
-    steps = [each for each in dataset.get('pipeline') or () if isinstance(each, dict)]
-    return {str(each['type']).rpartition('.')[2]: each for each in steps}
+    """Return the steps of a pipeline by their names, those inside others too."""
+    return {bare_name(each): each for each in mappings(dataset.get('pipeline'))}
 
 
 def _compare(dataset: Mapping, layout: PartLayout, owner: str) -> None:

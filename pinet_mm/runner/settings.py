@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 
+from ..datasets.wrapped import bare_name
 from ..errors import RunError
 from ..models.acceleration import half_precision, warn_of_no_bfloat16
 from .first_process import say
@@ -111,12 +112,7 @@ def drop_weight_averaging(cfg: Config) -> None:
     may have fused since (`accelerate`).
     """
     hooks = cfg.get('custom_hooks') or []
-    cfg.custom_hooks = [hook for hook in hooks if _class_name(hook['type']) != 'EMAHook']
-
-
-def _class_name(kind: str | type) -> str:
-    """Return the bare name of a class that a config names, with or without its scope."""
-    return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
+    cfg.custom_hooks = [hook for hook in hooks if bare_name(hook) != 'EMAHook']
 
 
 def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
@@ -125,7 +121,7 @@ def accelerate(cfg: Config, amp: bool, compile: bool) -> None:
     Raises:
         RunError: the model is no PINet.
     """
-    if cfg.model.type not in ('PINet', 'mmpose.PINet'):
+    if bare_name(cfg.model) != 'PINet':
         raise RunError(f'--amp and --compile test a PINet only; found the model {cfg.model.type}')
     hooks = [
         *(cfg.get('custom_hooks') or []),
@@ -230,7 +226,7 @@ def train_on_device(cfg: Config) -> None:
         RunError: the config's loop is none by epochs.
     """
     loop = cfg.train_cfg
-    if not loop.pop('by_epoch', loop.get('type') == 'EpochBasedTrainLoop'):
+    if not loop.pop('by_epoch', bare_name(loop) == 'EpochBasedTrainLoop'):
         raise RunError(f'--on-device needs a train_cfg with by_epoch=True; found {dict(loop)}')
     loop['type'] = 'DeviceTrainLoop'
 
@@ -238,7 +234,7 @@ def train_on_device(cfg: Config) -> None:
 def guard_numbers(cfg: Config, skip: bool) -> None:
     """Add `FiniteGuard` to the hooks of a training, unless the config names it."""
     hooks = list(cfg.get('custom_hooks') or [])
-    named = [hook for hook in hooks if _class_name(hook['type']) == 'FiniteGuard']
+    named = [hook for hook in hooks if bare_name(hook) == 'FiniteGuard']
     for hook in named if skip else ():
         hook['skip'] = True
     cfg.custom_hooks = hooks if named else [*hooks, dict(type='FiniteGuard', skip=skip)]

@@ -48,15 +48,24 @@ def test_swapped_sizes_are_put_right_before_the_run_with_one_line(tmp_path, said
     assert 'found 80×100, the file has 100×80; width and height change places' in line
 
 
+@pytest.mark.parametrize('is_outer', [False, True])
 @pytest.mark.parametrize('color_type, size', [('color', (80, 100)), (IGNORED, (100, 80))])
-def test_a_turned_photograph_has_the_size_that_the_pipeline_loads(color_type, size, tmp_path):
+def test_a_turned_photograph_has_the_size_that_the_pipeline_loads(
+    color_type, size, is_outer, tmp_path
+):
     cfg = config(tmp_path)
     turned = Image.Exif()
     turned[0x0112] = 6  # stored as 100×80, shown as 80×100
     for name in ('1.png', '2.png', '3.png'):
         Image.new('RGB', (100, 80)).save(tmp_path / name, exif=turned)
     dataset = cfg.train_dataloader.dataset
-    dataset.pipeline = [dict(type='LoadImage', color_type=color_type)]
+    steps = [dict(type='Compose', transforms=[dict(type='LoadImage', color_type=color_type)])]
+    if is_outer:
+        outer = dict(type='CombinedDataset', datasets=[dataset], pipeline=steps)
+        cfg.train_dataloader.dataset = outer
+        (dataset,) = cfg.train_dataloader.dataset.datasets
+    else:
+        dataset.pipeline = steps
     check_annotations(cfg, 'train_dataloader')
     with open(tmp_path / dataset.ann_file) as file:
         sizes = {(each['width'], each['height']) for each in json.load(file)['images']}

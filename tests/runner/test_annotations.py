@@ -189,11 +189,16 @@ def test_images_outside_the_folder_are_refused_rather_than_looked_for(tmp_path):
 def test_the_loader_reads_from_outside_only_where_the_check_may(tmp_path):
     mutated(tmp_path / 'a.json')
     cfg = config(tmp_path)
-    (step,) = cfg.test_dataloader.dataset.dataset['pipeline'] = [dict(type='LoadImage')]
+    inner, outer = cfg.test_dataloader.dataset.dataset, cfg.test_dataloader.dataset
+    inner.pipeline = [dict(type='LoadImage'), dict(type='PackPoseInputs')]
+    nested = dict(type='mmpose.LoadImage')
+    outer.pipeline = [dict(type='RandomApply', transforms=[nested], prob=1)]  # CombinedDataset's
+    steps = [inner.pipeline[0], outer.pipeline[0].transforms[0]]
     check_annotations(cfg, 'test_dataloader')
-    assert 'allow_outside' not in step
+    assert not any('allow_outside' in each for each in steps)
     check_annotations(cfg, 'test_dataloader', allow_outside=True)
-    assert cfg.test_dataloader.dataset.dataset.pipeline[0].allow_outside is True
+    assert [each.allow_outside for each in steps] == [True, True]
+    assert inner.pipeline[1] == dict(type='PackPoseInputs')
 
 
 @pytest.mark.parametrize('given', [{}, dict(use_area=False)])

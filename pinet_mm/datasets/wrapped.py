@@ -1,0 +1,60 @@
+"""Datasets and steps in the settings of a config, in whatever wrappers and under whatever scope.
+
+Datasets are wrapped in RepeatDataset, ConcatDataset, CombinedDataset and the like, steps in
+TransformBroadcaster, RandomApply and the like; `type` may be a class, `Name` or `scope.Name`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..configs import mappings
+from ..errors import InputError
+
+
+def bare_name(settings: Mapping) -> str:
+    """Return the name of the class that settings are of, without a scope; empty without one."""
+    kind = settings.get('type', '')
+    return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
+
+
+def steps_named(node: Any, *names: str) -> Iterator[dict]:
+    """Iterate the settings of classes of these names, at any depth.
+
+    Args:
+        node: settings of a dataset, or steps of a pipeline.
+        *names: without a scope.
+    """
+    return (each for each in mappings(node) if bare_name(each) in names)
+
+
+def datasets_in(node: Any, around: Sequence[dict] = ()) -> Iterator[tuple[dict, list[dict]]]:
+    """Iterate the settings of datasets that read a file, each with all steps of its samples.
+
+    Args:
+        node: settings of a dataset, or a list of them.
+        around: steps that follow those of the datasets.
+    """
+    if isinstance(node, (list, tuple)):
+        for each in node:
+            yield from datasets_in(each, around)
+    elif isinstance(node, dict):
+        steps = [*(node.get('pipeline') or ()), *around]
+        if node.get('ann_file'):
+            yield node, steps
+        for key in ('dataset', 'datasets'):
+            yield from datasets_in(node.get(key), steps)
+
+
+def predicting_steps(config: Mapping) -> list[dict]:
+    """Return the steps by which a model predicts: those of the test data.
+
+    Args:
+        config: of the model.
+
+    Raises:
+        InputError: neither the dataset of `test_dataloader` nor any inside it has steps.
+    """
+    for each in mappings(config['test_dataloader']['dataset']):  # wrappers come first
+        if each.get('pipeline'):
+            return each['pipeline']
+    raise InputError('the config has no steps to predict by: test_dataloader.dataset.pipeline')
