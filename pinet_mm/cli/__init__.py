@@ -10,14 +10,16 @@ import argparse
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
+from typing import NoReturn
 
 import pinet_mm
 
 from ..environment.installing import explain, missing_packages
 from ..errors import InputError, RunError, Stopped
 from . import completion
+from .guessing import guess_options, nearest
 
 # What a command answers with one sentence: mistakes in what it was given, and what the system
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
@@ -64,7 +66,7 @@ def command(
         make_parser: describes the command line.
         run: does the work with what was parsed; may return an exit status.
         expected: errors that become one sentence; all others keep their traceback.
-        examples: words behind the command, for its help.
+        examples: words behind the command, for its help; or whole lines with {} for the command.
 
     Returns:
         `main(words=None, prog=None)`: reads the words (those of the process), runs the command
@@ -102,10 +104,15 @@ def command(
 def _complete(parser: argparse.ArgumentParser, prog: str | None, examples: Sequence[str]) -> None:
     parser.prog = prog or parser.prog
     if examples:
-        lines = (f'  {parser.prog} {words}'.rstrip() for words in examples)
+        lines = (f'  {_example(parser.prog, words)}' for words in examples)
         parser.epilog = '\n'.join(('examples:', *lines))
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument('--debug', action='store_true', help='show where an error comes from')
+    guess_options(parser)
+
+
+def _example(prog: str, words: str) -> str:
+    return words.replace('{}', prog) if '{}' in words else f'{prog} {words}'.rstrip()
 
 
 def without_worker(error: Exception) -> str:
@@ -158,22 +165,40 @@ def main(words: Sequence[str] | None = None) -> int | None:
     words = list(sys.argv[1:] if words is None else words)
     if ' '.join(words[:2]) in COMMANDS:
         words[:2] = [' '.join(words[:2])]
-    lines = [f'  {name:<17}{what}' for name, (_, what) in COMMANDS.items()]
-    parser = argparse.ArgumentParser(
-        prog='pinet-mm',
-        usage='pinet-mm COMMAND [options]',
+    group = next(iter(words), '')
+    within = {name: each for name, each in COMMANDS.items() if name.startswith(f'{group} ')}
+    if within:
+        _refuse_group(group, words[1:2], within)
+    parser = _parser_of('', COMMANDS)
+    parser.add_argument('--version', action='version', version=pinet_mm.__version__)
+    parser.add_argument('command', metavar='COMMAND', help='one of those below')
+    name = parser.parse_args(words[:1]).command
+    if name not in COMMANDS:
+        parser.error(f'there is no command {name}{nearest(name, COMMANDS)}')
+    module, _ = COMMANDS[name]
+    return importlib.import_module(module, __package__).main(words[1:], f'pinet-mm {name}')
+
+
+def _parser_of(group: str, commands: Mapping[str, tuple[str, str]]) -> argparse.ArgumentParser:
+    """Return a parser whose help lists commands, a line each."""
+    prog = f'pinet-mm {group}'.rstrip()
+    lines = [f'  {name:<17}{what}' for name, (_, what) in commands.items()]
+    return argparse.ArgumentParser(
+        prog=prog,
+        usage=f'{prog} COMMAND [options]',
         description='PINet, pose-level inference for crowded images',
         epilog='commands, each with its own --help:\n' + '\n'.join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--version', action='version', version=pinet_mm.__version__)
-    parser.add_argument('command', choices=COMMANDS, metavar='COMMAND', help='one of those below')
-    within = [name for name in COMMANDS if words and name.startswith(f'{words[0]} ')]
-    if within:
-        found = words[1] if len(words) > 1 else 'nothing'
-        if found in ('-h', '--help'):
-            parser.parse_args(['--help'])
-        parser.error(f'{words[0]} needs one of its commands: {", ".join(within)}; found {found}')
-    name = parser.parse_args(words[:1]).command
-    module, _ = COMMANDS[name]
-    return importlib.import_module(module, __package__).main(words[1:], f'pinet-mm {name}')
+
+
+def _refuse_group(
+    group: str, words: Sequence[str], commands: Mapping[str, tuple[str, str]]
+) -> NoReturn:
+    """Say which commands a group has: as help if that is asked for, or else as an error."""
+    parser = _parser_of(group, commands)
+    found = words[0] if words else 'nothing'
+    if found in ('-h', '--help'):
+        parser.parse_args(['--help'])
+    guess = nearest(f'{group} {found}', commands)
+    parser.error(f'{group} needs one of its commands: {", ".join(commands)}; found {found}{guess}')

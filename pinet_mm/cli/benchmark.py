@@ -12,19 +12,17 @@ from ..errors import RunError
 from . import command
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'benchmark.py'
-EXAMPLES = """examples, in a checkout:
-  pinet-mm benchmark images pinet_lite_photos
-  pinet-mm benchmark decode --out work_dirs/benchmark
-  python tools/benchmark.py --help    all parts and options
-"""
+EXAMPLES = (
+    'images pinet_lite_photos',
+    'decode --out work_dirs/benchmark',
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description='Measure the speed of a model',
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description='Measure the speed of a model, in a checkout; python tools/benchmark.py '
+        '--help has all parts and options'
     )
     parser.add_argument(
         'words', nargs=argparse.REMAINDER, metavar='PART ...', help='those of tools/benchmark.py'
@@ -44,4 +42,4 @@ def run(args: argparse.Namespace) -> None:
     runpy.run_path(str(TOOL), run_name='__main__')
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

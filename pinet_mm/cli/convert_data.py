@@ -14,21 +14,19 @@ from ..errors import InputError
 from . import command
 from .options import POSE_THR, to_score
 
-EXAMPLES = """examples:
-  pinet-mm data convert poses/predictions.json poses.csv
-  pinet-mm data convert poses/predictions.json cvat.json --to cvat
-  pinet-mm data convert poses/predictions.json tasks.json --to label-studio
-  pinet-mm data convert poses/predictions.json results.json --to results --annotations val.json
-  pinet-mm data convert export.json train.json --predictions poses/predictions.json
-"""
+EXAMPLES = (
+    'poses/predictions.json poses.csv',
+    'poses/predictions.json cvat.json --to cvat',
+    'poses/predictions.json tasks.json --to label-studio',
+    'poses/predictions.json results.json --to results --annotations val.json',
+    'export.json train.json --predictions poses/predictions.json',
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Convert predictions for other tools, and corrected ones back',
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add('input', metavar='IN', help='a predictions.json or .jsonl, or an export of Label Studio')
@@ -162,4 +160,4 @@ FORMATS: dict[str, Callable[[Sequence[Any], argparse.Namespace], str]] = {
     'results': _to_results,
 }
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

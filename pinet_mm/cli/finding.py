@@ -20,20 +20,15 @@ MIN_SHORT_SIDE, MAX_SHORT_SIDE = 64, 4096
 
 
 def make_parser(
-    description: str, epilog: str, inputs: str = 'images, videos and streams'
+    description: str, inputs: str = 'images, videos and streams'
 ) -> argparse.ArgumentParser:
     """Return a parser that takes inputs.
 
     Args:
         description: what the command does.
-        epilog: examples, kept line by line.
         inputs: what it is for.
     """
-    parser = argparse.ArgumentParser(
-        description=f'{description} {inputs}',
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(description=f'{description} {inputs}')
     parser.add_argument(
         'inputs',
         nargs='+',

@@ -15,14 +15,14 @@ from . import command, finding
 from .options import SHIPPED, add_config_options, add_speed_options, to_count
 from .telling import announce, require_resize, tell
 
-EXAMPLES = """examples:
-  pinet-mm infer street.jpg folder/ --out poses
-  pinet-mm infer street.jpg --config pinet_hrnet_crowdpose.py --checkpoint weights.pth
-  pinet-mm infer 'clips/*.mp4' --every 5 --start 1:30 --end 2:00 --track
-  pinet-mm infer rtsp://camera.local/stream --no-overlays
-  pinet-mm infer crowd.jpg --explain
-  find . -name '*.png' | pinet-mm infer - --resume
-"""
+EXAMPLES = (
+    'street.jpg folder/ --out poses',
+    'street.jpg --config pinet_hrnet_crowdpose.py --checkpoint weights.pth',
+    "'clips/*.mp4' --every 5 --start 1:30 --end 2:00 --track",
+    'rtsp://camera.local/stream --no-overlays',
+    'crowd.jpg --explain',
+    "find . -name '*.png' | {} - --resume",
+)
 
 # Options that an exported file cannot follow.
 NOT_WITH_ONNX = (
@@ -39,7 +39,7 @@ NOT_WITH_ONNX = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = finding.make_parser('Find the poses in', EXAMPLES)
+    parser = finding.make_parser('Find the poses in')
     _add_model_options(parser)
     finding.add_source_options(parser)
     finding.add_output_options(parser)
@@ -142,4 +142,4 @@ def _name_of_run(args: argparse.Namespace) -> str:
     return ', '.join(f'{name}={value}' for name, value in known.items() if value) or SHIPPED
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

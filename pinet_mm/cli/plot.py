@@ -10,18 +10,16 @@ from pathlib import Path
 
 from . import command
 
-EXAMPLES = """examples:
-  pinet-mm plot work_dirs/mouse
-  pinet-mm plot runs/small runs/large --out sizes.svg
-"""
+EXAMPLES = (
+    'work_dirs/mouse',
+    'runs/small runs/large --out sizes.svg',
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Draw losses, learning rate and AP of trainings',
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('runs', nargs='+', metavar='WORK_DIR', help='work folder of a training')
     parser.add_argument('--out', default='curves.png', help='figure to write (%(default)s)')
@@ -48,4 +46,4 @@ def _name(folder: str, folders: list[str]) -> str:
     return own if [Path(each).resolve().name for each in folders].count(own) == 1 else folder
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

@@ -17,18 +17,18 @@ from .telling import announce, require_resize, tell
 if TYPE_CHECKING:
     from ..onnx_runner import OnnxPoses
 
-EXAMPLES = """examples:
-  pinet-mm predict street.jpg folder/ --out poses
-  pinet-mm predict film.mp4 --track --every 2
-  pinet-mm predict 0 --end 10 --no-overlays
-  find . -name '*.png' | pinet-mm predict - --resume
-  pinet-mm predict street.jpg --model my_model.onnx
-"""
+EXAMPLES = (
+    'street.jpg folder/ --out poses',
+    'film.mp4 --track --every 2',
+    '0 --end 10 --no-overlays',
+    "find . -name '*.png' | {} - --resume",
+    'street.jpg --model my_model.onnx',
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = finding.make_parser('Find, without torch, the poses in', EXAMPLES)
+    parser = finding.make_parser('Find, without torch, the poses in')
     add_model_options(parser)
     finding.add_source_options(parser)
     finding.add_output_options(parser)
@@ -106,4 +106,4 @@ def _name_of_run(args: argparse.Namespace) -> str:
     return f'onnx={args.model or NAME}{size}'
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

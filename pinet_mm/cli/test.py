@@ -9,18 +9,16 @@ from ..errors import InputError, RunError
 from . import command
 from .options import CONFIG_HELP, MixedParser, add_run_options, add_speed_options
 
-EXAMPLES = """examples:
-  pinet-mm test pinet_lite_photos --ann people.json --img images --json poses.json
-  pinet-mm test my_config.py work_dirs/my_config/epoch_9.pth --out metrics.json
-"""
+EXAMPLES = (
+    'pinet_lite_photos --ann people.json --img images --json poses.json',
+    'my_config.py work_dirs/my_config/epoch_9.pth --out metrics.json',
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = MixedParser(
         description='Evaluate a pose model',
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument(
@@ -68,4 +66,4 @@ def _shipped_weights(config: str) -> str:
 
 
 # An OSError after hours of running keeps its traceback.
-main = command(make_parser, run, expected=(InputError, RunError))
+main = command(make_parser, run, expected=(InputError, RunError), examples=EXAMPLES)

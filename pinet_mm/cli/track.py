@@ -9,17 +9,17 @@ import argparse
 from . import command, finding
 from .predict import add_model_options, run
 
-EXAMPLES = """examples:
-  pinet-mm track film.mp4 --out poses
-  pinet-mm track rtsp://camera.local/stream --end 1:00
-  pinet-mm track frames/ --track-start 0.4
-"""
+EXAMPLES = (
+    'film.mp4 --out poses',
+    'rtsp://camera.local/stream --end 1:00',
+    'frames/ --track-start 0.4',
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = finding.make_parser(
-        'Follow, without torch, the people of', EXAMPLES, 'videos, streams and folders of frames'
+        'Follow, without torch, the people of', 'videos, streams and folders of frames'
     )
     add_model_options(parser)
     finding.add_source_options(parser)
@@ -28,4 +28,4 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-main = command(make_parser, run)
+main = command(make_parser, run, examples=EXAMPLES)

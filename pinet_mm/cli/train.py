@@ -6,18 +6,16 @@ from ..errors import InputError, RunError
 from . import command
 from .options import CONFIG_HELP, ResumableParser, add_run_options
 
-EXAMPLES = """examples:
-  pinet-mm train pinet_lite_coco --work-dir runs/first
-  pinet-mm train my_config.py --cfg-options train_dataloader.batch_size=8 --resume
-"""
+EXAMPLES = (
+    'pinet_lite_coco --work-dir runs/first',
+    'my_config.py --cfg-options train_dataloader.batch_size=8 --resume',
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = ResumableParser(
         description='Train a pose model',
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('config', help=CONFIG_HELP)
     add_run_options(parser)
@@ -62,4 +60,4 @@ def run(args: argparse.Namespace) -> None:
 
 
 # An OSError after hours of running keeps its traceback.
-main = command(make_parser, run, expected=(InputError, RunError))
+main = command(make_parser, run, expected=(InputError, RunError), examples=EXAMPLES)

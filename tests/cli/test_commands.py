@@ -105,14 +105,44 @@ def test_the_version_is_the_package_s(capsys):
     assert capsys.readouterr().out == f'{pinet_mm.__version__}\n'
 
 
-def test_unknown_commands_are_refused(capsys):
+@pytest.mark.parametrize(
+    'words, said',
+    [
+        (['trian', 'a.py'], 'pinet-mm: error: there is no command trian; did you mean train?'),
+        (['xyz'], 'pinet-mm: error: there is no command xyz'),
+        (['predict', 'a.jpg', '--shrot-side', '9'], '; did you mean --short-side?'),
+        (['predict', 'a.jpg', '--pse-thr=0.2'], '--pse-thr=0.2; did you mean --pose-thr?'),
+        (['train', 'a.py', '--wrk-dir', 'b'], '; did you mean --work-dir?'),
+        (['test', 'a.py', '--qqq', 'b', '--xyz'], 'arguments: --qqq b --xyz'),
+    ],
+)
+def test_what_is_misspelled_is_refused_with_what_may_be_meant(words, said, capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main(['trian', 'a.py'])
+        cli.main(words)
     assert ended.value.code == 2
-    assert "invalid choice: 'trian' (choose from" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines()[-1].endswith(said)
 
 
-@pytest.mark.parametrize('words, found', [(['data'], 'nothing'), (['data', 'chek', 'a'], 'chek')])
+def test_help_of_a_group_lists_its_commands_with_a_line_each(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['data', '--help'])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith('usage: pinet-mm data COMMAND')
+    names = [name for name in cli.COMMANDS if name.startswith('data ')]
+    assert said.splitlines()[-len(names) :] == [
+        f'  {name:<17}{cli.COMMANDS[name][1]}' for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    'words, found',
+    [
+        (['data'], 'nothing'),
+        (['data', 'chek', 'a'], 'chek; did you mean data check?'),
+        (['data', 'xyz'], 'xyz'),
+    ],
+)
 def test_a_group_of_commands_names_them(words, found, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(words)

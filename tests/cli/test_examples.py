@@ -25,5 +25,6 @@ def test_help_has_examples_that_the_command_takes(command, capsys):
     module = module_of(command)
     if not hasattr(module, 'make_parser'):
         return  # the doctor has no options
+    assert len(examples) == len(module.EXAMPLES), 'a line each'
     for example in examples:
         module.make_parser().parse_args(shlex.split(example))
