@@ -34,11 +34,15 @@ class Recorded(NamedTuple):
 
 
 def keep_records() -> None:
-    """Let samples of MMPose's COCO-style datasets carry `recorded`, see `Recorded`."""
+    """Let samples of MMPose's COCO-style datasets carry `recorded`, see `Recorded`.
+
+    What it needs is part of the data that MMEngine serializes, which all data workers share.
+    """
     owner = BaseCocoStyleDataset
-    if not hasattr(owner, 'recorded'):
-        owner.recorded = {}
+    if not hasattr(owner, 'image_records'):
+        owner.image_records = None
         owner._load_annotations = _keeping(owner._load_annotations)
+        owner.load_data_list = _moving(owner.load_data_list)
         owner.get_data_info = _adding(owner.get_data_info)
 
 
@@ -46,11 +50,8 @@ def _keeping(load: Callable) -> Callable:
     @functools.wraps(load)
     def load_and_keep(self) -> tuple[list, list]:
         people, images = load(self)
-        file = str(self.ann_file)
-        self.recorded = {
-            each['img_id']: Recorded(
-                (each.get('width'), each.get('height')), is_outside(each['file_name']), file
-            )
+        self.image_records = {
+            each['img_id']: (each.get('width'), each.get('height'), is_outside(each['file_name']))
             for each in images
         }
         return people, images
@@ -58,11 +59,24 @@ def _keeping(load: Callable) -> Callable:
     return load_and_keep
 
 
+def _moving(load: Callable) -> Callable:
+    @functools.wraps(load)
+    def load_with_records(self) -> list[dict]:
+        infos, records = load(self), self.image_records or {}
+        for each in infos:
+            each['recorded'] = records.get(each.get('img_id'))
+        self.image_records = None
+        return infos
+
+    return load_with_records
+
+
 def _adding(get: Callable) -> Callable:
     @functools.wraps(get)
     def get_with_record(self, idx: int) -> dict:
         info = get(self, idx)
-        return dict(info, recorded=self.recorded.get(info.get('img_id')))
+        kept = info.get('recorded')
+        return dict(info, recorded=kept and Recorded(kept[:2], kept[2], str(self.ann_file)))
 
     return get_with_record
 

@@ -1,6 +1,7 @@
 """Each image against its record as a dataset loads it: size, place, and what follows from both."""
 
 import json
+import pickle
 
 from pinet_mm.datasets import recorded
 from pinet_mm.datasets.device_images import _Records
@@ -97,6 +98,33 @@ def test_what_exchanged_sizes_clipped_is_put_right_and_said_once(folder, said):
     assert [len(each['invalid_segs']) for each in right] == [0, 1, 0]
     (line,) = said
     assert f'1.png: expected 80×100 pixels as {folder}/a.json says, found 100×80; width' in line
+
+
+@pytest.mark.parametrize('kind', ['CocoDataset', 'LabeledCocoDataset'])
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_records_lie_in_what_data_workers_share(kind, test_mode, folder):
+    """A dataset without its serialized data has one size for 3 images and for 60."""
+    sizes = []
+    for copies in (1, 20):
+        data = valid()
+        data['images'] = [
+            dict(each, id=3 * i + each['id'], width=100 + i)
+            for i in range(copies)
+            for each in data['images']
+        ]
+        data['annotations'] = [
+            dict(each, id=5 * i + each['id'], image_id=3 * i + each['image_id'])
+            for i in range(copies)
+            for each in data['annotations']
+        ]
+        dataset = built(folder, data, kind, test_mode)
+        records = [dataset.get_data_info(i)['recorded'] for i in range(len(dataset))]
+        assert records == [
+            ((100 + i // 3, 80), False, f'{folder}/a.json') for i in range(3 * copies)
+        ]
+        dataset.data_bytes = dataset.data_address = None
+        sizes.append(len(pickle.dumps(dataset)))
+    assert sizes[0] == sizes[1]
 
 
 def test_records_without_a_size_are_taken_as_they_are(folder):
