@@ -29,8 +29,9 @@ def weigh_by_agreement(
     """
     oks = pairwise_oks(fused.keypoints, sigmas.to(proposals.dtype), proposals)
     weights = agreement(oks, valid, num_parts)
-    return fused._replace(
-        keypoint_scores=fused.keypoint_scores * weights[..., None], scores=fused.scores * weights
+    keypoint_scores = fused.keypoint_scores * weights[..., None]
+    return FusedPoses(
+        fused.keypoints, keypoint_scores, fused.scores * weights, fused.kept, fused.sources
     )
 
 

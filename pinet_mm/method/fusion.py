@@ -17,6 +17,9 @@ from torch import Tensor, nn
 class FusedPoses(NamedTuple):
     """T rows per image in the order of the algorithm, of which only the kept ones are people.
 
+    Functions that may be compiled return a new tuple: `torch.compile` of PyTorch 2.11 fails where
+    they return what `_replace` made.
+
     Attributes:
         keypoints: (..., T, K, 2) in the frame of the input.
         keypoint_scores: (..., T, K).

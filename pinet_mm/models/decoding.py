@@ -235,7 +235,8 @@ def fuse(
         fused = weigh_by_agreement(
             fused, poses_img, valid, head.fusion.sigmas, head.layout.num_parts
         )
-    return mark_lost(fused._replace(keypoints=fused.keypoints / scale * head.codec.stride), lost)
+    keypoints_in = fused.keypoints / scale * head.codec.stride
+    return mark_lost(FusedPoses(keypoints_in, *fused[1:]), lost)
 
 
 def mark_lost(fused: FusedPoses, lost: Tensor) -> FusedPoses:
@@ -253,7 +254,8 @@ def mark_lost(fused: FusedPoses, lost: Tensor) -> FusedPoses:
     # Where poses were lost before, the last row is empty.
     last = torch.arange(usable.shape[1], device=lost.device) == usable.shape[1] - 1
     kept, broken = fused.kept & usable, (fused.kept & ~usable) | (lost[:, None] & last)
-    return fused._replace(scores=fused.scores.masked_fill(broken & ~kept, torch.nan), kept=kept)
+    scores = fused.scores.masked_fill(broken & ~kept, torch.nan)
+    return FusedPoses(fused.keypoints, fused.keypoint_scores, scores, kept, fused.sources)
 
 
 def has_lost(fused: FusedPoses) -> Tensor:
