@@ -1,5 +1,6 @@
 """The tools, each as a function of a hostile file, in a sandbox that they may write into."""
 
+import functools
 import importlib
 import json
 import os
@@ -49,6 +50,11 @@ class Tools:
         content = dict(state_dict=model.state_dict(), meta=dict(epoch=1))
         torch.save(content, self.root / 'weights.pth')
         return self.root / 'config.py', self.root / 'weights.pth'
+
+    @functools.cached_property
+    def light(self):
+        """The model of the package that runs without PyTorch."""
+        return api.load_onnx(threads=1)
 
     def tool(self, name: str, *words: object) -> Callable:
         main = importlib.import_module(f'pinet_mm.cli.{name}').main
@@ -153,7 +159,7 @@ class Tools:
 
     def images_ways(self, file: Path) -> dict[str, Callable]:
         """Return the ways in which images are read."""
-        light, out = api.load_onnx(threads=1), ('--out', self.out)
+        out = ('--out', self.out)
         data = dict(images=[dict(id=1, file_name=file.name, width=60, height=40)])
         data.update(annotations=[], categories=[dict(id=1, name='person')])
 
@@ -163,7 +169,7 @@ class Tools:
 
         return dict(
             predict=self.tool('predict', file, *out, '--threads', 1),
-            api=lambda: list(api.predict(light, str(file))) and None,
+            api=lambda: list(api.predict(self.light, str(file))) and None,
             check=check,
         )  # fmt: skip
 

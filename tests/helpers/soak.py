@@ -1,22 +1,31 @@
 """Kill trainings of a toy network at random moments, resume them, and compare how they end.
 
 python -m tests.helpers.soak FOLDER --kills 30 --processes 1
+
+All trainings are forked from one process that has imported everything and computed nothing.
 """
 
 import argparse
+import multiprocessing
 import os
 import random
 import signal
 import socket
-import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
+from multiprocessing.context import ForkProcess
 from pathlib import Path
+
+from pinet_mm.cli.train import main as main_of_tool
 
 import torch
 
-from tests.helpers.toy_runs import ROOT, write_config
+from tests.helpers import slow_toy  # noqa: F401  (so that what is forked need not import it)
+from tests.helpers.toy_runs import write_config
+
+FORK = multiprocessing.get_context('fork')
 
 # Every pass takes a little while, so that a kill meets iterations, saving and validation alike.
 EXTRA = """
@@ -30,38 +39,68 @@ SECONDS = 9.0  # after which a whole training is nearly done
 IN_ONE = 4  # kills of one training, which then ends
 
 
-def command(config: str, folder: Path, processes: int) -> list[str]:
-    """Return the words that train or resume."""
-    tool = [str(ROOT / 'tools' / 'train.py'), config, '--work-dir', str(folder), '--resume']
-    if processes == 1:
-        return [sys.executable, *tool]
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    launcher = [sys.executable, '-m', 'torch.distributed.run', f'--master-port={port}']
-    return [*launcher, f'--nproc-per-node={processes}', *tool, '--launcher', 'pytorch']
+def train(words: list[str], log: Path, environment: dict[str, str]) -> None:
+    """Train in this process, which ends with the status that the tool ends with."""
+    os.environ.update(environment)
+    with open(log, 'ab', buffering=0) as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    try:
+        status = main_of_tool(words)
+    except SystemExit as ended:
+        status = ended.code
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush(), sys.stderr.flush()
+    if isinstance(status, str):
+        os.write(2, status.encode())
+    os._exit(status if isinstance(status, int) else int(status is not None))
 
 
-def run(words: list[str], log: Path, seconds: float | None = None) -> int | None:
-    """Run a training; kill it and its children some seconds after its first iteration began.
+def start(config: str, folder: Path, log: Path, count: int) -> list[ForkProcess]:
+    """Start a training, or go on with it, in processes that have all imports behind them."""
+    words = [config, '--work-dir', str(folder), '--resume']
+    shared = dict(SOAK_PHASE=str(log.with_suffix('.phase')))
+    if count > 1:
+        words += ['--launcher', 'pytorch']
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = str(free.getsockname()[1])
+        shared.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=port, WORLD_SIZE=str(count))
+    processes = []
+    for rank in range(count):
+        own = dict(RANK=str(rank), LOCAL_RANK=str(rank)) if count > 1 else {}
+        processes.append(FORK.Process(target=train, args=(words, log, {**shared, **own})))
+        processes[-1].start()
+    return processes
+
+
+def run(
+    config: str, folder: Path, log: Path, count: int, seconds: float | None = None
+) -> int | None:
+    """Run a training; kill its processes some seconds after its first iteration began.
+
+    Args:
+        config: of the training.
+        folder: its work folder.
+        log: what it says.
+        count: processes.
+        seconds: after which it is killed, if at all.
 
     Returns:
         Its status, or None if it was killed.
     """
-    note = log.with_suffix('.phase')
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', SOAK_PHASE=str(note))
-    with open(log, 'wb') as file:
-        process = subprocess.Popen(
-            words, stdout=file, stderr=file, start_new_session=True, env=environment
-        )
-    try:
-        while seconds is not None and process.poll() is None and not note.exists():
-            time.sleep(0.05)
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return None
+    note, processes = log.with_suffix('.phase'), start(config, folder, log, count)
+    while seconds is not None and processes[0].is_alive() and not note.exists():
+        time.sleep(0.05)
+    processes[0].join(seconds)
+    killed = processes[0].is_alive()
+    for process in processes:
+        if killed:
+            os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    return None if killed else max(process.exitcode for process in processes)
 
 
 def final(folder: Path, processes: int) -> dict[str, torch.Tensor]:
@@ -87,7 +126,7 @@ def soak(folder: Path, kills: int, processes: int, seed: int = 0) -> dict:
     """
     chance, whole = random.Random(seed), folder / 'whole'
     whole.mkdir(parents=True)
-    status = run(command(write_config(whole, EXTRA), whole, processes), whole / 'log')
+    status = run(write_config(whole, EXTRA), whole, whole / 'log', processes)
     assert status == 0, (whole / 'log').read_text()[-3000:]
     expected = final(whole, processes)
     found = dict(kills=0, trainings=0, same=0, largest=0.0, phases={})
@@ -119,7 +158,7 @@ def kill_until_done(folder: Path, processes: int, most: int, chance: random.Rand
     while status is None:
         limit = chance.uniform(0, SECONDS / processes) if count < most else None
         log = folder / f'log_{count}'
-        status = run(command(config, folder, processes), log, limit)
+        status = run(config, folder, log, processes, limit)
         if status is None:
             log.with_suffix('.phase').rename(log.with_suffix('.killed'))
             count += 1

@@ -3,7 +3,9 @@
 python -m tests.helpers.watching FOLDER --every 3
 
 An audit hook sees processes that start, connections, and files that are written; a server on
-127.0.0.1 sees connections of libraries; and the folder's content is compared before and after.
+127.0.0.1 sees connections of libraries; and the folder's content is compared before and after. What
+was found stands in FOLDER/cases.jsonl; the same command goes on from it. A pair whose process died
+counts as such.
 """
 
 import argparse
@@ -48,7 +50,16 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Case(NamedTuple):
-    """What a tool made of a file: refused, accepted or traceback; what it did that it must not."""
+    """What a tool made of a file: refused, accepted, traceback, died; what it did that it must not.
+
+    Attributes:
+        kind: of the file.
+        file: its name.
+        way: the tool.
+        outcome: as above.
+        said: its message.
+        did: processes, connections, and writing outside of the output.
+    """
 
     kind: str
     file: str
@@ -129,7 +140,7 @@ def run_quietly(call: Callable) -> tuple[str, str]:
             status = ended.code
         except (InputError, RunError) as error:
             status = f'error: {error}'
-        except BaseException:
+        except Exception:
             return 'traceback', traceback.format_exc()[-1500:]
     if status in (None, 0):
         return 'accepted', ''
@@ -161,30 +172,59 @@ def all_cases(
                 yield kind, file, way, call
 
 
-def watch(root: Path, kinds: Sequence[str] = KINDS, every: int = 1) -> list[Case]:
-    """Take all files of some kinds through all tools; return what became of each.
+def watch(folder: Path, kinds: Sequence[str] = KINDS, every: int = 1) -> list[Case]:
+    """Take all files of some kinds through all tools; go on from what a folder holds.
 
     Args:
-        root: an empty folder.
+        folder: of `cases.jsonl`, what became of each.
         kinds: of files.
         every: try every n-th pair of a file and a tool only.
+
+    Returns:
+        What became of each.
     """
+    log, begun = folder / 'cases.jsonl', folder / 'begun.json'
+    if begun.exists():  # the process that tried this pair ended there
+        write_case(log, Case(*json.loads(begun.read_text()), 'died', '', []))
+        begun.unlink()
+    known = {each[:3] for each in read_cases(log)}
+    root = Path(tempfile.mkdtemp(prefix='run_', dir=folder))
+    (port, met), tools, watcher = listen(), Tools(root), Watch(root / 'out')
     os.chdir(root)
-    watcher, found = Watch(root / 'out'), []
-    (port, met), tools = listen(), Tools(root)
     tempfile.tempdir = str(root / 'out')  # MMEngine copies configs there before it reads them
     os.environ['PINET_MM_CACHE'] = str(root / 'out')  # sizes of images
     for kind, file, way, call in itertools.islice(all_cases(tools, kinds, port), 0, None, every):
-        before, known = content_of(root), len(met)
-        with watcher.on() as did:
-            outcome, said = run_quietly(call)
-        did = list(dict.fromkeys(did))
-        did += [f'connected {address}' for address in met[known:]]
-        did += [f'left {path}' for path in sorted(content_of(root) ^ before)]
-        found.append(Case(kind, file.name, way, outcome, said, did))
-        with open(root / 'out' / 'cases.jsonl', 'a') as log:
-            log.write(f'{json.dumps(found[-1]._asdict())}\n')
-    return found
+        pair = (kind, file.name, way)
+        if pair not in known:
+            begun.write_text(json.dumps(pair))
+            try:
+                write_case(log, Case(*pair, *try_one(call, watcher, met, root)))
+            finally:
+                begun.unlink()
+    return read_cases(log)
+
+
+def try_one(call: Callable, watcher: Watch, met: list, root: Path) -> tuple[str, str, list[str]]:
+    """Return how a call ends, what was said, and what it did that it must not."""
+    before, known = content_of(root), len(met)
+    with watcher.on() as seen:
+        outcome, said = run_quietly(call)
+    did = list(dict.fromkeys(seen))
+    did += [f'connected {address}' for address in met[known:]]
+    did += [f'left {path}' for path in sorted(content_of(root) ^ before)]
+    return outcome, said, did
+
+
+def read_cases(log: Path) -> list[Case]:
+    """Return what a file of results holds."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [Case(**json.loads(line)) for line in lines]
+
+
+def write_case(log: Path, case: Case) -> None:
+    """Append a result."""
+    with open(log, 'a') as file:
+        file.write(f'{json.dumps(case._asdict())}\n')
 
 
 def content_of(root: Path) -> set[str]:
@@ -198,18 +238,18 @@ def content_of(root: Path) -> set[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description='Take hostile files through every tool')
-    parser.add_argument('folder', type=Path, help='an empty folder')
+    parser.add_argument('folder', type=Path, help='of the results')
     parser.add_argument('--kinds', nargs='+', choices=KINDS, default=KINDS)
     parser.add_argument('--every', type=int, default=1, help='every n-th pair of file and tool')
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     cases = watch(args.folder.resolve(), args.kinds, args.every)
-    print('| files | tried | refused | accepted | traceback | did what they must not |')
-    print('|---|---|---|---|---|---|')
+    print('| files | tried | refused | accepted | traceback | died | did what they must not |')
+    print('|---|---|---|---|---|---|---|')
     for kind in dict.fromkeys(each.kind for each in cases):
         own = [each for each in cases if each.kind == kind]
         ends = Counter(each.outcome for each in own)
-        cells = [ends[end] for end in ('refused', 'accepted', 'traceback')]
+        cells = [ends[end] for end in ('refused', 'accepted', 'traceback', 'died')]
         cells.append(sum(bool(each.did) for each in own))
         print(f'| {kind} | {len(own)} | {" | ".join(map(str, cells))} |')
 
