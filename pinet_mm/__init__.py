@@ -82,6 +82,7 @@ _LIGHT = (
     'inference.drawing.skeletons',
     'inference.drawing.tags',
     'inference.light',
+    'inference.nobody',
     'inference.people',
     'inference.results',
     'inference.results.answers',

@@ -34,6 +34,7 @@ from .inference.sources.images import IMAGE_SUFFIXES, find_images
 from .inference.sources.items import find_sources
 from .inference.sources.videos import Clip
 from .models.acceleration import accelerate
+from .models.early import check_settings
 from .models.keypoints import note_on_weights
 from .onnx_runner import OnnxPoses, describe
 from .renamed import old_spellings
@@ -110,11 +111,13 @@ def load(
 
     Raises:
         FileNotFoundError: the config does not exist, or has no shipped weights.
-        InputError: `cfg_options` give the codec sizes that do not fit, see `read_config`.
+        InputError: `cfg_options` give the codec sizes that do not fit, see `read_config`, or keys
+            that the model does not take.
         CheckpointError: the checkpoint does not exist, cannot be read or does not fit the model.
         RunError: there is no such device.
     """
     config = read_config(config, cfg_options)
+    check_settings(config.model)  # before weights are downloaded
     checkpoint = checkpoint or shipped_weights(config.filename or 'a config without a file')
     device = _check_device(device)
     loaded = read_checkpoint(checkpoint)

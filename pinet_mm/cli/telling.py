@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from ..errors import RunError
-from ..inference.runs.report import Report, explain_nobody
+from ..inference.nobody import explain_nobody
+from ..inference.runs.report import Report
 
 MOST_NAMES = 20  # of inputs that cannot be read; predictions.json has all
 

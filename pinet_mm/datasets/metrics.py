@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.logging import print_log
+from mmengine.logging import MessageHub, print_log
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 
@@ -102,7 +102,7 @@ class LayoutCocoMetric(CocoMetric):
             )
         ]
         use_area, sigmas = self.use_area, self._dataset_meta['sigmas']
-        reason = why_zero(annotations, entries, sigmas, use_area)
+        reason = why_zero(annotations, entries, sigmas, use_area, _iterations())
         return f'AP is 0: {reason or BEHIND}'
 
 
@@ -110,8 +110,8 @@ class LayoutCocoMetric(CocoMetric):
 class PlainCocoMetric(LayoutCocoMetric):
     """MMPose's `CocoMetric` in MMPose's own tools, which explains its numbers too.
 
-    `pinet-mm train` and `pinet-mm test` check the annotations and set the model's sigmas. This
-    class stands for `CocoMetric` where neither was done, and says so.
+    `pinet-mm train` and `pinet-mm test` check the annotations and set the sigmas of the model.
+    MMPose's tools do neither: there this class stands for `CocoMetric`, and says so.
 
     Args:
         *args: those of `CocoMetric`.
@@ -121,11 +121,19 @@ class PlainCocoMetric(LayoutCocoMetric):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         print_log(
-            f'{self.ann_file or "the annotations"}: read without a check, and evaluated by the '
-            "sigmas of the dataset's metainfo rather than those of the model's layout: pinet-mm "
-            'data check checks, pinet-mm test does both',
+            f'{self.ann_file or "the file of annotations"} is not checked here, and OKS takes the '
+            "sigmas of the dataset's metainfo, not those of the model's layout. pinet-mm data "
+            'check finds faults of the file; pinet-mm test checks it and takes the sigmas of the '
+            'layout.',
             'current',
         )
+
+
+def _iterations() -> int | None:
+    """Return how long a training has gone on of which this is the validation, else None."""
+    hub = MessageHub.get_current_instance()
+    last = hub.get_info('iter') if hub.get_info('loop_stage') == 'val' else None
+    return None if last is None else last + 1
 
 
 def _convert_people(annotations, converter: Mapping[str, Any]) -> None:

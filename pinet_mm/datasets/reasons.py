@@ -11,6 +11,8 @@ from .matching import person_oks
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
 GOOD_SCORE = 0.1  # people who score less are not drawn by default
 LIKE = (0.5, 2.0)  # size of the pose over that of the person; others give a reason
+NO_WEIGHTS = 'are these its trained weights?'
+WEAK = 'a model that knows such images scores higher: is it the right checkpoint?'
 BEHIND = 'the poses that are like people rank below the 20 best of their images'
 
 
@@ -33,6 +35,7 @@ def why_zero(
     entries: Sequence[dict],
     sigmas: Sequence[float],
     use_area: bool = True,
+    iterations: int | None = None,
 ) -> str | None:
     """Return why no pose matches any person, in a sentence or two; None if one does.
 
@@ -41,6 +44,7 @@ def why_zero(
         entries: poses in COCO's result format, with keypoints in pixels of the image.
         sigmas: K OKS sigmas.
         use_area: OKS with the annotated areas, where there are any; else with 0.53 of the boxes.
+        iterations: how long a training has gone on, if this is its validation.
     """
     persons = _by_image(
         each for each in annotations if each['num_keypoints'] and not each.get('iscrowd')
@@ -49,7 +53,7 @@ def why_zero(
     if not persons:
         return 'the annotations hold no person with labeled keypoints'
     if not poses:
-        return 'the model proposed no pose in any image: are these its trained weights?'
+        return f'the model proposed no pose in any image: {_why_weak(iterations, NO_WEIGHTS)}'
     shared = persons.keys() & poses.keys()
     if not shared:
         return 'the poses are of other images than the annotated people'
@@ -59,19 +63,30 @@ def why_zero(
     best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
     if best >= LEAST_OKS:
         return None
-    reason = _why_unlike(best, ratios, entries)
+    reason = _why_unlike(best, ratios, entries, iterations)
     order = why_order([(persons[image], poses[image]) for image in shared], sigmas, use_area)
     return reason + order
 
 
-def _why_unlike(best: float, ratios: Sequence[float], entries: Sequence[dict]) -> str:
+def _why_weak(iterations: int | None, doubt: str) -> str:
+    if iterations is None:
+        return doubt
+    return (
+        f'it has learned for {iterations} iterations; if it stays so, look at what it learns from '
+        'with pinet-mm data browse'
+    )
+
+
+def _why_unlike(
+    best: float, ratios: Sequence[float], entries: Sequence[dict], iterations: int | None
+) -> str:
     """Return what the best OKS, the scores and the sizes of poses say, none of which matches."""
     reasons = [f'the best of all poses has an OKS of {best:.2f}, below {LEAST_OKS}']
     scores = np.array([each['score'] for each in entries])
     good = int((scores > GOOD_SCORE).sum())
     reasons.append(f'{good} of {len(scores)} poses score above {GOOD_SCORE}')
     if not good:
-        reasons.append('a model that knows such images scores higher: is it the right checkpoint?')
+        reasons.append(_why_weak(iterations, WEAK))
     ratio = float(np.median(ratios))
     if not LIKE[0] <= ratio <= LIKE[1]:
         reasons.append(

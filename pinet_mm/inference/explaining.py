@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
+from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from ..datasets.wrapped import predicting_steps
@@ -17,7 +18,6 @@ from ..method.fusion import FusedPoses, match_poses, order_poses, pairwise_oks
 from ..models.decoding import RawMaps, decode
 from ..models.estimator import PINet, find_poses, warn_of_lost
 from ..models.head import PINetHead
-from .results.pose_result import PoseResult
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,14 @@ def explain(model: PINet, image: np.ndarray) -> Explanation:
         model: in evaluation mode.
         image: (H, W, 3) uint8 BGR.
     """
-    (result,) = explain_each(model, [image])
-    return result.explanation
+    ((_, steps),) = explain_each(model, [image])
+    return steps
 
 
 @torch.no_grad()
-def explain_each(model: PINet, images: Iterable[np.ndarray]) -> Iterator[PoseResult]:
+def explain_each(
+    model: PINet, images: Iterable[np.ndarray]
+) -> Iterator[tuple[PoseDataSample, Explanation]]:
     """Predict the poses of images one by one, and keep all steps; the network runs once for each.
 
     Args:
@@ -99,7 +101,7 @@ def explain_each(model: PINet, images: Iterable[np.ndarray]) -> Iterator[PoseRes
         images: (H, W, 3) uint8 BGR.
 
     Yields:
-        A result of `predict`, with an `Explanation` as `explanation`.
+        A sample as MMPose's models predict it, and the steps.
     """
     settings = model.head.check_settings(model.test_cfg)
     for image in images:
@@ -111,10 +113,8 @@ def explain_each(model: PINet, images: Iterable[np.ndarray]) -> Iterator[PoseRes
         model.add_pred_to_datasample(*model.head.pack(*wanted), [sample])
         coarse = _Recorder(model.head)
         decode(coarse, recorded.head.maps, per_map, replace(settings, use_refinement=False))
-        result = PoseResult.of(sample, model.dataset_meta)
         scale = per_map[0].numpy(force=True)
-        result.explanation = _steps(recorded.head, coarse, *found, scale, result, settings.oks_thr)
-        yield result
+        yield sample, _steps(recorded.head, coarse, *found, scale, sample, settings.oks_thr)
 
 
 def _steps(
@@ -123,10 +123,10 @@ def _steps(
     fused: FusedPoses,
     heatmaps: Tensor,
     scale: np.ndarray,
-    result: PoseResult,
+    sample: PoseDataSample,
     oks_thr: float,
 ) -> Explanation:
-    known, layout = result.metainfo, refined.layout
+    known, layout = sample.metainfo, refined.layout
     corner = np.subtract(known['input_center'], np.divide(known['input_scale'], 2))
     order, owners = _group(refined, fused.kept[0], oks_thr)
     count = len(refined.given[0][0]) // layout.num_parts

@@ -92,7 +92,13 @@ def _step_by_step(model: PINet, style: Style) -> Drawing:
 
 
 def _explained(model: PINet) -> Callable[[Iterable[np.ndarray], int], Iterator[PoseResult]]:
-    return lambda images, _: explain_each(model, images)
+    def find(images: Iterable[np.ndarray], _: int) -> Iterator[PoseResult]:
+        for sample, steps in explain_each(model, images):
+            result = PoseResult.of(sample, model.dataset_meta)
+            result.explanation = steps
+            yield result
+
+    return find
 
 
 def _without_fusion(model: PINet) -> PINet:

@@ -15,6 +15,7 @@ from ..checkpoints.carried import carry_metainfo
 from ..configs import config_path, read_config
 from ..datasets.limits import BOUNDS
 from ..errors import RunError
+from ..models.early import check_settings
 from ..models.keypoints import note_on_weights
 from . import settings, weights
 from .annotations import check_annotations, point_at
@@ -179,6 +180,7 @@ def _shared_config(options: RunOptions) -> Config:
         raise RunError(str(error)) from error
     cfg = read_config(path, options.cfg_options)
     check_plain_settings(cfg)
+    check_settings(cfg.model)
     settings.fit_workers(cfg, options.cfg_options or {})
     settings.allow_no_workers(cfg)
     stem = osp.splitext(osp.basename(path))[0]

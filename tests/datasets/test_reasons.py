@@ -38,6 +38,14 @@ def test_nothing_is_proposed_or_elsewhere():
     assert 'of other images' in why_zero([PERSON], [pose(PERSON, image_id=7)], SIGMAS)
 
 
+def test_a_training_that_has_just_begun_is_not_asked_for_its_weights():
+    weak = [pose(PERSON, 0.05, shift=(10, 0))]
+    for poses, doubt in (([], 'trained weights?'), (weak, 'the right checkpoint?')):
+        assert why_zero([PERSON], poses, SIGMAS).count(doubt) == 1
+        said = why_zero([PERSON], poses, SIGMAS, iterations=20)
+        assert doubt not in said and 'it has learned for 20 iterations' in said
+
+
 def test_the_best_oks_and_the_scores():
     # All keypoints 10 px beside: exp(-100 / (2 · 0.1² · 0.53 · 800)) = exp(-11.79) = 0.0000.
     said = why_zero([PERSON], [pose(PERSON, 0.05, shift=(10, 0))], SIGMAS)

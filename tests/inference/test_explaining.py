@@ -68,15 +68,14 @@ def test_part_maps_lie_over_the_image(model, crowd, steps):
     np.testing.assert_allclose(steps.map_to_image, [[6, 0, -16], [0, 6, 0]], atol=1e-4)
 
 
-def test_results_with_steps_are_those_of_the_prediction(model, crowd):
+def test_samples_with_steps_are_those_of_the_prediction(model, crowd):
     other = cv2.flip(crowd, 1)
-    explained = list(explain_each(model, [crowd, other]))
-    for result, expected in zip(explained, api.predict(model, [crowd, other]), strict=True):
-        for name in ('keypoints', 'keypoint_scores', 'scores', 'boxes', 'parts'):
+    explained = [sample.pred_instances for sample, _ in explain_each(model, [crowd, other])]
+    for people, expected in zip(explained, api.predict(model, [crowd, other]), strict=True):
+        for name in ('keypoints', 'keypoint_scores', 'bbox_scores', 'bboxes', 'keypoint_parts'):
             np.testing.assert_allclose(
-                getattr(result, name), getattr(expected, name), rtol=1e-5, atol=1e-3
+                people[name], expected.pred_instances[name], rtol=1e-5, atol=1e-3
             )
-        assert result.size == expected.size and result.names == expected.names
 
 
 def test_the_network_runs_once_for_each_sheet(model, crowd, tmp_path, monkeypatch):

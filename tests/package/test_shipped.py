@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from pinet_mm import api, onnx_runner
-from pinet_mm.inference.runs.report import explain_nobody
+from pinet_mm.inference.nobody import explain_nobody
 
 import cv2
 import numpy as np

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from ..explaining import Explanation
+from ..nobody import explain_nobody
 from ..people import person_boxes, person_scores
-from ..runs.report import explain_nobody
 from .maps import color_of, dimmed, draw_maps, write_legend
 from .sheets import FONT, person_color, side_by_side
 from .skeletons import DARK, Style, draw_people

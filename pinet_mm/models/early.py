@@ -1,0 +1,36 @@
+"""Settings of a PINet that can be refused before its weights are read and it is built."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmpose.models.pose_estimators import BottomupPoseEstimator
+
+from .codec import PINetCodec
+from .head import PINetHead
+from .keys import check_keys
+from .test_cfg import TestSettings
+
+
+def check_settings(model: Mapping[str, Any]) -> None:
+    """Refuse keys that a PINet, its head or its codec do not take, and a wrong `test_cfg`.
+
+    Args:
+        model: of a config; that of another estimator is left to MMPose.
+
+    Raises:
+        InputError: a key is unknown, or `test_cfg` has a wrong value.
+    """
+    if not _is(model, 'PINet'):
+        return
+    head = model.get('head') or {}
+    decoder = head.get('decoder') or {}
+    check_keys('model', model, BottomupPoseEstimator)
+    if _is(head, 'PINetHead'):
+        check_keys('model.head', head, PINetHead)
+    if _is(decoder, 'PINetCodec'):
+        check_keys('codec', decoder, PINetCodec)
+    TestSettings.from_cfg(model.get('test_cfg') or {})
+
+
+def _is(settings: Mapping[str, Any], name: str) -> bool:
+    return str(settings.get('type')).rpartition('.')[2] == name

@@ -1,0 +1,42 @@
+"""Settings that no model takes are refused before its weights are read."""
+
+from pinet_mm import api, configs, runner
+from pinet_mm.errors import InputError
+from pinet_mm.models.early import check_settings
+
+import pytest
+
+CONFIG = 'pinet_lite_photos.py'
+WRONG = [
+    ('model.test_cfg.part_trh', r"test_cfg has the unknown keys \['part_trh'\]"),
+    ('model.head.refinment', r"model.head has the unknown keys \['refinment'\]"),
+    ('model.hed', r"model has the unknown keys \['hed'\]"),
+    ('codec.inpt_size', r"codec has the unknown keys \['inpt_size'\]"),
+]
+
+
+@pytest.fixture
+def no_weights(monkeypatch):
+    """Fail the test if weights are looked for."""
+    for place in (
+        'api.read_checkpoint',
+        'runner.run.read_checkpoint',
+        'runner.run.require_checkpoint',
+    ):
+        monkeypatch.setattr(f'pinet_mm.{place}', lambda path: pytest.fail('weights are read'))
+
+
+@pytest.mark.parametrize('name, said', WRONG)
+def test_misspelled_settings_are_found_before_weights_are_read(name, said, no_weights, tmp_path):
+    options = {name: 1}
+    url = 'https://example.invalid/weights.pth'
+    with pytest.raises(InputError, match=said):
+        api.load(CONFIG, url, 'cpu', options)
+    with pytest.raises(InputError, match=said):
+        runner.test(runner.TestOptions(config=CONFIG, checkpoint=url, cfg_options=options))
+
+
+def test_every_config_passes_and_other_models_are_left_alone():
+    for name in ('pinet_lite_photos', 'pinet_hrnet_crowdpose', 'pinet_hrnet_crowdpose_release'):
+        check_settings(configs.read_config(name).model)
+    check_settings(dict(type='BottomupPoseEstimator', hed=1))
