@@ -22,7 +22,8 @@ default_hooks = dict(
 
 # DDP does not broadcast buffers at every step (tools), so that the processes' BatchNorm statistics
 # drift apart: they are averaged at the end of an epoch and before a validation.
-custom_hooks = [dict(type='SyncBuffersHook')]
+# In MMPose's own tools, data are compared with the model's layout too.
+custom_hooks = [dict(type='SyncBuffersHook'), dict(type='LayoutGuard')]
 
 env_cfg = dict(
     # Crops of one size are training's only input, but test sizes differ from image to image,

@@ -12,6 +12,7 @@ optim_wrapper = dict(
 default_hooks = dict(checkpoint=dict(save_best='auto', rule='greater'))
 custom_hooks = [
     dict(type='SyncBuffersHook'),
+    dict(type='LayoutGuard'),
     dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=5e-4, update_buffers=True),
     dict(type='CompiledDepthwiseHook'),  # on a CPU, a step takes two thirds of the time
 ]

@@ -9,6 +9,8 @@ from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 
 from ..errors import InputError
+from ..method.layouts import names_of
+from .file_order import require_order
 from .limits import BOUNDS_NOTE, note_on_proposals
 from .pose_files import to_entries
 from .reasons import BEHIND, why_no_number, why_zero
@@ -62,15 +64,20 @@ class LayoutCocoMetric(CocoMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: Mapping) -> None:
-        """Take the metainfo of the dataset, but for the sigmas of the layout."""
+        """Take the metainfo of the dataset, but for the sigmas of the layout.
+
+        Raises:
+            InputError: the annotations have their keypoints in another order.
+        """
         own = dict(dataset_meta)  # MMPose's class writes into it, and all metrics share it
-        if self.sigmas is None:
-            CocoMetric.dataset_meta.fset(self, own)
-            return
-        converter, self.gt_converter = self.gt_converter, None
+        converter = self.gt_converter
+        if self.sigmas is not None:
+            self.gt_converter = None  # the sigmas are those of converted keypoints already
+            own.update(sigmas=self.sigmas, num_keypoints=len(self.sigmas))
         CocoMetric.dataset_meta.fset(self, own)
         self.gt_converter = converter
-        self._dataset_meta.update(sigmas=self.sigmas, num_keypoints=len(self.sigmas))
+        if self.coco is not None and not (converter or self.pred_converter):
+            require_order(self.coco.dataset, names_of(own), str(self.ann_file))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the numbers, and log what explains them.

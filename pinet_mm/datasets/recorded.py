@@ -13,8 +13,10 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 
 from ..errors import InputError
+from ..method.layouts import names_of
 from .check.listing import is_outside
 from .check.people import AREA_OF_BOX
+from .file_order import require_order
 
 _SAID: set[str] = set()  # annotation files whose exchanged sizes were told by this process
 
@@ -36,7 +38,9 @@ class Recorded(NamedTuple):
 def keep_records() -> None:
     """Let samples of MMPose's COCO-style datasets carry `recorded`, see `Recorded`.
 
-    What it needs is part of the data that MMEngine serializes, which all data workers share.
+    What it needs is part of the data that MMEngine serializes, which all data workers share. Files
+    whose keypoints are in another order than the metainfo's are refused, by classes that read
+    people as they are.
     """
     owner = BaseCocoStyleDataset
     if not hasattr(owner, 'image_records'):
@@ -50,6 +54,8 @@ def _keeping(load: Callable) -> Callable:
     @functools.wraps(load)
     def load_and_keep(self) -> tuple[list, list]:
         people, images = load(self)
+        if type(self).parse_data_info is BaseCocoStyleDataset.parse_data_info:
+            require_order(self.coco.dataset, names_of(self._metainfo), str(self.ann_file))
         self.image_records = {
             each['img_id']: (each.get('width'), each.get('height'), is_outside(each['file_name']))
             for each in images

@@ -1,12 +1,16 @@
 """The layout of the model's codec, brought into a config: data must have its keypoints."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, HOOKS
 
 from ..configs import mappings
 from ..datasets.drawn import CrowdSynthDataset
@@ -105,7 +109,7 @@ def _require_same(dataset: Mapping, layout: PartLayout, loader: str) -> None:
             "CombinedDataset that has the metainfo of the model's layout; found it on its own"
         )
     _compare(dataset, layout, loader)
-    for member in dataset.get('datasets', ()):
+    for member in (each for node in dataset.get('datasets', ()) for each in _outermost(node)):
         steps = _steps(member)
         if 'KeypointConverter' not in steps:
             _compare(member, layout, f'{loader}: a member without a KeypointConverter')
@@ -125,6 +129,25 @@ def _compare(dataset: Mapping, layout: PartLayout, owner: str) -> None:
     meta = _metainfo(dataset)
     if meta is None:
         return
+    require_keypoints(meta, layout, owner)
+    if not np.array_equal(np.float32(meta['sigmas']), np.float32(layout.sigmas)):
+        print_log(
+            f"{owner}: the sigmas of the model's layout count, not those of the data's metainfo",
+            'current',
+        )
+
+
+def require_keypoints(meta: Mapping, layout: PartLayout, owner: str) -> None:
+    """Check that data have the keypoints of a layout, in its order and with its mirror pairs.
+
+    Args:
+        meta: MMPose's parsed metainfo of the data.
+        layout: of the model.
+        owner: what messages call the data.
+
+    Raises:
+        InputError: they have others.
+    """
     names = names_of(meta)
     if names != layout.keypoint_names:
         difference = describe_difference(names, layout.keypoint_names)
@@ -139,11 +162,6 @@ def _compare(dataset: Mapping, layout: PartLayout, owner: str) -> None:
             f"{owner}: the data mirror {name} to {names[found]}, the model's layout to "
             f'{names[wanted]}; {CURE}'
         )
-    if not np.array_equal(np.float32(meta['sigmas']), np.float32(layout.sigmas)):
-        print_log(
-            f"{owner}: the sigmas of the model's layout count, not those of the data's metainfo",
-            'current',
-        )
 
 
 def _metainfo(dataset: Mapping) -> dict | None:
@@ -154,3 +172,38 @@ def _metainfo(dataset: Mapping) -> dict | None:
     if kind is CrowdSynthDataset:
         given = dataset.get('metainfo') or kind.metainfo_of(dataset.get('settings'))
     return parse_pose_metainfo(dict(given)) if given else None
+
+
+@HOOKS.register_module()
+class LayoutGuard(Hook):
+    """Compare the keypoints of data with those of the model's layout before MMPose's own tools run.
+
+    `pinet-mm train` and `pinet-mm test` do so before they build a model.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Compare the data of a training."""
+        _guard(runner, runner.train_dataloader, 'train_dataloader')
+
+    def before_val(self, runner: Runner) -> None:
+        """Compare the data of a validation, unless its metric converts keypoints."""
+        if not _converts(runner.val_evaluator.metrics):
+            _guard(runner, runner.val_dataloader, 'val_dataloader')
+
+    def before_test(self, runner: Runner) -> None:
+        """Compare the data of an evaluation, unless its metric converts keypoints."""
+        if not _converts(runner.test_evaluator.metrics):
+            _guard(runner, runner.test_dataloader, 'test_dataloader')
+
+
+def _converts(metrics: Sequence) -> bool:
+    names = ('gt_converter', 'pred_converter')
+    return any(getattr(metric, name, None) for metric in metrics for name in names)
+
+
+def _guard(runner: Runner, loader: Any, owner: str) -> None:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    layout = getattr(getattr(model, 'head', None), 'layout', None)
+    meta = getattr(loader.dataset, 'metainfo', None)
+    if isinstance(layout, PartLayout) and meta:
+        require_keypoints(meta, layout, owner)

@@ -4,15 +4,18 @@ Keypoints are the toys' five: head, left_hand, right_hand, left_foot, right_foot
 """
 
 import copy
+from types import SimpleNamespace
 
 from pinet_mm.configs import read_config
 from pinet_mm.errors import InputError
-from pinet_mm.runner.layout import follow_layout
+from pinet_mm.models.codec import build_layout
+from pinet_mm.runner.layout import LayoutGuard, follow_layout
 
 import pytest
 from mmengine.config import Config
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-from tests.helpers.leaves import LEAVES
+from tests.helpers.leaves import LEAVES, every_leaf, load
 from tests.helpers.toys import codec_config, five_metainfo
 
 
@@ -142,3 +145,66 @@ def test_models_without_a_layout_stay():
 @pytest.mark.parametrize('leaf', LEAVES)
 def test_our_configs_agree_with_themselves(leaf):
     follow_layout(read_config(leaf), 'train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+# --- MMPose's own tools --------------------------------------------------------------------------
+
+
+def runner(meta, **metric):
+    """What a hook knows of a runner whose loaders all have this metainfo."""
+    loader = SimpleNamespace(dataset=SimpleNamespace(metainfo=parse_pose_metainfo(meta)))
+    evaluator = SimpleNamespace(metrics=[SimpleNamespace(**metric)])
+    return SimpleNamespace(
+        model=SimpleNamespace(head=SimpleNamespace(layout=build_layout(codec_config()['layout']))),
+        **{f'{name}_dataloader': loader for name in ('train', 'val', 'test')},
+        **{f'{name}_evaluator': evaluator for name in ('val', 'test')},
+    )
+
+
+def mirrored():
+    info = metainfo()
+    info['keypoint_info'][3].update(swap='')
+    info['keypoint_info'][4].update(swap='')
+    return info
+
+
+@pytest.mark.parametrize('name', ['train', 'val', 'test'])
+@pytest.mark.parametrize(
+    'meta, said',
+    [
+        (renamed('head', 'right_hand', 'left_hand', 'left_foot', 'right_foot'), 'as keypoint 1'),
+        (mirrored(), 'mirror left_foot to left_foot, the model.s layout to right_foot'),
+    ],
+)
+def test_a_runner_of_mmpose_compares_data_with_the_layout(name, meta, said):
+    before = getattr(LayoutGuard(), f'before_{name}')
+    before(runner(five_metainfo()))
+    with pytest.raises(InputError, match=f'{name}_dataloader: .*{said}'):
+        before(runner(meta))
+    converting = runner(meta, gt_converter=CONVERTER)
+    if name == 'train':
+        with pytest.raises(InputError, match=said):
+            before(converting)
+    else:
+        before(converting)
+
+
+def test_models_without_a_layout_and_data_without_metainfo_are_left_alone():
+    other = runner(mirrored())
+    other.model = SimpleNamespace()
+    LayoutGuard().before_test(other)
+    other = runner(mirrored())
+    other.test_dataloader.dataset = [1]
+    LayoutGuard().before_test(other)
+
+
+@every_leaf
+def test_all_our_configs_have_the_guard(leaf):
+    assert [each.type for each in load(leaf).custom_hooks].count('LayoutGuard') == 1
+
+
+def test_members_of_wrapped_members_are_compared():
+    repeated = dict(type='RepeatDataset', times=2, dataset=dict(PLAIN, metainfo=mirrored()))
+    combined = dict(type='CombinedDataset', metainfo=five_metainfo(), datasets=[repeated])
+    with pytest.raises(InputError, match='a member without a KeypointConverter: the data mirror'):
+        follow(combined)
