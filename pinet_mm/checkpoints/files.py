@@ -154,6 +154,8 @@ def reason_of(error: Exception) -> str:
     refused = re.search(r'(?:global: |unsupported )GLOBAL (\S+)', str(error))
     if refused:
         return f'it asks for {refused[1]}'
+    if 'TorchScript' in str(error):
+        return 'it is a TorchScript archive, which holds a program'
     if isinstance(error, EOFError):
         return 'it is cut off'
     if isinstance(error, KeyError):  # torch's reader of pickles, at a byte that begins no command

@@ -1,9 +1,6 @@
 """The release's narrow networks, and the tool that converts them."""
 
-import functools
 import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -11,6 +8,7 @@ import torch
 
 from tests.helpers import golden_arrays
 from tests.helpers.narrow import SIZES
+from tests.helpers.served import address_of, serve
 from tests.helpers.tools import load_tool
 
 
@@ -50,8 +48,6 @@ def url(tmp_path, monkeypatch):
     """Address of a folder that this process serves, and torch's cache beside it."""
     (tmp_path / 'served').mkdir()
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path / 'served')
-    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{server.server_port}'
+    with serve(tmp_path / 'served') as server:
+        yield address_of(server)
         server.shutdown()

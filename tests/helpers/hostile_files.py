@@ -105,9 +105,27 @@ def configs(folder: Path, place: Path) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def annotations(folder: Path, place: Path, port: int) -> list[Path]:
-    """Write annotation files whose image names lead elsewhere, and some that are no use."""
-    names = dict(
+def with_names(data: dict, names: list[str]) -> dict:
+    """Return a valid file with further keypoints, of which none is labeled, and these names."""
+    data['categories'][0]['keypoints'] = names
+    for each in data['annotations']:
+        each['keypoints'] += [0, 0, 0] * (len(names) - len(each['keypoints']) // 3)
+    return data
+
+
+def annotations(folder: Path, place: Path, port: int, names: list[str]) -> list[Path]:
+    """Write annotation files whose image names lead elsewhere, and some that are no use.
+
+    Args:
+        folder: of the files; those in its folder `coco` have other keypoints.
+        place: that code would make.
+        port: that is listened to.
+        names: of these keypoints.
+
+    Returns:
+        The files of the folder itself.
+    """
+    leading = dict(
         outside='../../../../../etc/hostname',
         absolute='/etc/hostname',
         url=f'http://127.0.0.1:{port}/a.png',
@@ -118,18 +136,18 @@ def annotations(folder: Path, place: Path, port: int) -> list[Path]:
         nul='a\0b.png',
         long='x' * 5000 + '.png',
     )
-    paths = []
-    for name, file_name in names.items():
-        data = valid()
-        data['images'][0]['file_name'] = file_name
-        (folder / f'{name}.json').write_text(json.dumps(data))
-    for name, text in dict(
+    contents = dict(
         deep='[' * 100_000, code=f'__import__("os").mkdir({str(place)!r})', number='9' * 5000
-    ).items():
-        (folder / f'{name}.json').write_text(text)
-    (folder / 'pickle.json').write_bytes(pickle.dumps(Call(os.mkdir, str(place))))
-    paths += sorted(folder.glob('*.json'))
-    return paths
+    )
+    (folder / 'coco').mkdir()
+    for parent, data in ((folder, valid()), (folder / 'coco', with_names(valid(), names))):
+        for name, file_name in leading.items():
+            data['images'][0]['file_name'] = file_name
+            (parent / f'{name}.json').write_text(json.dumps(data))
+        for name, text in contents.items():
+            (parent / f'{name}.json').write_text(text)
+        (parent / 'pickle.json').write_bytes(pickle.dumps(Call(os.mkdir, str(place))))
+    return sorted(folder.glob('*.json'))
 
 
 def images(folder: Path, place: Path) -> list[Path]:

@@ -13,12 +13,15 @@ from pinet_mm import api, onnx_runner
 import torch
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
+from mmpose.datasets.datasets import CocoDataset
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
 from tests.helpers import toys
 from tests.helpers.bad_images import encoded
 from tests.helpers.changes import write_images
 from tests.helpers.doors import METAINFO, perfect_poses
+from tests.helpers.served import address_of, serve
 from tests.helpers.tools import ROOT
 from tests.helpers.toy_runs import write_config
 
@@ -34,6 +37,7 @@ class Tools:
         self.root, self.out = root, root / 'out'
         for name in ('out', 'images', 'toy', 'home'):
             (root / name).mkdir()
+        self.server = serve(root / 'hostile_urls')
         write_images(root / 'images')
         (root / 'image.png').write_bytes(encoded('.png'))
         (root / 'metainfo.py').write_text(f'dataset_info = {METAINFO!r}')
@@ -52,6 +56,12 @@ class Tools:
         return self.root / 'config.py', self.root / 'weights.pth'
 
     @functools.cached_property
+    def keypoints(self) -> list[str]:
+        """The names of the model's keypoints."""
+        names = parse_pose_metainfo(CocoDataset.METAINFO)['keypoint_id2name']
+        return [names[k] for k in sorted(names)]
+
+    @functools.cached_property
     def light(self):
         """The model of the package that runs without PyTorch."""
         return api.load_onnx(threads=1)
@@ -60,7 +70,7 @@ class Tools:
         main = importlib.import_module(f'pinet_mm.cli.{name}').main
         return lambda: main([str(word) for word in words])
 
-    def checkpoints_ways(self, file: Path) -> dict[str, Callable]:
+    def checkpoints_ways(self, file: Path | str) -> dict[str, Callable]:
         """Return the ways in which weights are loaded."""
         out, work = self.out, ('--work-dir', self.out / 'work')
         resumed = self.out / 'resumed'
@@ -93,7 +103,13 @@ class Tools:
             and None,
         )  # fmt: skip
 
-    def _resume(self, file: Path, folder: Path) -> Callable:
+    def urls_ways(self, file: Path) -> dict[str, Callable]:
+        """Return the ways in which weights are downloaded."""
+        ways = self.checkpoints_ways(f'{address_of(self.server)}/{file.name}')
+        del ways['resume']  # looks into a folder
+        return ways
+
+    def _resume(self, file: Path | str, folder: Path) -> Callable:
         run = self.tool('train', self.toy, '--work-dir', folder, '--resume')
 
         def call() -> int | None:
@@ -126,6 +142,7 @@ class Tools:
     def annotations_ways(self, file: Path) -> dict[str, Callable]:
         """Return the ways in which annotations are read."""
         images, info = self.root / 'images', ('--metainfo', self.root / 'metainfo.py')
+        of_model = file.parent / 'coco' / file.name  # with the keypoints of the model
         return dict(
             check=self.tool('check_dataset', file, '--images', images, *info),
             outside=self.tool('check_dataset', file, '--images', images, *info, '--allow-outside'),
@@ -136,13 +153,13 @@ class Tools:
             ),  # fmt: skip
             fused=self.tool('fuse', file, *info, '--out', self.out / 'fused.json'),
             compare=self.tool(
-                'compare', images, '--annotations', file, '--model', self.config, self.weights,
+                'compare', images, '--annotations', of_model, '--model', self.config, self.weights,
                 '--model', self.config, self.weights, 'model.test_cfg.part_thr=0.5', '--out',
                 self.out, '--device', 'cpu'
             ),  # fmt: skip
             test=self.tool(
-                'test', self.config, self.weights, '--ann', file, '--img', images, '--work-dir',
-                self.out / 'work', '--cfg-options', 'test_dataloader.num_workers=0',
+                'test', self.config, self.weights, '--ann', of_model, '--img', images,
+                '--work-dir', self.out / 'work', '--cfg-options', 'test_dataloader.num_workers=0',
                 'test_dataloader.persistent_workers=False',
             ),  # fmt: skip
         )  # fmt: skip

@@ -74,10 +74,12 @@ class Watch:
 
     Args:
         allowed: folders that may be written into.
+        port: that may be connected to.
     """
 
-    def __init__(self, *allowed: Path):
+    def __init__(self, *allowed: Path, port: int = 0):
         self.allowed = tuple(f'{path.resolve()}/' for path in allowed)
+        self.meant = f"'127.0.0.1', {port}", f'http://127.0.0.1:{port}/', *OF_MMENGINE
         self.is_on, self.seen = False, []
         sys.addaudithook(self._hook)
 
@@ -85,7 +87,7 @@ class Watch:
         if not self.is_on:
             return
         if event.startswith(PROCESSES + CONNECTIONS):
-            if not any(words in repr(args) for words in OF_MMENGINE):
+            if not any(words in repr(args) for words in self.meant):
                 self.seen.append(f'{event} {args!r}'[:300])
         elif event == 'open' and not isinstance(args[0], int):
             is_written = (args[2] or 0) & WRITING or set(args[1] or '') & set('wax+')
@@ -148,7 +150,7 @@ def run_quietly(call: Callable) -> tuple[str, str]:
     return 'refused', text
 
 
-KINDS = ('checkpoints', 'configs', 'annotations', 'onnx', 'images', 'videos')
+KINDS = ('checkpoints', 'urls', 'configs', 'annotations', 'onnx', 'images', 'videos')
 
 
 def all_cases(
@@ -158,8 +160,9 @@ def all_cases(
     place, of = tools.root / 'place', hostile_files
     writers = dict(
         checkpoints=lambda folder: of.checkpoints(folder, tools.weights, place, port),
+        urls=lambda folder: of.checkpoints(folder, tools.weights, place, port)[::4],
         configs=lambda folder: of.configs(folder, place),
-        annotations=lambda folder: of.annotations(folder, place, port),
+        annotations=lambda folder: of.annotations(folder, place, port, tools.keypoints),
         onnx=lambda folder: of.onnx_files(folder, onnx_runner.SHIPPED),
         images=lambda folder: of.images(folder, place),
         videos=lambda folder: of.videos(folder, port),
@@ -189,10 +192,12 @@ def watch(folder: Path, kinds: Sequence[str] = KINDS, every: int = 1) -> list[Ca
         begun.unlink()
     known = {each[:3] for each in read_cases(log)}
     root = Path(tempfile.mkdtemp(prefix='run_', dir=folder))
-    (port, met), tools, watcher = listen(), Tools(root), Watch(root / 'out')
+    (port, met), tools = listen(), Tools(root)
+    watcher = Watch(root / 'out', port=tools.server.server_port)
     os.chdir(root)
     tempfile.tempdir = str(root / 'out')  # MMEngine copies configs there before it reads them
-    os.environ['PINET_MM_CACHE'] = str(root / 'out')  # sizes of images
+    # Sizes of images, and what is downloaded.
+    os.environ['PINET_MM_CACHE'] = os.environ['TORCH_HOME'] = str(root / 'out')
     for kind, file, way, call in itertools.islice(all_cases(tools, kinds, port), 0, None, every):
         pair = (kind, file.name, way)
         if pair not in known:
