@@ -136,6 +136,25 @@ def test_a_browser_finds_whom_the_runner_finds(tmp_path):
     assert clear >= 2 + len(photographs)
 
 
+def test_the_page_tells_what_is_missing_and_goes_on(tmp_path):
+    browser = need_browser()
+    need_runtime()
+    site, profile = tmp_path / 'site', tmp_path / 'profile'
+    for folder in (site, profile):
+        folder.mkdir()
+    build_page(site, [])
+    cv2.imwrite(str(site / 'crowd.png'), draw_people((160, 128)))
+    answers = watch(browser, site, profile, 'troubles.html')
+    assert 'error' not in answers, answers
+    assert re.fullmatch(r'Error: this site has no \S+\.\w+', answers['noExample']), answers
+    assert answers['noServer'] == 'Error: Failed to fetch'
+    assert answers['noModel'] == 'Error: the site has no model' and answers['terminated']
+    assert 'in this browser' in answers['again'], 'the next image loads the model again'
+    # The camera comes too late: its tracks are stopped, and the image stays.
+    assert answers['pending'] and 'in this browser' in answers['chosen'] and answers['still']
+    assert answers['tracks'] == ['ended'] and answers['button'] == 'Use the camera'
+
+
 def test_nothing_on_the_page_names_another_site():
     for file in (ROOT / 'docs' / 'assets' / 'try').iterdir():
         assert '//' not in file.read_text().replace('// ', ''), file.name

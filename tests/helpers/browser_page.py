@@ -107,7 +107,8 @@ def build_page(folder, images):
     text = (ROOT / 'docs' / hooks.PAGE).read_text()
     (controls,) = re.findall(r'^<link.*</script>$', text, flags=re.S | re.M)
     (folder / 'try.html').write_text(f'<!doctype html>\n<meta charset="utf-8">\n{controls}')
-    shutil.copy(SCRIPTS / 'watch.html', folder)
+    for name in ('watch.html', 'troubles.html'):
+        shutil.copy(SCRIPTS / name, folder)
     (folder / 'images.json').write_text(json.dumps(images))
 
 
@@ -122,8 +123,8 @@ class _Watched(SimpleHTTPRequestHandler):
         self.server.answered.set()
 
 
-def watch(browser, folder, profile):
-    """Open `build_page`'s folder in a headless browser, and return what the page found.
+def watch(browser, folder, profile, page='watch.html'):
+    """Open a page of `build_page`'s folder in a headless browser, and return what it posts.
 
     The browser finds no other host than the one that serves the folder.
     """
@@ -139,7 +140,7 @@ def watch(browser, folder, profile):
         '--remote-debugging-port=0',
         f'--user-data-dir={profile}',
         '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-        f'http://127.0.0.1:{server.server_port}/watch.html',
+        f'http://127.0.0.1:{server.server_port}/{page}',
     ]
     with open(profile / 'said.txt', 'w') as said:
         process = subprocess.Popen(command, stdout=said, stderr=said)

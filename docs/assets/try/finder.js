@@ -11,11 +11,15 @@ export class Finder {
   }
 
   /**
-   * Load the model, once.
+   * Load the model, once; after a failure, the next call tries again.
    * @returns {Promise<object>} `hasProposals`, `keypointNames`, `parts`, `skeleton`
    */
   load() {
-    this.loading ??= this.#load();
+    this.loading ??= this.#load().catch((error) => {
+      this.#worker.terminate();
+      this.loading = undefined;
+      throw error;
+    });
     return this.loading;
   }
 

@@ -36,8 +36,10 @@ async function show(image, name) {
 /** Show an image file from wherever it comes. */
 async function showFile(file) {
   stopCamera();
+  const mine = turn;
   try {
     const image = await readImage(file);
+    if (mine !== turn) return; // another one was chosen meanwhile
     draw(image);
     say(finder.loading ? 'Looking for people …' : `Loading ${site.megabytes.toFixed(0)} MB, once …`);
     await show(image, file.name);
@@ -108,15 +110,29 @@ function renderSaved(file, poses) {
   link.hidden = false;
 }
 
-/** Show the camera's newest frame again and again, as fast as the model is. */
-async function watch() {
+/** Ask for the camera; what is returned is nothing if an image is chosen before the answer. */
+async function askForCamera() {
+  const mine = ++turn;
   const button = byId('camera');
   button.disabled = true; // a second click would start a camera that nothing stops
   try {
-    const camera = { facingMode: 'environment' };
-    stream = await navigator.mediaDevices.getUserMedia({ video: camera, audio: false });
+    const video = { facingMode: 'environment' };
+    const asked = await navigator.mediaDevices.getUserMedia({ video, audio: false });
+    if (mine === turn) return asked;
+    stopTracks(asked);
+  } catch (error) {
+    if (mine === turn) throw navigator.mediaDevices ? error : new Error('cameras need https or localhost');
+  } finally {
     button.disabled = false;
-    button.textContent = 'Stop the camera';
+  }
+}
+
+/** Show the camera's newest frame again and again, as fast as the model is. */
+async function watch() {
+  try {
+    stream = await askForCamera();
+    if (!stream) return;
+    byId('camera').textContent = 'Stop the camera';
     const video = Object.assign(document.createElement('video'), {
       srcObject: stream,
       muted: true,
@@ -128,15 +144,16 @@ async function watch() {
       await show(readFrame(video), 'camera');
     }
   } catch (error) {
-    button.disabled = false;
     stopCamera();
-    sayError(navigator.mediaDevices ? error : new Error('cameras need https or localhost'));
+    sayError(error);
   }
 }
 
+const stopTracks = (camera) => camera.getTracks().forEach((track) => track.stop());
+
 function stopCamera() {
   turn++;
-  stream?.getTracks().forEach((track) => track.stop());
+  if (stream) stopTracks(stream);
   stream = undefined;
   byId('camera').textContent = 'Use the camera';
 }
@@ -149,8 +166,17 @@ async function describeModel() {
 }
 
 async function showExample() {
-  const response = await fetch(at(site.example));
-  await showFile(new File([await response.blob()], site.example.split('/').pop()));
+  stopCamera();
+  const mine = turn;
+  const name = site.example.split('/').pop();
+  try {
+    const response = await fetch(at(site.example));
+    if (!response.ok) throw new Error(`this site has no ${name}`);
+    const file = new File([await response.blob()], name);
+    if (mine === turn) await showFile(file);
+  } catch (error) {
+    if (mine === turn) sayError(error);
+  }
 }
 
 function listen() {
