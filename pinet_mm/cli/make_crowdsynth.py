@@ -48,8 +48,8 @@ def make_parser() -> argparse.ArgumentParser:
         metavar='N',
         help='draw N videos of people who walk, with identities, instead of images',
     )
-    add('--frames', type=_count(1), default=video.frames, help='frames of a video')
-    add('--fps', type=float, default=video.fps, help='frames per second of a video')
+    add('--frames', type=_count(1), help=f'frames of a video ({video.frames})')
+    add('--fps', type=float, help=f'frames per second of a video ({video.fps:g})')
     add('--seed', type=_count(0), default=0)
     add('--split', choices=list(SPLITS), default='train')
     pairs = (
@@ -102,7 +102,7 @@ def make_settings(args: argparse.Namespace) -> CrowdSettings | VideoSettings:
     """Return what the options say about the images.
 
     Raises:
-        InputError: an option of images is given for videos.
+        InputError: an option of images is given for videos, or the other way round.
         ValueError: a range is out of bounds or upside down, or a name occurs twice.
     """
     images, video = CrowdSettings(), VideoSettings()
@@ -117,7 +117,11 @@ def make_settings(args: argparse.Namespace) -> CrowdSettings | VideoSettings:
         photometric=not args.plain,
         keypoints=args.keypoints,
     )
+    clip = {name: getattr(args, name) for name in ('frames', 'fps')}
+    clip = {name: value for name, value in clip.items() if value is not None}
     if not args.video:
+        for name in clip:
+            raise InputError(f'--{name} is for videos: give their number with --video N')
         return crowd
     for name in ('poses', 'views', 'crowd_index'):
         if getattr(crowd, name) != getattr(images, name):
@@ -125,7 +129,7 @@ def make_settings(args: argparse.Namespace) -> CrowdSettings | VideoSettings:
             raise InputError(
                 f'--{option} is for images: in a video it follows from how people walk'
             )
-    return VideoSettings(crowd, args.frames, args.fps)
+    return VideoSettings(crowd, **clip)
 
 
 def check_options(args: argparse.Namespace) -> CrowdSettings | VideoSettings:
@@ -153,31 +157,44 @@ def _request(args: argparse.Namespace) -> tuple:
 
 
 def check_folder(args: argparse.Namespace, settings: CrowdSettings | VideoSettings) -> None:
-    """Refuse to replace annotations that the same settings and seed would not draw again.
+    """Refuse to replace what the same settings and seed would not draw again.
+
+    A dataset that they drew is drawn again, with fewer or more images, and a line says so.
 
     Raises:
-        InputError: there are such, and `--overwrite` is not given.
+        InputError: there are other annotations, or images without annotations, and `--overwrite`
+            is not given.
     """
     path = Path(args.out) / 'annotations' / f'{args.split}.json'
-    if args.overwrite or not path.exists():
+    images = Path(args.out) / 'images' / args.split
+    if args.overwrite:
+        return
+    advice = 'name another folder, or give --overwrite to replace'
+    if not path.exists():
+        if images.is_dir() and any(images.iterdir()):
+            raise InputError(
+                f'{images} holds files that {path.relative_to(args.out)}, which is missing, does '
+                f'not describe: {advice} them'
+            )
         return
     wanted = json.loads(json.dumps(dict(settings.as_dict(), seed=args.seed)))
-    found = _drawn_with(path)
+    found, count = _drawn_with(path)
     other = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
     if other:
         raise InputError(
-            f'{args.out} holds {path.relative_to(args.out)} with another {", ".join(other)}: name '
-            'another folder, or give --overwrite to replace it'
+            f'{args.out} holds {path.relative_to(args.out)} with another {", ".join(other)}: '
+            f'{advice} it'
         )
+    print(f'{args.out} holds {count} images that were drawn in the same way: drawn again')
 
 
-def _drawn_with(path: Path) -> dict:
-    """Return the settings and the seed of a drawn dataset; nothing for any other file."""
+def _drawn_with(path: Path) -> tuple[dict, int]:
+    """Return settings, seed and number of images of a drawn dataset; none for any other file."""
     try:
-        info = json.loads(path.read_text())['info']
-        return dict(info['settings'], seed=info['seed'])
+        data = json.loads(path.read_text())
+        return dict(data['info']['settings'], seed=data['info']['seed']), len(data['images'])
     except (ValueError, LookupError, TypeError):
-        return {}
+        return {}, 0
 
 
 def run(args: argparse.Namespace) -> None:

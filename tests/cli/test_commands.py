@@ -297,32 +297,6 @@ def test_options_that_no_dataset_has_are_mistakes_in_the_input(option, message, 
     assert not (tmp_path / 'crowd').exists()
 
 
-def test_a_dataset_that_was_drawn_otherwise_is_not_replaced_unasked(tmp_path):
-    words = ['make-crowdsynth', str(tmp_path), '--images', '1', '--size', '64', '64']
-    path = tmp_path / 'annotations' / 'train.json'
-    cli.main(words)
-    before = path.read_bytes()
-    cli.main(words)
-    assert path.read_bytes() == before, 'the same settings again'
-    for more, name in ((['--seed', '1'], 'seed'), (['--plain'], 'occluders, photometric')):
-        message = f'error: {tmp_path} holds annotations/train.json with another {name}: '
-        with pytest.raises(SystemExit, match=f'^{message}'):
-            cli.main([*words, *more])
-        assert path.read_bytes() == before
-    cli.main([*words, '--split', 'val', '--seed', '1'])
-    cli.main([*words, '--seed', '1', '--overwrite'])
-    assert path.read_bytes() != before
-
-
-def test_annotations_that_were_not_drawn_are_not_replaced_unasked(tmp_path):
-    path = tmp_path / 'annotations' / 'train.json'
-    path.parent.mkdir()
-    path.write_text('{"images": []}')
-    with pytest.raises(SystemExit, match=f'^error: {tmp_path} holds annotations/train.json'):
-        cli.main(['make-crowdsynth', str(tmp_path), '--images', '1'])
-    assert path.read_text() == '{"images": []}'
-
-
 # --- options -------------------------------------------------------------------------------------
 
 
