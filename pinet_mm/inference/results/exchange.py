@@ -4,6 +4,7 @@ Needs numpy only. CVAT reads and writes COCO's keypoint annotations. Label Studi
 person with named keypoints as its children, all in percent of the image.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
@@ -14,6 +15,7 @@ from ..people import POSE_THR
 
 HIDDEN = 0.5  # keypoints that score less than this share of the person's mean are likely hidden
 REGIONS = ('rectanglelabels', 'keypointlabels')  # of an export; relations are not read
+UPLOADED = '^[0-9a-f]{8}-'
 MARK = 0.5  # percent of the image, the size of a keypoint in Label Studio
 
 
@@ -21,13 +23,14 @@ def to_cvat(results: Iterable[Any], category: str = 'person', pose_thr: float = 
     """Return COCO keypoint annotations, which CVAT imports as `COCO Keypoints 1.0`.
 
     Args:
-        results: see `Answer`; the task has images of the same file names, whatever their folders,
-            or is the one video whose frames they are.
+        results: see `Answer`; the task has images of the same file names in one folder, or is the
+            one video whose frames they are.
         category: label of the task's skeleton; its points are named as the model's keypoints.
         pose_thr: people with a lower score are left out.
 
     Raises:
-        InputError: there is no result, which names the keypoints, or frames are of several videos.
+        InputError: there is no result, which names the keypoints; frames are of several videos; or
+            two images have one name, of which CVAT looks neither at folder nor at suffix.
     """
     results = list(results)
     if not results:
@@ -35,6 +38,7 @@ def to_cvat(results: Iterable[Any], category: str = 'person', pose_thr: float = 
     videos = {result.file for result in results if result.frame is not None}
     if len(videos) > 1:
         raise InputError(f'a task of CVAT has one video; found {", ".join(sorted(videos))}')
+    _require_names_of_their_own((_name_in_cvat(each) for each in results), 'CVAT')
     images, annotations = [], []
     for i, result in enumerate(results, start=1):
         record = result.to_record(pose_thr)
@@ -49,7 +53,7 @@ def to_cvat(results: Iterable[Any], category: str = 'person', pose_thr: float = 
 
 
 def _name_in_cvat(result: Any) -> str:
-    # CVAT numbers the frames of a video, and looks at no suffix.
+    # CVAT finds a frame by its number in the whole video, whatever the start and step of the task.
     return PurePath(result.file).name if result.frame is None else f'frame_{result.frame:06d}.PNG'
 
 
@@ -65,6 +69,7 @@ def _coco_person(person: Mapping) -> dict:
         bbox=[x1, y1, w, h],
         area=round(w * h, 2),
         iscrowd=0,
+        segmentation=[],  # CVAT leaves out a person without it
         score=person['score'],
     )
 
@@ -100,16 +105,18 @@ def to_label_studio(
         prediction = dict(model_version='pinet_mm', score=max(scores, default=0), result=found)
         image = folder + PurePath(record['file']).name
         tasks.append(dict(data=dict(image=image), predictions=[prediction]))
-    _require_names_of_their_own(task['data']['image'] for task in tasks)
+    _require_names_of_their_own((task['data']['image'] for task in tasks), 'Label Studio')
     return tasks
 
 
-def _require_names_of_their_own(names: Iterable[str]) -> None:
-    for name, count in Counter(names).items():
+def _require_names_of_their_own(names: Iterable[str], tool: str) -> None:
+    # CVAT compares names without their suffixes.
+    keys = (PurePath(name).with_suffix('') if tool == 'CVAT' else name for name in names)
+    for name, count in Counter(keys).items():
         if count > 1:
             raise InputError(
                 f'{count} images are called {PurePath(name).name}, whatever their folders: '
-                'Label Studio would mistake one for another'
+                f'{tool} would mistake one for another'
             )
 
 
@@ -149,7 +156,8 @@ def _percent(x: float, y: float, size: tuple[int, int]) -> dict:
 def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
     """Return an export of Label Studio (JSON) as COCO keypoint annotations, to train and test with.
 
-    The first annotation of a task counts, or else its first prediction. Keypoints that a person
+    The first annotation of a task counts, or else its first prediction; tasks that were skipped are
+    left out. Keypoints that a person
     lacks are unlabeled; keypoints without a person are an error. The size of an image stands with
     its people: where nobody is, it is left out.
 
@@ -163,7 +171,10 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
     """
     images, annotations = [], []
     for i, task in enumerate(tasks, start=1):
-        done = (task.get('annotations') or task.get('predictions') or [dict(result=[])])[0]
+        made = task.get('annotations') or task.get('predictions') or [dict(result=[])]
+        done = next((each for each in made if not each.get('was_cancelled')), None)
+        if done is None:
+            continue
         regions = [each for each in done['result'] if each.get('type') in REGIONS]
         name = _image_of(task, i)
         size = _size_of(regions)
@@ -171,7 +182,7 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
         for box, points in _people_of(regions, name, names):
             number = len(annotations) + 1
             annotations.append(dict(id=number, image_id=i, **_coco_of(box, points, names, size)))
-    _require_names_of_their_own(image['file_name'] for image in images)
+    _require_names_of_their_own((image['file_name'] for image in images), 'Label Studio')
     return dict(
         images=images,
         annotations=annotations,
@@ -181,7 +192,10 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
 
 def _image_of(task: Mapping, number: int) -> str:
     try:
-        return PurePath(str(task['data']['image']).rpartition('=')[2]).name
+        path = str(task['data']['image']).rpartition('=')[2]
+        # Label Studio puts eight digits before the names of files that are uploaded to it.
+        name = PurePath(path).name
+        return re.sub(UPLOADED, '', name) if '/upload/' in path else name
     except (KeyError, TypeError) as error:
         raise InputError(f'task {number} must name its image as data.image') from error
 

@@ -1,6 +1,7 @@
 """Poses for annotation tools, and their exports, in forms written by hand from their pages."""
 
 import json
+from pathlib import PurePath
 
 from pinet_mm.errors import InputError
 from pinet_mm.inference.results import PoseResult
@@ -32,11 +33,31 @@ def test_cvat_gets_coco_keypoints_with_visibility_and_links_from_one():
     first = document['annotations'][0]
     assert first['keypoints'] == [9.5, 20, 2, 21, 21, 2, 22, 22, 2, 23, 23, 2, 24, 24, 1]
     assert (first['bbox'], first['area'], first['num_keypoints']) == ([9.5, 20, 14.5, 4], 58, 5)
+    # What the reader behind CVAT's "COCO Keypoints 1.0" demands of an annotation.
+    assert first['segmentation'] == [] and first['iscrowd'] == 0 and first['category_id'] == 1
+    assert {type(first[name]) for name in ('id', 'image_id', 'score')} == {int, float}
     (category,) = document['categories']
     assert category['keypoints'] == NAMES
     assert np.min(category['skeleton']) == 1 and np.max(category['skeleton']) == 5
     with pytest.raises(InputError, match='to_cvat needs one result'):
         to_cvat([])
+
+
+def test_frames_are_named_as_cvat_numbers_those_of_a_video():
+    frames = [result('walk.mp4'), result('walk.mp4')]
+    for frame, found in zip((0, 125), frames):
+        found.set_metainfo(dict(frame_index=frame, seconds=frame / 25))
+    names = [PurePath(image['file_name']).stem for image in to_cvat(frames)['images']]
+    assert names == ['frame_000000', 'frame_000125'], 'of the whole video, six digits'
+    with pytest.raises(InputError, match='a task of CVAT has one video; found b.mp4, walk.mp4'):
+        frames[0].set_metainfo(dict(img_path='b.mp4'))
+        to_cvat(frames)
+
+
+def test_images_that_cvat_cannot_tell_apart_are_refused():
+    for other in ('other/street.jpg', 'images/street.png'):
+        with pytest.raises(InputError, match='^2 images are called street, .*: CVAT would mistake'):
+            to_cvat([result(), result(other)])
 
 
 def region(kind, name, value, **more):
@@ -89,6 +110,16 @@ def test_an_export_may_have_images_of_nobody_and_relations():
     empty, one = from_label_studio(tasks, NAMES)['images']
     assert empty == dict(id=1, file_name='empty.jpg'), 'readers take the size from the image'
     assert one == dict(id=2, file_name='one.jpg', width=200, height=100)
+
+
+def test_skipped_tasks_and_the_names_of_uploaded_files():
+    tasks = [
+        dict(data=dict(image='/data/upload/7/0a1b2c3d-street.jpg'), annotations=[dict(result=[])]),
+        dict(data=dict(image='skipped.jpg'), annotations=[dict(result=[], was_cancelled=True)]),
+        dict(data=dict(image='/data/local-files/?d=in/0a1b2c3d-b.jpg'), annotations=[]),
+    ]
+    images = from_label_studio(tasks, NAMES)['images']
+    assert [each['file_name'] for each in images] == ['street.jpg', '0a1b2c3d-b.jpg']
 
 
 @pytest.mark.parametrize('task', [{}, dict(data={}), dict(data=None)])
