@@ -67,8 +67,8 @@ def _download(folder: str) -> Path:
     except subprocess.TimeoutExpired:
         raise MissingError(f'npm did not fetch it within {SECONDS} seconds') from None
     except (subprocess.CalledProcessError, ValueError) as error:
-        said = (getattr(error, 'stderr', '') or 'no archive').strip().splitlines()
-        raise MissingError(f'npm could not fetch it ({said[0]})') from None
+        said = getattr(error, 'stderr', '').strip() or 'no archive'
+        raise MissingError(f'npm could not fetch it ({said.splitlines()[0]})') from None
     return archive
 
 

@@ -11,7 +11,7 @@ import platform
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,9 @@ from .environment.checks import decode_mask, import_mmpose, reload_checkpoint
 # That of requirements.txt, and those in which docs/platforms.md has both ways to install.
 TESTED_PYTHONS = ('3.10', '3.11', '3.12', '3.13')
 FATAL = ('missing', 'broken')
+VERDICTS = ('ok', 'untested', 'optional', 'info', *FATAL)
+# Of columns: names are known, "torchvision's compiled part" is the longest; most versions fit.
+NAME_WIDTH, FOUND_WIDTH = 27, 10
 
 
 class Finding(NamedTuple):
@@ -219,40 +222,44 @@ def is_light() -> bool:
     return not any(map(installing.is_installed, ('mmengine', 'mmdet', 'mmpose')))
 
 
-def examine_light() -> list[Finding]:
-    """Examine what the light runtime needs."""
+def examine_light() -> Iterator[Finding]:
+    """Examine what the light runtime needs, one finding after the other."""
     pins = read_tested_versions()
-    return [
-        examine_python(),
-        *(examine_dependency(dependency, pins) for dependency in LIGHT),
-        *(examine(*check) for check in LIGHT_CHECKS),
-        *(state(*fact) for fact in facts.LIGHT_FACTS),
-    ]
+    yield examine_python()
+    yield from (examine_dependency(dependency, pins) for dependency in LIGHT)
+    yield from (examine(*check) for check in LIGHT_CHECKS)
+    yield from (state(*fact) for fact in facts.LIGHT_FACTS)
 
 
-def examine_environment() -> list[Finding]:
+def examine_environment() -> Iterator[Finding]:
     """Examine everything; the fixes run first, since they decide what can be imported."""
     fixes = [examine(f'fix {fix.__name__}', fix) for fix in compat.FIXES]
     pins = read_tested_versions()
-    return [
-        examine_python(),
-        *(examine_dependency(dependency, pins) for dependency in REQUIRED),
-        *(examine_optional(name, pins) for name in OPTIONAL),
-        *(finding for finding in fixes if finding.verdict in FATAL),
-        *(examine(*check) for check in (*LIGHT_CHECKS, *CHECKS)),
-        *(state(*fact) for fact in facts.FACTS),
-    ]
+    yield examine_python()
+    yield from (examine_dependency(dependency, pins) for dependency in REQUIRED)
+    yield from (examine_optional(name, pins) for name in OPTIONAL)
+    yield from (finding for finding in fixes if finding.verdict in FATAL)
+    yield from (examine(*check) for check in (*LIGHT_CHECKS, *CHECKS))
+    yield from (state(*fact) for fact in facts.FACTS)
 
 
-def format_report(findings: list[Finding]) -> str:
-    """Format the findings in columns, the remedy last."""
-    rows = [Finding('', 'found', 'tested', 'verdict'), *findings]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        '  '.join(cell.ljust(width) for cell, width in zip(row, [*widths, 0])).rstrip()
-        for row in rows
-    ]
-    return '\n'.join(lines)
+def without_repeats(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Name the first line that gave a reason where others have the same: a package breaks several.
+
+    Args:
+        findings: the lines; a reason stands before what is advised and a semicolon.
+    """
+    first: dict[str, str] = {}
+    for finding in findings:
+        why, advised, _ = finding.remedy.partition('; ')
+        name = first.setdefault(why, finding.name) if advised else finding.name
+        yield finding if name == finding.name else finding._replace(remedy=f'as {name}, above')
+
+
+def format_line(finding: Finding) -> str:
+    """Format a finding in columns of fixed widths, the remedy last: the next are not known yet."""
+    widths = (NAME_WIDTH, FOUND_WIDTH, len(', '.join(TESTED_PYTHONS)), max(map(len, VERDICTS)), 0)
+    return '  '.join(cell.ljust(width) for cell, width in zip(finding, widths)).rstrip()
 
 
 def main(words: Sequence[str] | None = None, prog: str | None = 'python -m pinet_mm.doctor') -> int:
@@ -264,13 +271,14 @@ def main(words: Sequence[str] | None = None, prog: str | None = 'python -m pinet
     """
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, epilog=f'examples: {prog}')
     parser.parse_args(words)
-    light = is_light()
+    light, wrong = is_light(), 0
+    print(f'pinet_mm {pinet_mm.__version__} in {os.path.dirname(pinet_mm.__file__)}\n')
+    print(format_line(Finding('', 'found', 'tested', 'verdict')), flush=True)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        findings = examine_light() if light else examine_environment()
-    wrong = sum(finding.verdict in FATAL for finding in findings)
-    print(f'pinet_mm {pinet_mm.__version__} in {os.path.dirname(pinet_mm.__file__)}\n')
-    print(format_report(findings))
+        for finding in without_repeats(examine_light() if light else examine_environment()):
+            print(format_line(finding), flush=True)
+            wrong += finding.verdict in FATAL
     if wrong:
         print(f'\nto be fixed: {wrong} of these')
     else:

@@ -9,9 +9,7 @@ light runtime work without either.
 import argparse
 import importlib
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
 from typing import NoReturn
 
 import pinet_mm
@@ -20,13 +18,11 @@ from ..environment.installing import explain, missing_packages
 from ..errors import InputError, RunError, Stopped
 from . import completion
 from .guessing import guess_options, nearest
+from .settings_errors import OF_SETTINGS, describe, find_build, is_of_settings
 
 # What a command answers with one sentence: mistakes in what it was given, and what the system
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
 FOR_USERS = (InputError, RunError, OSError)
-# What a class raises that cannot be built from the settings of a config.
-OF_SETTINGS = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
-REGISTRY = 'mmengine.registry.build_functions'
 INTERRUPTED = 128 + 2  # the exit status after SIGINT
 
 # Command -> its module and what it does.
@@ -84,9 +80,10 @@ def command(
         except expected as error:
             sys.exit(f'error: {without_worker(error)}')
         except OF_SETTINGS as error:
-            if not is_of_config(error):
+            build = find_build(error)
+            if build is None or not is_of_settings(error, build):
                 raise
-            sys.exit(f'error: {of_config(error)}')
+            sys.exit(f'error: {describe(error, without_worker(error), build)}')
         except ModuleNotFoundError as error:
             if not missing_packages():
                 raise
@@ -122,34 +119,6 @@ def without_worker(error: Exception) -> str:
     if len(lines) < 2 or 'Original Traceback' not in str(text):
         return str(text)
     return lines[-1].partition(': ')[2] or lines[-1]
-
-
-def is_of_config(error: Exception) -> bool:
-    """Return whether an error came up while something was built from the settings of a config."""
-    return any(_builds(frame) for frame, _ in traceback.walk_tb(error.__traceback__))
-
-
-def of_config(error: Exception) -> str:
-    """Return one line on an error of a config: what could not be built, and why."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    text = ' '.join(without_worker(error).split())
-    built = [frame for frame in frames if _builds(frame)][-1]
-    kind = built.f_locals.get('obj_cls')
-    if built is frames[-1] and kind is None and built.f_code.co_name == 'build_from_cfg':
-        return text  # no such class: the registry's own sentence
-    what = getattr(kind, '__name__', None) or built.f_code.co_name.removeprefix('build_')
-    what = 'the runner' if what == 'from_cfg' else what
-    return (
-        f'{what} cannot be built from its settings: {type(error).__name__}: '
-        f'{text or "no reason given"} (--debug shows where)'
-    )
-
-
-def _builds(frame: FrameType) -> bool:
-    module, function = frame.f_globals.get('__name__'), frame.f_code.co_name
-    of_runner = module == 'mmengine.runner.runner' and function.startswith(('build_', 'from_cfg'))
-    # Built before the codec is, to be compared with the data.
-    return module == REGISTRY or of_runner or function == 'build_layout'
 
 
 def main(words: Sequence[str] | None = None) -> int | None:

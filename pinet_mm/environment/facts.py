@@ -74,11 +74,15 @@ def fits_xtcocotools() -> str:
         return 'absent'
     try:
         spec.loader.exec_module(module_from_spec(spec))
-    except ImportError as error:
-        return f'no: {error}'
-    except ValueError as error:  # "numpy.dtype size changed"
-        return f'no: {error}'.split(',')[0]
+    except (ImportError, ValueError) as error:
+        return f'no: {_in_short(str(error))}'
     return 'yes'
+
+
+def _in_short(error: str) -> str:
+    if 'numpy.dtype size changed' in error:
+        return 'built for another numpy'
+    return error.partition('\n')[0]
 
 
 def _without_stand_ins() -> list[str]:
@@ -117,7 +121,8 @@ def imports_alone() -> str:
     if done.returncode == 0:
         return 'yes'
     errors = re.findall(r'^\w*(?:Error|Exception)\b.*', done.stderr, re.MULTILINE)
-    return f'no: {errors[0] if errors else "it ended with status " + str(done.returncode)}'
+    reason = _in_short(errors[0]) if errors else f'it ended with status {done.returncode}'
+    return f'no: {reason}'
 
 
 def has_pkg_resources() -> str:

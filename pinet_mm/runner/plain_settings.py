@@ -42,8 +42,14 @@ def check_plain_settings(cfg: Config) -> None:
         if value is not None and not isinstance(value, kind):
             raise InputError(f'{name} must be {WORDS[kind]}; found {value!r}')
     level = cfg.get('log_level', 'INFO')
-    if not isinstance(level, int) and not isinstance(logging.getLevelName(level), int):
+    if not _is_log_level(level):
         raise InputError(f'log_level must be DEBUG, INFO, WARNING or ERROR; found {level!r}')
+
+
+def _is_log_level(level) -> bool:
+    if isinstance(level, str):
+        return isinstance(logging.getLevelName(level), int)
+    return isinstance(level, int) and not isinstance(level, bool)
 
 
 def _find(node, name: str):

@@ -18,11 +18,12 @@ _CAUSES = {
     'Segmentation': 'a segmentation fault in a library that reads images or annotations',
     'Terminated': 'terminated from outside',
 }
-
-
-# What gloo and NCCL say where another process is gone or waits for nobody.
+# What gloo, the store and NCCL say where another process is gone or does not answer. Loaders and
+# files have timeouts of their own, in other words.
 _LOST = re.compile(
-    'Connection (?:closed|reset) by peer|[Tt]imed? ?out|NCCL.*(?:aborted|remote process exited)'
+    'Connection (?:closed|reset) by peer|Timed out waiting|Timeout waiting for key|'
+    '(?:[Ww]ait|Read|Write|Connect|Socket|operation) [Tt]imeout|socket has timed out|'
+    'timed out connecting|Operation timed out|NCCL.*(?:aborted|remote process exited)'
 )
 
 

@@ -7,7 +7,7 @@ from pinet_mm.errors import InputError
 from pinet_mm.models.codec import build_layout
 
 import pytest
-from mmpose.registry import MODELS
+from mmpose.registry import HOOKS, MODELS
 
 from tests.helpers.toys import five_metainfo
 
@@ -20,9 +20,9 @@ def call(error, *words):
     command(argparse.ArgumentParser, run)(list(words))
 
 
-def build(**config):
+def build(registry=MODELS, **config):
     try:
-        MODELS.build(config)
+        registry.build(config)
     except Exception as error:
         return error
 
@@ -50,6 +50,48 @@ def test_what_a_constructor_raises_is_one_line_with_its_class():
     with pytest.raises(SystemExit) as leaving:
         call(error)
     assert '\n' not in leaving.value.code and leaving.value.code.startswith('error: ')
+
+
+class Base:
+    def __init__(self, width):
+        self.width = width
+
+
+@HOOKS.register_module()
+class Registered(Base):
+    """Made from settings; its body does what the first of them names."""
+
+    def __init__(self, body=None, **settings):
+        super().__init__(**settings)
+        if body == 'a missing key':
+            settings[self.width]
+        if body == 'a wrong call':
+            Base(widht=1)
+        if body == 'a wrong inner call':
+            dict(first=1).get()
+        if body == 'a refusal':
+            raise ValueError('width must be even; found 3')
+
+
+@pytest.mark.parametrize(
+    'settings, message',
+    [
+        (dict(widht=3), "TypeError: Base.*unexpected keyword argument 'widht'"),
+        (dict(), "TypeError: Base.__init__.. missing 1 required .* 'width'"),
+        (dict(width=3, body='a refusal'), 'ValueError: width must be even; found 3'),
+    ],
+)
+def test_settings_that_a_class_does_not_take_are_one_line(settings, message):
+    error = build(HOOKS, type='Registered', **settings)
+    with pytest.raises(SystemExit, match=f'Registered cannot be built .* {message}'):
+        call(error)
+
+
+@pytest.mark.parametrize('body', ['a missing key', 'a wrong call', 'a wrong inner call'])
+def test_a_mistake_in_the_code_of_a_class_keeps_its_traceback(body):
+    error = build(HOOKS, type='Registered', width=3, body=body)
+    with pytest.raises(type(error)):
+        call(error)
 
 
 def test_a_layout_of_another_form_is_one_line():

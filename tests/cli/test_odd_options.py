@@ -33,6 +33,8 @@ REFUSED = {
     'resume=abc': 'resume must be True or False; found .abc.',
     'load_from=5': 'load_from must be a text; found 5',
     'log_level=LOUD': 'log_level must be DEBUG, INFO, WARNING or ERROR; found .LOUD.',
+    'log_level=[1]': r'log_level must be DEBUG, INFO, WARNING or ERROR; found \[1\]',
+    'log_level=True': 'log_level must be DEBUG, INFO, WARNING or ERROR; found True',
     # building
     'model.type=NoSuchModel': 'NoSuchModel is not in the',
     'model.backbone=None': 'cfg should be a dict',

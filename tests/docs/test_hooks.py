@@ -67,9 +67,10 @@ def test_the_reason_is_npms_own(hooks, tmp_path, monkeypatch):
     install_npm(tmp_path / 'bin', monkeypatch, 'echo npm error code ENOTFOUND >&2', 'exit 1')
     with pytest.raises(hooks.MissingError, match=r'fetch it \(npm error code ENOTFOUND\)'):
         hooks.fetch_runtime(hooks.CACHE)
-    install_npm(tmp_path / 'bin', monkeypatch, 'exit 0')
-    with pytest.raises(hooks.MissingError, match=r'fetch it \(no archive\)'):
-        hooks.fetch_runtime(hooks.CACHE)
+    for lines in (['exit 0'], ['echo >&2', 'exit 1']):  # no reason, and a blank one
+        install_npm(tmp_path / 'bin', monkeypatch, *lines)
+        with pytest.raises(hooks.MissingError, match=r'fetch it \(no archive\)'):
+            hooks.fetch_runtime(hooks.CACHE)
 
 
 class FakeFiles(dict):

@@ -299,10 +299,47 @@ def test_only_missing_and_broken_fail(monkeypatch, capsys, verdict, status, end)
     assert report.splitlines()[-1].startswith(end)
 
 
-def test_columns_are_aligned():
-    rows = [Finding('a', '1', '', 'ok'), Finding('longer', '2.0', '3', 'broken', 'remedy')]
-    assert doctor.format_report(rows).splitlines() == [
-        '        found  tested  verdict',
-        'a       1              ok',
-        'longer  2.0    3       broken   remedy',
+def test_columns_are_aligned_and_the_longest_names_fit():
+    rows = [
+        Finding('', 'found', 'tested', 'verdict'),
+        Finding('six', '1.17.0', '1.17.0', 'ok'),
+        Finding("torchvision's compiled part", '2.13.0+cpu', '', 'untested', 'remedy'),
     ]
+    assert [doctor.format_line(row) for row in rows] == [
+        '                             found       tested                  verdict',
+        'six                          1.17.0      1.17.0                  ok',
+        "torchvision's compiled part  2.13.0+cpu                          untested  remedy",
+    ]
+    checks = (*doctor.LIGHT_CHECKS, *doctor.CHECKS, *doctor.facts.FACTS)
+    names = [*doctor.OPTIONAL, *(each.distributions[0] for each in doctor.REQUIRED)]
+    names += [name for name, *_ in checks]
+    assert max(map(len, names)) == doctor.NAME_WIDTH
+
+
+def test_a_line_is_printed_as_soon_as_it_is_known(monkeypatch, capsys):
+    shown = []
+
+    def findings():
+        yield Finding('torch', '2.13.0', '2.13.0', 'ok')
+        shown.append(capsys.readouterr().out)
+        yield Finding('six', '-', '1.17.0', 'missing')
+
+    monkeypatch.setattr(doctor, 'examine_environment', findings)
+    assert doctor.main([]) == 1
+    assert shown[0].splitlines()[-1].split() == ['torch', '2.13.0', '2.13.0', 'ok']
+    assert capsys.readouterr().out.startswith('six ')
+
+
+def test_a_reason_is_given_once():
+    why = 'ValueError: numpy.dtype size changed; pip install {}'
+    rows = [
+        Finding('pycocotools', '2.0', '2.0', 'broken', why.format('pycocotools')),
+        Finding('MMPose can be imported', 'no', '', 'broken', why.format('-r requirements.txt')),
+        Finding('six', '-', '1.17.0', 'missing', 'pip install six'),
+        Finding('tqdm', '-', '4.70.1', 'missing', 'pip install six'),
+        Finding('CUDA', 'no', '', 'info', 'PINet does without'),
+        Finding('operators', 'no', '', 'info', 'PINet does without'),
+    ]
+    found = list(doctor.without_repeats(rows))
+    assert found[1] == rows[1]._replace(remedy='as pycocotools, above')
+    assert [*found[:1], *found[2:]] == [*rows[:1], *rows[2:]]

@@ -98,6 +98,10 @@ def test_a_second_mmpose_is_named(monkeypatch, tmp_path):
     [
         ('init_model = 1', 'yes'),
         ('import no_such_module', "no: ModuleNotFoundError: No module named 'no_such_module'"),
+        (
+            "raise ValueError('numpy.dtype size changed, may indicate binary incompatibility')",
+            'no: built for another numpy',
+        ),
     ],
 )
 def test_an_import_of_mmpose_alone_is_tried(monkeypatch, tmp_path, source, found):
@@ -117,7 +121,7 @@ def test_an_import_of_mmpose_alone_is_tried(monkeypatch, tmp_path, source, found
         ('', 'yes'),
         (
             "raise ValueError('numpy.dtype size changed, may indicate binary incompatibility')",
-            'no: numpy.dtype size changed',
+            'no: built for another numpy',
         ),
         ("raise ImportError('undefined symbol')", 'no: undefined symbol'),
     ],

@@ -6,6 +6,7 @@ from pinet_mm.runner.first_process import RANKS
 
 import pytest
 
+from tests.helpers.clean import leaving_nothing
 from tests.helpers.toy_runs import Toy, train
 
 
@@ -16,6 +17,8 @@ def clean_process(monkeypatch):
     monkeypatch.setattr(Toy, 'kill_at', None)
     for name in RANKS:  # a run sets LOCAL_RANK
         monkeypatch.delenv(name, raising=False)
+    with leaving_nothing():
+        yield
 
 
 @pytest.fixture(scope='session')

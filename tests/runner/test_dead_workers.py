@@ -5,9 +5,10 @@ import signal
 
 from pinet_mm import runner
 from pinet_mm.errors import RunError
-from pinet_mm.runner.workers import death_of_worker, naming_dead_workers
+from pinet_mm.runner.workers import death_of_process, death_of_worker, naming_dead_workers
 
 import pytest
+from torch import distributed
 
 from tests.helpers.toy_runs import ToyDataset, parse, train, write_config
 
@@ -57,3 +58,21 @@ def test_causes():
     assert death_of_worker(RuntimeError('CUDA out of memory')) is None
     with pytest.raises(RuntimeError, match='^other$'), naming_dead_workers():
         raise RuntimeError('other')
+
+
+@pytest.mark.parametrize(
+    'message, of_a_process',
+    [
+        ('[gloo/transport/tcp/unbound_buffer.cc:81] Timed out waiting 1000ms for recv', True),
+        ('wait timeout after 300000ms, keys: /default_pg/0', True),
+        ('Watchdog caught collective operation timeout: WorkNCCL(SeqNum=1)', True),
+        ('Connection closed by peer [127.0.0.1]:4242', True),
+        ('DataLoader timed out after 30 seconds', False),
+        ('a.jpg: the download timed out', False),
+    ],
+)
+def test_timeouts_of_loaders_and_files_are_no_lost_process(monkeypatch, message, of_a_process):
+    monkeypatch.setattr(distributed, 'is_initialized', lambda: True)
+    death = death_of_process(RuntimeError(message))
+    assert (death is not None) == of_a_process
+    assert death is None or message in death

@@ -1,15 +1,18 @@
 """What a run shows on the screen, and what goes to its log file alone."""
 
 import logging
+import multiprocessing
 import re
 
 from pinet_mm import runner
 from pinet_mm.runner.screen import ScreenFilter, describe_model
 
+import cv2
 import pytest
 from mmengine.logging import MMLogger, print_log
 from torch import nn
 
+from tests.helpers.clean import MANAGERS, leaving_nothing
 from tests.helpers.toy_runs import Toy, ToyDataset, parse, train, write_config
 
 
@@ -113,6 +116,22 @@ def test_who_speaks_decides(module, level, is_shown):
     speak = eval('lambda log, logger, level: log("a line", logger, level)', dict(__name__=module))
     speak(print_log, logger, level)
     assert len(records) == is_shown
+
+
+def test_a_run_leaves_nothing_to_the_next_test(tmp_path):
+    state = (
+        lambda: [list(manager._instance_dict) for manager in MANAGERS],
+        cv2.getNumThreads,
+        lambda: multiprocessing.get_start_method(allow_none=True),
+    )
+    multiprocessing.set_start_method(None, force=True)
+    cv2.setNumThreads(2)
+    before = [each() for each in state]
+    with leaving_nothing():
+        train(tmp_path, '--no-validate')
+        changed = [each() for each in state]
+    assert [each() for each in state] == before
+    assert all(after != first for after, first in zip(changed, before))
 
 
 def test_parameters_that_stay_as_they_are_are_counted():
