@@ -95,15 +95,17 @@ demo-train: $(READY) $(CROWD)/train.json $(CROWD)/val.json  ## train a small PIN
 test: $(READY)  ## run the tests, except those marked slow
 	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 
-soak: $(READY)  ## broken maps, hostile files, kills, full disks, long runs; hours: work_dirs/soak
-	rm -rf work_dirs/soak
-	$(RUN) -m tests.helpers.random_maps --count 20000
-	$(RUN) -m tests.helpers.watching work_dirs/soak/hostile
-	$(RUN) -m tests.helpers.journal_attack work_dirs/soak/journal --kills 30
-	$(RUN) -m tests.helpers.two_processes work_dirs/soak/processes
-	$(RUN) -m tests.helpers.long_runs
-	$(RUN) -m tests.helpers.soak work_dirs/soak/one --kills 30
-	$(RUN) -m tests.helpers.soak work_dirs/soak/two --kills 30 --processes 2
+# What is counted is not counted again: remove the folder to begin anew.
+SOAK := work_dirs/soak
+soak: $(READY)  ## broken maps, hostile files, kills, full disks, long runs; an hour: work_dirs/soak
+	rm -rf $(SOAK)/journal $(SOAK)/one $(SOAK)/two
+	$(RUN) -m tests.helpers.random_maps --count 20000 --counts $(SOAK)/maps.json
+	$(RUN) -m tests.helpers.watching $(SOAK)/hostile --counts $(SOAK)/hostile.json
+	$(RUN) -m tests.helpers.journal_attack $(SOAK)/journal --kills 30 --counts $(SOAK)/journal.json
+	$(RUN) -m tests.helpers.long_runs --counts $(SOAK)/long.json
+	$(RUN) -m tests.helpers.soak $(SOAK)/one --kills 30 --counts $(SOAK)/one.json
+	$(RUN) -m tests.helpers.soak $(SOAK)/two --kills 30 --processes 2 --counts $(SOAK)/two.json
+	$(RUN) -m tests.helpers.robustness --count --take $(SOAK)
 
 bench: $(READY)  ## measure speed and memory beside plain loops and MMPose: work_dirs/benchmark
 	$(RUN) tools/benchmark.py all $(BENCH)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(2**28))  # read as OpenCV is imported
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')  # ONNX Runtime 1.31 would report its use
 import cv2
 import numpy as np
 
@@ -264,8 +265,7 @@ def main(*arguments: str) -> None:
     images = args.files[len(named) :]
     if not images:
         parser.error('name at least one IMAGE')
-    model = _load(Path(*named or (SHIPPED,)))
-    status = 0
+    model, status = _load(Path(*named or (SHIPPED,))), 0
     for file in images:
         try:
             persons = _persons(model(read_image(file)), args.pose_thr)

@@ -22,6 +22,8 @@ from pinet_mm.inference.runs.options import InferOptions
 import cv2
 import numpy as np
 
+from tests.helpers import counts
+from tests.helpers.counts import Count
 from tests.helpers.videos import MODEL, predict
 
 IMAGES = 150
@@ -180,9 +182,20 @@ def main() -> None:
     parser.add_argument('folder', type=Path)
     parser.add_argument('--kills', type=int, default=30)
     parser.add_argument('--seed', type=int, default=0)
+    counts.add_option(parser)
     args = parser.parse_args()
-    print(attack(args.folder / 'killed', args.kills, args.seed), flush=True)
-    print(fill(args.folder / 'full', args.seed, args.kills))
+    if 'full' in counts.read(args.counts):
+        return
+    killed = attack(args.folder / 'killed', args.kills, args.seed)
+    print(killed, flush=True)
+    filled = fill(args.folder / 'full', args.seed, args.kills)
+    print(filled)
+    counts.keep(
+        args.counts,
+        journal=Count(killed['kills'], killed['held']),
+        resumed=Count(killed['runs'], killed['equal'], f'{killed["kills"]} kills'),
+        full=Count(args.kills, min(filled['full'], filled['equal'])),
+    )
 
 
 if __name__ == '__main__':

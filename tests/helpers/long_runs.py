@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from mmpose.registry import MODELS
 
-from tests.helpers import toys
+from tests.helpers import counts, toys
+from tests.helpers.counts import Count
 from tests.helpers.finding import find, noise
 
 SIZES = ((64, 64), (64, 96), (96, 64), (72, 88), (128, 64), (64, 160), (80, 80))  # h, w
 # A third of the layers of the toy HRNet, with maps of the same strides.
 BACKBONE = dict(type='ResNet', depth=18, stem_channels=8, base_channels=4, out_indices=range(4))
+FLAT = 0.5  # MB, or open files, per thousand steps
 PAGE = os.sysconf('SC_PAGE_SIZE')
 
 
@@ -31,6 +33,15 @@ class Growth(NamedTuple):
     memory_slope: float
     files: int
     files_slope: float
+
+    def count(self) -> Count:
+        """Return the steps; none is survived if memory or open files grow."""
+        is_flat = self.memory_slope < FLAT and self.files_slope < FLAT
+        so = (
+            f'{self.memory_slope:+.2f} MB and {self.files_slope:+.2f} open files per 1000, from '
+            f'{self.memory:.0f} MB and {self.files}'
+        )
+        return Count(self.steps, self.steps * is_flat, so=so)
 
     def __str__(self) -> str:
         return (
@@ -106,10 +117,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Measure how memory and open files grow')
     parser.add_argument('--predictions', type=int, default=5000)
     parser.add_argument('--iterations', type=int, default=2000)
+    counts.add_option(parser)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    print('predictions of mixed sizes,', measured(predictions(), args.predictions), flush=True)
-    print('iterations of a training,', measured(iterations(), args.iterations), flush=True)
+    for make in (predictions, iterations):
+        name = make.__name__
+        if name not in counts.read(args.counts):
+            growth = measured(make(), getattr(args, name))
+            print(f'{name}: {growth}', flush=True)
+            counts.keep(args.counts, **{name: growth.count()})
 
 
 if __name__ == '__main__':

@@ -1,6 +1,8 @@
 """Random, extreme and broken output of a network: decoding must take any, each image for itself.
 
-python -m tests.helpers.random_maps --count 20000
+python -m tests.helpers.random_maps --count 20000 --counts FILE.json
+
+With a file for the counts, it goes on from where that file says it was.
 """
 
 import argparse
@@ -11,7 +13,8 @@ from pinet_mm.models.test_cfg import TestSettings
 
 import torch
 
-from tests.helpers import toys
+from tests.helpers import counts, toys
+from tests.helpers.counts import Count
 
 SIZES = ((8, 8), (1, 1), (8, 1), (1, 8), (5, 7), (12, 3), (16, 16))
 KINDS = (
@@ -164,15 +167,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Decode random and broken maps')
     parser.add_argument('--count', type=int, default=20000)
     parser.add_argument('--first', type=int, default=0)
+    counts.add_option(parser)
     args = parser.parse_args()
-    passed = images = 0
-    for first in range(args.first, args.first + args.count, PIECE):
-        count = min(PIECE, args.first + args.count - first)
-        good, problems = soak(count, first)
-        passed += good
-        images += sum(len(draw(number).kinds) for number in range(first, first + count))
-        print('\n'.join(problems), end='\n' if problems else '', flush=True)
-        print(f'{passed} of {first + count - args.first} batches ({images} images) as they should')
+    done = counts.read(args.counts).get('maps', Count(0, 0, '0 images'))
+    while done.tried < args.count:
+        done = one_piece(done, args.first + done.tried, min(PIECE, args.count - done.tried))
+        counts.keep(args.counts, maps=done)
+    print(f'{done.survived} of {done.tried} batches ({done.of}) as they should')
+
+
+def one_piece(done: Count, first: int, count: int) -> Count:
+    """Try more batches and print what is wrong with them; return the counts with these."""
+    good, problems = soak(count, first)
+    images = int(done.of.split()[0]) + sum(
+        len(draw(number).kinds) for number in range(first, first + count)
+    )
+    print('\n'.join(problems), end='\n' if problems else '', flush=True)
+    return Count(done.tried + count, done.survived + good, f'{images} images')
 
 
 if __name__ == '__main__':

@@ -22,7 +22,8 @@ from pinet_mm.cli.train import main as main_of_tool
 
 import torch
 
-from tests.helpers import slow_toy  # noqa: F401  (so that what is forked need not import it)
+from tests.helpers import counts, slow_toy  # noqa: F401  (what is forked need not import it)
+from tests.helpers.counts import Count
 from tests.helpers.toy_runs import write_config
 
 FORK = multiprocessing.get_context('fork')
@@ -172,8 +173,17 @@ def main() -> None:
     parser.add_argument('--kills', type=int, default=30)
     parser.add_argument('--processes', type=int, default=1)
     parser.add_argument('--seed', type=int, default=0)
+    counts.add_option(parser)
     args = parser.parse_args()
-    print(soak(args.folder, args.kills, args.processes, args.seed))
+    name = 'one' if args.processes == 1 else 'two'
+    if name in counts.read(args.counts):
+        return
+    found = soak(args.folder, args.kills, args.processes, args.seed)
+    print(found)
+    of = (
+        f'{found["kills"]} kills: {", ".join(f"{n} {what}" for what, n in found["phases"].items())}'
+    )
+    counts.keep(args.counts, **{name: Count(found['trainings'], found['same'], of)})
 
 
 if __name__ == '__main__':

@@ -27,7 +27,8 @@ from typing import NamedTuple
 from pinet_mm import onnx_runner
 from pinet_mm.errors import InputError, RunError
 
-from tests.helpers import hostile_files
+from tests.helpers import counts, hostile_files
+from tests.helpers.counts import Count
 from tests.helpers.hostile_ways import Tools
 
 PROCESSES = ('subprocess.', 'os.system', 'os.exec', 'os.fork', 'os.posix_spawn', 'os.spawn', 'pty.')
@@ -46,6 +47,7 @@ CHANGES = {
 }
 # MMEngine writes into the log of a run which compiler and which commit there are.
 OF_MMENGINE = ("'gcc --version'", "['git', 'rev-parse', 'HEAD']")
+GOOD, BAD = ('refused', 'accepted'), ('traceback', 'died')
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -196,8 +198,9 @@ def watch(folder: Path, kinds: Sequence[str] = KINDS, every: int = 1) -> list[Ca
     watcher = Watch(root / 'out', port=tools.server.server_port)
     os.chdir(root)
     tempfile.tempdir = str(root / 'out')  # MMEngine copies configs there before it reads them
-    # Sizes of images, and what is downloaded.
-    os.environ['PINET_MM_CACHE'] = os.environ['TORCH_HOME'] = str(root / 'out')
+    for name in ('PINET_MM_CACHE', 'TORCH_HOME', 'MPLCONFIGDIR'):  # caches, as users may have them
+        os.environ[name] = str(root / 'out')
+    os.environ['HOME'] = str(root / 'home')
     for kind, file, way, call in itertools.islice(all_cases(tools, kinds, port), 0, None, every):
         pair = (kind, file.name, way)
         if pair not in known:
@@ -246,15 +249,19 @@ def main() -> None:
     parser.add_argument('folder', type=Path, help='of the results')
     parser.add_argument('--kinds', nargs='+', choices=KINDS, default=KINDS)
     parser.add_argument('--every', type=int, default=1, help='every n-th pair of file and tool')
+    counts.add_option(parser)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
+    args.counts = args.counts and args.counts.resolve()
     cases = watch(args.folder.resolve(), args.kinds, args.every)
+    good = sum(each.outcome in GOOD and not each.did for each in cases)
+    counts.keep(args.counts, hostile=Count(len(cases), good))
     print('| files | tried | refused | accepted | traceback | died | did what they must not |')
     print('|---|---|---|---|---|---|---|')
     for kind in dict.fromkeys(each.kind for each in cases):
         own = [each for each in cases if each.kind == kind]
         ends = Counter(each.outcome for each in own)
-        cells = [ends[end] for end in ('refused', 'accepted', 'traceback', 'died')]
+        cells = [ends[end] for end in (*GOOD, *BAD)]
         cells.append(sum(bool(each.did) for each in own))
         print(f'| {kind} | {len(own)} | {" | ".join(map(str, cells))} |')
 
