@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .errors import InputError
 
+STYLES = '-', '--', ':', '-.'
 NOT_METRICS = ('data_time', 'time', 'step', 'memory', 'epoch', 'iter')
 
 
@@ -115,7 +116,7 @@ def draw_curves(runs: dict[str, Curves], out: str | Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 9), layout='constrained')
+    figure = Figure(figsize=(10, 9), layout='constrained')
     panels = figure.subplots(3, 1, sharex=True)
     for name, run in runs.items():
         for panel, curves in zip(panels, run):
@@ -124,7 +125,8 @@ def draw_curves(runs: dict[str, Curves], out: str | Path) -> None:
         panel.set_ylabel(title)
         panel.grid(alpha=0.3)
         if panel.lines:
-            panel.legend(fontsize='small')
+            # Beside the panel, where it hides no curve.
+            panel.legend(fontsize='small', loc='upper left', bbox_to_anchor=(1, 1))
     panels[0].set_yscale('log')
     panels[-1].set_xlabel('iteration')
     Path(out).parent.mkdir(parents=True, exist_ok=True)
@@ -144,8 +146,14 @@ def _title(runs: dict[str, Curves]) -> str:
 
 
 def _draw(panel, curves: dict[str, dict[int, float]]) -> None:
-    for label, values in [*curves.items()][:5]:
+    for label, values in curves.items():
         known = {step: value for step, value in values.items() if value != -1}  # COCO's "none"
         if known:
+            color, style = _look(len(panel.lines))
             marker = '.' if len(known) < 30 else None
-            panel.plot([*known], [*known.values()], marker=marker, label=label)
+            panel.plot([*known], [*known.values()], style, color=color, marker=marker, label=label)
+
+
+def _look(number: int) -> tuple[str, str]:
+    """Return color and line style of a curve; no two of the first forty look the same."""
+    return f'C{number % 10}', STYLES[number // 10 % len(STYLES)]

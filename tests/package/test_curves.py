@@ -3,11 +3,12 @@
 import json
 
 from pinet_mm.cli import plot
-from pinet_mm.curves import read_curves
+from pinet_mm.curves import draw_curves, read_curves
 from pinet_mm.errors import InputError
 
 import cv2
 import pytest
+from matplotlib.figure import Figure
 
 
 def training(iteration, loss, lr=0.1):
@@ -63,9 +64,30 @@ def test_the_command_draws_several_runs(tmp_path, capsys):
     assert said[0] == 'a: iteration 39, loss 1.026; best coco/AP 0.100'
     assert said[2] == f'curves are in {out}'
     image = cv2.imread(str(out))
-    assert image.shape == (1080, 960, 3)
+    assert image.shape == (1080, 1200, 3)
     colors = {tuple(color) for color in image.reshape(-1, 3)[::7]}
     assert {(180, 119, 31), (14, 127, 255)} <= colors  # BGR of matplotlib's first two colors
+
+
+def test_every_curve_is_drawn_and_the_legend_hides_none(tmp_path, monkeypatch):
+    figures, save = [], Figure.savefig
+    monkeypatch.setattr(
+        Figure,
+        'savefig',
+        lambda self, *words, **more: figures.append(self) or save(self, *words, **more),
+    )
+    names = [f'coco/metric {i}' for i in range(13)]
+    rows = [training(i, 4 / i) for i in range(1, 4)]
+    write(tmp_path, '1', *rows, dict({name: 0.1 * i for i, name in enumerate(names)}, step=1))
+    draw_curves({'a': read_curves(tmp_path)}, tmp_path / 'curves.png')
+    (figure,) = figures
+    panel = figure.axes[2]
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == names
+    looks = {(line.get_color(), line.get_linestyle()) for line in panel.lines}
+    assert len(looks) == len(panel.lines) == 13
+    for each in figure.axes:
+        legend = each.get_legend().get_window_extent()
+        assert each.get_window_extent().x1 <= legend.x0 and legend.x1 <= figure.bbox.x1
 
 
 def test_a_figure_of_an_unknown_kind_is_refused(tmp_path):

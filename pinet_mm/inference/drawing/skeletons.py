@@ -16,6 +16,7 @@ from .tags import DARK, Tag, draw_tags, tag_of
 
 LINE_PER_SIDE = 1 / 400  # width of a limb over the image's long side
 NOBODY = (210, 210, 210)  # RGB, of people without an identity beside those who have one
+FOREHEAD = 0.1  # of a person's size, above the highest keypoint, where no tag stands
 FAR = 2**14  # px; OpenCV draws no lines to points much farther away
 
 
@@ -109,11 +110,11 @@ def _color(people: Any, i: int, index: int) -> tuple[int, ...]:
 
 
 def _top_of(keypoints: np.ndarray, scores: np.ndarray, style: Style) -> tuple[float, float]:
-    # The head of whoever stands; of those keypoints that are drawn, if there are any.
+    # Above the eyes of whoever stands; of those keypoints that are drawn, if there are any.
     drawn = _is_drawn(keypoints, scores, style)
-    points = np.nan_to_num(keypoints[drawn] if drawn.any() else keypoints)
-    x, y = points[points[:, 1].argmin()].clip(-FAR, FAR)
-    return float(x), float(y)
+    points = np.nan_to_num(keypoints[drawn] if drawn.any() else keypoints).clip(-FAR, FAR)
+    x, y = points[points[:, 1].argmin()]
+    return float(x), float(y - FOREHEAD * np.ptp(points, axis=0).max())
 
 
 def _is_drawn(keypoints: np.ndarray, scores: np.ndarray, style: Style) -> np.ndarray:

@@ -58,16 +58,17 @@ def test_lines_are_wider_on_larger_images():
 
 
 def test_tags_say_identity_and_score_above_the_person():
-    above = (slice(110, 136), slice(120, 180))
+    # A tenth of the person's 120 px above the highest keypoint, where the forehead ends.
+    above = (slice(98, 124), slice(120, 180))
     found = people((150, 200))
     assert not drawn(found)[above].any()
     score = drawn(found, tags=True)
     assert score[above].any()
     found['track_ids'] = np.array([4])
     both = drawn(found, tags=True)
-    assert color_at(both, (150, 135), 4), 'the color follows the identity'
-    row = both[135, 90:210].any(axis=-1).sum()
-    assert row > score[135, 90:210].any(axis=-1).sum(), 'more to say'
+    assert color_at(both, (150, 123), 4), 'the color follows the identity'
+    row = both[123, 90:210].any(axis=-1).sum()
+    assert row > score[123, 90:210].any(axis=-1).sum(), 'more to say'
     beside = people((150, 200), (300, 200), track_ids=np.array([4, -1]))
     assert drawn(beside)[200, 240].tolist() == [210] * 3, 'no color that somebody else has'
     found['track_ids'][:] = -1

@@ -55,4 +55,5 @@ def test_a_tag_stands_above_the_highest_keypoint_that_is_drawn(monkeypatch):
     found = []
     monkeypatch.setattr(skeletons, 'draw_tags', lambda image, each, width: found.extend(each))
     draw_people(np.zeros((100, 100, 3), np.uint8), people, [(0, 1)], Style(tags=True))
-    assert [(tag.text, tag.above) for tag in found] == [('0.70', (80.0, 30.0))]
+    # Those drawn are 30 px wide and 60 px high: 6 px are left for the forehead.
+    assert [(tag.text, tag.above) for tag in found] == [('0.70', (80.0, 24.0))]
