@@ -10,6 +10,7 @@ import json
 import os
 import stat
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -79,7 +80,8 @@ class OnnxPoses:
         """Find the poses of an image (H, W, 3), uint8 BGR, in its pixels."""
         frame, rgb = self.to_input(image)
         keypoints_in, keypoint_scores, scores, count = self.session.run(None, {'images': rgb})
-        n = count[0]
+        if (n := count[0]) == scores.shape[1]:
+            warnings.warn(f'{n} people, and maybe more: the file has no more rows', stacklevel=2)
         keypoints = (
             keypoints_in[0, :n] / frame.size_in * frame.scale_img
             + frame.center_img
@@ -238,9 +240,7 @@ def make_parser() -> argparse.ArgumentParser:
         usage='%(prog)s [-h] [--pose-thr SCORE] [MODEL.onnx] IMAGE...',
         description=__doc__.splitlines()[0].partition(':')[0] + '; print a line of JSON per image.',
     )
-    parser.add_argument(
-        'files', nargs='+', metavar='FILE', help='images; before them, an exported model'
-    )
+    parser.add_argument('files', nargs='+', metavar='FILE', help='images; before them, a model')
     parser.add_argument(
         '--pose-thr',
         type=float,

@@ -113,8 +113,11 @@ def _add_annotations(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compare, write, and print what was found."""
     from .. import comparison
+    from ..datasets.evaluation import check_truth
 
     comparison.check_numbers(args.hardest, args.most_different, args.annotations)
+    if args.annotations:  # before models are built, whose keypoints are compared with it later
+        check_truth(args.annotations, category=args.category)
     sides = comparison.load_sides(args.models, args.names, (args.pose_thr * 2)[:2], args.device)
     report = comparison.compare(
         sides,

@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> None:
     people = _check_people(args, names) if args.annotations else None
     category = people.category_id if people else args.category
     files = [read_results(path, category) for path in args.files]
+    for note in filter(None, (each.note for each in files)):
+        print(note)
     images = [each.images for each in files]
     truth = _to_truth(people, images, args) if people else None
     fused = ensemble.fuse_read(args.files, images, sigmas, args.oks_thr, args.weights)

@@ -18,7 +18,7 @@ from .check import Checked, Expected, check_file
 from .check.categories import PERSON
 from .limits import require_limit
 from .matching import MAX_POSES, match_poses
-from .pose_files import Poses, to_entries
+from .pose_files import Poses, read_entries, to_entries
 
 # Their places in `COCOeval.stats`.
 STATISTICS = dict(
@@ -107,14 +107,16 @@ def average_precision(
 
     Raises:
         FileNotFoundError: a file is missing.
-        InputError: images are not annotated or lack a crowd index that is needed; or `max_poses` is
-            below 1, or not 20 with 'keypoints_crowd'.
+        InputError: a file cannot be used; images are not annotated or lack a crowd index that is
+            needed; or `max_poses` is below 1, or not 20 with 'keypoints_crowd'.
     """
     require_limit(max_poses, iou_type)
     for path in (results, annotations):
         if not Path(path).is_file():
             raise FileNotFoundError(f'the file {path} does not exist')
-    entries = json.loads(Path(results).read_text())
+    entries, note = read_entries(results)
+    if note:
+        print_log(note, 'current')
     truth = to_coco(check_truth(annotations, iou_type, names))
     require_images((entry['image_id'] for entry in entries), truth, results, annotations)
     return precision_of(entries, truth, sigmas, iou_type, max_poses)

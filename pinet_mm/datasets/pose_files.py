@@ -39,10 +39,12 @@ class Results(NamedTuple):
     Attributes:
         images: image id to its poses, in the file's order.
         category_id: of the poses, None if the file does not say it.
+        note: a line on poses without a category; None if there are none.
     """
 
     images: dict[Any, Poses]
     category_id: Any = None
+    note: str | None = None
 
 
 def read_poses(path: str | Path, category_id: Any = None) -> dict[Any, Poses]:
@@ -91,7 +93,33 @@ def read_results(path: str | Path, category_id: Any = None) -> Results:
     return Results(
         {image_id: Poses(poses[..., :2], poses[..., 2]) for image_id, poses in stacked.items()},
         found,
+        _note_on_unnamed([entry for _, entry in entries], path),
     )
+
+
+def read_entries(path: str | Path) -> tuple[list[dict], str | None]:
+    """Read the entries of a file in COCO's result format as they are, once they are checked.
+
+    Args:
+        path: see `read_results`.
+
+    Returns:
+        The entries; a line on those without a category, None if there are none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: it is not in this format.
+    """
+    entries = _read_list(path)
+    for i, entry in enumerate(entries):
+        _key(entry, 'image_id', path, i)
+        _pose(entry, path, i)
+    return entries, _note_on_unnamed(entries, path)
+
+
+def _note_on_unnamed(entries: list[dict], path: str | Path) -> str | None:
+    unnamed = sum(entry.get('category_id') is None for entry in entries)
+    return f'{path}: {unnamed} poses without category_id count as people' if unnamed else None
 
 
 def _read_list(path: str | Path) -> list:

@@ -183,17 +183,22 @@ def _require_hook(cfg: Config, name: str, kind: str, option: str) -> ConfigDict:
 def dump_predictions(cfg: Config, path: str) -> None:
     """Write the predictions to a pickle file, besides evaluating them."""
     require_suffix('--dump', path, ('.pkl', '.pickle'))
-    _add_evaluator(cfg, dict(type='DumpResults', out_file_path=path))
+    _add_evaluator(cfg, '--dump', dict(type='DumpResults', out_file_path=path))
 
 
 def write_poses(cfg: Config, path: str) -> None:
     """Write the poses to a file in COCO's result format, besides evaluating them."""
     require_suffix('--json', path, ('.json',))
-    _add_evaluator(cfg, dict(type='CocoResults', path=path))
+    _add_evaluator(cfg, '--json', dict(type='CocoResults', path=path))
 
 
-def _add_evaluator(cfg: Config, evaluator: dict) -> None:
+def _add_evaluator(cfg: Config, option: str, evaluator: dict) -> None:
     evaluators = cfg.test_evaluator
+    if isinstance(evaluators, dict) and 'metrics' in evaluators:
+        raise RunError(
+            f'{option} writes the poses of one dataset; the config evaluates several: '
+            f'test_evaluator is a {bare_name(evaluators)}'
+        )
     if not isinstance(evaluators, (list, tuple)):
         evaluators = [evaluators]
     # First, so that the poses are on disk if evaluating them fails.

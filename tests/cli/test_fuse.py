@@ -71,6 +71,18 @@ def test_without_annotations_that_of_the_poses(folder):
     assert {each['category_id'] for each in fused(folder)} == {1}
 
 
+@pytest.mark.parametrize('unnamed', [5, 2])
+def test_poses_without_a_category_are_told_in_one_line(folder, capsys, unnamed):
+    poses = perfect_poses()
+    for each in poses[:unnamed]:
+        del each['category_id']
+    run(folder, poses=poses)
+    line, *others = capsys.readouterr().out.splitlines()
+    assert line == f'{folder}/poses.json: {unnamed} poses without category_id count as people'
+    assert others[1].startswith(f'{folder}/poses.json AP 1.000')
+    assert {each['category_id'] for each in fused(folder)} == {1}
+
+
 def test_several_categories_are_asked_for(folder, capsys):
     change = 'two categories with keypoints'
     with pytest.raises(SystemExit, match="^error: .*'person' .*'robot'.*--category NAME"):

@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 from pinet_mm import comparison
+from pinet_mm.cli.compare import main as command
 from pinet_mm.comparison import Annotations, Side, Spec
 from pinet_mm.errors import InputError
 
@@ -46,6 +47,14 @@ def test_the_category_is_asked_for_and_taken(tmp_path):
     for category, count in (('robot', 1), ('person', 4), (2, 1)):
         truth = Annotations(path, 5, category=category)
         assert sum(len(truth.persons(i).boxes) for i in truth.images) == count
+
+
+def test_the_command_checks_annotations_before_it_builds_a_model(tmp_path, monkeypatch):
+    path = write(tmp_path, 'annotation ids over and over')
+    monkeypatch.setattr(comparison, 'load_sides', lambda *_: pytest.fail('a model was built'))
+    words = [tmp_path / '1.png', '--model', 'a.py', '--model', 'b.py', '--annotations', path]
+    with pytest.raises(SystemExit, match='^error: .*a.json: annotation 1, 2, 1, 2, 1: id: expect'):
+        command([str(word) for word in words])
 
 
 def test_hard_images_need_crowd_indices(tmp_path):

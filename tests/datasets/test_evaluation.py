@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pinet_mm import LayoutCocoMetric
 from pinet_mm.datasets.evaluation import CocoResults, average_precision
+from pinet_mm.errors import InputError
 
 import cv2
 import numpy as np
@@ -229,3 +230,21 @@ def test_other_files_are_no_annotations(tmp_path, content):
     (tmp_path / 'poses.json').write_text('[]')
     with pytest.raises(ValueError, match='truth.json'):
         average_precision(tmp_path / 'poses.json', tmp_path / 'truth.json', [0.05] * 17)
+
+
+def test_poses_of_a_file_are_checked_and_those_without_a_category_told(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'pinet_mm.datasets.evaluation.print_log', lambda text, *_: said.append(text)
+    )
+    write_annotations(tmp_path / 'truth.json', [[person(17)]], 17)
+    entry = dict(image_id=1, keypoints=person(17).ravel().tolist(), score=0.9)
+    files = tmp_path / 'poses.json', tmp_path / 'truth.json', [0.05] * 17
+    files[0].write_text(json.dumps([entry]))
+    assert average_precision(*files)['AP'] == pytest.approx(1)
+    assert said == [f'{files[0]}: 1 poses without category_id count as people']
+    files[0].write_text(json.dumps([dict(entry, category_id=1), dict(image_id=1, score=0.9)]))
+    with pytest.raises(
+        InputError, match=r"poses\.json: entry 1 has no 'keypoints'; expected image_"
+    ):
+        average_precision(*files)

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 from pinet_mm import api, onnx_runner
 from pinet_mm.errors import RunError
@@ -160,3 +162,19 @@ def test_infer_takes_the_file_for_a_model(exported, tmp_path):
     for option in (('--before-fusion',), ('--amp',), ('--compile',), ('--config', 'a.py')):
         with pytest.raises(SystemExit, match=f'error: {option[0]} has no effect on the file of'):
             run_tool('infer.py', tmp_path / '0.png', '--onnx', folder / 'pinet.onnx', *option)
+
+
+def test_an_image_that_fills_all_rows_is_told(exported, monkeypatch):
+    """With `--max-poses 17`, of an image with 17 people or more."""
+    runner = onnx_runner.OnnxPoses(exported[1] / 'pinet.onnx')
+    found = np.ones((1, 17, 5, 2)), np.ones((1, 17, 5)), np.ones((1, 17))
+    for count, told in ((16, 0), (17, 1)):
+        answer = (*found, np.array([count]))
+        session = SimpleNamespace(run=lambda *_, answer=answer: answer)
+        monkeypatch.setattr(runner, 'session', session)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            assert len(runner(crowd(SIZES[0])[0])['scores']) == count
+        assert [str(each.message) for each in caught] == told * [
+            '17 people, and maybe more: the file has no more rows'
+        ]
