@@ -1,5 +1,6 @@
 """A camera that speaks RTSP on this machine: frames say their number, and come at a steady pace."""
 
+import re
 import socket
 import socketserver
 import struct
@@ -32,11 +33,12 @@ def number_of(image):
 
 
 class Camera(socketserver.ThreadingTCPServer):
-    """Serve one stream over RTSP, RTP within the same connection.
+    """Serve one stream over RTSP, RTP within the same connection or by UDP alone.
 
     Args:
         frames: how many, then it hangs up.
         rate: frames per second.
+        udp: refuse RTP within the connection.
 
     Attributes:
         sent: how many frames have left.
@@ -44,8 +46,9 @@ class Camera(socketserver.ThreadingTCPServer):
 
     allow_reuse_address = daemon_threads = True
 
-    def __init__(self, frames, rate):
+    def __init__(self, frames, rate, udp):
         super().__init__(('127.0.0.1', 0), _Session)
+        self.udp = udp
         self.frames, self.rate, self.sent = frames, rate, 0
         self.url = f'rtsp://127.0.0.1:{self.server_address[1]}/live'
 
@@ -64,15 +67,24 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _answer(self, method, url, headers):
         lines, body = [f'CSeq: {headers["CSeq"]}', 'Session: 1'], ''
+        transport, status = headers.get('Transport', ''), '200 OK'
         if method == 'OPTIONS':
             lines.append('Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN')
         if method == 'DESCRIBE':
             body = SDP
             lines += ['Content-Type: application/sdp', f'Content-Base: {url}/']
-        if method == 'SETUP':
+        if method == 'SETUP' and self.server.udp:
+            if ports := re.search(r'client_port=(\d+)', transport):
+                self.client = (self.client_address[0], int(ports[1]))
+                lines.append(f'Transport: {transport};server_port=9-10')
+            else:
+                status = '461 Unsupported Transport'
+        elif method == 'SETUP':
             lines.append('Transport: RTP/AVP/TCP;unicast;interleaved=0-1')
         lines.append(f'Content-Length: {len(body)}')
-        self.wfile.write(('RTSP/1.0 200 OK\r\n' + '\r\n'.join(lines) + '\r\n\r\n' + body).encode())
+        self.wfile.write(
+            (f'RTSP/1.0 {status}\r\n' + '\r\n'.join(lines) + '\r\n\r\n' + body).encode()
+        )
 
     def _play(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as packets:
@@ -109,16 +121,20 @@ class _Session(socketserver.StreamRequestHandler):
                     packet = packets.recv(65536)
                 except TimeoutError:
                     continue
-                if not 192 <= packet[1] <= 223:  # reports of RTCP go elsewhere
+                if 192 <= packet[1] <= 223:  # reports of RTCP go elsewhere
+                    continue
+                if self.server.udp:
+                    packets.sendto(packet, self.client)
+                else:
                     self.wfile.write(struct.pack('>cBH', b'$', 0, len(packet)) + packet)
         except OSError:
             done.set()  # whoever watched has left
 
 
 @contextmanager
-def camera(frames=100, rate=25):
+def camera(frames=100, rate=25, udp=False):
     """Yield a `Camera` that is on."""
-    with Camera(frames, rate) as server:
+    with Camera(frames, rate, udp) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server

@@ -86,8 +86,8 @@ def network_frames(url: str) -> Generator[Callable[[], np.ndarray], None, None]:
     Raises:
         InputError: it cannot be opened.
     """
-    # By TCP, since lost packets would show as gray blocks.
-    options = {'rtsp_transport': 'tcp'} if url.startswith('rtsp') else {}
+    # By TCP where the server has it, since packets that UDP loses show as gray blocks.
+    options = {'rtsp_flags': 'prefer_tcp'} if url.startswith('rtsp') else {}
     with open_video(url, options=options, timeout=TIMEOUT) as container:
         # Threads that decode whole frames would each hold one back.
         container.streams.video[0].thread_type = 'SLICE'

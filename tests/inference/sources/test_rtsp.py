@@ -57,6 +57,13 @@ def test_infer_takes_a_stream_to_the_end_that_is_asked_for(tmp_path, monkeypatch
     np.testing.assert_allclose(written, np.subtract(times, times[0]), atol=2e-3)
 
 
+def test_a_camera_that_has_no_tcp_is_read_by_udp():
+    with rtsp.camera(frames=60, rate=30, udp=True) as camera:
+        items = read_items(Source(camera.url, 'stream'))
+        shown = [rtsp.number_of(item.image) for item, _ in zip(items, range(5))]
+    assert shown == sorted(shown) and len(set(shown)) == 5
+
+
 def test_a_stream_that_is_not_there_is_named():
     (item,) = read_items(Source('rtsp://127.0.0.1:9/live', 'stream'))
     assert item.image is None
