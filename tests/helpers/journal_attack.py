@@ -26,6 +26,7 @@ from tests.helpers import counts
 from tests.helpers.counts import Count
 from tests.helpers.videos import MODEL, predict
 
+FORK = multiprocessing.get_context('fork')
 IMAGES = 150
 PAUSE = 0.002  # seconds per image, so that kills meet every part of a run
 FULL = 28  # exit status of a run that met a full disk and said how to go on
@@ -41,7 +42,9 @@ def write_images(folder: Path) -> Path:
     return folder / 'images'
 
 
-def infer(images: Path, out: Path, counts=None, limit: int | None = None) -> None:
+def infer(
+    images: Path, out: Path, counts=None, limit: int | None = None, last: int | None = None
+) -> None:
     """Find poses and go on from what is there.
 
     Args:
@@ -49,11 +52,14 @@ def infer(images: Path, out: Path, counts=None, limit: int | None = None) -> Non
         out: folder of the results.
         counts: shared numbers: of images that were given back, and of those that were predicted.
         limit: bytes that a file may have, in place of a full disk.
+        last: number of the image at which this process kills itself.
     """
 
     def slowly(model, found, size):
-        for result in predict(model, found):
+        for number, result in enumerate(predict(model, found), 1):
             time.sleep(PAUSE)
+            if number == last:
+                os.kill(os.getpid(), signal.SIGKILL)
             if counts:
                 counts[1] += 1
             yield result
@@ -73,7 +79,7 @@ def infer(images: Path, out: Path, counts=None, limit: int | None = None) -> Non
 
 def child(*args: object) -> multiprocessing.Process:
     """Start `infer` in a process of its own."""
-    process = multiprocessing.get_context('fork').Process(target=infer, args=args)
+    process = FORK.Process(target=infer, args=args)
     process.start()
     return process
 
@@ -105,7 +111,7 @@ def attack(folder: Path, kills: int, seed: int = 0) -> dict[str, int]:
         out, killed = folder / f'out_{found["runs"]}', True
         while killed:
             before = set(noted(out))
-            counts = multiprocessing.get_context('fork').Array('i', 2)
+            counts = FORK.Array('i', 2)
             process = child(images, out, counts)
             process.join(chance.uniform(0, IMAGES * PAUSE) if found['kills'] < kills else None)
             killed = process.is_alive()

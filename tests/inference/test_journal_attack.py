@@ -16,6 +16,24 @@ def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(tmp_path):
     assert found == dict(full=3, equal=3)
 
 
+def test_killed_at_image_99_of_150(tmp_path):
+    images = journal_attack.write_images(tmp_path)
+    killed = journal_attack.child(images, tmp_path / 'out', None, None, 99)
+    killed.join()
+    assert killed.exitcode == -9
+    assert len(journal_attack.noted(tmp_path / 'out')) >= 98
+    counts = journal_attack.FORK.Array('i', 2)
+    for out, each in (('out', counts), ('whole', None)):
+        process = journal_attack.child(images, tmp_path / out, each)
+        process.join()
+        assert process.exitcode == 0
+    assert 51 <= counts[1] <= 52
+    first, second = (
+        (tmp_path / out / journal_attack.DOCUMENT).read_bytes() for out in ('out', 'whole')
+    )
+    assert first == second
+
+
 @pytest.mark.slow
 def test_thirty_moments(tmp_path):
     found = journal_attack.attack(tmp_path / 'killed', kills=30, seed=1)
