@@ -156,6 +156,8 @@ def reason_of(error: Exception) -> str:
         return f'it asks for {refused[1]}'
     if 'TorchScript' in str(error):
         return 'it is a TorchScript archive, which holds a program'
+    if str(error).startswith('Weights only load failed'):
+        return 'it holds more than tensors, numbers and text'
     if isinstance(error, EOFError):
         return 'it is cut off'
     if isinstance(error, KeyError):  # torch's reader of pickles, at a byte that begins no command

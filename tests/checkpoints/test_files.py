@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import string
 import sys
@@ -63,6 +64,19 @@ def test_code_in_a_file_is_not_run(name, function, tmp_path):
     with pytest.raises(CheckpointError, match=f'trap.pth cannot be read: it asks for {name}'):
         storage.read_checkpoint(tmp_path / 'trap.pth')
     assert (tmp_path / 'place').is_dir()
+
+
+@pytest.mark.parametrize('protocol', [0, 4])
+def test_a_bare_pickle_is_not_run(protocol, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / 'place'),)
+
+    (tmp_path / 'trap.pth').write_bytes(pickle.dumps(Trap(), protocol))
+    with pytest.raises(CheckpointError) as error:
+        storage.read_checkpoint(tmp_path / 'trap.pth')
+    assert 'eights' not in str(error.value)  # neither weights_only nor what torch says of it
+    assert not (tmp_path / 'place').exists()
 
 
 @pytest.mark.parametrize(
