@@ -5,7 +5,7 @@ Sizes are (w, h).
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,12 +19,12 @@ from ..errors import RunError
 from ..models.estimator import PINet
 from ..onnx_runner import SCHEMA
 from .half import store_half
-from .module import MULTIPLE, ExportablePINet, StepsToo
+from .module import MULTIPLE, ExportablePINet, StepsToo, num_proposals
 
 OPSETS = range(18, 24)  # what torch 2.13 translates to
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 OUTPUTS = ('keypoints', 'keypoint_scores', 'scores', 'count')
-FEATURES = 'features'  # name of the head's input in the graph
+FEATURES = 'features'  # the head's inputs in the graph are called features_0 and so on, by scale
 # Names in the graph of the poses before fusion, see `StepsToo`.
 PROPOSALS = ('proposals', 'proposal_keypoint_scores', 'proposal_valid')
 
@@ -142,7 +142,9 @@ def export_onnx(
     if opset not in OPSETS:
         raise RunError(f'the opset must be between {OPSETS[0]} and {OPSETS[-1]}; found {opset}')
     module = ExportablePINet(model, max_poses).eval()
-    program = _translate(export_program(StepsToo(model, max_poses).eval(), size), opset)
+    steps = StepsToo(model, max_poses).eval()
+    names = (*OUTPUTS, *PROPOSALS, *features_of(len(steps.settings.scale_factors)))
+    program = _translate(export_program(steps, size), opset, names)
     if half_weights:
         store_half(program.model.graph)
     program.optimize()
@@ -153,13 +155,20 @@ def export_onnx(
     return module
 
 
-def _translate(program: torch.export.ExportedProgram, opset: int) -> torch.onnx.ONNXProgram:
+def features_of(num_scales: int) -> list[str]:
+    """Return the names of the head's inputs in a graph."""
+    return [f'{FEATURES}_{scale}' for scale in range(num_scales)]
+
+
+def _translate(
+    program: torch.export.ExportedProgram, opset: int, names: Sequence[str]
+) -> torch.onnx.ONNXProgram:
     return torch.onnx.export(
         program,
         dynamo=True,
         opset_version=opset,
         input_names=['images'],
-        output_names=(*OUTPUTS, FEATURES, *PROPOSALS),
+        output_names=names,
         verbose=False,
         optimize=False,
         custom_translation_table={torch.ops.aten.sort.stable: _sort_stable},
@@ -168,8 +177,7 @@ def _translate(program: torch.export.ExportedProgram, opset: int) -> torch.onnx.
 
 def _finish(graph) -> None:
     # These were outputs only to keep their names through optimization.
-    for _ in (FEATURES, *PROPOSALS):
-        graph.outputs.pop()
+    del graph.outputs[len(OUTPUTS) :]
     _name_axes(graph, 'images', {0: 'batch', 2: 'height', 3: 'width'})
     for name in OUTPUTS:
         _name_axes(graph, name, {0: 'batch'})
@@ -233,8 +241,8 @@ def note_on_rows(model: PINet, max_poses: int | None) -> str | None:
         model: that was exported.
         max_poses: rows for the people of an image; None: one for every proposal.
     """
-    settings, layout = model.head.check_settings(model.test_cfg), model.head.layout
-    proposals = settings.max_per_part * layout.num_parts
+    settings = model.head.check_settings(model.test_cfg)
+    proposals = num_proposals(settings, model.head.layout)
     if max_poses is None or max_poses >= proposals:
         return None
     return (

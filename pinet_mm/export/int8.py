@@ -1,6 +1,7 @@
 """An exported PINet in 8 bits: backbone and neck compute in integers, the head in float32."""
 
 import logging
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -96,12 +97,13 @@ def before_head(graph) -> list[str]:
         RunError: it has no such head.
     """
     makers = {name: node for node in graph.node for name in node.output}
-    if FEATURES not in makers:
+    left = [name for name in makers if re.fullmatch(rf'{FEATURES}(_\d+)?', name)]
+    if not left:
         raise RunError(
             f'the graph has no value called {FEATURES!r}, which the head takes: was it written by '
             'tools/export_onnx.py of this version?'
         )
-    left, found = [FEATURES], {}
+    found = {}
     while left:
         node = makers.get(left.pop())
         if node is not None and node.output[0] not in found:

@@ -4,13 +4,17 @@ Shape shorthand: N images, V views (2 with flip test, else 1), C channels, K key
 per image, P rows for its people, H×W input pixels. `_in` are input pixels, (x, y) last.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import RunError
 from ..method.fusion import FusedPoses
+from ..method.layouts import PartLayout
 from ..method.proposals import KERNELS, Centers, find_peaks
+from ..method.views import scale_inputs
 from ..models.decoding import fuse, score_proposals
 from ..models.estimator import PINet
 from ..models.scales import Proposals
@@ -25,19 +29,27 @@ class _Steps(nn.Module):
     def __init__(self, model: PINet, max_poses: int | None = None):
         super().__init__()
         self.model, self.settings = model, _exportable_settings(model)
-        self.num_proposals = self.settings.max_per_part * model.head.layout.num_parts
+        self.num_proposals = num_proposals(self.settings, model.head.layout)
         self.max_poses = self.num_proposals if max_poses is None else max_poses
         if self.max_poses < 1:
             raise RunError(f'max_poses must be at least 1; found {max_poses}')
 
-    def extract(self, images: Tensor) -> Tensor:
-        """Compute the head's features (V·N, C, h, w) of images, see `ExportablePINet.forward`."""
-        return self.model.extract_views(self._normalize(images), self.settings.flip_test)[-1]
+    def extract(self, images: Tensor) -> list[Tensor]:
+        """Compute the head's features (V·N, C, h, w) of images at every scale factor.
 
-    def propose(self, features: Tensor) -> tuple[Proposals, Tensor]:
-        """Propose poses from features: the proposals and their keypoint scores (N, T, K)."""
+        Args:
+            images: see `ExportablePINet.forward`.
+        """
+        images, flip_test = self._normalize(images), self.settings.flip_test
+        return [
+            self.model.extract_views(scale_inputs(images, factor), flip_test)[-1]
+            for factor in self.settings.scale_factors
+        ]
+
+    def propose(self, features: Sequence[Tensor]) -> tuple[Proposals, Tensor]:
+        """Propose poses from all scales' features: the proposals and keypoint scores (N, T, K)."""
         head = self.model.head
-        maps = [head.test_maps([features])]
+        maps = [head.test_maps([each]) for each in features]
         return score_proposals(head, maps, self.settings, propose_any_size)[:2]
 
     def find(
@@ -82,11 +94,10 @@ class ExportablePINet(_Steps):
     the original image.
 
     Args:
-        model: with one scale factor in its `test_cfg`.
         max_poses: P; by default T, so that nobody is left out.
 
     Raises:
-        RunError: the model infers at several scales, or a number is not what a graph can have.
+        RunError: a number is not what a graph can have.
     """
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -115,24 +126,25 @@ class StepsToo(_Steps):
             images: see there.
 
         Returns:
-            What it returns; the features (V·N, C, h, w); of the proposals, ordered by part, the
-            poses (N, T, K, 2) in input pixels, keypoint scores (N, T, K), and which are poses at
-            all (N, T).
+            What it returns; of the proposals, ordered by part, the poses (N, T, K, 2) in input
+            pixels, keypoint scores (N, T, K), and which are poses at all (N, T); the features
+            (V·N, C, h, w) of every scale.
         """
         features = self.extract(images)
         proposals, keypoint_scores = self.propose(features)
         poses_in = proposals.poses_hm * self.model.head.codec.stride
         people = self.find(proposals, keypoint_scores)
-        return *people, features, poses_in, keypoint_scores, proposals.valid
+        return *people, poses_in, keypoint_scores, proposals.valid, *features
+
+
+def num_proposals(settings: TestSettings, layout: PartLayout) -> int:
+    """Return T, the proposals of an image at all scales."""
+    return len(settings.scale_factors) * settings.max_per_part * layout.num_parts
 
 
 def _exportable_settings(model: PINet) -> TestSettings:
     settings = model.head.check_settings(model.test_cfg)
     smallest = (MULTIPLE // model.head.codec.stride) ** 2
-    if settings.scale_factors != (1.0,):
-        raise RunError(
-            'multi-scale inference cannot be exported: set model.test_cfg.scale_factors=[1]'
-        )
     if settings.max_per_part > smallest:
         raise RunError(
             f'max_per_part must be at most {smallest}, the pixels of the smallest '

@@ -6,8 +6,8 @@ origin: coordinates of a scaled input and of its maps are the plain ones times t
 network-input pixels, `_hm` map pixels; (x, y) last.
 """
 
-import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import torch
 import torch.nn.functional as F
@@ -79,8 +79,12 @@ class ViewMirror(nn.Module):
 
 def scaled_side(side_in: int, factor: float) -> int:
     """Compute the side of a scaled input: the content's, up to a multiple of 64."""
-    # The small number: 640 · 1.1 is a rounding error more than 11 · 64.
-    return max(math.ceil(side_in * factor / MULTIPLE - 1e-6), 1) * MULTIPLE
+    # A ratio of whole numbers: sides of an exported graph are symbols that stand for such numbers,
+    # and 640 · 1.1 is 11 · 64, not a rounding error more.
+    ratio = max(Fraction(factor).limit_denominator(1000), Fraction(1, 1000))
+    whole = ratio.denominator * MULTIPLE
+    # Not -(-side // whole): ONNX divides negative numbers towards 0.
+    return (side_in * ratio.numerator + whole - 1) // whole * MULTIPLE
 
 
 def scale_inputs(inputs: Tensor, factor: float) -> Tensor:
@@ -101,4 +105,4 @@ def scale_inputs(inputs: Tensor, factor: float) -> Tensor:
         for side in (w, h)
     )
     grid = torch.stack(torch.meshgrid(x, y, indexing='xy'), dim=-1)
-    return F.grid_sample(inputs, grid.expand(len(inputs), -1, -1, -1), align_corners=False)
+    return F.grid_sample(inputs, grid.expand(inputs.shape[0], -1, -1, -1), align_corners=False)
