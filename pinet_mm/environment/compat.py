@@ -7,6 +7,7 @@ that `python -m pinet_mm.doctor` can say what is missing. Faults of mmengine and
 here, those of the packages that they import in `packages`.
 """
 
+import codecs
 import functools
 import importlib
 
@@ -55,7 +56,8 @@ def allow_mmengine_checkpoints() -> None:
     """Let `torch.load` read the checkpoints that mmengine writes.
 
     Since torch 2.6 it builds only listed classes (`weights_only=True`); mmengine stores its logs,
-    seeds and dataset descriptions as numpy arrays and history buffers. Just these are added.
+    seeds and dataset descriptions as numpy arrays and history buffers. Just these are added, and
+    what pickles of bytes call, which torch 2.4 does not list by itself.
     """
     if not installed('torch', 'numpy', 'mmengine'):
         return
@@ -66,7 +68,8 @@ def allow_mmengine_checkpoints() -> None:
         _under_name(history_buffer_method, f'{name}.getattr')
         for name in ('builtins', '__builtin__')
     ]
-    torch.serialization.add_safe_globals([HistoryBuffer, *getters, *_numpy_globals()])
+    allowed = [HistoryBuffer, *getters, *_numpy_globals(), codecs.encode]
+    torch.serialization.add_safe_globals(allowed)
 
 
 @functools.cache
