@@ -5,29 +5,35 @@ Coordinates are (x, y), sizes (w, h), arrays (H, W). Nothing here imports the pa
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 # --- training targets ----------------------------------------------------------------------------
 
 
-def encode(
-    keypoints_in,
-    visible,
-    areas_in,
-    parts,
-    map_size,
-    stride,
-    sigma=2.0,
-    radius=2.0,
-    background=0.1,
-    min_area=0.0,
-):
+class Rules(NamedTuple):
+    """Rules of encoding; `sigma` of Gaussians and `radius` around part centers are map pixels.
+
+    `background` is the weight outside of the Gaussians; smaller people than `min_area`, in input
+    pixels², have no parts.
+    """
+
+    sigma: float = 2.0
+    radius: float = 2.0
+    background: float = 0.1
+    min_area: float = 0.0
+
+
+PAPER = Rules()
+
+
+def encode(keypoints_in, visible, areas_in, parts, map_size, stride, rules=PAPER):
     """Encode people (N, K, 2) of one image; `parts` are M lists of keypoint indices."""
     (w, h), num_keypoints, num_parts = map_size, keypoints_in.shape[1], len(parts)
     maps = dict(
         heatmaps=np.zeros((num_keypoints + num_parts, h, w)),
-        heatmap_weights=np.full((num_keypoints + num_parts, h, w), background),
+        heatmap_weights=np.full((num_keypoints + num_parts, h, w), rules.background),
         offsets=np.zeros((num_parts, num_keypoints, 2, h, w)),
         offset_weights=np.zeros((num_parts, num_keypoints, 2, h, w)),
         areas=np.zeros((num_parts, h, w)),
@@ -40,13 +46,13 @@ def encode(
         ]
         for k in range(num_keypoints):
             if has_target[k]:
-                draw(maps, k, points[k], sigma)
+                draw(maps, k, points[k], rules.sigma)
         for m, part in enumerate(parts):
             center = part_center(points, labels, part)
-            if center is None or not is_inside(center, map_size) or area < min_area:
+            if center is None or not is_inside(center, map_size) or area < rules.min_area:
                 continue
-            draw(maps, num_keypoints + m, center, sigma)
-            claim(maps, m, center, points, has_target, area, radius)
+            draw(maps, num_keypoints + m, center, rules.sigma)
+            claim(maps, m, center, points, has_target, area, rules.radius)
     for name in ('offsets', 'offset_weights'):
         maps[name] = maps[name].reshape(-1, h, w)
     return maps

@@ -9,6 +9,7 @@ from pinet_mm.models import acceleration
 
 import numpy as np
 import pytest
+from mmengine.config import config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from tests.helpers.maps import MAP_SIZE, STRIDE
@@ -49,6 +50,14 @@ def own_cache(tmp_path_factory):
     """Keep what is read of image files in a folder of this run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('PINET_MM_CACHE', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def plain_config_texts():
+    """Write configs as they are: laying them out takes YAPF most of a small training's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, 'FormatCode', lambda text, **_: (text, True))
         yield
 
 

@@ -154,7 +154,7 @@ def test_whole_network(folder, dataset):
     )
 
 
-@pytest.mark.parametrize('backend', ['aot_eager', pytest.param('inductor', marks=pytest.mark.slow)])
+@pytest.mark.parametrize('backend', ['eager', pytest.param('inductor', marks=pytest.mark.slow)])
 def test_whole_network_compiled(folder, dataset, backend, monkeypatch):
     torch._dynamo.reset()
     counters.clear()

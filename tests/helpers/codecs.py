@@ -18,7 +18,8 @@ def make_codec(layout, **options):
 
 
 def naive_encode(codec, scene, **options):
-    return naive.encode(*scene, codec.layout.parts, codec.heatmap_size, codec.stride, **options)
+    rules = naive.Rules(**options)
+    return naive.encode(*scene, codec.layout.parts, codec.heatmap_size, codec.stride, rules)
 
 
 def assert_same_maps(encoded, expected):

@@ -194,6 +194,25 @@ def test_files_and_functions_are_short(path):
     assert [f.name for f in functions(path) if body_length(f) > 50] == []
 
 
+# Each of their parameters is a key of the configs that users write.
+OF_CONFIGS = {('codec.py', '__init__'), ('head.py', '__init__')}
+
+
+def parameters(node):
+    named = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    return [each.arg for each in named if each.arg not in ('self', 'cls')]
+
+
+@every_file
+def test_functions_have_at_most_seven_parameters(path):
+    allowed = OF_CONFIGS if path.parent == PACKAGE / 'models' else ()
+    assert [
+        f.name
+        for f in functions(path)
+        if len(parameters(f)) > 7 and (path.name, f.name) not in allowed
+    ] == []
+
+
 @every_file
 def test_no_mutable_defaults(path):
     def mutable(node):
@@ -226,7 +245,9 @@ def other_package(tmp_path, monkeypatch):
     monkeypatch.setattr('tests.package.test_layering.PACKAGE', folder)
     (folder / 'method.py').write_text(
         'from . import head\nfrom .codec import x\nimport mmengine.config\n'
-        'def f(a=[]):\n    from pinet_mm import runner\n' + '    x = 1\n' * 50
+        'def f(a=[], b=1, c=1, d=1, *, e, f, g, h):\n    from pinet_mm import runner\n'
+        + '    x = 1\n'
+        * 50
     )
     (folder / 'head.py').write_text('from .codec import x\nimport studies.naive\n')
     (folder / 'codec.py').write_text('from pinet_mm import PINet\n')
@@ -247,6 +268,7 @@ def test_the_checks_can_fail(other_package):
         test_imports_point_one_way,
         test_pure_modules_need_no_openmmlab,
         test_no_mutable_defaults,
+        test_functions_have_at_most_seven_parameters,
         test_files_and_functions_are_short,
     ):
         with pytest.raises(AssertionError):
