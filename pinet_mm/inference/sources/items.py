@@ -185,7 +185,7 @@ def read_items(source: Source, clip: Clip = WHOLE) -> Iterator[Item]:
             error = 'cannot be decoded' if image is None else ''
             yield Item(source, index, seconds, image, error)
         if index is None:
-            raise InputError(f'{source.name} has no frame{_span(clip)}')
+            yield Item(source, error=f'{source.name} has no frame{_span(clip)}')
     except (InputError, OSError) as error:
         yield Item(source, error=str(error))
 
