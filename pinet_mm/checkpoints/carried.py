@@ -1,4 +1,4 @@
-"""What a checkpoint brings beside its weights: the metainfo of the keypoints it was trained on."""
+"""What a checkpoint brings beside its weights: metainfo of its keypoints, and a score."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Any
 
 import mmpose
 from mmengine.config import Config
+from torch import Tensor
 
 from ..configs import mappings
+from ..datasets.wrapped import bare_name, metrics_in
 
 NEEDED = ('keypoint_id2name', 'flip_indices', 'sigmas')
 
@@ -26,6 +28,27 @@ def carry_metainfo(config: Config, dataset_meta: Mapping) -> None:
         file = metainfo.get('from_file') if isinstance(metainfo, Mapping) else metainfo
         if isinstance(file, str) and not _is_metainfo(file):
             node['metainfo'] = as_written(dataset_meta)
+
+
+def carry_score(config: Config, weights: Mapping[str, Tensor]) -> None:
+    """Give a config the score, see `method.scoring`, whose weights a checkpoint has, in place.
+
+    Metrics then rank people by it. A config that says of `refinement.score` what it is to be, also
+    None, or switches it off by `test_cfg.use_score`, keeps that.
+
+    Args:
+        config: of a model.
+        weights: of the checkpoint.
+    """
+    width = weights.get('head.refinement.score.layers.1.bias')
+    refinement = (config.model.get('head') or {}).get('refinement')
+    switched_off = (config.model.get('test_cfg') or {}).get('use_score') is False
+    if width is None or not refinement or switched_off:
+        return
+    refinement.setdefault('score', dict(hidden=len(width)))
+    for each in metrics_in(config.get('test_evaluator')) if refinement['score'] else ():
+        if each.get('score_mode') == 'keypoint' or bare_name(each) == 'CocoResults':
+            each['score_mode'] = 'bbox'
 
 
 def as_written(dataset_meta: Mapping) -> dict[str, Any]:

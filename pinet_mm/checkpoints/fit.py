@@ -164,7 +164,7 @@ def _is_optional(key: str) -> bool:
     return key.endswith('num_batches_tracked')
 
 
-def check_model(model: nn.Module, checkpoint: Checkpoint) -> None:
+def check_model(model: nn.Module, checkpoint: Checkpoint, but: tuple[str, ...] = ()) -> None:
     """Check that a checkpoint has every weight of a model.
 
     MMEngine only warns of missing ones, and an evaluation ends, much later, with an AP of 0. A
@@ -173,6 +173,7 @@ def check_model(model: nn.Module, checkpoint: Checkpoint) -> None:
     Args:
         model: in a wrapper or not.
         checkpoint: of this package.
+        but: beginnings of names of weights that it need not have.
 
     Raises:
         CheckpointError: weights of the model are missing, have another shape or kind of number,
@@ -180,6 +181,7 @@ def check_model(model: nn.Module, checkpoint: Checkpoint) -> None:
     """
     wanted = unwrapped(model).state_dict()
     _refuse_official(checkpoint, wanted)
+    wanted = {key: value for key, value in wanted.items() if not key.startswith(but)}
     found = {key: value for key, value in checkpoint.weights.items() if key in wanted}
     check_weights(found, wanted, checkpoint.source)
 

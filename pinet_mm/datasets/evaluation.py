@@ -18,7 +18,7 @@ from .check import Checked, Expected, check_file
 from .check.categories import PERSON
 from .limits import require_limit
 from .matching import MAX_POSES, match_poses
-from .pose_files import Poses, read_entries, to_entries
+from .pose_files import read_entries, to_entries
 
 # Their places in `COCOeval.stats`.
 STATISTICS = dict(
@@ -32,20 +32,34 @@ class CocoResults(BaseMetric):
     """Write all poses of an evaluation to one JSON file, beside a metric.
 
     The file is a list with an entry for every pose, in pixels of the original image: `image_id`,
-    `category_id`, `keypoints` ([x, y, keypoint score] × K in one row) and `score`, the mean
-    of its keypoint scores, by which `CocoMetric` with `score_mode='keypoint'` ranks it as well.
+    `category_id`, `keypoints` ([x, y, keypoint score] × K in one row) and `score`, by which
+    `CocoMetric` with the same `score_mode` ranks it as well.
     Images without poses have no entry; without any pose the list is empty.
 
     Args:
         path: the file; its folder is made if it is missing.
         collect_device: what several processes exchange their poses on, 'cpu' or 'gpu'.
         category_id: id of the person category in the annotations.
+        score_mode: 'keypoint': `score` is the mean of a pose's keypoint scores; 'bbox': it is the
+            pose's own, `bbox_scores`.
+
+    Raises:
+        InputError: `score_mode` is neither.
     """
 
     default_prefix = 'results'  # not used; MMEngine warns without one
 
-    def __init__(self, path: str, collect_device: str = 'cpu', category_id: int = PERSON):
+    def __init__(
+        self,
+        path: str,
+        collect_device: str = 'cpu',
+        category_id: int = PERSON,
+        score_mode: str = 'keypoint',
+    ):
         super().__init__(collect_device=collect_device)
+        if score_mode not in ('keypoint', 'bbox'):
+            raise InputError(f"score_mode must be 'keypoint' or 'bbox'; found {score_mode!r}")
+        self.score_mode = score_mode
         self.path, self.category_id = Path(path), category_id
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
@@ -57,20 +71,21 @@ class CocoResults(BaseMetric):
         """
         for sample in data_samples:
             poses = sample['pred_instances']
+            scores = poses['bbox_scores'] if self.score_mode == 'bbox' else None
             self.results.append(
-                (sample['img_id'], Poses(poses['keypoints'], poses['keypoint_scores']))
+                (sample['img_id'], poses['keypoints'], poses['keypoint_scores'], scores)
             )
 
     def compute_metrics(self, results: Sequence[tuple]) -> dict[str, float]:
         """Write the file; there is no number to report.
 
         Args:
-            results: id and poses of every image.
+            results: id, keypoints, keypoint scores and, by `score_mode`, scores of every image.
         """
         entries = [
             entry
-            for image_id, (keypoints, scores) in results  # MMEngine makes tuples of named ones
-            for entry in to_entries(image_id, keypoints, scores, self.category_id)
+            for image_id, keypoints, keypoint_scores, scores in results
+            for entry in to_entries(image_id, keypoints, keypoint_scores, self.category_id, scores)
         ]
         write_whole(self.path, json.dumps(entries))
         print_log(

@@ -105,7 +105,11 @@ class LayoutCocoMetric(CocoMetric):
             entry
             for pred in predictions
             for entry in to_entries(
-                pred['img_id'], pred['keypoints'], pred['keypoint_scores'], pred['category_id']
+                pred['img_id'],
+                pred['keypoints'],
+                pred['keypoint_scores'],
+                pred['category_id'],
+                pred['bbox_scores'] if self.score_mode == 'bbox' else None,
             )
         ]
         use_area, sigmas = self.use_area, self._dataset_meta['sigmas']

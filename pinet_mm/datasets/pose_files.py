@@ -183,7 +183,11 @@ def _pose(entry: Any, path: str | Path, i: int) -> np.ndarray:
 
 
 def to_entries(
-    image_id: Any, keypoints: np.ndarray, keypoint_scores: np.ndarray, category_id: int = 1
+    image_id: Any,
+    keypoints: np.ndarray,
+    keypoint_scores: np.ndarray,
+    category_id: int = 1,
+    scores: np.ndarray | None = None,
 ) -> list[dict]:
     """Return the poses of an image as entries of COCO's result format.
 
@@ -192,6 +196,7 @@ def to_entries(
         keypoints: (N, K, 2) pixels of the image.
         keypoint_scores: (N, K).
         category_id: of people.
+        scores: (N,) of the poses, by default the mean keypoint scores.
     """
     rows = np.concatenate((keypoints, keypoint_scores[..., None]), axis=-1, dtype=np.float64)
     return [
@@ -199,9 +204,9 @@ def to_entries(
             image_id=image_id,
             category_id=category_id,
             keypoints=row.ravel().tolist(),
-            score=float(row[:, 2].mean()),
+            score=float(score),
         )
-        for row in rows
+        for row, score in zip(rows, rows[..., 2].mean(axis=-1) if scores is None else scores)
     ]
 
 

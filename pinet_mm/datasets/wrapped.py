@@ -1,4 +1,4 @@
-"""Datasets and steps in the settings of a config, in whatever wrappers and under whatever scope.
+"""Datasets, steps and metrics in a config, in whatever wrappers and under whatever scope.
 
 Datasets are wrapped in RepeatDataset, ConcatDataset, CombinedDataset and the like, steps in
 TransformBroadcaster, RandomApply and the like; `type` may be a class, `Name` or `scope.Name`.
@@ -15,6 +15,15 @@ def bare_name(settings: Mapping) -> str:
     """Return the name of the class that settings are of, without a scope; empty without one."""
     kind = settings.get('type', '')
     return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
+
+
+def metrics_in(node: Mapping | Sequence | None) -> Iterator[dict]:
+    """Yield the settings of metrics, also of those inside `MultiDatasetEvaluator`."""
+    for each in node if isinstance(node, (list, tuple)) else [node]:
+        if isinstance(each, dict) and 'metrics' in each:
+            yield from metrics_in(each['metrics'])
+        elif isinstance(each, dict) and 'type' in each:
+            yield each
 
 
 def steps_named(node: Any, *names: str) -> Iterator[dict]:

@@ -5,13 +5,15 @@ Coordinates are map pixels (`_hm`).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import check_number
 from .reading import sample_bilinear, sample_pixels
+from .scoring import PoseScore
 
 
 def normalized_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]) -> Tensor:
@@ -87,6 +89,7 @@ class PoseRefinement(nn.Module):
         num_layers: residual blocks L; the paper uses 2 on COCO, 3 on CrowdPose and OCHuman.
         sample_features: reads features at keypoints, called as `sample_bilinear`; the head passes
             the one of its convention.
+        score: arguments of a `PoseScore` beside `in_channels`; None for a model without it.
 
     Raises:
         InputError: `num_layers` is no count.
@@ -105,6 +108,7 @@ class PoseRefinement(nn.Module):
         skeleton: Sequence[tuple[int, int]],
         num_layers: int = 3,
         sample_features: Callable[[Tensor, Tensor], Tensor] = sample_bilinear,
+        score: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         check_number('refinement.num_layers', num_layers, 0, whole=True)
@@ -118,6 +122,7 @@ class PoseRefinement(nn.Module):
             nn.ReLU(),
             nn.Linear(in_channels, 2 * num_keypoints),
         )
+        self.score = None if score is None else PoseScore(in_channels, **score)
 
     def forward(
         self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor | None = None
@@ -138,11 +143,29 @@ class PoseRefinement(nn.Module):
             valid = torch.ones(poses_hm.shape[:2], dtype=torch.bool, device=poses_hm.device)
         if self.training:
             return self._forward_valid(features, poses_hm, centers_hm, valid)
+        return self.refine(features, poses_hm, centers_hm, valid)[0]
+
+    def refine(
+        self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Predict refining offsets in evaluation mode, and return what they were predicted from.
+
+        Args:
+            features: see `forward`.
+            poses_hm: see `forward`.
+            centers_hm: see `forward`.
+            valid: see `forward`.
+
+        Returns:
+            What `forward` returns, and the poses' pooled features (B, T, 3C).
+        """
         # All poses at once: selecting the valid ones would make the host wait for the device.
         nodes = self.sample_features(features, poses_hm).flatten(0, 1)
         center = sample_pixels(features, centers_hm).flatten(0, 1)
-        refining = self.refine_nodes(nodes, center).view_as(poses_hm)
-        return torch.where(valid[..., None, None], refining, 0)
+        pooled = self.pool_nodes(nodes, center)
+        refining = self.predictor(pooled).view_as(poses_hm)
+        refining = torch.where(valid[..., None, None], refining, 0)
+        return refining, pooled.unflatten(0, valid.shape)
 
     def _forward_valid(
         self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor
@@ -159,11 +182,14 @@ class PoseRefinement(nn.Module):
 
     def refine_nodes(self, nodes: Tensor, center: Tensor) -> Tensor:
         """Predict offsets (S, K, 2) from the features of nodes (S, K, C) and centers (S, C)."""
+        offsets: Tensor = self.predictor(self.pool_nodes(nodes, center))
+        return offsets.view(*nodes.shape[:2], 2)
+
+    def pool_nodes(self, nodes: Tensor, center: Tensor) -> Tensor:
+        """Compute a pose's features (S, 3C) from those of nodes (S, K, C) and centers (S, C)."""
         half = self.product_dtype
         with torch.autocast(nodes.device.type, half, enabled=half is not None):
             nodes = self.stem(nodes, self.adjacency).to(nodes.dtype)
             for block in self.blocks:
                 nodes = block(nodes, self.adjacency)
-        pooled = torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), center), dim=1)
-        offsets: Tensor = self.predictor(pooled)
-        return offsets.view(*nodes.shape[:2], 2)
+        return torch.cat((nodes.mean(dim=1), nodes.amax(dim=1), center), dim=1)

@@ -19,6 +19,7 @@ from ..method.layouts import PartLayout
 from ..method.proposals import Centers, ProposalSampler, project_offsets, read_offsets
 from ..method.reading import map_size, sample_pixels
 from ..method.refinement import PoseRefinement
+from ..method.scoring import score_as_expected, score_of
 from ..method.views import ViewMirror, mirror_points
 from .codec import PINetCodec
 from .scales import Proposals, pool_scales
@@ -113,8 +114,8 @@ def score_proposals(
     found = []
     for average, maps, factor in zip(heatmaps, scales, settings.scale_factors):
         centers = propose(average[:, k:], settings.max_per_part, settings.part_thr)
-        poses_scaled = propose_poses(head, maps, centers, settings)
-        found.append(Proposals(poses_scaled / factor, centers.scores, centers.valid))
+        proposed = propose_poses(head, maps, centers, settings)
+        found.append(proposed._replace(poses_hm=proposed.poses_hm / factor))
     proposals = pool_scales(found, head.layout.num_parts)
     keypoint_scores = _score_keypoints(
         head, [average[:, :k] for average in heatmaps], proposals, settings
@@ -138,8 +139,8 @@ def average_views(heatmaps: Tensor, mirror: ViewMirror | None) -> Tensor:
 
 def propose_poses(
     head: DecodingHead, maps: RawMaps, centers: Centers, settings: TestSettings
-) -> Tensor:
-    """Read and refine each view's own poses, and average them: (B, T, K, 2) map pixels.
+) -> Proposals:
+    """Read and refine each view's own poses, and average them, in pixels of these maps.
 
     Args:
         head: see `decode`.
@@ -150,10 +151,18 @@ def propose_poses(
     width, mirror = maps.features.shape[-1], head.mirror if settings.flip_test else None
     centers_hm = centers_of_views(centers.xy_hm, width, settings.flip_test)
     poses_hm = centers_hm[:, :, None] - offsets_of_views(head, maps, centers_hm, mirror)
+    pooled = None
     if head.refinement is not None and settings.use_refinement is not False:
         valid = centers.valid.repeat(1 + settings.flip_test, 1)
-        poses_hm = poses_hm - head.refinement(maps.features, poses_hm, centers_hm, valid)
-    return average_poses(poses_hm, width, mirror)
+        given = maps.features, poses_hm, centers_hm, valid
+        if settings.use_score is not False and score_of(head) is not None:
+            refining, pooled = head.refinement.refine(*given)
+            pooled = pooled.unflatten(0, (1 + settings.flip_test, -1)).mean(dim=0)
+        else:
+            refining = head.refinement(*given)
+        poses_hm = poses_hm - refining
+    poses_hm = average_poses(poses_hm, width, mirror)
+    return Proposals(poses_hm, centers.scores, centers.valid, pooled)
 
 
 def centers_of_views(centers_hm: Tensor, width: int, flip_test: bool) -> Tensor:
@@ -223,13 +232,17 @@ def fuse(
         settings: see `decode`.
     """
     scale = image_per_map[:, None, None]
-    pose_scores = head.codec.rules.pose_scores(proposals.scores)
+    score = score_of(head)
+    expected = None if score is None or proposals.pooled is None else score(proposals.pooled)
+    pose_scores = head.codec.rules.pose_scores(proposals.scores) if expected is None else expected
     poses_img = proposals.poses_hm * scale
     usable = usable_poses(poses_img, keypoint_scores, pose_scores)
     lost, valid = (proposals.valid & ~usable).any(dim=1), proposals.valid & usable
     fused = head.fusion(
         poses_img, keypoint_scores, pose_scores, valid, settings.oks_thr, settings.use_fusion
     )
+    if expected is not None:
+        fused = score_as_expected(fused, expected, valid)
     if settings.use_agreement:
         poses_img = torch.where(valid[..., None, None], poses_img, 0)
         fused = weigh_by_agreement(
@@ -267,7 +280,7 @@ def _score_keypoints(
     head: DecodingHead, score_maps: Sequence[Tensor], proposals: Proposals, settings: TestSettings
 ) -> Tensor:
     read, stride = head.codec.rules.score_keypoints, head.codec.stride
-    poses_hm, scores, _ = proposals
+    poses_hm, scores = proposals.poses_hm, proposals.scores
     first, *others = score_maps
     found = read(first, poses_hm, scores, stride)
     if not others:

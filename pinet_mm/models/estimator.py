@@ -14,6 +14,7 @@ from mmpose.registry import MODELS
 from torch import Tensor
 
 from ..method.fusion import FusedPoses
+from ..method.scoring import score_of
 from ..method.views import mirror_inputs, scale_inputs
 from .decoding import decode, has_lost, mark_lost
 from .head import PINetHead
@@ -27,6 +28,8 @@ class PINet(BottomupPoseEstimator):
     """Find every person's pose in any number of images of any size.
 
     Takes the arguments of `BottomupPoseEstimator`; see `TestSettings` for what `test_cfg` holds.
+    A head whose refinement has a score, see `method.scoring`, is trained in two steps: without the
+    score, and then the score alone. With it, all else is frozen, statistics of norms included.
 
     Raises:
         InputError: `head` or its codec has a key that is unknown.
@@ -55,6 +58,18 @@ class PINet(BottomupPoseEstimator):
             self.head.codec.stride,
             self.head.codec.input_size,
         )
+        if score_of(self.head) is not None:
+            self.requires_grad_(False)
+            score_of(self.head).requires_grad_(True)
+
+    def train(self, mode: bool = True) -> 'PINet':
+        """Switch to training; with a score, that alone, all else computes as in evaluation."""
+        score = score_of(self.head)
+        super().train(mode and score is None)
+        if score is not None:
+            self.training = mode
+            score.train(mode)
+        return self
 
     @property
     def dataset_meta(self) -> dict | None:

@@ -19,11 +19,13 @@ from ..method.fusion import FusedPoses, PoseFusion
 from ..method.layouts import PartLayout
 from ..method.proposals import ProposalSampler
 from ..method.refinement import PoseRefinement
+from ..method.scoring import PoseMemory, score_of
 from ..method.views import ViewMirror
 from .codec import PINetCodec
 from .decoding import RawMaps, decode
 from .keys import check_keys
 from .losses import Targets, gather_targets, heatmap_loss, offset_loss, refinement_loss
+from .score_loss import score_loss
 from .test_cfg import TestSettings
 
 for _module in (PoseRefinement, ProposalSampler, PoseFusion):
@@ -90,6 +92,7 @@ class PINetHead(BaseHead):
         self.sampler = MODELS.build(
             dict(sampler or dict(type='ProposalSampler'), training_rule=rules.training_centers)
         )
+        self.memory = PoseMemory()
         self.fusion = MODELS.build(dict(type='PoseFusion', sigmas=layout.sigmas))
         self.mirror = ViewMirror(layout)
         self.heatmap_loss = MODELS.build(
@@ -129,11 +132,17 @@ class PINetHead(BaseHead):
     ) -> dict[str, Tensor]:
         """Compute `loss_heatmap`, `loss_offset` and, with a refinement, `loss_refine`.
 
+        A head whose refinement has a score computes `loss_score` alone, see `PINet`.
+
         Args:
             feats: feature maps, of which the last (B, C, H, W) is used.
             batch_data_samples: B samples with targets, or `Targets`, see `losses.gather_targets`.
             train_cfg: unused; MMPose passes it.
         """
+        if score_of(self) is not None:
+            with full_precision(feats[-1]) as features:
+                maps = self.test_maps([features])
+                return dict(loss_score=score_loss(self, maps, batch_data_samples, self.memory))
         with full_precision(feats[-1]) as features:
             targets = gather_targets(batch_data_samples)
             heatmaps, offsets = self([features])
@@ -151,13 +160,18 @@ class PINetHead(BaseHead):
         """Check a `test_cfg` for this head, see `TestSettings`.
 
         Raises:
-            ValueError: a key is unknown or a value wrong, a refinement is asked for that was not
-                built, or `flip_test` for parts that have no mirror image.
+            ValueError: a key is unknown or a value wrong, a refinement or score is asked for that
+                was not built, or `flip_test` for parts that have no mirror image.
         """
         settings = TestSettings.from_cfg(test_cfg)
         if settings.use_refinement and self.refinement is None:
             raise InputError(
                 'test_cfg asks for use_refinement=True, but the head was built with refinement=None'
+            )
+        if settings.use_score and (score_of(self) is None or settings.use_refinement is False):
+            raise InputError(
+                'test_cfg asks for use_score=True, which needs a head that was built with '
+                'refinement.score and use_refinement; see docs/pinet2.md'
             )
         if settings.flip_test:
             _ = self.layout.part_flip_indices  # raises where parts have no mirror image

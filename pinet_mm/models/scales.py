@@ -17,11 +17,13 @@ class Proposals(NamedTuple):
         poses_hm: (B, T, K, 2).
         scores: (B, T) of their part centers.
         valid: (B, T) boolean; the rest is padding.
+        pooled: (B, T, 3C) features of the refinement, where a `PoseScore` is to read them.
     """
 
     poses_hm: Tensor
     scores: Tensor
     valid: Tensor
+    pooled: Tensor | None = None
 
 
 def pool_scales(scales: Sequence[Proposals], num_parts: int) -> Proposals:
@@ -37,13 +39,13 @@ def pool_scales(scales: Sequence[Proposals], num_parts: int) -> Proposals:
         return first
     levelled = [first, *(other._replace(scores=_level(other, first)) for other in others)]
     return Proposals(
-        *(
-            torch.cat([values.unflatten(1, (num_parts, -1)) for values in fields], dim=2).flatten(
-                1, 2
-            )
-            for fields in zip(*levelled)
-        )
+        *(None if fields[0] is None else _pool(fields, num_parts) for fields in zip(*levelled))
     )
+
+
+def _pool(fields: Sequence[Tensor], num_parts: int) -> Tensor:
+    by_part = [values.unflatten(1, (num_parts, -1)) for values in fields]
+    return torch.cat(by_part, dim=2).flatten(1, 2)
 
 
 def _level(proposals: Proposals, reference: Proposals) -> Tensor:

@@ -9,7 +9,15 @@ from ..errors import InputError
 NUMBERS: dict[str, tuple[type, ...]] = dict(
     part_thr=(float, int), oks_thr=(float, int), max_per_part=(int,)
 )
-FLAGS = ('flip_test', 'use_refinement', 'use_fusion', 'use_agreement', 'output_heatmaps')
+FLAGS = (
+    'flip_test',
+    'use_refinement',
+    'use_score',
+    'use_fusion',
+    'use_agreement',
+    'output_heatmaps',
+)
+UNSET = ('use_refinement', 'use_score')  # may be None: as the head was built
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,8 @@ class TestSettings:
         max_per_part: proposals per part, image and scale.
         oks_thr: poses whose OKS is above it are one person.
         use_refinement: apply the refinement; by default if the head has one.
+        use_score: rank people, and order fusion, by expected OKS, see `method.scoring`; by default
+            if the head has a score and refines.
         use_fusion: fuse the poses of a person; otherwise the best one stays (OKS-NMS).
         use_agreement: multiply scores by how far the parts agree, see `method.agreement`. Scores
             shrink: × 1/27 for a person found by one part of three.
@@ -39,6 +49,7 @@ class TestSettings:
     max_per_part: int = 30
     oks_thr: float = 0.7
     use_refinement: bool | None = None
+    use_score: bool | None = None
     use_fusion: bool = True
     use_agreement: bool = False
     output_heatmaps: bool = False
@@ -60,7 +71,7 @@ class TestSettings:
             if not _is_number(value, kinds):
                 raise InputError(f'{name} must be a number; found {value!r}')
         for name in FLAGS:
-            value, unset = getattr(settings, name), (None,) if name == 'use_refinement' else ()
+            value, unset = getattr(settings, name), (None,) if name in UNSET else ()
             if value not in (True, False, *unset):
                 raise InputError(f'{name} must be True or False; found {value!r}')
         if settings.max_per_part < 1:

@@ -27,10 +27,9 @@ from ..datasets.check.reading import read_json
 from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.labeling import keypoint_names
 from ..datasets.limits import note_on_crowded
-from ..datasets.wrapped import bare_name, datasets_in, steps_named
+from ..datasets.wrapped import bare_name, datasets_in, metrics_in, steps_named
 from ..errors import InputError, RunError
 from .first_process import is_first, say
-from .layout import metrics_in
 
 # Classes of the configs, which read COCO's records of people as they are.
 OF_PEOPLE = (CocoDataset, CrowdPoseDataset, OCHumanDataset)

@@ -14,7 +14,7 @@ from mmpose.registry import DATASETS, HOOKS
 
 from ..configs import mappings
 from ..datasets.drawn import CrowdSynthDataset
-from ..datasets.wrapped import bare_name
+from ..datasets.wrapped import bare_name, metrics_in
 from ..errors import InputError
 from ..method.layouts import PartLayout, names_of
 from ..models.codec import build_layout
@@ -78,15 +78,6 @@ def _layout(cfg: Config) -> PartLayout | None:
 
 def _max_per_part(cfg: Config) -> int:
     return (cfg.model.get('test_cfg') or {}).get('max_per_part', TestSettings().max_per_part)
-
-
-def metrics_in(node: Mapping | Sequence | None) -> Iterator[dict]:
-    """Yield the settings of metrics, also of those inside `MultiDatasetEvaluator`."""
-    for each in node if isinstance(node, (list, tuple)) else [node]:
-        if isinstance(each, dict) and 'metrics' in each:
-            yield from metrics_in(each['metrics'])
-        elif isinstance(each, dict) and 'type' in each:
-            yield each
 
 
 def _outermost(node: Mapping | None) -> Iterator[dict]:

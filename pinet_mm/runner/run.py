@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 
 from ..atomic import require_writable
 from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
-from ..checkpoints.carried import carry_metainfo
+from ..checkpoints.carried import carry_metainfo, carry_score
 from ..configs import config_path, read_config
 from ..datasets.limits import BOUNDS
 from ..errors import RunError
@@ -68,6 +68,7 @@ def test(options: TestOptions) -> dict:
     # Before a runner is built, which takes seconds.
     checkpoint = read_checkpoint(options.checkpoint)
     carry_metainfo(cfg, checkpoint.meta.get('dataset_meta', {}))
+    carry_score(cfg, checkpoint.weights)
     follow_layout(cfg, 'test_dataloader')
     check_annotations(
         cfg,

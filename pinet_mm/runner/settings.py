@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 
-from ..datasets.wrapped import bare_name
+from ..datasets.wrapped import bare_name, metrics_in
 from ..errors import RunError
 from ..models.acceleration import half_precision, warn_of_no_bfloat16
 from .first_process import say
@@ -189,7 +189,9 @@ def dump_predictions(cfg: Config, path: str) -> None:
 def write_poses(cfg: Config, path: str) -> None:
     """Write the poses to a file in COCO's result format, besides evaluating them."""
     require_suffix('--json', path, ('.json',))
-    _add_evaluator(cfg, '--json', dict(type='CocoResults', path=path))
+    modes = {each.get('score_mode', 'keypoint') for each in metrics_in(cfg.test_evaluator)}
+    mode = dict(score_mode='bbox') if modes == {'bbox'} else {}
+    _add_evaluator(cfg, '--json', dict(type='CocoResults', path=path, **mode))
 
 
 def _add_evaluator(cfg: Config, option: str, evaluator: dict) -> None:

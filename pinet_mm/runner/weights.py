@@ -12,8 +12,11 @@ from torch import nn
 
 from ..checkpoints import check_model, check_overlap, read_checkpoint, require_checkpoint
 from ..checkpoints.fit import unwrapped
-from ..errors import CheckpointError
+from ..errors import CheckpointError, RunError
+from ..method.scoring import score_of
 from .resuming import candidates, newest_usable, require_state
+
+SCORE = ('head.refinement.score.',)  # names of its weights
 
 
 def choose_start(cfg: Config, resume: str | None) -> None:
@@ -53,6 +56,11 @@ def _pretrained_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]
                 yield name, module, init_cfg['checkpoint']
 
 
+def frozen_but_score(model: nn.Module) -> bool:
+    """Return whether a training trains the score of a model's head alone, see `PINet`."""
+    return score_of(getattr(unwrapped(model), 'head', None)) is not None
+
+
 def prepare_start(runner: Runner, resume: str | None = None) -> None:
     """Read what a training starts from, before any image is read.
 
@@ -65,6 +73,7 @@ def prepare_start(runner: Runner, resume: str | None = None) -> None:
 
     Raises:
         CheckpointError: a checkpoint cannot be read, or does not fit.
+        RunError: a score is to be trained without a checkpoint of the rest.
     """
     load_from, resumes = runner.cfg.get('load_from'), runner.cfg.get('resume')
     if load_from and resumes:
@@ -74,6 +83,13 @@ def prepare_start(runner: Runner, resume: str | None = None) -> None:
             runner._load_from = runner.cfg.load_from = load_from
         else:
             require_state(load_from, check)
+    elif frozen_but_score(runner.model):
+        if not load_from:
+            raise RunError(
+                'refinement.score learns on a model that is trained and frozen: name its '
+                'checkpoint, --cfg-options load_from=FILE'
+            )
+        check_model(runner.model, read_checkpoint(load_from), SCORE)
     elif load_from:
         check_overlap(runner.model, read_checkpoint(load_from))
     if load_from and resumes:

@@ -1,10 +1,11 @@
 """The metainfo that a checkpoint brings, where the file that a config names is not there."""
 
-from pinet_mm.checkpoints.carried import as_written, carry_metainfo
+from pinet_mm.checkpoints.carried import as_written, carry_metainfo, carry_score
 from pinet_mm.models.codec import build_layout
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
@@ -70,3 +71,34 @@ def test_a_checkpoint_without_metainfo_changes_nothing():
     cfg = config()
     carry_metainfo(cfg, {})
     assert cfg.codec.layout.metainfo == FILE
+
+
+def scored(refinement, **test_cfg):
+    head = dict(type='PINetHead', refinement=refinement)
+    metric = dict(type='CocoMetric', score_mode='keypoint')
+    evaluator = [dict(type='CocoResults', path='p.json'), metric, dict(type='DumpResults')]
+    return Config(dict(model=dict(head=head, test_cfg=test_cfg), test_evaluator=evaluator))
+
+
+def test_a_score_comes_with_its_weights_and_metrics_rank_by_it():
+    weights = {'head.refinement.score.layers.1.bias': torch.zeros(24)}
+    cfg = scored(dict(type='PoseRefinement'))
+    carry_score(cfg, weights)
+    assert cfg.model.head.refinement.score == dict(hidden=24)
+    assert [each.get('score_mode') for each in cfg.test_evaluator] == ['bbox', 'bbox', None]
+
+
+@pytest.mark.parametrize(
+    'refinement, test_cfg, names',
+    [
+        (dict(), dict(), ()),  # old weights
+        (dict(score=None), dict(), ('head.refinement.score.layers.1.bias',)),
+        (dict(), dict(use_score=False), ('head.refinement.score.layers.1.bias',)),
+        (None, dict(), ('head.refinement.score.layers.1.bias',)),
+    ],
+)
+def test_no_score_comes_where_it_is_switched_off_or_has_no_weights(refinement, test_cfg, names):
+    cfg = scored(refinement and dict(refinement, type='PoseRefinement'), **test_cfg)
+    before = cfg.to_dict()
+    carry_score(cfg, dict.fromkeys(names, torch.zeros(24)))
+    assert cfg.to_dict() == before

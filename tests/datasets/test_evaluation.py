@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pinet_mm import LayoutCocoMetric
 from pinet_mm.datasets.evaluation import CocoResults, average_precision
+from pinet_mm.datasets.pose_files import read_poses
 from pinet_mm.errors import InputError
 
 import cv2
@@ -160,6 +161,21 @@ def test_the_file_holds_every_pose(tmp_path):
     ]
 
 
+def test_the_score_is_the_poses_own_where_the_metric_ranks_by_it(tmp_path):
+    metric = CocoResults(str(tmp_path / 'poses.json'), score_mode='bbox')
+    predictions = [make_prediction(0, [np.ones((2, 3)), np.ones((2, 3))], 2, scores=[0.25, 0.5])]
+    predictions[0]['pred_instances']['bbox_scores'] = np.float32([0.75, 0.125])
+    metric.process({}, predictions)
+    metric.evaluate(1)
+    found = json.loads((tmp_path / 'poses.json').read_text())
+    assert [each['score'] for each in found] == [0.75, 0.125]
+    assert [each['keypoints'][2] for each in found] == [0.25, 0.5]
+    # Read again, a pose has that score too: its keypoint scores are multiplied, see `read_results`.
+    np.testing.assert_allclose(read_poses(tmp_path / 'poses.json')[1].scores, [0.75, 0.125])
+    with pytest.raises(InputError, match="score_mode must be 'keypoint' or 'bbox'; found 'rle'"):
+        CocoResults('poses.json', score_mode='rle')
+
+
 def test_poses_are_kept_once(tmp_path):
     # The file of poses and the metric beside it hold the same arrays, not copies.
     write_annotations(tmp_path / 'a.json', [[person(17)]], 17)
@@ -167,8 +183,8 @@ def test_poses_are_kept_once(tmp_path):
     metrics = CocoResults(str(tmp_path / 'p.json')), LayoutCocoMetric(str(tmp_path / 'a.json'))
     for metric in metrics:
         metric.process({}, found)
-    (_, poses), (prediction, _) = (metric.results[0] for metric in metrics)
-    assert poses.keypoints is prediction['keypoints'] is found[0]['pred_instances']['keypoints']
+    (_, keypoints, *_), (prediction, _) = (metric.results[0] for metric in metrics)
+    assert keypoints is prediction['keypoints'] is found[0]['pred_instances']['keypoints']
 
 
 @pytest.mark.parametrize('leaf', ['pinet_hrnet_crowdpose', 'pinet_hrnet_coco_release'])

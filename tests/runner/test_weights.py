@@ -1,14 +1,20 @@
 """Which weights a run starts from, and what is said if they are missing or do not fit."""
 
+from types import SimpleNamespace
+
 from pinet_mm import runner
 from pinet_mm.checkpoints import read_checkpoint
-from pinet_mm.errors import CheckpointError
+from pinet_mm.errors import CheckpointError, RunError
+from pinet_mm.runner.weights import prepare_start
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmpose.registry import MODELS
 
 from tests.helpers.tools import run_tool
 from tests.helpers.toy_runs import NOWHERE, PRETRAINED, parse, train, weights, write_config
+from tests.helpers.toys import build_in_mmpose, model_config
 
 
 def test_unreachable_pretrained_weights_are_explained(monkeypatch, tmp_path):
@@ -125,3 +131,21 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, trained, odd):
     torch.save(broken, tmp_path / 'broken.pth')
     with pytest.raises(CheckpointError, match='head.weight holds numbers that are not finite'):
         runner.test(parse('test', write_config(tmp_path), tmp_path / 'broken.pth'))
+
+
+def test_a_score_is_trained_on_a_model_whose_weights_are_all_there(tmp_path):
+    config = model_config()
+    config['head']['refinement']['score'] = dict(hidden=4)
+    model = build_in_mmpose(MODELS, config)
+    state = model.state_dict()
+    base = {key: each for key, each in state.items() if '.score.' not in key}
+    runner_of = SimpleNamespace(model=model, cfg=Config(dict(load_from=None)))
+    with pytest.raises(RunError, match='trained and frozen: name its checkpoint, --cfg-options l'):
+        prepare_start(runner_of)
+    runner_of.cfg.load_from = str(tmp_path / 'base.pth')
+    torch.save(base, runner_of.cfg.load_from)
+    prepare_start(runner_of)
+    del base['head.part_branch.bias']
+    torch.save(base, runner_of.cfg.load_from)
+    with pytest.raises(CheckpointError, match=r'missing head\.part_branch\.bias'):
+        prepare_start(runner_of)
