@@ -69,6 +69,16 @@ def test_the_page_reads_onnx_files_and_declares_outputs(tmp_path):
 
 
 @needs_node
+def test_the_tag_stands_above_the_forehead():
+    def pose(height):
+        return dict(score=0.5, keypoints=[[200, 150, 1], [210, 150 + height, 1], [200, 0, 0]])
+
+    small, large = run_node('tag.mjs', lines='\n'.join(json.dumps(pose(h)) for h in (50, 200)))
+    assert small[1] - large[1] == pytest.approx(0.1 * (200 - 50)), 'a tenth of the person'
+    assert large[1] + large[3] < 150 - 0.1 * 200
+
+
+@needs_node
 def test_the_modules_find_whom_the_runner_finds(tmp_path):
     runtime, runner, answers = need_runtime(), OnnxPoses(SHIPPED, threads=1), []
     files = []

@@ -5,6 +5,7 @@
  */
 
 const KEYPOINT_THR = 0.05; // keypoints with a lower score are not drawn, nor their limbs
+const FOREHEAD = 0.1; // of a person's size, above the highest keypoint, where no tag stands
 const HOLLOW = 0.5; // those below this part of their person's mean are rings
 const EDGE = 'rgb(0 0 0 / 60%)';
 
@@ -56,15 +57,18 @@ function drawPose(context, { keypoints }, skeleton, color, unit) {
   });
 }
 
+const extent = (values) => Math.max(...values) - Math.min(...values);
+
 function drawTag(context, { score, keypoints }, color, unit) {
   const seen = keypoints.filter(([, , each]) => each >= KEYPOINT_THR);
   if (!seen.length) return;
   const [x, y] = seen.reduce((top, point) => (point[1] < top[1] ? point : top));
+  const sides = [0, 1].map((axis) => extent(seen.map((point) => point[axis])));
   const [height, text] = [8 * unit, score.toFixed(2)];
   context.font = `${height}px sans-serif`;
   const width = context.measureText(text).width + 3 * unit;
   const left = Math.min(Math.max(x - width / 2, 0), context.canvas.width - width);
-  const top = Math.max(y - height - 5 * unit, 0);
+  const top = Math.max(y - FOREHEAD * Math.max(...sides) - height - 5 * unit, 0);
   context.fillStyle = color;
   context.fillRect(left, top, width, height + 2 * unit);
   context.fillStyle = '#000';
