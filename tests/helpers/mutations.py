@@ -164,6 +164,9 @@ CONTENT = [
     Mutation('region is a line', one(segmentation=[[3, 4, 9, 9]]), 'region-empty'),
     Mutation('region is a flat list', one(segmentation=REGION), 'region-form'),
     Mutation('region of points', one(segmentation=[[10, 10], [30, 10], [30, 50]]), 'region-form'),
+    Mutation(
+        'a polygon of points', one(segmentation=[[[10, 10], [30, 10], [30, 50]]]), 'region-form'
+    ),
     Mutation('null beside a region', one(segmentation=[None, REGION]), 'region-empty'),
     Mutation('region is text', one(segmentation='10 10'), 'region-type'),
     Mutation('region of a huge integer', one(segmentation=[[10**400] * 6]), 'region-type'),

@@ -144,6 +144,8 @@ def _polygons(region: list, record_id: int, findings: Findings) -> list:
             findings.add('region-type', record_id, part)
         elif len(points) >= 6:
             kept.append(points)
+            if points is not part:
+                findings.add('region-form', record_id, part)
     if len(kept) < len(parts) or None in region:
         findings.add('region-empty', record_id, region)
     return kept
