@@ -8,12 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Since torch 2.7; before it, an export only says that it compiles.
+_TELLS_EXPORTS = hasattr(torch.compiler, 'is_exporting')
+
+
+def is_exporting() -> bool:
+    """Return whether a graph is being exported; with an older torch, also whether it compiles."""
+    return torch.compiler.is_exporting() if _TELLS_EXPORTS else torch.compiler.is_compiling()
+
 
 def sample_pixels(maps: Tensor, centers_hm: Tensor) -> Tensor:
     """Read maps (B, C, H, W) at integer pixels (B, T, 2), all inside the map: (B, T, C)."""
     (b, c, h, w), (x, y) = maps.shape, centers_hm.unbind(dim=-1)
     image, pixels = torch.arange(b, device=maps.device)[:, None], maps.permute(0, 2, 3, 1)
-    if torch.compiler.is_exporting() or not pixels.is_contiguous():
+    if is_exporting() or not pixels.is_contiguous():
         return pixels[image, y, x]
     # Whole pixels by one flat index take two thirds of the time.
     index = (image * h + y).mul_(w).add_(x)
@@ -72,7 +80,7 @@ def _sample_grid(maps: Tensor, grid: Tensor) -> Tensor:
 def _can_read_rows(maps: Tensor, points: Tensor) -> bool:
     return (
         maps.device.type == 'cpu'
-        and not torch.compiler.is_exporting()
+        and not is_exporting()
         and maps.shape[1] > 1
         and maps.is_contiguous(memory_format=torch.channels_last)
         and not (torch.is_grad_enabled() and (maps.requires_grad or points.requires_grad))

@@ -1,6 +1,7 @@
 """Reading maps at pixels and between them: offsets, features, keypoint scores."""
 
 from pinet_mm.conventions.official import sample_stretched
+from pinet_mm.method import reading
 from pinet_mm.method.proposals import project_offsets, read_offsets, score_keypoints
 from pinet_mm.method.reading import sample_bilinear, sample_pixels
 
@@ -139,6 +140,17 @@ def test_points_that_are_no_numbers_stay_by_themselves():
     found = sample_bilinear(maps, points)
     assert torch.equal(found[:, 0], maps[..., 2, 2])
     torch.testing.assert_close(found, sample_bilinear(maps.contiguous(), points), equal_nan=True)
+
+
+def test_a_torch_that_does_not_tell_exports_reads_the_same(monkeypatch):
+    # Before torch 2.7.
+    maps = random_maps(7, 1, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    points_hm = torch.tensor([[[1.5, 2.0], [0.0, 3.0]]])
+    wanted = sample_bilinear(maps, points_hm), sample_pixels(maps, points_hm.long())
+    monkeypatch.delattr(torch.compiler, 'is_exporting')
+    monkeypatch.setattr(reading, '_TELLS_EXPORTS', False)
+    found = sample_bilinear(maps, points_hm), sample_pixels(maps, points_hm.long())
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0)
 
 
 def test_bilinear_reading_by_hand():
