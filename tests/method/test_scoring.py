@@ -46,20 +46,21 @@ def test_a_width_that_is_no_count_is_refused():
 
 
 def test_a_person_has_the_expected_oks_of_the_best_of_its_group():
-    # Two people: poses 0 and 2 of the one, 1 of the other; 3 is none.
+    # Three people: poses 0 and 2 of the first, 1 and 4 of the others; 3 is none.
     square = torch.tensor([[0.0, 0], [10, 10]])
-    poses = torch.stack((square, square + 50, square + 0.1, square + 90))[None]
-    keypoint_scores = torch.tensor([[[0.1, 0.4], [-0.2, -0.1], [0.2, 0.1], [9, 9]]])
-    expected = torch.tensor([[0.6, 0.3, 0.8, 0.9]])
-    valid = torch.tensor([[True, True, True, False]])
+    poses = torch.stack((square, square + 50, square + 0.1, square + 90, square + 200))[None]
+    keypoint_scores = torch.tensor([[[0.1, 0.4], [-0.2, -0.1], [0.2, 0.1], [9, 9], [-0.2, 0.6]]])
+    expected = torch.tensor([[0.6, 0.3, 0.8, 0.9, 0.1]])
+    valid = torch.tensor([[True, True, True, False, True]])
     fused = fuse_poses(poses, keypoint_scores, torch.tensor([0.1, 0.1]), expected, valid)
     found = score_as_expected(fused, expected, valid)
-    assert fused.kept.tolist() == [[True, False, True, False]]
-    assert found.scores[0, [0, 2]].tolist() == pytest.approx([0.8, 0.3])
+    assert fused.kept.tolist() == [[True, False, True, True, False]]
+    assert found.scores[0, [0, 2, 3]].tolist() == pytest.approx([0.8, 0.3, 0.1])
     # Keypoints as by Algorithm 1: 0.2 of pose 2 and 0.4 of pose 0, whose mean is 0.3.
     assert found.sources[0, 0].tolist() == [2, 0]
     assert found.keypoint_scores[0, 0].tolist() == pytest.approx([0.2 / 0.3 * 0.8, 0.4 / 0.3 * 0.8])
     assert found.keypoint_scores[0, 2].tolist() == pytest.approx([0.3, 0.3])
+    assert found.keypoint_scores[0, 3].tolist() == pytest.approx([0, 0.2])
     torch.testing.assert_close(found.keypoint_scores[0, [0, 2]].mean(-1), found.scores[0, [0, 2]])
     assert found.keypoints is fused.keypoints and found.kept is fused.kept
 

@@ -3,8 +3,10 @@
 import copy
 
 from pinet_mm.errors import InputError
+from pinet_mm.models.decoding import score_proposals
 from pinet_mm.models.losses import Targets
 from pinet_mm.models.score_loss import fuse_for_training, gather_people
+from pinet_mm.models.test_cfg import TestSettings
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 
+from studies import naive
 from tests.helpers.toys import (
     awaken,
     build_in_mmpose,
@@ -105,6 +108,20 @@ def test_the_loss_is_the_cross_entropy_of_the_oks_of_fused_poses(layout):
     by_hand = -(0.25 * expected.log() + 0.75 * (1 - expected).log())[0] / 2
     by_hand -= (0.75 * expected.log() + 0.25 * (1 - expected).log())[1] / 2
     torch.testing.assert_close(loss, by_hand)
+
+
+def test_the_features_are_those_of_the_best_proposal_of_each_group():
+    model, inputs, _ = build(counts=(0, 0))
+    maps = model.head.test_maps(model.extract_feat(inputs))
+    proposals, scores, _ = score_proposals(model.head, [maps], TestSettings())
+    _, pooled, kept = fuse_for_training(model.head, maps)
+    for i in range(2):
+        rows = proposals.poses_hm[i], scores[i], proposals.scores[i], proposals.valid[i]
+        poses, scores_of, order, valid = (each.tolist() for each in rows)
+        groups = naive.fuse(poses, scores_of, SIGMAS, order, valid, merge=False)
+        owners = [sources[0] for _, _, _, sources in groups]
+        assert owners != list(range(len(owners)))
+        torch.testing.assert_close(pooled[i][kept[i]], proposals.pooled[i][owners])
 
 
 def test_poses_where_nothing_is_labeled_do_not_count():
