@@ -12,10 +12,16 @@ from typing import BinaryIO
 def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file that takes its place when the block ends; after an error nothing has changed.
 
+    What is no file, such as /dev/null or a pipe, is written into as it is.
+
     Args:
         path: of the file, in a folder that exists.
     """
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with open(path, 'wb') as file:
+            yield file
+        return
     part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
         with open(part, 'wb') as file:

@@ -69,10 +69,11 @@ class OnnxPoses:
         try:
             self.resize = json.loads(facts['resize'])
             self.dataset_meta = json.loads(facts['dataset_meta'], object_hook=_with_numbers)
-            self.dataset_meta['keypoint_id2name'].items()
-            _, _, _, _ = self.session.get_outputs()
+            keypoints, _, _, _ = self.session.get_outputs()
+            names = [self.dataset_meta['keypoint_id2name'][k] for k in range(keypoints.shape[2])]
+            _ = [names[k] for link in self.dataset_meta['skeleton_links'] for k in link]
             if self.resize:
-                fit((1, 1), **self.resize)
+                check_shape(fit((1, 1), **self.resize)[0].size_in, 'its input')
         except Exception as error:  # a file that was made up may hold anything
             raise ValueError(f'{wanted} it damaged: {error!r}') from error
 
@@ -128,7 +129,7 @@ def fit(
     Returns:
         The frame, and the (2, 3) matrix from image to input pixels.
     """
-    whole, (w, h) = kind == 'WholeCentreResize', size_img
+    whole, (w, h) = dict(BottomupResize=False, WholeCentreResize=True)[kind], size_img
     size = [-(-side // multiple) * multiple for side in size]
     if whole:
         size_in = tuple(
@@ -159,8 +160,7 @@ def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:
     # The middle, a point beside or above it, and a third at a right angle to the two.
     away = (0, width / 2) if upright else (width / 2, 0)
     points = np.float32((middle, middle - away, middle))
-    x, y = points[0] - points[1]
-    points[2] = points[1] + np.float32((-y, x))
+    points[2] = points[1] + (points[0] - points[1])[::-1] * np.float32((-1, 1))
     return points
 
 

@@ -84,7 +84,7 @@ def read_results(path: str | Path, category_id: Any = None) -> Results:
     entries = _of_category(_read_list(path), category_id, path)
     images = defaultdict(list)
     for i, entry in entries:
-        images[_key(entry, 'image_id', path, i)].append(_pose(entry, path, i))
+        images[_image_id(entry, path, i)].append(_pose(entry, path, i))
     sizes = {len(pose) for poses in images.values() for pose in poses}
     if len(sizes) > 1:
         raise InputError(f'{path}: poses have {sorted(sizes)} keypoints; expected one number')
@@ -112,7 +112,7 @@ def read_entries(path: str | Path) -> tuple[list[dict], str | None]:
     """
     entries = _read_list(path)
     for i, entry in enumerate(entries):
-        _key(entry, 'image_id', path, i)
+        _image_id(entry, path, i)
         _pose(entry, path, i)
     return entries, _note_on_unnamed(entries, path)
 
@@ -161,12 +161,22 @@ def _key(entry: Any, key: str, path: str | Path, i: int) -> Any:
     return entry[key]
 
 
+def _image_id(entry: Any, path: str | Path, i: int) -> int | float | str:
+    found = _key(entry, 'image_id', path, i)
+    whole = isinstance(found, float) and found.is_integer()  # 1.0 is 1
+    if not (isinstance(found, (int, str)) or whole) or isinstance(found, bool):
+        raise InputError(
+            f'{path}: entry {i}: image_id must be a whole number or text; found {found!r}'
+        )
+    return found
+
+
 def _pose(entry: Any, path: str | Path, i: int) -> np.ndarray:
     # (K, 3): x, y, keypoint score.
     row, score = (_key(entry, key, path, i) for key in ('keypoints', 'score'))
     try:
         row, score = np.array(row, dtype=np.float64), float(score)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f'{path}: entry {i}: {error}') from error
     if row.ndim != 1 or not len(row) or len(row) % 3:
         raise InputError(

@@ -74,14 +74,17 @@ def fuse_images(
         The fused poses of every image, as `fuse_models` returns them.
 
     Raises:
-        ValueError: `oks_thr` is not in [0, 1], `weights` are not as many positive numbers as
-            there are models, a shape is not as above, or a number is not finite.
+        ValueError: `oks_thr` is not in [0, 1], `sigmas` are not positive, `weights` are not as
+            many positive numbers as there are models, a shape is not as above, or a number is not
+            finite.
     """
     if not 0 <= oks_thr <= 1:
         raise InputError(f'oks_thr must be between 0 and 1; found {oks_thr}')
-    sigmas = np.asarray(sigmas, dtype=np.float64)
-    joined = [_join(models, weights, len(sigmas)) for models in images]
-    fusion, fused = PoseFusion(sigmas).double(), {}
+    sizes = np.asarray(sigmas, dtype=np.float64)
+    if sizes.ndim != 1 or not ((sizes > 0) & (sizes < np.inf)).all():
+        raise InputError(f'sigmas must be a positive number for each keypoint; found {sizes}')
+    joined = [_join(models, weights, len(sizes)) for models in images]
+    fusion, fused = PoseFusion(sizes.tolist()).double(), {}
     for members in _chunks([len(poses.scores) for poses in joined]):
         found = _fuse_chunk(fusion, [joined[i] for i in members], oks_thr)
         fused.update(zip(members, found))
@@ -96,6 +99,8 @@ def _join(models: Sequence[Any], weights: Sequence[float] | None, num_keypoints:
         )
     parts = [_check(poses, num_keypoints) for poses in models]
     scores = [weight * poses.keypoint_scores for weight, poses in zip(weights, parts)]
+    if not all(np.isfinite(each).all() for each in scores):
+        raise InputError(f'weights times keypoint scores must be finite; found weights {weights}')
     empty = Poses(np.zeros((0, num_keypoints, 2)), np.zeros((0, num_keypoints)))
     return Poses(
         np.concatenate([empty.keypoints, *(poses.keypoints for poses in parts)]),

@@ -100,12 +100,19 @@ def test_files_of_others_are_refused(tmp_path):
         api.load_onnx(tmp_path / 'other.onnx')
 
 
+NAMES = dict.fromkeys(range(17), 'a')
+
+
 @pytest.mark.parametrize(
     'name, value',
     [
         ('resize', '['),
         ('resize', '"os.system"'),
         ('resize', '{"kind": "BottomupResize", "size": [0, 0], "multiple": 0}'),
+        ('resize', '{"kind": "BottomupResize", "size": [131072, 131072], "multiple": 32}'),
+        ('resize', '{"kind": "os.system", "size": [64, 64], "multiple": 32}'),
+        ('dataset_meta', '{"keypoint_id2name": {"0": "nose"}, "skeleton_links": []}'),
+        ('dataset_meta', json.dumps(dict(keypoint_id2name=NAMES, skeleton_links=[[0, 99]]))),
         ('dataset_meta', '5'),
         ('dataset_meta', '{}'),
     ],

@@ -215,9 +215,26 @@ def onnx_files(folder: Path, shipped: Path) -> list[Path]:
     write('plain.onnx', [])  # one output in place of four
     for name, value in dict(resize='[', dataset_meta='5', schema='x').items():
         write(f'{name}.onnx', [], **{name: value})
-    write('size.onnx', [], resize=json.dumps(dict(kind='BottomupResize', size=[0, 0], multiple=0)))
-    write('kind.onnx', [], resize=json.dumps(dict(kind='os.system', size=[64, 64], multiple=32)))
-    write('word.onnx', [], resize='"os.system"')
+    odd = dict(
+        nothing=dict(kind='BottomupResize', size=[0, 0], multiple=0),
+        negative=dict(kind='BottomupResize', size=[-64, -64], multiple=32),
+        large=dict(kind='BottomupResize', size=[1 << 17, 1 << 17], multiple=32),
+        kind=dict(kind='os.system', size=[64, 64], multiple=32),
+        word='os.system',
+    )
+    meta = json.loads(facts['dataset_meta'])
+    odd_meta = dict(
+        links=dict(meta, skeleton_links=[[0, 99], [-1, 'x']]),
+        colors=dict(meta, skeleton_link_colors=5, keypoint_colors=[]),
+        names=dict(meta, keypoint_id2name={'0': 'nose'}),
+        texts=dict(meta, keypoint_id2name={'0': [1], 'x': None}),
+    )
+    changes = {name: dict(resize=json.dumps(value)) for name, value in odd.items()}
+    changes |= {name: dict(dataset_meta=json.dumps(value)) for name, value in odd_meta.items()}
+    for name, changed in changes.items():
+        model = onnx.load(shipped)
+        helper.set_model_props(model, {**facts, **changed})
+        (folder / f'{name}.onnx').write_bytes(model.SerializeToString())
     whole = shipped.read_bytes()
     (folder / 'cut.onnx').write_bytes(whole[: len(whole) // 2])
     (folder / 'pickle.onnx').write_bytes(pickle.dumps(Call(os.mkdir, 'place')))

@@ -125,6 +125,18 @@ def test_wrong_settings(settings, problem):
         fuse_models([NOBODY, NOBODY], SIGMAS, **settings)
 
 
+@pytest.mark.parametrize('sigma', [0, -0.1, np.nan, np.inf])
+def test_sigmas_that_are_none(sigma):
+    with pytest.raises(ValueError, match='sigmas must be a positive number for each keypoint'):
+        fuse_models([NOBODY], [*SIGMAS[:4], sigma])
+
+
+def test_weights_that_carry_scores_beyond_all_numbers():
+    one = Poses(np.zeros((1, 5, 2)), np.full((1, 5), 10.0))
+    with pytest.raises(ValueError, match='weights times keypoint scores must be finite'):
+        fuse_models([one], SIGMAS, weights=[1e308])
+
+
 @pytest.mark.parametrize(
     'poses, problem',
     [

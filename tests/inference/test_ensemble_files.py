@@ -91,6 +91,12 @@ def test_a_score_that_is_no_mean_scales_the_keypoint_scores(tmp_path):
         ('[{"image_id": 1, "keypoints": [1, 2, null], "score": 1}]', 'must be finite'),
         ('[{"image_id": 1, "keypoints": [1, 2, 3], "score": null}]', 'entry 0: float'),
         (
+            f'[{{"image_id": 1, "keypoints": [1{"0" * 400}, 2, 3], "score": 1}}]',
+            'entry 0: int too large',
+        ),
+        ('[{"image_id": [1], "keypoints": [1, 2, 3], "score": 1}]', r'or text; found \[1\]'),
+        ('[{"image_id": null, "keypoints": [1, 2, 3], "score": 1}]', 'entry 0: image_id must be'),
+        (
             '[{"image_id": 1, "keypoints": [1, 2, 3], "score": 3},'
             ' {"image_id": 2, "keypoints": [1, 2, 3, 4, 5, 6], "score": 4}]',
             r'have \[1, 2\] keypoints',

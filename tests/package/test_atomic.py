@@ -1,5 +1,9 @@
 """Files that are whole or untouched."""
 
+import os
+import stat
+import threading
+
 from pinet_mm.atomic import whole_file, write_whole
 
 import pytest
@@ -20,6 +24,18 @@ def test_after_an_error_the_old_file_is_as_it_was(tmp_path):
         file.write(b'new')
         raise KeyError
     assert path.read_text() == 'old' and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_is_written_into_and_stays(tmp_path):
+    # So is /dev/null, which root would replace by a file otherwise.
+    path, found = tmp_path / 'pipe', []
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: found.append(path.read_text()), daemon=True)
+    reader.start()
+    write_whole(path, 'all')
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    reader.join(5)
+    assert found == ['all']
 
 
 def test_texts_are_written_with_their_folder(tmp_path):

@@ -30,7 +30,8 @@ class Journal:
         resume: go on with the file if there is one; otherwise it is emptied.
 
     Raises:
-        InputError: the file that is to be resumed is of another run.
+        InputError: the file that is to be resumed is of another run, or there is something else
+            at its place.
     """
 
     def __init__(self, path: Path, head: Mapping, run: Mapping[str, Any], resume: bool = False):
@@ -38,6 +39,8 @@ class Journal:
         self._first: dict[str, int] = {}  # name of a source -> where its first record is
         self._finished: set[str] = set()
         begin = json.loads(compact(dict(head, run=run)))
+        if path.exists() and not path.is_file():
+            raise InputError(f'{path} must be a file, for what is found is kept there')
         if resume and path.is_file() and path.stat().st_size:
             self._reopen(begin)
         else:
@@ -47,14 +50,11 @@ class Journal:
     def _reopen(self, begin: Mapping) -> None:
         end = 0
         for start, line in self._numbered_lines():
-            try:
-                entry = json.loads(line)
-            except ValueError as error:
-                if start == 0:
-                    raise InputError(f'{self.path} is no record of a run: begin anew') from error
-                break  # a power loss left this: what follows is predicted again
+            entry = _entry_of(line)
             if start == 0:
                 self._check(entry, begin)
+            elif not isinstance(entry.get('file', entry.get('video')), str):
+                break  # a power loss left this: what follows is predicted again
             elif 'video' in entry:
                 self._finished.add(entry['video'])
             elif 'persons' in entry:
@@ -67,8 +67,10 @@ class Journal:
             self.append(begin)
 
     def _check(self, found: Mapping, expected: Mapping) -> None:
+        if not isinstance(found.get('run'), dict):
+            raise InputError(f'{self.path} is no record of a run: begin anew')
         for key, value in {**expected, **expected['run']}.items():
-            other = found.get(key, found.get('run', {}).get(key))
+            other = found.get(key, found['run'].get(key))
             if key != 'run' and other != value:
                 raise InputError(
                     f'{self.path} is of a run with {key} {other}, and this one has {value}: resume '
@@ -156,6 +158,15 @@ class Journal:
     def close(self) -> None:
         """Close the file of lines."""
         self._file.close()
+
+
+def _entry_of(line: bytes) -> dict:
+    # Of what is none, an empty one.
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from ...atomic import require_writable
 from ..drawing.skeletons import Style, draw_poses
 from ..people import person_scores
 from ..results.records import facts, from_record, header, to_record
@@ -97,8 +98,9 @@ def run(
         drawing: of an image.
         options: what is written, and of which frames.
     """
-    out_dir = Path(out_dir)
+    out_dir, target = Path(out_dir), Path(out_dir, 'predictions.json')
     sources, start = find_sources(inputs, out_dir), perf_counter()
+    require_writable(target)
     overlays = OverlayFolder(out_dir, drawing.columns, drawing.cell, gap=6)
     overlays.name_sources(sources)
     lowest = None if options.all_poses or options.schema == 1 else pose_thr
@@ -110,8 +112,7 @@ def run(
         lambda result: to_record(result, '', lowest, options.schema),
         options,
     )
-    best, target = array('d'), out_dir / 'predictions.json'
-    is_whole = False
+    best, is_whole = array('d'), False
     try:
         todo = [each for each in sources if not journal.has(each.name, each.kind == 'video')]
         with tqdm(total=count_images(todo, options.clip), unit=' images') as progress:

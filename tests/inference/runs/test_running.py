@@ -25,6 +25,7 @@ from tests.helpers.videos import MODEL, SIZE, STEP, predict, write_video
 
 av = pytest.importorskip('av')
 RESUME = InferOptions(resume=True)
+DEEP = b'[' * 100_000
 
 
 @pytest.fixture
@@ -143,10 +144,37 @@ def test_a_damaged_line_is_where_a_run_is_taken_up_again(inputs, tmp_path):
     noted.write_bytes(b''.join([*lines[:2], b'\0' * 40 + b'\n', *lines[3:]]))
     infer(MODEL, inputs, tmp_path / 'out', options=RESUME)
     assert document(tmp_path / 'out') == document(tmp_path / 'whole')
-    noted.write_bytes(b'a shopping list\n')
+
+
+@pytest.mark.parametrize('line', [b'5', b'{"a": 1}', b'{"file": [1]}', DEEP], ids=range(4))
+def test_lines_that_are_json_and_no_records(line, inputs, tmp_path):
+    infer(MODEL, inputs, tmp_path / 'whole')
+    infer(MODEL, inputs, tmp_path / 'out')
+    noted = tmp_path / 'out' / 'predictions.jsonl'
+    lines = noted.read_bytes().splitlines(keepends=True)
+    noted.write_bytes(b''.join([*lines[:2], line + b'\n', *lines[3:]]))
+    infer(MODEL, inputs, tmp_path / 'out', options=RESUME)
+    assert document(tmp_path / 'out') == document(tmp_path / 'whole')
+
+
+@pytest.mark.parametrize('text', [b'a shopping list', b'5', b'{"run": 5}', DEEP], ids=range(4))
+def test_a_file_that_is_no_record_is_left_as_it_is(text, inputs, tmp_path):
+    noted = tmp_path / 'out' / 'predictions.jsonl'
+    noted.parent.mkdir()
+    noted.write_bytes(text + b'\n')
     with pytest.raises(InputError, match='predictions.jsonl is no record of a run'):
         infer(MODEL, inputs, tmp_path / 'out', options=RESUME)
-    assert noted.read_bytes() == b'a shopping list\n', 'it is not overwritten'
+    assert noted.read_bytes() == text + b'\n'
+
+
+@pytest.mark.parametrize('name', ['predictions.json', 'predictions.jsonl'])
+def test_a_folder_at_the_place_of_a_result_is_found_before_the_work(
+    name, inputs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(folders, 'predict', lambda *_: pytest.fail('the work has begun'))
+    (tmp_path / 'out' / name).mkdir(parents=True)
+    with pytest.raises((InputError, IsADirectoryError), match=name):
+        infer(MODEL, inputs, tmp_path / 'out')
 
 
 def test_a_run_of_other_options_is_not_resumed(inputs, tmp_path):
