@@ -5,4 +5,8 @@ from pinet_mm.api import shipped_weights
 
 load_from = str(shipped_weights('pinet_lite_photos.py'))
 refinement = dict(_base_.refinement, score=dict(hidden=32))
-model = dict(backbone=dict(init_cfg=None), head=dict(decoder=_base_.codec, refinement=refinement))
+model = dict(
+    backbone=dict(init_cfg=None),
+    head=dict(decoder=_base_.codec, refinement=refinement),
+    test_cfg=dict(scale_factors=(1, 0.5)),
+)

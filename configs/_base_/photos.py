@@ -3,14 +3,14 @@
 # the shipped weights saw. Drawn crowds:
 #   python tools/make_crowdsynth.py data/photos_drawn --split train --images 2400 --size 128 128
 #       --persons 2 4 --height 0.7 1.0
-# Crops are 256×256; whole images are resized to a short side of 448, at which a person covers as
-# many pixels as in a crop of 0.57 × the short side: more people are found than at 320
+# Crops are 256×256; whole images are resized to a short side of 512, at which a person covers as
+# many pixels as in a crop of half the short side: more people are found than at 320
 # (docs/model_card.md). `min_area` is 0: the people of photographs of this size are often smaller
 # than COCO's 32².
 _base_ = ['./coco.py']
 from pinet_mm.datasets import pipelines
 
-test_size = (448, 448)
+test_size = (512, 512)
 codec = dict(_base_.codec, input_size=(256, 256), heatmap_size=(64, 64), min_area=0)
 # Each member of the training set takes crops of its own; nothing else of an image's record is
 # needed, and less travels between processes.

@@ -5,7 +5,7 @@ _base_ = ['./photos.py']
 from pinet_mm.datasets import pipelines
 
 codec = pipelines.of_size(_base_.codec, _base_.test_size)
-crop = pipelines.crop(codec, scale_factor=(0.75, 1.35), shift_factor=0.15, rotate_factor=20)
+crop = pipelines.crop(codec, scale_factor=(0.4, 1.35), shift_factor=0.15, rotate_factor=20)
 # 'area' is what OKS needs beside keypoints.
 train_pipeline = pipelines.targets(codec, meta_keys=('img_id', 'img_path', 'area'))
 coco = dict(_base_.photos, where=dict(source='coco'), pipeline=[_base_.load, _base_.colors, crop])

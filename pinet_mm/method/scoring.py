@@ -72,7 +72,8 @@ def score_as_expected(fused: FusedPoses, expected: Tensor, valid: Tensor) -> Fus
     mean = keypoint_scores.mean(dim=-1, keepdim=True)
     shares = keypoint_scores / mean.clamp(min=torch.finfo(mean.dtype).tiny)
     shares = torch.where(mean > 0, shares, 1)
-    return fused._replace(scores=scores, keypoint_scores=shares * scores[..., None])
+    keypoint_scores = shares * scores[..., None]
+    return FusedPoses(fused.keypoints, keypoint_scores, scores, fused.kept, fused.sources)
 
 
 def people_oks(poses_in: Tensor, people: People, sigmas: Tensor) -> Tensor:

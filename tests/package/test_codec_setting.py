@@ -67,7 +67,7 @@ def test_crop_and_resize_have_the_input_size_of_the_codec(leaf):
     assert len(crops) == len(pipelines_of(cfg.train_dataloader.dataset)) and len(resizes) == 2
     assert {tuple(crop['input_size']) for crop in crops} == {size}
     # One config resizes whole images to another size than that of its crops.
-    resized = (448, 448) if leaf.stem == 'pinet_lite_photos' else size
+    resized = (512, 512) if leaf.stem == 'pinet_lite_photos' else size
     assert {tuple(resize['input_size']) for resize in resizes} == {resized}
 
 
@@ -143,7 +143,7 @@ def test_every_member_of_a_merged_dataset_gets_the_input_size():
     assert {step['input_size'] for step in crops_of(cfg)} == {(192, 192)}
     assert encoders_of(cfg) == [cfg.codec] * 5
     # Whole images keep the size that this config gives them.
-    assert {step['input_size'] for step in resizes_of(cfg)} == {(448, 448)}
+    assert {step['input_size'] for step in resizes_of(cfg)} == {(512, 512)}
 
 
 def test_a_dumped_config_takes_options_as_its_file_does(tmp_path):
