@@ -105,7 +105,7 @@ TOPICS = dict(
         'links to nowhere, pipes, closed folders, outputs that cannot be written, names that are '
         'taken',
         '',
-        'tests/inference/test_odd_files.py tests/inference/test_folders.py',
+        'tests/inference/sources/test_odd_files.py tests/inference/test_folders.py',
         'odd_files or cannot_be_written or named_like or names_of_their_own',
     ),
     journal=Topic(

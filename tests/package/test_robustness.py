@@ -1,0 +1,35 @@
+"""The table of docs/robustness.md is that of the stored counts, and what counts them is there."""
+
+import importlib.util
+
+from tests.helpers import counts, robustness
+from tests.helpers.tools import ROOT
+
+
+def test_the_page_shows_the_stored_counts():
+    table = robustness.to_table(counts.read(robustness.STORE))
+    assert f'\n\n{table}\n' in robustness.PAGE.read_text()
+
+
+def test_all_that_was_tried_was_survived():
+    found = counts.read(robustness.STORE)
+    assert set(found) <= set(robustness.TOPICS)
+    assert {name for name, each in found.items() if not each.survived == each.tried > 0} == set()
+
+
+def test_what_counts_a_topic_is_there():
+    for topic in robustness.TOPICS.values():
+        if topic.is_tested:
+            assert all((ROOT / file).is_file() for file in topic.by.split())
+        else:
+            assert importlib.util.find_spec(f'tests.helpers.{topic.by.split()[0]}')
+
+
+def test_a_table_takes_the_place_of_another():
+    found = dict(images=counts.Count(1200, 1200, '7 kinds'))
+    page = f'before\n\n{robustness.HEAD}| old | 1 |\n\nafter\n'
+    assert robustness.with_table(page, robustness.to_table(found)) == (
+        f'before\n\n{robustness.HEAD}| images: bad ones refused in a line, odd ones read | 1 200 '
+        '(7 kinds) | 0 of 8 in `onnx_runner.py` | 1 200 | '
+        '`python -m tests.helpers.robustness --count` |\n\nafter\n'
+    )
