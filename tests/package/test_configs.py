@@ -51,7 +51,9 @@ def test_no_config_changes_a_list_by_the_place_of_an_item(path):
 @every_leaf
 def test_settings_are_known(leaf):
     settings = TestSettings.from_cfg(load(leaf).model.test_cfg)
-    assert (settings.part_thr, settings.max_per_part, settings.oks_thr) == (0.01, 30, 0.7)
+    # 0.7 is the paper's; the model of photographs looks at two scales.
+    oks_thr = 0.5 if leaf.stem.startswith('pinet_lite_photos') else 0.7
+    assert (settings.part_thr, settings.max_per_part, settings.oks_thr) == (0.01, 30, oks_thr)
     assert settings.use_fusion
 
 
