@@ -14,7 +14,6 @@ from ..errors import RunError
 from ..method.fusion import FusedPoses
 from ..method.layouts import PartLayout
 from ..method.proposals import KERNELS, Centers, find_peaks
-from ..method.views import scale_inputs
 from ..models.decoding import fuse, score_proposals
 from ..models.estimator import PINet
 from ..models.scales import Proposals
@@ -40,11 +39,8 @@ class _Steps(nn.Module):
         Args:
             images: see `ExportablePINet.forward`.
         """
-        images, flip_test = self._normalize(images), self.settings.flip_test
-        return [
-            self.model.extract_views(scale_inputs(images, factor), flip_test)[-1]
-            for factor in self.settings.scale_factors
-        ]
+        scales = self.model.extract_scales(self._normalize(images), self.settings)
+        return [feats[-1] for feats in scales]
 
     def propose(self, features: Sequence[Tensor]) -> tuple[Proposals, Tensor]:
         """Propose poses from all scales' features: the proposals and keypoint scores (N, T, K)."""

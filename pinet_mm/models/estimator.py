@@ -84,6 +84,20 @@ class PINet(BottomupPoseEstimator):
         """Take what the layout does not know."""
         self._dataset_meta = self.head.layout.to_metainfo(meta)
 
+    def loss(self, inputs: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
+        """Compute the losses of `PINetHead.loss`, or that of the score if the head has one.
+
+        Args:
+            inputs: (B, 3, H_in, W_in) normalized images.
+            data_samples: B samples with targets.
+        """
+        if score_of(self.head) is None:
+            return super().loss(inputs, data_samples)
+        # What is scored is what the inference shows: all its scales and views.
+        with torch.no_grad():
+            feats = self.extract_scales(inputs, self.head.check_settings(self.test_cfg))
+        return self.head.loss_of_score(feats, data_samples, self.test_cfg)
+
     def predict(self, inputs: Tensor, data_samples: Sequence) -> Sequence:
         """Predict the poses of every image of a batch.
 
@@ -113,6 +127,13 @@ class PINet(BottomupPoseEstimator):
         if flip_test:
             images = torch.cat((images, mirror_inputs(images, self.head.codec.stride)))
         return self.extract_feat(channels_last_on_cpu(images))
+
+    def extract_scales(self, images: Tensor, settings: TestSettings) -> list[Sequence[Tensor]]:
+        """Run backbone and neck on all views of images (B, 3, H_in, W_in) at every scale factor."""
+        return [
+            self.extract_views(scale_inputs(images, factor), settings.flip_test)
+            for factor in settings.scale_factors
+        ]
 
     def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
         """Run backbone and neck on normalized images (B, 3, H_in, W_in)."""
@@ -145,11 +166,7 @@ def find_poses(
         The poses, see `decoding.decode`; and, with `output_heatmaps`, the heatmaps (B, K+M, H, W)
         of factor 1, averaged over the views, otherwise None.
     """
-    feats = (
-        model.extract_views(scale_inputs(images, factor), settings.flip_test)
-        for factor in settings.scale_factors
-    )
-    maps = [model.head.test_maps(each) for each in feats]
+    maps = [model.head.test_maps(each) for each in model.extract_scales(images, settings)]
     fused, heatmaps = decode(model.head, maps, image_per_map, settings)
     # NaN is no peak, so that maps of it propose nobody.
     fused = mark_lost(fused, ~(heatmaps.abs().flatten(1).amax(dim=1) < torch.inf))

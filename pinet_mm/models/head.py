@@ -132,17 +132,11 @@ class PINetHead(BaseHead):
     ) -> dict[str, Tensor]:
         """Compute `loss_heatmap`, `loss_offset` and, with a refinement, `loss_refine`.
 
-        A head whose refinement has a score computes `loss_score` alone, see `PINet`.
-
         Args:
             feats: feature maps, of which the last (B, C, H, W) is used.
             batch_data_samples: B samples with targets, or `Targets`, see `losses.gather_targets`.
             train_cfg: unused; MMPose passes it.
         """
-        if score_of(self) is not None:
-            with full_precision(feats[-1]) as features:
-                maps = self.test_maps([features])
-                return dict(loss_score=score_loss(self, maps, batch_data_samples, self.memory))
         with full_precision(feats[-1]) as features:
             targets = gather_targets(batch_data_samples)
             heatmaps, offsets = self([features])
@@ -155,6 +149,22 @@ class PINetHead(BaseHead):
                     features, offsets, targets, self.sampler, self.refinement, self.refine_loss
                 )
         return losses
+
+    def loss_of_score(
+        self, feats: Sequence[Sequence[Tensor]], batch_data_samples: Sequence, test_cfg: Mapping
+    ) -> dict[str, Tensor]:
+        """Compute `loss_score`, of the refinement's score alone, see `PINet`.
+
+        Args:
+            feats: feature maps of all views at each of the scales that `test_cfg` asks for.
+            batch_data_samples: see `score_loss.score_loss`.
+            test_cfg: of the inference that the score is for.
+        """
+        settings = self.check_settings(test_cfg)
+        scales = [self.test_maps(each) for each in feats]
+        with torch.autocast(scales[0].features.device.type, enabled=False):
+            loss = score_loss(self, scales, batch_data_samples, settings, self.memory)
+        return dict(loss_score=loss)
 
     def check_settings(self, test_cfg: Mapping) -> TestSettings:
         """Check a `test_cfg` for this head, see `TestSettings`.

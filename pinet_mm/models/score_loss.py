@@ -40,7 +40,11 @@ class Shown(NamedTuple):
 
 
 def score_loss(
-    head: DecodingHead, maps: RawMaps, batch_data_samples: Sequence | Targets, memory: PoseMemory
+    head: DecodingHead,
+    scales: Sequence[RawMaps],
+    batch_data_samples: Sequence | Targets,
+    settings: TestSettings,
+    memory: PoseMemory,
 ) -> Tensor:
     """Compute the cross entropy of expected OKS on poses that were seen so far.
 
@@ -49,12 +53,13 @@ def score_loss(
 
     Args:
         head: whose refinement has a `PoseScore`, the one module that gets a gradient.
-        maps: of the batch, in evaluation mode.
+        scales: maps of the batch, see `decoding.decode`, in evaluation mode.
         batch_data_samples: B samples, see `gather_people`, with `heatmap_mask`.
+        settings: of the inference that the score is for.
         memory: gets the poses of the batch, and gives those that the loss is of.
     """
-    shown = fuse_for_training(head, maps)
-    people = gather_people(batch_data_samples, head.codec.input_size, maps.features.device)
+    shown = fuse_for_training(head, scales, settings)
+    people = gather_people(batch_data_samples, head.codec.input_size, shown.poses_in.device)
     oks = people_oks(shown.poses_in, people, head.fusion.sigmas)
     wanted = match_one_to_one(oks * shown.kept[..., None])
     mask = torch.stack([sample.gt_fields.heatmap_mask for sample in batch_data_samples])[:, 0] > 0
@@ -69,15 +74,17 @@ def score_loss(
 
 
 @torch.no_grad()
-def fuse_for_training(head: DecodingHead, maps: RawMaps) -> Shown:
+def fuse_for_training(
+    head: DecodingHead, scales: Sequence[RawMaps], settings: TestSettings
+) -> Shown:
     """Fuse the poses of a batch by Algorithm 1, as a head without a score does.
 
     Args:
         head: see `score_loss`.
-        maps: of the batch.
+        scales: see `score_loss`.
+        settings: see `score_loss`.
     """
-    settings = TestSettings()
-    proposals, keypoint_scores, _ = score_proposals(head, [maps], settings)
+    proposals, keypoint_scores, _ = score_proposals(head, scales, settings)
     poses_in = proposals.poses_hm * head.codec.stride
     pose_scores = head.codec.rules.pose_scores(proposals.scores)
     valid = proposals.valid & usable_poses(poses_in, keypoint_scores, pose_scores)

@@ -38,10 +38,10 @@ def make_sample_of(codec, keypoints, mask=None):
     return sample
 
 
-def build(layout='three', counts=(3, 0), mask=None):
+def build(layout='three', counts=(3, 0), mask=None, **test_cfg):
     """A model with a score, in training, that sees people in noise; inputs and samples."""
     torch.manual_seed(0)
-    config = model_config(layout)
+    config = model_config(layout, test_cfg=test_cfg)
     config['head']['refinement']['score'] = dict(hidden=4)
     model = build_in_mmpose(MODELS, config)
     inputs = torch.randn(len(counts), 3, 128, 128)
@@ -59,8 +59,9 @@ def remembered(model):
 
 def fused(model, inputs):
     """Fused poses of images, in input pixels, and the features of their best proposals."""
-    features = model.extract_feat(inputs)
-    poses_in, pooled, kept = fuse_for_training(model.head, model.head.test_maps(features))
+    settings = model.head.check_settings(model.test_cfg)
+    maps = [model.head.test_maps(each) for each in model.extract_scales(inputs, settings)]
+    poses_in, pooled, kept = fuse_for_training(model.head, maps, settings)
     return [(poses_in[i][kept[i]].numpy(), pooled[i][kept[i]]) for i in range(len(inputs))]
 
 
@@ -89,12 +90,15 @@ def move_people_to_poses(sample, poses):
     sample.gt_instances.keypoints = poses[:count] + np.float32(1.5)
 
 
-@pytest.mark.parametrize('layout', ['three', 'one'])
-def test_the_loss_is_the_cross_entropy_of_the_oks_of_fused_poses(layout):
-    model, inputs, samples = build(layout)
+@pytest.mark.parametrize(
+    'layout, test_cfg',
+    [('three', {}), ('one', {}), ('three', dict(flip_test=True, scale_factors=(1, 0.5)))],
+)
+def test_the_loss_is_the_cross_entropy_of_the_oks_of_fused_poses(layout, test_cfg):
+    model, inputs, samples = build(layout, **test_cfg)
     shown = fused(model, inputs)
     move_people_to_poses(samples[0], shown[0][0])
-    model.head.loss(model.extract_feat(inputs), samples)
+    model.loss(inputs, samples)
     wanted = np.concatenate([oks_by_a_loop(poses, s) for (poses, _), s in zip(shown, samples)])
     oks, pooled = remembered(model)
     assert (wanted > 0.3).sum() == 3 and len(wanted) > 10
@@ -103,7 +107,7 @@ def test_the_loss_is_the_cross_entropy_of_the_oks_of_fused_poses(layout):
     # Drawn poses are all the same: the loss is that of one.
     memory, score = model.head.memory, model.head.refinement.score.eval()
     memory.draw = lambda number: (pooled[:2].expand(2, -1), torch.tensor([0.25, 0.75]))
-    loss = model.head.loss(model.extract_feat(inputs), samples)['loss_score']
+    loss = model.loss(inputs, samples)['loss_score']
     expected = score(pooled[:2])
     by_hand = -(0.25 * expected.log() + 0.75 * (1 - expected).log())[0] / 2
     by_hand -= (0.75 * expected.log() + 0.25 * (1 - expected).log())[1] / 2
@@ -114,7 +118,7 @@ def test_the_features_are_those_of_the_best_proposal_of_each_group():
     model, inputs, _ = build(counts=(0, 0))
     maps = model.head.test_maps(model.extract_feat(inputs))
     proposals, scores, _ = score_proposals(model.head, [maps], TestSettings())
-    _, pooled, kept = fuse_for_training(model.head, maps)
+    _, pooled, kept = fuse_for_training(model.head, [maps], TestSettings())
     for i in range(2):
         rows = proposals.poses_hm[i], scores[i], proposals.scores[i], proposals.valid[i]
         poses, scores_of, order, valid = (each.tolist() for each in rows)
@@ -133,7 +137,7 @@ def test_poses_where_nothing_is_labeled_do_not_count():
     right = [np.clip(each[:, 0].round(), 0, 31) >= 16 for each in middle]
     (first, *_) = np.flatnonzero(right[0])
     move_people_to_poses(samples[0], shown[0][0][[first]])  # one is labeled all the same
-    model.head.loss(model.extract_feat(inputs), samples)
+    model.loss(inputs, samples)
     oks, _ = remembered(model)
     assert len(oks) == (~right[0]).sum() + (~right[1]).sum() + 1
     assert oks.max() > 0.3 and min(each.sum() for each in right) > 2
@@ -161,10 +165,10 @@ def test_steps_teach_the_score_whom_the_poses_are_of():
     shown = fused(model, inputs)
     move_people_to_poses(samples[0], shown[0][0])
     score = scramble(model.head.refinement.score, seed=1)
-    optimizer, feats = torch.optim.Adam(score.parameters(), 0.03), model.extract_feat(inputs)
+    optimizer = torch.optim.Adam(score.parameters(), 0.03)
     for _ in range(40):
         optimizer.zero_grad()
-        model.head.loss(feats, samples)['loss_score'].backward()
+        model.loss(inputs, samples)['loss_score'].backward()
         optimizer.step()
     expected = score.eval()(shown[0][1]).detach()
     wanted = oks_by_a_loop(shown[0][0], samples[0])
@@ -175,7 +179,7 @@ def test_steps_teach_the_score_whom_the_poses_are_of():
 def test_images_without_poses_give_a_loss_of_0_and_gradients():
     model, inputs, samples = build(counts=(0,))
     model.head.part_branch.bias -= 100
-    model.head.loss(model.extract_feat(inputs), samples)['loss_score'].backward()
+    model.loss(inputs, samples)['loss_score'].backward()
     assert all((each.grad == 0).all() for each in model.head.refinement.score.parameters())
 
 
