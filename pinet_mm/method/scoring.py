@@ -57,9 +57,8 @@ def score_of(head: object) -> PoseScore | None:
 def score_as_expected(fused: FusedPoses, expected: Tensor, valid: Tensor) -> FusedPoses:
     """Give every person the expected OKS of the best proposal of its group.
 
-    Keypoint scores are multiplied by a factor per person that makes their mean that score, so that
-    whoever ranks people by the mean ranks them alike; those below 0 count as 0, and where all do,
-    each becomes the score.
+    Keypoint scores stay: they say which keypoints are seen, and the thresholds of drawings are
+    made for them.
 
     Args:
         fused: what `fuse_poses` made of proposals, with `expected` as `pose_scores`.
@@ -68,12 +67,7 @@ def score_as_expected(fused: FusedPoses, expected: Tensor, valid: Tensor) -> Fus
     """
     # The same order as in `fuse_poses`; what is not valid comes last.
     scores = expected.masked_fill(~valid, 0).sort(dim=-1, descending=True, stable=True).values
-    keypoint_scores = fused.keypoint_scores.clamp(min=0)
-    mean = keypoint_scores.mean(dim=-1, keepdim=True)
-    shares = keypoint_scores / mean.clamp(min=torch.finfo(mean.dtype).tiny)
-    shares = torch.where(mean > 0, shares, 1)
-    keypoint_scores = shares * scores[..., None]
-    return FusedPoses(fused.keypoints, keypoint_scores, scores, fused.kept, fused.sources)
+    return FusedPoses(fused.keypoints, fused.keypoint_scores, scores, fused.kept, fused.sources)
 
 
 def people_oks(poses_in: Tensor, people: People, sigmas: Tensor) -> Tensor:

@@ -52,11 +52,9 @@ def test_the_file_finds_whom_pytorch_finds_with_the_same_scores(folder):
             wanted = people(next(api.predict(model, [image])))
         other = people(next(api.predict(plain, [image])))
         assert len(wanted[2]) >= 3
-        # Every score is the expected OKS of a proposal; those of keypoints have it as their mean.
+        # Every score is the expected OKS of a proposal, whatever its keypoints score.
         assert np.isin(wanted[2], expected[-1].numpy()).all()
         assert not np.isin(other[2], expected[-1].numpy()).any()
-        below = (wanted[1] < 1).all(axis=1)
-        np.testing.assert_allclose(wanted[1].mean(axis=1)[below], wanted[2][below], atol=1e-5)
     model.test_cfg.use_agreement = True  # as it was exported
     for image in crowd((128, 128), (300, 200)):
         one, two = (people(next(api.predict(each, [image]))) for each in (runner, model))
