@@ -9,7 +9,6 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..configs import mappings
-from ..datasets.wrapped import bare_name, metrics_in
 
 NEEDED = ('keypoint_id2name', 'flip_indices', 'sigmas')
 
@@ -30,25 +29,26 @@ def carry_metainfo(config: Config, dataset_meta: Mapping) -> None:
             node['metainfo'] = as_written(dataset_meta)
 
 
-def carry_score(config: Config, weights: Mapping[str, Tensor]) -> None:
+def carry_score(config: Config, weights: Mapping[str, Tensor]) -> bool:
     """Give a config the score, see `method.scoring`, whose weights a checkpoint has, in place.
 
-    Metrics then rank people by it. A config that says of `refinement.score` what it is to be, also
-    None, or switches it off by `test_cfg.use_score`, keeps that.
+    A config that says of `refinement.score` what it is to be, also None, or switches it off by
+    `test_cfg.use_score`, keeps that.
 
     Args:
         config: of a model.
         weights: of the checkpoint.
+
+    Returns:
+        Whether the model has a score with these weights.
     """
     width = weights.get('head.refinement.score.layers.1.bias')
     refinement = (config.model.get('head') or {}).get('refinement')
     switched_off = (config.model.get('test_cfg') or {}).get('use_score') is False
     if width is None or not refinement or switched_off:
-        return
+        return False
     refinement.setdefault('score', dict(hidden=len(width)))
-    for each in metrics_in(config.get('test_evaluator')) if refinement['score'] else ():
-        if each.get('score_mode') == 'keypoint' or bare_name(each) == 'CocoResults':
-            each['score_mode'] = 'bbox'
+    return bool(refinement['score'])
 
 
 def as_written(dataset_meta: Mapping) -> dict[str, Any]:

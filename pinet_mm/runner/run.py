@@ -68,7 +68,8 @@ def test(options: TestOptions) -> dict:
     # Before a runner is built, which takes seconds.
     checkpoint = read_checkpoint(options.checkpoint)
     carry_metainfo(cfg, checkpoint.meta.get('dataset_meta', {}))
-    carry_score(cfg, checkpoint.weights)
+    if carry_score(cfg, checkpoint.weights):
+        settings.rank_by_score(cfg)
     follow_layout(cfg, 'test_dataloader')
     check_annotations(
         cfg,

@@ -194,6 +194,13 @@ def write_poses(cfg: Config, path: str) -> None:
     _add_evaluator(cfg, '--json', dict(type='CocoResults', path=path, **mode))
 
 
+def rank_by_score(cfg: Config) -> None:
+    """Let the metrics of an evaluation rank people by the score of the whole pose."""
+    for each in metrics_in(cfg.get('test_evaluator')):
+        if each.get('score_mode') == 'keypoint' or bare_name(each) == 'CocoResults':
+            each['score_mode'] = 'bbox'
+
+
 def _add_evaluator(cfg: Config, option: str, evaluator: dict) -> None:
     evaluators = cfg.test_evaluator
     if isinstance(evaluators, dict) and 'metrics' in evaluators:

@@ -2,6 +2,7 @@
 
 from pinet_mm.checkpoints.carried import as_written, carry_metainfo, carry_score
 from pinet_mm.models.codec import build_layout
+from pinet_mm.runner.settings import rank_by_score
 
 import numpy as np
 import pytest
@@ -83,8 +84,9 @@ def scored(refinement, **test_cfg):
 def test_a_score_comes_with_its_weights_and_metrics_rank_by_it():
     weights = {'head.refinement.score.layers.1.bias': torch.zeros(24)}
     cfg = scored(dict(type='PoseRefinement'))
-    carry_score(cfg, weights)
+    assert carry_score(cfg, weights)
     assert cfg.model.head.refinement.score == dict(hidden=24)
+    rank_by_score(cfg)
     assert [each.get('score_mode') for each in cfg.test_evaluator] == ['bbox', 'bbox', None]
 
 
@@ -100,5 +102,5 @@ def test_a_score_comes_with_its_weights_and_metrics_rank_by_it():
 def test_no_score_comes_where_it_is_switched_off_or_has_no_weights(refinement, test_cfg, names):
     cfg = scored(refinement and dict(refinement, type='PoseRefinement'), **test_cfg)
     before = cfg.to_dict()
-    carry_score(cfg, dict.fromkeys(names, torch.zeros(24)))
+    assert not carry_score(cfg, dict.fromkeys(names, torch.zeros(24)))
     assert cfg.to_dict() == before

@@ -1,0 +1,31 @@
+"""An evaluation ranks people by the score that a checkpoint brings along."""
+
+from pinet_mm.checkpoints import Checkpoint
+from pinet_mm.runner import run
+from pinet_mm.runner.options import TestOptions
+
+import pytest
+import torch
+
+CONFIG = 'pinet_hrnet-slim_crowdsynth_demo.py'
+BIAS = 'head.refinement.score.layers.1.bias'
+
+
+class Settled(Exception):
+    """Carries the config of an evaluation that stops before it builds a model."""
+
+
+@pytest.mark.parametrize('names, mode', [((BIAS,), 'bbox'), ((), 'keypoint')])
+def test_metrics_rank_by_a_score_that_comes_with_the_weights(names, mode, tmp_path, monkeypatch):
+    file = tmp_path / 'weights.pth'
+    file.touch()
+    weights = dict.fromkeys(names, torch.zeros(24))
+
+    def settled(cfg, *loaders):
+        raise Settled(cfg)
+
+    monkeypatch.setattr(run, 'read_checkpoint', lambda source: Checkpoint(weights, {}, source))
+    monkeypatch.setattr(run, 'follow_layout', settled)
+    with pytest.raises(Settled) as stopped:
+        run.test(TestOptions(config=CONFIG, checkpoint=str(file), work_dir=str(tmp_path)))
+    assert stopped.value.args[0].test_evaluator.score_mode == mode
