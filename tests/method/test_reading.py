@@ -147,7 +147,7 @@ def test_a_torch_that_does_not_tell_exports_reads_the_same(monkeypatch):
     maps = random_maps(7, 1, 3, 4, 5).contiguous(memory_format=torch.channels_last)
     points_hm = torch.tensor([[[1.5, 2.0], [0.0, 3.0]]])
     wanted = sample_bilinear(maps, points_hm), sample_pixels(maps, points_hm.long())
-    monkeypatch.delattr(torch.compiler, 'is_exporting')
+    monkeypatch.delattr(torch.compiler, 'is_exporting', raising=False)
     monkeypatch.setattr(reading, '_TELLS_EXPORTS', False)
     found = sample_bilinear(maps, points_hm), sample_pixels(maps, points_hm.long())
     torch.testing.assert_close(found, wanted, rtol=0, atol=0)
