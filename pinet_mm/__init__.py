@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import renamed
 from .environment import installing, limits, noise
+from .environment.deferred import without_collector
 from .environment.first_import import FirstImport
 from .errors import NotInstalledError
 
@@ -115,7 +116,8 @@ def _register(asked_for: str) -> bool:
         return False
     global _broken
     try:
-        registered = importlib.import_module('.registered', __name__)
+        with without_collector():
+            registered = importlib.import_module('.registered', __name__)
         globals().update((name, getattr(registered, name)) for name in __all__)
     except ImportError as error:
         # `pinet-mm doctor` has to run where this fails; all other use meets `__getattr__`.

@@ -8,6 +8,8 @@ light runtime work without either.
 
 import argparse
 import importlib
+import os
+import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
@@ -24,6 +26,7 @@ from .settings_errors import OF_SETTINGS, describe, find_build, is_of_settings
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
 FOR_USERS = (InputError, RunError, OSError)
 INTERRUPTED = 128 + 2  # the exit status after SIGINT
+UNREAD = 128 + 13  # after SIGPIPE, which ends other programs whose reader has gone
 
 # Command -> its module and what it does.
 COMMANDS = {
@@ -76,7 +79,7 @@ def command(
         if vars(args).pop('debug'):
             return run(args)
         try:
-            return run(args)
+            return _run_for_reader(run, args)
         except expected as error:
             sys.exit(f'error: {without_worker(error)}')
         except OF_SETTINGS as error:
@@ -96,6 +99,29 @@ def command(
             sys.exit(INTERRUPTED)
 
     return main
+
+
+def _run_for_reader(
+    run: Callable[[argparse.Namespace], int | None], args: argparse.Namespace
+) -> int | None:
+    """Return what a run returns; end silently where nobody reads what it prints, as with `head`."""
+    try:
+        status = run(args)
+        sys.stdout.flush()  # else Python meets the closed pipe at its end, and says so
+        return status
+    except BrokenPipeError:
+        if not _reader_has_gone():
+            raise  # it was another pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(UNREAD)
+
+
+def _reader_has_gone() -> bool:
+    if not hasattr(select, 'poll'):  # Windows
+        return False
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in output.poll(0))
 
 
 def _complete(parser: argparse.ArgumentParser, prog: str | None, examples: Sequence[str]) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from ..environment.deferred import DeferredModule
 from .matching import person_oks
+
+optimize = DeferredModule('scipy.optimize')  # a quarter of a second; few evaluations need it
 
 LEAST_OKS = 0.5  # COCO's lowest threshold
 MOST_IMAGES = 100  # that are looked at
@@ -55,7 +57,7 @@ def _match(
         if 2 * len(labeled) < len(person):
             continue  # a few keypoints can be found among those of any pose
         squared = ((pose[:, None] - person[labeled, :2]) ** 2).sum(axis=-1)
-        rows, columns = linear_sum_assignment(squared)
+        rows, columns = optimize.linear_sum_assignment(squared)
         truth, every = person[labeled[columns], :2], np.ones((1, len(rows)), bool)
         own = tuple(np.asarray(sigmas)[rows])
         oks = person_oks(pose[rows][None], truth[None], every, area[None], own).item()

@@ -11,9 +11,12 @@ import codecs
 import functools
 import importlib
 
+from .deferred import deferred
 from .packages import (
+    DRAWING,
     add_stand_ins,
     declare_torchvision_operators,
+    defer_matplotlib,
     installed,
     restore_find_loader,
     stub_mmcv_operators,
@@ -173,6 +176,65 @@ def _checkpoint(forward, *args):
     return checkpoint(forward_copies, *args, use_reentrant=False)
 
 
+def lay_configs_out_once() -> None:
+    """Let mmengine lay out a config once, not at the start of a run and at every checkpoint.
+
+    YAPF takes two seconds for a config, most of a small training.
+    """
+    if installed('torch', 'mmengine'):
+        _wrap_once(importlib.import_module('mmengine.config.config'), 'FormatCode', _once)
+
+
+def _once(lay_out):
+    last = {}
+
+    def lay_out_once(text, **options):
+        key = text, repr(options)
+        if key not in last:
+            laid_out = lay_out(text, **options)
+            last.clear()
+            last[key] = laid_out
+        return last[key]
+
+    return lay_out_once
+
+
+def let_configs_be_interrupted() -> None:
+    """Let Ctrl-C end a run while mmengine lays its config out.
+
+    mmengine takes that for a mistake in the config, whose whole text it prints.
+    """
+    if installed('torch', 'mmengine'):
+        config = importlib.import_module('mmengine.config.config').Config
+        if not hasattr(config.pretty_text.fget, 'wrapped_by_pinet_mm'):
+            config.pretty_text = property(_interruptible(config.pretty_text.fget))
+
+
+def _interruptible(lay_out):
+    @functools.wraps(lay_out)
+    def lay_out_unless_interrupted(config):
+        try:
+            return lay_out(config)
+        except SyntaxError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
+
+    lay_out_unless_interrupted.wrapped_by_pinet_mm = True
+    return lay_out_unless_interrupted
+
+
+def defer_statistics_and_drawing() -> None:
+    """Import MMPose without what it takes `scipy.stats` and matplotlib's modules for.
+
+    These are one distribution, for training, and drawing in three dimensions.
+    """
+    if installed('torch', 'mmpose', 'scipy', 'matplotlib'):
+        with deferred({'scipy.stats': ('truncnorm',), **DRAWING}):
+            importlib.import_module('mmpose.datasets')
+            importlib.import_module('mmpose.visualization')
+
+
 def accept_radius_arrays() -> None:
     """Let MMPose's OpenCV visualizer draw keypoints under numpy 2.
 
@@ -200,13 +262,17 @@ FIXES = (
     restore_find_loader,
     add_stand_ins,
     use_pycocotools_masks,
+    defer_matplotlib,
     stub_mmcv_operators,
     declare_torchvision_operators,
     allow_mmengine_checkpoints,
     skip_cuda_device_without_cuda,
     announce_package_to_mmengine,
     keep_gradients_of_checkpointed_modules,
-    accept_radius_arrays,  # imports MMPose, so it comes last
+    lay_configs_out_once,
+    let_configs_be_interrupted,
+    defer_statistics_and_drawing,  # this and the next import MMPose, so they come last
+    accept_radius_arrays,
 )
 
 

@@ -12,8 +12,17 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
+from .deferred import deferred
+
 # Stands in for packages that have no wheel, or were removed from others.
 STAND_INS = Path(__file__).with_name('stand_ins')
+
+# What is drawn with by packages that are imported for other things.
+DRAWING = {
+    'matplotlib.pyplot': (),
+    'matplotlib.collections': ('PatchCollection',),
+    'matplotlib.patches': ('Polygon',),
+}
 
 _torchvision_schemas: list = []  # torch forgets a schema as soon as its Library object is collected
 
@@ -62,6 +71,13 @@ def use_pycocotools_masks() -> None:
         wrapper._mask = compiled
         for name in ('iou', 'merge', 'frPyObjects'):
             setattr(wrapper, name, getattr(compiled, name))
+
+
+def defer_matplotlib() -> None:
+    """Import xtcocotools without matplotlib's modules, with which it draws annotations."""
+    if installed('xtcocotools', 'numpy', 'matplotlib'):
+        with deferred(DRAWING):
+            importlib.import_module('xtcocotools.coco')
 
 
 # --- mmcv-lite, torchvision ----------------------------------------------------------------------
@@ -116,12 +132,18 @@ def declare_torchvision_operators() -> None:
     if not installed('torch', 'torchvision'):
         return
     try:
-        importlib.import_module('torchvision')
+        _import_torchvision()
     except RuntimeError as error:
         if 'operator torchvision::' not in str(error):
             raise
         _declare_nms()
         _forget('torchvision')
+        _import_torchvision()
+
+
+def _import_torchvision() -> None:
+    # One of its operators asks torch's compiler, a second of imports, whether it can be compiled.
+    with deferred({'torch._dynamo.utils': ('is_compile_supported',)}):
         importlib.import_module('torchvision')
 
 

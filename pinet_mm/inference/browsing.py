@@ -14,9 +14,11 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
 
+from ..datasets.wrapped import datasets_in
 from ..errors import InputError
 from ..method.layouts import PartLayout
 from ..models.codec import PINetCodec
+from ..runner.annotations import existing_path
 from .drawing.maps import color_of, draw_arrows, draw_maps, draw_mask, write_legend
 from .drawing.sheets import side_by_side
 from .drawing.skeletons import draw_poses
@@ -39,11 +41,14 @@ def browse(config: Config, out_dir: str | Path, count: int = 8, seed: int = 0) -
 
     Raises:
         InputError: the model has no PINetCodec, or `count` is below 1.
+        RunError: the dataset's file does not exist.
         OSError: a sheet cannot be written.
     """
     if count < 1:
         raise InputError(f'count must be at least 1; found {count}')
     codec = _codec_of(config)
+    for settings, _ in datasets_in(config.train_dataloader.dataset):
+        existing_path(settings, 'train_dataloader')
     with DefaultScope.overwrite_default_scope('mmpose'):
         dataset = DATASETS.build(config.train_dataloader.dataset)
     Path(out_dir).mkdir(parents=True, exist_ok=True)

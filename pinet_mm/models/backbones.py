@@ -4,18 +4,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-import timm
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, PretrainedInit
 from mmpose.registry import MODELS
-from timm.layers import Format
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..checkpoints import read_checkpoint
+from ..environment.deferred import DeferredModule
 from ..errors import InputError
 from .padding import make_padding_constant
 from .pretrained import load_of_timm, match_weights, nothing_is_computed
+
+timm = DeferredModule('timm')  # half a second of imports, which other backbones do without
 
 # Where timm's networks keep their stages: as the children of one module, or side by side.
 STAGES = ('blocks', 'stages', 'layers')
@@ -75,7 +76,7 @@ class TimmBackbone(BaseModule):
         make_padding_constant(self.net)
         self.channels = tuple(self.net.feature_info.channels())
         self.strides = tuple(self.net.feature_info.reduction())
-        self.channels_last = getattr(self.net, 'output_fmt', Format.NCHW) == Format.NHWC
+        self.channels_last = getattr(self.net, 'output_fmt', '') == 'NHWC'
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
         self._check_stages()
         self._freeze()

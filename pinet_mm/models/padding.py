@@ -7,17 +7,20 @@ of a network see such sides if the images' are multiples of the network's total 
 """
 
 import torch.nn.functional as F
-from timm.layers import Conv2dSame, pad_same
 from torch import Tensor, nn
 
+from ..environment.deferred import DeferredModule
 
-class ConstantSameConv2d(Conv2dSame):
-    """A `Conv2dSame` that pads by a constant where this is the same, else as timm does."""
+layers = DeferredModule('timm.layers')  # whoever has such a convolution has imported it
+
+
+class ConstantSameConv2d(nn.Conv2d):
+    """timm's `Conv2dSame` that pads by a constant where this is the same, else as timm does."""
 
     def pad(self, x: Tensor) -> Tensor:
         """Pad the input as the convolution needs it."""
         if any(side % stride for side, stride in zip(x.shape[-2:], self.stride)):
-            return pad_same(x, self.kernel_size, self.stride, self.dilation)
+            return layers.pad_same(x, self.kernel_size, self.stride, self.dilation)
         (top, bottom), (left, right) = map(
             _same_padding, self.kernel_size, self.stride, self.dilation
         )
@@ -41,7 +44,7 @@ def make_padding_constant(net: nn.Module) -> int:
     Returns:
         How many there were.
     """
-    found = [module for module in net.modules() if type(module) is Conv2dSame]
+    found = [module for module in net.modules() if type(module) is layers.Conv2dSame]
     for module in found:
         module.__class__ = ConstantSameConv2d
     return len(found)

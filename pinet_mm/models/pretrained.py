@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import timm
 import torch
 from torch import Tensor, nn
 
 from ..checkpoints import Checkpoint, check_weights, reason_of
+from ..environment.deferred import DeferredModule
 from ..errors import CheckpointError
+
+timm = DeferredModule('timm')  # only its networks need it
 
 # The classifier in the files of EfficientNet-PyTorch, whose tensors have other names than timm's.
 OTHER_HEADS = ('_conv_head', '_bn1', '_fc')

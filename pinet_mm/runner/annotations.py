@@ -59,14 +59,9 @@ def check_annotations(
             step.update(type='mmpose.LoadImage', allow_outside=True)  # never MMPose's own class
         checked = {}
         for dataset, steps in datasets:
-            path = _path_of(dataset)
+            path = existing_path(dataset, loader)
             if path is None:
                 continue
-            if not osp.isfile(path):
-                raise RunError(
-                    f'the annotation file {path} of {loader} does not exist: docs/data.md says '
-                    'where the datasets belong'
-                )
             expected = _expected(path, dataset, steps, evaluators)
             if expected is not None:
                 expected = replace(expected, category=category, allow_outside=allow_outside)
@@ -144,10 +139,25 @@ def _result_files(cfg: Config, loader: str) -> list[dict]:
     return [each for each in _metrics(cfg, loader) if bare_name(each) == 'CocoResults']
 
 
-def _path_of(dataset: dict) -> str | None:
-    """Return the path of a dataset's file as MMEngine joins it; None if it is no local file."""
+def existing_path(dataset: dict, loader: str) -> str | None:
+    """Return the path of a dataset's file as MMEngine joins it; None if it is no local file.
+
+    Args:
+        dataset: settings with an `ann_file`.
+        loader: name of the setting that it is of, for the error.
+
+    Raises:
+        RunError: the file does not exist.
+    """
     path = osp.join(dataset.get('data_root') or '', dataset['ann_file'])
-    return None if '://' in path else path
+    if '://' in path:
+        return None
+    if not osp.isfile(path):
+        raise RunError(
+            f'the annotation file {path} of {loader} does not exist: docs/data.md says '
+            'where the datasets belong'
+        )
+    return path
 
 
 def _check(path: str, expected: Expected, evaluated: bool) -> Checked:

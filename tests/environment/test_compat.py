@@ -10,6 +10,7 @@ from pinet_mm.environment import compat
 import numpy as np
 import pytest
 import torch
+from mmengine.config import config as config_module
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import HistoryBuffer
 
@@ -165,3 +166,50 @@ def test_visualizer_draws_circles(backend):
     )
     image = visualizer.get_image()
     assert image[10, 20].tolist() == [0, 200, 0] and image[30, 20].tolist() == [0, 0, 0]
+
+
+# --- configs -------------------------------------------------------------------------------------
+
+
+def test_a_config_is_laid_out_once():
+    calls = []
+
+    def lay_out(text, style_config):
+        calls.append(text)
+        if text == 'wrong':
+            raise SyntaxError(text)
+        return f'{text} {style_config}', True
+
+    once = compat._once(lay_out)
+    texts = [once(text, style_config=style)[0] for text in 'aab' for style in ('x', 'x')]
+    assert texts == ['a x'] * 4 + ['b x'] * 2 and calls == ['a', 'b']
+    assert once('b', style_config='y') == ('b y', True) and calls == ['a', 'b', 'b']
+    for _ in range(2):
+        with pytest.raises(SyntaxError):
+            once('wrong', style_config='y')
+    assert calls[3:] == ['wrong'] * 2
+
+
+def test_mmengine_lays_out_through_it():
+    done = run_script("""
+        from mmengine.config import config
+        plain = config.Config(dict(place=dict(a=[1, 2], b='three'))).pretty_text
+        calls, lay_out = [], config.FormatCode
+        config.FormatCode = lambda *args, **options: calls.append(1) or lay_out(*args, **options)
+        compat.lay_configs_out_once()
+        texts = [config.Config(dict(place=dict(a=[1, 2], b='three'))).pretty_text for _ in 'ab']
+        print(len(calls), texts == [plain, plain])
+        """)
+    assert done.stdout == '1 True\n', done.stderr
+
+
+@pytest.mark.parametrize(
+    'raised, told', [(KeyboardInterrupt, KeyboardInterrupt), (ValueError, SyntaxError)]
+)
+def test_ctrl_c_is_no_mistake_in_a_config(monkeypatch, raised, told):
+    def fail(*_, **__):
+        raise raised
+
+    monkeypatch.setattr(config_module, 'FormatCode', fail)
+    with pytest.raises(told):
+        _ = config_module.Config(dict(a=1)).pretty_text

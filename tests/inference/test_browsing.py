@@ -123,6 +123,9 @@ def test_the_command_draws_samples_of_a_config(tmp_path, monkeypatch, capsys):
     assert Path('sheets/000000.jpg').read_bytes() == first
     with pytest.raises(SystemExit, match='count must be at least 1; found 0'):
         main(['data', 'browse', 'configs/mouse.py', '--count', '0'])
+    gone = ['--cfg-options', 'train_dataloader.dataset.ann_file=gone.json']
+    with pytest.raises(SystemExit, match='error: the annotation file .*gone.json of train_datal'):
+        main(['data', 'browse', 'configs/mouse.py', *gone])
 
 
 def test_only_a_pinet_codec_can_be_drawn():

@@ -5,7 +5,7 @@ from unittest import mock
 
 from pinet_mm import api
 from pinet_mm.errors import RunError
-from pinet_mm.models import TimmBackbone, pretrained
+from pinet_mm.models import TimmBackbone
 from pinet_mm.runner import weights
 
 import pytest
@@ -236,7 +236,7 @@ def test_no_network_is_one_line(monkeypatch):
         raise FileNotFoundError('cannot find the file. Please check\nyour connection')
 
     backbone = build('resnet18', init_cfg=dict(type='Pretrained', checkpoint='timm'))
-    monkeypatch.setattr(pretrained.timm, 'create_model', fail)
+    monkeypatch.setattr(timm, 'create_model', fail)
     with pytest.raises(RunError) as error:
         weights.fetch_pretrained(backbone)
     assert str(error.value) == (
