@@ -60,9 +60,9 @@ def find_photographs() -> list[Path]:
     return found
 
 
-def draw(config: str, inputs: list, out: Path, short_side: int | None = None, **options) -> list:
+def draw(config: str, inputs: list, out: Path, **options) -> list:
     """Return the overlays (H, W, 3), BGR, that a shipped model's poses give."""
-    model = api.load(config, short_side=short_side)
+    model = api.load(config)
     print(api.describe(api.shipped_weights(config))[0], flush=True)
     api.infer(model, inputs, out, **options)
     return [cv2.imread(str(out / name)) for name in api.overlay_names(map(Path, inputs))]
@@ -76,13 +76,7 @@ def write_sheet(args: argparse.Namespace) -> None:
     """
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # this tool prints it itself
     out = Path(args.out)
-    photographs = draw(
-        api.SHIPPED,
-        find_photographs(),
-        out / 'photographs',
-        demo.SHORT_SIDE,
-        pose_thr=args.pose_thr,
-    )
+    photographs = draw(api.SHIPPED, find_photographs(), out / 'photographs', pose_thr=args.pose_thr)
     crowds = draw(
         args.crowd_model,
         api.find_images(args.crowds),

@@ -15,8 +15,6 @@ from .telling import tell
 
 # Package -> where a photograph in the public domain lies in it.
 PHOTOGRAPHS = dict(matplotlib='mpl-data/sample_data/grace_hopper.jpg', skimage='data/astronaut.png')
-# Of the network input: all people of the demo fill the image.
-SHORT_SIDE = 192
 
 EXAMPLES = ('--images 8 --out demo',)
 
@@ -53,10 +51,10 @@ def run(args: argparse.Namespace) -> None:
     crowds = Path(args.out, 'crowds')
     settings = CrowdSettings(size=(384, 384), persons=(2, 4), height=(0.6, 0.9))
     write_dataset(crowds, settings, args.images, 0, 'test', 1, '.jpg')
-    model = load_model(None, args.threads, SHORT_SIDE)
+    model = load_model(None, args.threads)
     inputs = [*find_photographs(), crowds / 'images']
     report = predict_files(model, inputs, Path(args.out, 'poses'), args.pose_thr)
-    tell(report, args.pose_thr, SHORT_SIDE)
+    tell(report, args.pose_thr)
     print(f'now open {report.json.parent / "overview.jpg"}')
 
 

@@ -52,7 +52,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     finding.add_short_side_option(parser)
 
 
-def load_model(path: Path | None, threads: int, short_side: int | None) -> 'OnnxPoses':
+def load_model(path: Path | None, threads: int, short_side: int | None = None) -> 'OnnxPoses':
     """Load an exported model, and print which it is.
 
     Args:
