@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+from pinet_mm.onnx_runner import POSE_THRS, OnnxPoses
 
 import cv2
 from mkdocs.config.defaults import MkDocsConfig
@@ -92,10 +93,12 @@ def added_files() -> tuple[dict[str, Path], dict[str, str | float]]:
     """List what the page needs beside its own files.
 
     Returns:
-        Place below `PLACE` -> file; what `site.json` says: `model`, its file; `megabytes` that a
-        browser loads; `example`, an image; perhaps `missing`, why there is no runtime.
+        Place below `PLACE` -> file; what `site.json` says: `model`, its file; `pose_thr`, from
+        which people are shown at first; `megabytes` that a browser loads; `example`, an image;
+        perhaps `missing`, why there is no runtime.
     """
     facts: dict[str, str | float] = dict(model=MODEL.name, example=EXAMPLE)
+    facts['pose_thr'] = POSE_THRS[OnnxPoses(str(MODEL)).score_kind]
     loaded = {f'model/{MODEL.name}': MODEL}
     try:
         loaded.update({f'runtime/{name}': fetch_runtime(CACHE) / name for name in RUNTIME_FILES})

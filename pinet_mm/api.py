@@ -5,7 +5,7 @@ from pinet_mm import api
 
 model = api.load()  # the default model; or a config and a checkpoint
 for result in api.predict(model, ['street.jpg', image]):
-    print(result.above(0.1).keypoints)
+    print(result.above().keypoints)
 ```
 """
 

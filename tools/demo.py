@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own
 from pinet_mm import api
 from pinet_mm.cli import command, demo
 from pinet_mm.cli.demo import PHOTOGRAPHS
-from pinet_mm.cli.options import to_score
+from pinet_mm.cli.options import POSE_THR_HELP, to_pose_thr
 from pinet_mm.errors import RunError
 from pinet_mm.inference.drawing.sheets import in_column, in_row
 
@@ -38,9 +38,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--pose-thr',
-        type=to_score,
-        default=0.1,
-        help='people with a lower score are not drawn (%(default)s)',
+        type=to_pose_thr,
+        default='auto',
+        help=f'people with a lower score are not drawn ({POSE_THR_HELP})',
     )
     parser.add_argument(
         '--out', default='work_dirs/demo', metavar='DIR', help='folder to write into (%(default)s)'

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import command
-from .options import ConfigOptions, to_score
+from .options import POSE_THR_HELP, ConfigOptions, to_pose_thr
 
 if TYPE_CHECKING:
     from .. import comparison
@@ -73,12 +73,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', default='comparison', help='folder to write into (%(default)s)')
     parser.add_argument(
         '--pose-thr',
-        type=to_score,
+        type=to_pose_thr,
         nargs='+',
-        default=[0.1],
+        default=['auto'],
         metavar='SCORE',
         help='people with a lower score do not count; one for both models or '
-        'one for each (%(default)s)',
+        f'one for each ({POSE_THR_HELP})',
     )
     parser.add_argument('--device', help='such as cuda:1 (the first GPU, or the CPU)')
     return parser

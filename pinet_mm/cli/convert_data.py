@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import InputError
 from . import command
-from .options import POSE_THR, to_score
+from .options import POSE_THR_HELP, to_pose_thr
 
 EXAMPLES = (
     'poses/predictions.json poses.csv',
@@ -39,10 +39,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add(
         '--pose-thr',
-        type=to_score,
-        default=POSE_THR,
+        type=to_pose_thr,
+        default='auto',
         metavar='SCORE',
-        help='people with a lower score are left out (%(default)s)',
+        help=f'people with a lower score are left out ({POSE_THR_HELP})',
     )
     add('--annotations', metavar='FILE', help='COCO annotations that give image ids to the results')
     add(

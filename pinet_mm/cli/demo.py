@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     model = load_model(None, args.threads)
     inputs = [*find_photographs(), crowds / 'images']
     report = predict_files(model, inputs, Path(args.out, 'poses'), args.pose_thr)
-    tell(report, args.pose_thr)
+    tell(report)
     print(f'now open {report.json.parent / "overview.jpg"}')
 
 

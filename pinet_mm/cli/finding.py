@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RunError
-from .options import POSE_THR, to_count, to_score, to_threads
+from .options import POSE_THR_HELP, to_count, to_pose_thr, to_score, to_threads
 
 if TYPE_CHECKING:
     from ..inference.runs.options import InferOptions
@@ -118,10 +118,10 @@ def add_basic_options(parser: argparse.ArgumentParser, out: str) -> None:
     add('--out', default=out, metavar='DIR', help='folder to write into (%(default)s)')
     add(
         '--pose-thr',
-        type=to_score,
-        default=POSE_THR,
+        type=to_pose_thr,
+        default='auto',
         metavar='SCORE',
-        help='people with a lower score are neither drawn nor written (%(default)s)',
+        help=f'people with a lower score are neither drawn nor written ({POSE_THR_HELP})',
     )
 
 
@@ -239,8 +239,13 @@ def _tracker_of(args: argparse.Namespace) -> Callable | None:
         if args.track_start is not None:
             raise RunError('--track-start is for --track')
         return None
+    from ..inference.runs.journal import begun_with
+    from ..inference.runs.running import JOURNAL
     from ..inference.tracking import Follower, TrackerSettings
 
-    start = args.pose_thr if args.track_start is None else args.track_start
-    keep = min(args.pose_thr, start) / 2
+    shown = args.pose_thr
+    if args.resume and shown == 'auto':
+        shown = begun_with(Path(args.out, JOURNAL)) or shown
+    start = shown if args.track_start is None else args.track_start
+    keep = shown if shown == 'auto' else min(shown, start) / 2
     return partial(Follower, TrackerSettings(start=start, keep=keep))

@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> None:
     report = api.infer(
         model, names, args.out, args.batch_size, args.pose_thr, args.before_fusion, options
     )
-    tell(report, args.pose_thr, args.short_side)
+    tell(report, args.short_side)
 
 
 def _name_of_run(args: argparse.Namespace) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 # As in onnx_runner, which imports OpenCV: `--help` answers before that is done.
 SHIPPED = 'pinet_lite_photos'
-POSE_THR = 0.1
+POSE_THR_HELP = 'by the model: 0.4 for expected OKS, 0.1 for mean keypoint scores'
 CONFIG_HELP = "a file, or the name of one of the project's configs"
 
 
@@ -61,6 +61,15 @@ def to_score(text: str) -> float:
     if not 0 <= score <= 1:
         raise argparse.ArgumentTypeError(f'expected a score from 0 to 1; found {text}')
     return score
+
+
+def to_pose_thr(text: str) -> float | str:
+    """Return a score from 0 to 1, or `auto`, the default.
+
+    Raises:
+        ArgumentTypeError: the text is neither.
+    """
+    return text if text == 'auto' else to_score(text)
 
 
 def to_count(text: str) -> int:

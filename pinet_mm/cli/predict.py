@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
     model = load_model(args.model, args.threads, args.short_side)
     names = [source.name for source in sources]
     report = predict_files(model, names, args.out, args.pose_thr, options)
-    tell(report, args.pose_thr, args.short_side)
+    tell(report, args.short_side)
 
 
 def _name_of_run(args: argparse.Namespace) -> str:

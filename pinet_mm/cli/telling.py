@@ -41,19 +41,18 @@ def require_resize(resize: object, path: str | Path) -> None:
         )
 
 
-def tell(report: Report, pose_thr: float, short_side: int | None = None) -> None:
+def tell(report: Report, short_side: int | None = None) -> None:
     """Print how many images took how long, where the results are, and what was not found.
 
     Args:
         report: what came of the images.
-        pose_thr: people with a lower score are not drawn.
         short_side: to which images were resized, if that was chosen.
 
     Raises:
         RunError: there are files among the inputs that cannot be read; all others are done.
     """
     print(summary(report))
-    print(explain_nobody(report.best_scores, pose_thr, short_side), end='')
+    print(explain_nobody(report.best_scores, report.pose_thr, short_side), end='')
     if report.unreadable:
         count, first = len(report.unreadable), report.unreadable[:MOST_NAMES]
         what = '1 input' if count == 1 else f'{count} inputs'

@@ -12,7 +12,8 @@ from mmpose.structures import PoseDataSample
 from ..api import load
 from ..datasets.labeling import keypoint_names
 from ..errors import InputError
-from ..inference.people import person_scores
+from ..inference.people import AUTO, kind_of, lowest_score, person_scores
+from ..onnx_runner import MEAN, POSE_THRS
 
 
 class Spec(NamedTuple):
@@ -29,7 +30,7 @@ class Side(NamedTuple):
     name: str
     model: BottomupPoseEstimator
     spec: Spec
-    pose_thr: float = 0.1
+    pose_thr: float = POSE_THRS[MEAN]
 
 
 def names_of(specs: Sequence[Spec]) -> list[str]:
@@ -60,7 +61,7 @@ def _option_names(spec: Spec) -> str:
 def load_sides(
     specs: Sequence[Spec],
     names: Sequence[str] | None = None,
-    pose_thrs: Sequence[float] = (0.1, 0.1),
+    pose_thrs: Sequence[float | str] = (AUTO, AUTO),
     device: str | None = None,
 ) -> list[Side]:
     """Load the two models that are compared.
@@ -68,7 +69,7 @@ def load_sides(
     Args:
         specs: of the two.
         names: different ones; by default see `names_of`.
-        pose_thrs: of each model.
+        pose_thrs: of each model, see `lowest_score`.
         device: by default the first GPU, or the CPU.
 
     Raises:
@@ -82,7 +83,8 @@ def load_sides(
     if known[0] != known[1]:
         said = (f'{name} has {len(each)} ({", ".join(each)})' for name, each in zip(names, known))
         raise InputError(f'the models must have the same keypoints; {", ".join(said)}')
-    return [Side(*each) for each in zip(names, models, specs, pose_thrs)]
+    lowest = [lowest_score(each, kind_of(model)) for each, model in zip(pose_thrs, models)]
+    return [Side(*each) for each in zip(names, models, specs, lowest)]
 
 
 def counted_poses(sample: PoseDataSample, pose_thr: float) -> InstanceData:

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 
 from ..datasets.wrapped import bare_name, predicting_steps, steps_named
 from ..errors import RunError
-from ..method.scoring import score_of
 from ..models.estimator import PINet
 from ..onnx_runner import SCHEMA
 from .half import store_half
@@ -214,14 +213,8 @@ def describe(model: PINet) -> dict[str, str]:
         resize=json.dumps(_resize(model)),
         dataset_meta=json.dumps(model.dataset_meta, default=_plain),
         parts=json.dumps(dict(zip(layout.part_names, layout.parts))),
-        score='expected OKS' if _expects_oks(model) else 'mean keypoint score',
+        score=model.score_kind,
     )
-
-
-def _expects_oks(model: PINet) -> bool:
-    settings = model.head.check_settings(model.test_cfg)
-    used = settings.use_score is not False and settings.use_refinement is not False
-    return used and score_of(model.head) is not None
 
 
 def _resize(model: PINet) -> dict:

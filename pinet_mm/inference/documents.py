@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..onnx_runner import MEAN
 from .light import LightResult
 from .results.records import SCHEMAS, from_record
 
@@ -89,6 +90,7 @@ def results_of(found: Any, path: str | Path) -> Iterator[LightResult]:
         keypoint_links=[tuple(link) for link in found['skeleton']],
         keypoint_sigmas=np.zeros(0),
     )
+    known['score'] = found.get('score_kind', MEAN)
     for record in found['images' if 'images' in found else 'pictures']:
         place = dict(img_path=record['file'], ori_shape=(record['height'], record['width']))
         if 'frame' in record:

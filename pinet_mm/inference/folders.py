@@ -15,11 +15,12 @@ from .drawing.explanation import Sheet
 from .drawing.sheets import before_and_after
 from .drawing.skeletons import Style
 from .explaining import explain, explain_each
+from .people import AUTO, kind_of
 from .prediction import predict
 from .results.pose_result import PoseResult
 from .runs.options import DEFAULTS, InferOptions
 from .runs.report import Report
-from .runs.running import Drawing, Finder, overlay, run, style_of
+from .runs.running import Drawing, Finder, overlay, run, settle, style_of
 
 
 def infer(
@@ -27,7 +28,7 @@ def infer(
     inputs: Iterable[str | Path],
     out_dir: str | Path,
     batch_size: int = 8,
-    pose_thr: float = 0.1,
+    pose_thr: float | str = AUTO,
     before_fusion: bool = False,
     options: InferOptions = DEFAULTS,
 ) -> Report:
@@ -43,7 +44,8 @@ def infer(
         inputs: images, videos, streams and more, see `find_sources`.
         out_dir: made if it is missing.
         batch_size: images per pass, as in `predict`; 1 for streams.
-        pose_thr: people with a lower score are left out.
+        pose_thr: people with a lower score are left out, see `lowest_score`; a run that is
+            resumed keeps the one that it began with.
         before_fusion: overlays show the proposed poses beside the fused ones; needs a PINet.
         options: what is written, and of which frames.
 
@@ -62,13 +64,14 @@ def infer(
                 f'{name} needs the poses before they are fused, which only a PINet with its '
                 f'weights has; found {type(model).__name__}'
             )
+    pose_thr = settle(pose_thr, kind_of(model), out_dir, options)
     drawing = overlay(model.dataset_meta, pose_thr, options)
     find = partial(predict, model)
     if options.explain and options.overlays:
         drawing, find = _step_by_step(model, style_of(pose_thr, options)), _explained(model)
     elif before_fusion:
         drawing = _beside_proposals(model, drawing)
-    finder = Finder(model.dataset_meta, find, PoseResult.of_arrays)
+    finder = Finder(model.dataset_meta, find, PoseResult.of_arrays, kind_of(model))
     return run(finder, inputs, out_dir, batch_size, pose_thr, drawing, options)
 
 

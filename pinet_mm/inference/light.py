@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..onnx_runner import OnnxPoses
-from .people import POSE_THR
+from .people import AUTO, kind_of
 from .results.answers import Answer
 from .results.records import facts
 from .runs.options import DEFAULTS, InferOptions
 from .runs.report import Report
-from .runs.running import Finder, overlay, run
+from .runs.running import Finder, overlay, run, settle
 from .sources.given import read_sources
 
 
@@ -50,7 +50,7 @@ def predict(model: OnnxPoses, images: Any) -> Iterator[LightResult]:
     Yields:
         A result for each image and each frame.
     """
-    known = facts(model.dataset_meta)
+    known = dict(facts(model.dataset_meta), score=kind_of(model))
     for source in read_sources(images):
         found, image = model(source['img']), source.pop('img')
         people = dict(
@@ -65,7 +65,7 @@ def predict_files(
     model: OnnxPoses,
     inputs: Iterable[str | Path],
     out_dir: str | Path,
-    pose_thr: float = POSE_THR,
+    pose_thr: float | str = AUTO,
     options: InferOptions = DEFAULTS,
 ) -> Report:
     """Write an overlay for every image or video and one `predictions.json` with all of them.
@@ -74,7 +74,7 @@ def predict_files(
         model: an exported model.
         inputs: images, videos, streams and more, see `find_sources`.
         out_dir: made if it is missing.
-        pose_thr: people with a lower score are left out.
+        pose_thr: people with a lower score are left out, see `lowest_score`.
         options: what is written, and of which frames.
 
     Returns:
@@ -85,6 +85,9 @@ def predict_files(
         FileNotFoundError: an input is missing, or all images lie in `out_dir`.
         OSError: some overlays could not be written; the JSON is complete, and names the others.
     """
+    pose_thr = settle(pose_thr, kind_of(model), out_dir, options)
     drawing = overlay(model.dataset_meta, pose_thr, options)
-    finder = Finder(model.dataset_meta, lambda images, _: predict(model, images), LightResult)
+    finder = Finder(
+        model.dataset_meta, lambda images, _: predict(model, images), LightResult, kind_of(model)
+    )
     return run(finder, inputs, out_dir, 1, pose_thr, drawing, options)

@@ -1,4 +1,4 @@
-"""People as models give them, whatever the model. Needs numpy only.
+"""People as models give them, whatever the model, and which of them are shown. Needs no torch.
 
 N people, K keypoints; coordinates are pixels of the original image. People are a mapping of arrays
 such as `pred_instances` of any bottom-up model: `keypoints` (N, K, 2) and `keypoint_scores` (N, K),
@@ -9,7 +9,33 @@ from typing import Any
 
 import numpy as np
 
-POSE_THR = 0.1  # people with a lower score are neither drawn nor written, unless asked for
+from ..errors import InputError
+from ..onnx_runner import MEAN, POSE_THRS
+
+AUTO = 'auto'  # the lowest score of people who are drawn and written follows what scores are
+Threshold = Any  # a score, or `AUTO` until it is known what scores are
+
+
+def lowest_score(pose_thr: float | str, score_kind: str = MEAN) -> float:
+    """Return the lowest score of people who are drawn and written.
+
+    Args:
+        pose_thr: it, or `AUTO`.
+        score_kind: what the scores are, a key of `POSE_THRS`.
+
+    Raises:
+        InputError: `pose_thr` is another word.
+    """
+    if pose_thr == AUTO:
+        return POSE_THRS[score_kind]
+    if isinstance(pose_thr, str):
+        raise InputError(f'pose_thr must be a score or {AUTO!r}; found {pose_thr!r}')
+    return pose_thr
+
+
+def kind_of(model: Any) -> str:
+    """Return what a model's scores are; models other than PINet have no expected OKS."""
+    return getattr(model, 'score_kind', MEAN)
 
 
 def person_scores(people: Any) -> np.ndarray:

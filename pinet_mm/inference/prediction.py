@@ -15,7 +15,7 @@ from ..datasets.wrapped import predicting_steps
 from ..errors import InputError
 from ..models.estimator import PINet
 from ..onnx_runner import OnnxPoses
-from .people import person_boxes
+from .people import kind_of, person_boxes
 from .results.pose_result import PoseResult
 from .results.records import facts
 from .sources.given import read_sources
@@ -101,7 +101,7 @@ def _onnx_result(model: OnnxPoses, source: dict) -> PoseResult:
         bbox_scores=found['scores'],
     )
     metainfo = dict(ori_shape=source['img'].shape[:2], img_path=source['img_path'])
-    metainfo.update(_place(source), **facts(model.dataset_meta))
+    metainfo.update(_place(source), score=kind_of(model), **facts(model.dataset_meta))
     return PoseResult.of_arrays(people, metainfo)
 
 

@@ -5,7 +5,7 @@ coordinates are pixels of the image.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..errors import InputError
+from ..onnx_runner import MEAN
+from .people import AUTO, Threshold, lowest_score
 
 NOBODY = -1  # in place of an identity: the pose scores too little to begin one
 
@@ -22,8 +24,9 @@ class TrackerSettings:
     """Settings of a `Tracker`.
 
     Args:
-        start: poses that score at least this are paired first, and may begin an identity.
-        keep: poses that score less than this are ignored.
+        start: poses that score at least this are paired first, and may begin an identity; by
+            default those of people who are drawn, see `lowest_score`.
+        keep: poses that score less than this are ignored; by default half of that, or of `start`.
         least: lowest OKS at which a pose is paired with a prediction.
         tolerance: factor on the dataset's sigmas, since poses are predicted, not seen.
         growth: what is added to this factor for each frame in which the person was not seen.
@@ -35,8 +38,8 @@ class TrackerSettings:
         InputError: a value is not what is listed above.
     """
 
-    start: float = 0.1
-    keep: float = 0.05
+    start: Threshold = AUTO
+    keep: Threshold = AUTO
     least: float = 0.2
     tolerance: float = 3.0
     growth: float = 0.3
@@ -45,11 +48,12 @@ class TrackerSettings:
     inertia: float = 0.7
 
     def __post_init__(self) -> None:
+        scores = self.start, self.keep
         wrong = [
             f'{name} must be {expected}; found {getattr(self, name)}'
             for name, expected, good in (
-                ('start', 'at least keep', self.start >= self.keep),
-                ('keep', 'at least 0', self.keep >= 0),
+                ('start', 'at least keep', AUTO in scores or self.start >= self.keep),
+                ('keep', 'at least 0', self.keep == AUTO or self.keep >= 0),
                 ('least', 'in (0, 1]', 0 < self.least <= 1),
                 ('tolerance', 'above 0', self.tolerance > 0),
                 ('growth', 'at least 0', self.growth >= 0),
@@ -61,6 +65,12 @@ class TrackerSettings:
         ]
         if wrong:
             raise InputError(wrong[0])
+
+    def for_scores(self, score_kind: str = MEAN) -> 'TrackerSettings':
+        """Return the same with numbers for `start` and `keep`, those for these scores."""
+        start, shown = lowest_score(self.start, score_kind), lowest_score(AUTO, score_kind)
+        keep = min(start, shown) / 2 if self.keep == AUTO else self.keep
+        return replace(self, start=start, keep=keep)
 
 
 @dataclass
@@ -120,7 +130,7 @@ class Tracker:
         self.sigmas = np.asarray(sigmas, float)
         if self.sigmas.ndim != 1 or not self.sigmas.size or not (self.sigmas > 0).all():
             raise InputError(f'sigmas must be a list of numbers above 0; found {sigmas}')
-        self.settings = settings or TrackerSettings()
+        self.settings = (settings or TrackerSettings()).for_scores()
         self.reset()
 
     def reset(self) -> None:
@@ -235,7 +245,7 @@ class Follower:
     """
 
     def __init__(self, settings: TrackerSettings | None = None):
-        self.settings = settings
+        self.settings = settings or TrackerSettings()
         self._tracker: Tracker | None = None
 
     def update(self, result: Any) -> np.ndarray:
@@ -245,7 +255,8 @@ class Follower:
             result: with `keypoints`, `keypoint_scores`, `scores` and, the first, `sigmas`.
         """
         if self._tracker is None:
-            self._tracker = Tracker(result.sigmas, self.settings)
+            settings = self.settings.for_scores(result.score_kind)
+            self._tracker = Tracker(result.sigmas, settings)
         return self._tracker.update(result.keypoints, result.keypoint_scores, result.scores)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..method.fusion import FusedPoses
 from ..method.scoring import score_of
 from ..method.views import mirror_inputs, scale_inputs
+from ..onnx_runner import EXPECTED, MEAN
 from .decoding import decode, has_lost, mark_lost
 from .head import PINetHead
 from .keys import check_keys
@@ -97,6 +98,20 @@ class PINet(BottomupPoseEstimator):
         with torch.no_grad():
             feats = self.extract_scales(inputs, self.head.check_settings(self.test_cfg))
         return self.head.loss_of_score(feats, data_samples, self.test_cfg)
+
+    @property
+    def score_kind(self) -> str:
+        """What the scores of people are, a key of `POSE_THRS`."""
+        settings = self.head.check_settings(self.test_cfg)
+        used = settings.use_score is not False and settings.use_refinement is not False
+        return EXPECTED if used and score_of(self.head) is not None else MEAN
+
+    def add_pred_to_datasample(self, *args) -> Sequence:
+        """Put poses into samples, and what their scores are as metainfo `score`."""
+        samples, score_kind = super().add_pred_to_datasample(*args), self.score_kind
+        for sample in samples:
+            sample.set_metainfo(dict(score=score_kind))
+        return samples
 
     def predict(self, inputs: Tensor, data_samples: Sequence) -> Sequence:
         """Predict the poses of every image of a batch.

@@ -54,7 +54,11 @@ def test_help_of_predict_imports_not_even_opencv():
 
 def test_what_help_says_is_what_the_package_has():
     assert onnx_runner.SHIPPED.name == f'{options.SHIPPED}.onnx'
-    assert onnx_runner.POSE_THR == options.POSE_THR
+    assert options.POSE_THR_HELP == (
+        'by the model: {1:g} for {0}, {3:g} for {2}s'.format(
+            *sum(reversed(onnx_runner.POSE_THRS.items()), ())
+        )
+    )
     assert tuple(STATISTICS) == fuse.IOU_TYPES and MAX_POSES == fuse.MAX_POSES
 
 
@@ -142,13 +146,15 @@ def test_threads_are_those_of_the_environment(monkeypatch):
 
 
 def test_a_track_begins_at_the_score_that_is_asked_for():
-    def settings(*words):
+    def settings(*words, score_kind='mean keypoint score'):
         args = predict.make_parser().parse_args(['a.mp4', '--track', *words])
-        found = finding.make_options(args, '').tracker().settings
+        found = finding.make_options(args, '').tracker().settings.for_scores(score_kind)
         return found.start, found.keep
 
     assert settings() == (0.1, 0.05)
+    assert settings(score_kind='expected OKS') == (0.4, 0.2)
     assert settings('--track-start', '0.4') == (0.4, 0.05)
+    assert settings('--pose-thr', '0.3', score_kind='expected OKS') == (0.3, 0.15)
     assert settings('--pose-thr', '0.3') == (0.3, 0.15)
     assert settings('--pose-thr', '0.3', '--track-start', '0.2') == (0.2, 0.1)
 

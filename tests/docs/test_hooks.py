@@ -8,7 +8,7 @@ import os
 import tarfile
 from types import SimpleNamespace
 
-from pinet_mm.onnx_runner import SHIPPED
+from pinet_mm.onnx_runner import POSE_THRS, SHIPPED, OnnxPoses
 
 import cv2
 import numpy as np
@@ -123,6 +123,7 @@ def test_the_shipped_model_is_in_the_site_with_its_terms(hooks, capsys):
     model = files[f'assets/try/model/{facts["model"]}']
     assert model.abs_src_path == str(hooks.MODEL)
     assert hooks.MODEL == SHIPPED.resolve()
+    assert facts['pose_thr'] == POSE_THRS[OnnxPoses(str(SHIPPED)).score_kind]
     assert facts['megabytes'] == pytest.approx(SHIPPED.stat().st_size / 1e6 + 2)
     assert {'assets/try/model/LICENSE-weights', 'assets/try/model/models.json'} < set(files)
     example = files[f'assets/try/{facts["example"]}'].content_bytes

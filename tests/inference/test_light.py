@@ -5,7 +5,7 @@ import json
 from pinet_mm import api
 from pinet_mm.inference.drawing.sheets import PERSON_COLORS
 from pinet_mm.inference.drawing.skeletons import draw_skeletons
-from pinet_mm.inference.light import LightResult, predict_files
+from pinet_mm.inference.light import LightResult, predict, predict_files
 
 import cv2
 import numpy as np
@@ -50,6 +50,22 @@ def test_the_document_is_that_of_infer(model, images, tmp_path, all_poses):
     }
     for name in names:
         assert (tmp_path / 'a' / name).read_bytes() == (tmp_path / 'b' / name).read_bytes(), name
+
+
+def test_people_are_those_of_the_kind_of_score_of_the_file(images, tmp_path):
+    model = api.load_onnx(threads=1)
+    for kind, lowest in (('mean keypoint score', 0.1), ('expected OKS', 0.4)):
+        model.score_kind = kind
+        report = predict_files(model, [images], tmp_path / kind)
+        document = json.loads(report.json.read_text())
+        assert (document['score_kind'], document['pose_thr'], report.pose_thr) == (
+            kind,
+            lowest,
+            lowest,
+        )
+        (first, _) = predict(model, [images / '000000.jpg', images / '000001.jpg'])
+        assert len(first.above().scores) == (first.scores >= lowest).sum()
+        assert len(document['images'][0]['persons']) == (first.scores >= lowest).sum()
 
 
 def answer(*people):

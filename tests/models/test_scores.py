@@ -104,6 +104,20 @@ def test_it_orders_fusion_and_is_the_score_of_the_best_of_each_group(layout, fli
     assert merged > 0
 
 
+def test_samples_tell_what_their_scores_are():
+    model, plain, inputs = build_pair()
+    for each, kind in ((model, 'expected OKS'), (plain, 'mean keypoint score')):
+        assert each.score_kind == kind
+        samples = [plain_sample(INPUT) for _ in inputs]
+        with torch.no_grad():
+            found = each.predict(inputs, samples)
+        assert [sample.metainfo['score'] for sample in found] == [kind, kind]
+    for off in (dict(use_score=False), dict(use_refinement=False)):
+        twin = copy.copy(model)
+        twin.test_cfg = dict(model.test_cfg, **off)
+        assert twin.score_kind == 'mean keypoint score'
+
+
 @pytest.mark.parametrize('more', [dict(), dict(flip_test=True, scale_factors=(1, 0.5))])
 def test_a_batch_finds_what_single_images_find(more):
     model, _, inputs = build_pair(**more)

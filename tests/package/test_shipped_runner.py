@@ -29,6 +29,8 @@ def test_the_onnx_file_that_is_missing_is_named(tmp_path, monkeypatch):
 class NoNetwork:
     """In place of an exported file: one person of a keypoint, at the middle of the image."""
 
+    score_kind = 'mean keypoint score'
+
     def __init__(self, path):
         self.path = path
 
@@ -72,6 +74,10 @@ def test_the_runner_prints_people_from_a_score_on(crowd, tmp_path, capsys, monke
             onnx_runner.main(*options, str(tmp_path / 'a.onnx'), str(crowd))
         (record,) = map(json.loads, capsys.readouterr().out.splitlines())
         assert [person['score'] for person in record['persons']] == scores[:wanted].tolist()
+    Proposals.score_kind = 'expected OKS'
+    with pytest.raises(SystemExit, match='^0$'):
+        onnx_runner.main(str(tmp_path / 'a.onnx'), str(crowd))
+    assert [each['score'] for each in json.loads(capsys.readouterr().out)['persons']] == [0.9]
     with pytest.raises(SystemExit, match='0'):
         onnx_runner.main('--help')
     assert 'a line of JSON per image' in capsys.readouterr().out

@@ -13,6 +13,8 @@ const finder = new Finder(site.model);
 let shown; // { canvas, name, found, model }
 let turn = 0; // which image was asked for last
 let stream; // of the camera
+// Lowest scores that are shown; those of poses before fusion are mean keypoint scores.
+const lowest = { after: site.pose_thr, before: 0.1 };
 
 /** Write what happens where screen readers announce it. */
 function say(text, isError = false) {
@@ -46,6 +48,13 @@ async function showFile(file) {
   } catch (error) {
     sayError(error);
   }
+}
+
+const view = () => (byId('before').checked ? 'before' : 'after');
+
+function switchView() {
+  threshold.value = lowest[view()];
+  render();
 }
 
 /** The poses that the controls ask for. */
@@ -183,9 +192,11 @@ function listen() {
   byId('file').addEventListener('change', ({ target }) => target.files[0] && showFile(target.files[0]));
   byId('camera').addEventListener('click', () => (stream ? stopCamera() : watch()));
   byId('example').addEventListener('click', showExample);
-  for (const control of [threshold, byId('before'), byId('after')]) {
-    control.addEventListener('input', render);
-  }
+  threshold.addEventListener('input', () => {
+    lowest[view()] = Number(threshold.value);
+    render();
+  });
+  for (const control of [byId('before'), byId('after')]) control.addEventListener('input', switchView);
   addEventListener('pagehide', stopCamera);
   addEventListener('dragover', (event) => event.preventDefault());
   addEventListener('drop', (event) => {
@@ -195,6 +206,7 @@ function listen() {
   });
 }
 
+switchView();
 await describeModel();
 if (site.missing) {
   say('This copy of the site cannot run the model, see above.', true);

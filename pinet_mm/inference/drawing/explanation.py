@@ -44,7 +44,7 @@ class Sheet:
         part_names: Sequence[str],
         style: Style,
     ):
-        long = max(image.shape[:2])
+        style, long = style.for_scores(), max(image.shape[:2])
         self.zoom = np.clip(long, *SIDES) / long
         how = cv2.INTER_AREA if self.zoom < 1 else cv2.INTER_CUBIC
         self.image = cv2.resize(image, None, fx=self.zoom, fy=self.zoom, interpolation=how)

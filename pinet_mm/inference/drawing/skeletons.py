@@ -4,13 +4,14 @@ N people, K keypoints; coordinates are pixels of the image.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 
-from ..people import POSE_THR, person_boxes, person_scores
+from ...onnx_runner import MEAN
+from ..people import AUTO, Threshold, lowest_score, person_boxes, person_scores
 from .sheets import person_color
 from .tags import DARK, Tag, draw_tags, tag_of
 
@@ -25,7 +26,7 @@ class Style:
     """How people are drawn.
 
     Attributes:
-        pose_thr: people with a lower score are not drawn.
+        pose_thr: people with a lower score are not drawn, see `lowest_score`.
         keypoint_thr: keypoints with a lower score are not drawn.
         hollow: keypoints that score less than this part of their person's mean are drawn as rings,
             their limbs thin: they are likely hidden.
@@ -34,12 +35,16 @@ class Style:
         line_width: of a limb, px; by default it grows with the image.
     """
 
-    pose_thr: float = POSE_THR
+    pose_thr: Threshold = AUTO
     keypoint_thr: float = 0.05
     hollow: float = 0.5
     boxes: bool = False
     tags: bool = False
     line_width: int | None = None
+
+    def for_scores(self, score_kind: str = MEAN) -> 'Style':
+        """Return the same with a number as `pose_thr`, that for these scores."""
+        return replace(self, pose_thr=lowest_score(self.pose_thr, score_kind))
 
 
 PLAIN = Style()
@@ -55,9 +60,10 @@ def draw_people(
         people: a mapping of arrays such as `pred_instances`, or, of annotations, with
             `keypoints_visible` (N, K) for scores; `colors` (N, 3), RGB, are used if there are any.
         skeleton: limbs, as pairs of indices of keypoints.
-        style: how they are drawn.
+        style: how they are drawn; its threshold is by default that of mean keypoint scores, since
+            people do not tell what their scores are.
     """
-    scores = _scores_of(people)
+    style, scores = style.for_scores(), _scores_of(people)
     order = np.argsort(-scores, kind='stable') if scores is not None else range(_count(people))
     shown = [i for i in order if scores is None or scores[i] >= style.pose_thr]
     width = style.line_width or max(2, round(max(image.shape[:2]) * LINE_PER_SIDE))
@@ -157,7 +163,7 @@ def draw_poses(
     image: np.ndarray,
     instances: Any,
     dataset_meta: Mapping,
-    pose_thr: float = 0.1,
+    pose_thr: float | str = AUTO,
     keypoint_thr: float = 0.05,
     min_side: int = 480,
     style: Style | None = None,
@@ -189,7 +195,7 @@ def draw_poses(
 def draw_skeletons(
     image: np.ndarray,
     answer: Any,
-    pose_thr: float = POSE_THR,
+    pose_thr: float | str = AUTO,
     keypoint_thr: float = 0.05,
     min_side: int = 480,
 ) -> np.ndarray:
@@ -205,5 +211,6 @@ def draw_skeletons(
     Returns:
         (H', W', 3) uint8 BGR.
     """
-    style, meta = Style(pose_thr, keypoint_thr, tags=True), dict(skeleton_links=answer.skeleton)
+    style = Style(pose_thr, keypoint_thr, tags=True).for_scores(answer.score_kind)
+    meta = dict(skeleton_links=answer.skeleton)
     return draw_poses(image, answer.pred_instances, meta, min_side=min_side, style=style)

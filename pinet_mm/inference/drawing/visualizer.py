@@ -1,6 +1,7 @@
 """Predictions drawn onto images, as MMPose's visualizer."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from mmengine.structures import InstanceData
@@ -9,7 +10,8 @@ from mmpose.visualization import PoseLocalVisualizer
 
 from ...method.layouts import PartLayout
 from ...models.codec import build_layout
-from ..people import person_scores
+from ...onnx_runner import MEAN
+from ..people import AUTO, lowest_score, person_scores
 from .skeletons import Style, draw_people
 
 
@@ -21,7 +23,7 @@ class CrowdVisualizer(PoseLocalVisualizer):
 
     Args:
         name: MMEngine finds visualizers by it.
-        pose_thr: people with a lower score are not drawn, see `person_scores`.
+        pose_thr: people with a lower score are not drawn, see `lowest_score`.
         line_width: of a limb, px; by default it grows with the image.
         layout: of the model, see `models.codec.build_layout`; what it says is drawn, whatever
             metainfo is set.
@@ -31,13 +33,13 @@ class CrowdVisualizer(PoseLocalVisualizer):
     def __init__(
         self,
         name: str = 'visualizer',
-        pose_thr: float = 0.1,
+        pose_thr: float | str = AUTO,
         line_width: int | None = None,
         layout: PartLayout | Mapping | None = None,
         **kwargs,
     ):
         super().__init__(name, line_width=line_width, **kwargs)
-        self.pose_thr = pose_thr
+        self.pose_thr, self._score_kind = pose_thr, MEAN
         self.layout = None if layout is None else build_layout(layout)
 
     def set_dataset_meta(self, dataset_meta: dict, skeleton_style: str = 'mmpose') -> None:
@@ -45,11 +47,20 @@ class CrowdVisualizer(PoseLocalVisualizer):
         meta = dataset_meta if self.layout is None else self.layout.to_metainfo(dataset_meta)
         super().set_dataset_meta(meta, skeleton_style)
 
+    def add_datasample(self, name: str, image: np.ndarray, data_sample: Any, *args, **kwargs):
+        """Draw a sample, see MMPose's class; its metainfo tells what its scores are."""
+        self._score_kind = data_sample.metainfo.get('score', MEAN)
+        return super().add_datasample(name, image, data_sample, *args, **kwargs)
+
+    @property
+    def _lowest(self) -> float:
+        return lowest_score(self.pose_thr, self._score_kind)
+
     def _draw_instances_kpts(
         self, image: np.ndarray, instances: InstanceData, kpt_thr: float = 0.3, *args, **kwargs
     ):
         bgr = np.ascontiguousarray(image[..., ::-1])
-        style = Style(self.pose_thr, kpt_thr, line_width=self.line_width)
+        style = Style(self._lowest, kpt_thr, line_width=self.line_width)
         draw_people(bgr, instances, self.skeleton, style)
         image = np.ascontiguousarray(bgr[..., ::-1])
         self.set_image(image)
@@ -58,5 +69,5 @@ class CrowdVisualizer(PoseLocalVisualizer):
     def _draw_instances_bbox(self, image: np.ndarray, instances: InstanceData):
         people = instances
         if 'bbox_scores' in instances or 'keypoint_scores' in instances:  # annotations have none
-            people = instances[person_scores(instances) >= self.pose_thr]
+            people = instances[person_scores(instances) >= self._lowest]
         return super()._draw_instances_bbox(image, people) if len(people) else image

@@ -12,7 +12,8 @@ import numpy as np
 
 from ...atomic import write_whole
 from ...errors import InputError, RunError
-from ..people import POSE_THR, person_boxes, person_scores
+from ...onnx_runner import MEAN
+from ..people import AUTO, lowest_score, person_boxes, person_scores
 from .records import document_lines, header, to_coco, to_record, to_rows
 
 
@@ -40,6 +41,11 @@ class Answer:
     def scores(self) -> np.ndarray:
         """Scores (N,) of the people, in descending order."""
         return person_scores(self.pred_instances)[self._order]
+
+    @property
+    def score_kind(self) -> str:
+        """What the scores are: `mean keypoint score` or `expected OKS`."""
+        return self.metainfo.get('score', MEAN)
 
     @property
     def boxes(self) -> np.ndarray:
@@ -108,9 +114,14 @@ class Answer:
     def _sorted(self, name: str) -> np.ndarray:
         return np.asarray(self.pred_instances[name])[self._order]
 
-    def above(self, pose_thr: float = POSE_THR) -> 'Answer':
-        """Return the same with only those people who score `pose_thr` or more."""
-        kept = np.flatnonzero(person_scores(self.pred_instances) >= pose_thr)
+    def above(self, pose_thr: float | str = AUTO) -> 'Answer':
+        """Return the same with only those people who score `pose_thr` or more.
+
+        Args:
+            pose_thr: by default it follows what scores are, see `lowest_score`.
+        """
+        lowest = lowest_score(pose_thr, self.score_kind)
+        kept = np.flatnonzero(person_scores(self.pred_instances) >= lowest)
         people = {name: np.asarray(value)[kept] for name, value in self.pred_instances.items()}
         return self._with(people)
 
@@ -126,7 +137,7 @@ class Answer:
         Args:
             image: the same, without people; by default it is read from `file`.
             path: where to write the drawing as well.
-            style: a `skeletons.Style`, by default people who score 0.1 or more, with their scores.
+            style: a `skeletons.Style`, by default the people of `above()`, with their scores.
 
         Raises:
             InputError: the image did not come from a file and is not given.
@@ -140,16 +151,17 @@ class Answer:
         if image is None and not (self.file and self.frame is None):
             raise InputError('plot needs the image, which did not come from a file: plot(image)')
         drawn = read_image(self.file) if image is None else image.copy()
-        draw_people(drawn, self.pred_instances, self.skeleton, style or Style(tags=True))
+        style = (style or Style(tags=True)).for_scores(self.score_kind)
+        draw_people(drawn, self.pred_instances, self.skeleton, style)
         if path is not None and not cv2.imwrite(str(path), drawn):
             raise OSError(f'{path} cannot be written')
         return drawn
 
-    def to_record(self, pose_thr: float | None = POSE_THR, schema: int = 2) -> dict:
+    def to_record(self, pose_thr: float | str | None = AUTO, schema: int = 2) -> dict:
         """Return the image's entry in the document that docs/predictions.md describes.
 
         Args:
-            pose_thr: people with a lower score are left out; None keeps all.
+            pose_thr: people with a lower score are left out, see `lowest_score`; None keeps all.
             schema: 2, or 1 for the form of version 0.1.
         """
         record = to_record(self, self.file, pose_thr, schema)
@@ -159,19 +171,19 @@ class Answer:
         return {'file': record.pop('file'), **times, **record}
 
     def to_json(
-        self, path: str | Path | None = None, pose_thr: float | None = POSE_THR, schema: int = 2
+        self, path: str | Path | None = None, pose_thr: float | str | None = AUTO, schema: int = 2
     ) -> str:
         """Return the document that docs/predictions.md describes, of this image alone.
 
         Args:
             path: where to write it as well.
-            pose_thr: people with a lower score are left out; None keeps all.
+            pose_thr: people with a lower score are left out, see `lowest_score`; None keeps all.
             schema: 2, or 1 for the form of version 0.1.
         """
         return to_json([self], path, pose_thr, schema)
 
     def to_coco(
-        self, image_id: int = 0, category_id: int = 1, pose_thr: float | None = None
+        self, image_id: int = 0, category_id: int = 1, pose_thr: float | str | None = None
     ) -> list[dict]:
         """Return the people in COCO's result format, by default all, as its evaluation wants them.
 
@@ -182,19 +194,19 @@ class Answer:
         """
         return to_coco(self.to_record(pose_thr), image_id, category_id)
 
-    def to_df(self, pose_thr: float | None = POSE_THR) -> Any:
+    def to_df(self, pose_thr: float | str | None = AUTO) -> Any:
         """Return a pandas DataFrame with a row per keypoint; `records.to_rows` lists its columns.
 
         Args:
-            pose_thr: people with a lower score are left out; None keeps all.
+            pose_thr: people with a lower score are left out, see `lowest_score`; None keeps all.
         """
         return to_df([self], pose_thr)
 
-    def to_supervision(self, pose_thr: float | None = POSE_THR) -> Any:
+    def to_supervision(self, pose_thr: float | str | None = AUTO) -> Any:
         """Return `supervision.KeyPoints`, to draw and to count with that library.
 
         Args:
-            pose_thr: people with a lower score are left out; None keeps all.
+            pose_thr: people with a lower score are left out, see `lowest_score`; None keeps all.
 
         Raises:
             RunError: supervision is not installed.
@@ -219,7 +231,7 @@ class Answer:
 def to_json(
     results: Iterable[Answer],
     path: str | Path | None = None,
-    pose_thr: float | None = POSE_THR,
+    pose_thr: float | str | None = AUTO,
     schema: int = 2,
 ) -> str:
     """Return the document of many images that docs/predictions.md describes.
@@ -227,7 +239,7 @@ def to_json(
     Args:
         results: what `predict` yields; all of one model.
         path: where to write it as well.
-        pose_thr: people with a lower score are left out; None keeps all.
+        pose_thr: people with a lower score are left out, see `lowest_score`; None keeps all.
         schema: 2, or 1 for the form of version 0.1.
 
     Raises:
@@ -236,7 +248,10 @@ def to_json(
     results = list(results)
     if not results:
         raise InputError('to_json needs one result at least, for the names of the keypoints')
-    head = header(results[0].names, results[0].skeleton, pose_thr, schema)
+    first = results[0]
+    if pose_thr is not None:
+        pose_thr = lowest_score(pose_thr, first.score_kind)
+    head = header(first.names, first.skeleton, pose_thr, schema, first.score_kind)
     records = (result.to_record(None if schema == 1 else pose_thr, schema) for result in results)
     text = ''.join(document_lines(head, records, ()))
     if path is not None:
@@ -244,12 +259,12 @@ def to_json(
     return text
 
 
-def to_df(results: Iterable[Answer], pose_thr: float | None = POSE_THR) -> Any:
+def to_df(results: Iterable[Answer], pose_thr: float | str | None = AUTO) -> Any:
     """Return a pandas DataFrame of many images; `records.to_rows` lists its columns.
 
     Args:
         results: what `predict` yields.
-        pose_thr: people with a lower score are left out; None keeps all.
+        pose_thr: people with a lower score are left out, see `lowest_score`; None keeps all.
 
     Raises:
         RunError: pandas is not installed.

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ...errors import InputError
-from ..people import POSE_THR
+from ..people import AUTO
 
 HIDDEN = 0.5  # keypoints that score less than this share of the person's mean are likely hidden
 REGIONS = ('rectanglelabels', 'keypointlabels')  # of an export; relations are not read
@@ -19,14 +19,14 @@ UPLOADED = '^[0-9a-f]{8}-'
 MARK = 0.5  # percent of the image, the size of a keypoint in Label Studio
 
 
-def to_cvat(results: Iterable[Any], category: str = 'person', pose_thr: float = POSE_THR) -> dict:
+def to_cvat(results: Iterable[Any], category: str = 'person', pose_thr: float | str = AUTO) -> dict:
     """Return COCO keypoint annotations, which CVAT imports as `COCO Keypoints 1.0`.
 
     Args:
         results: see `Answer`; the task has images of the same file names in one folder, or is the
             one video whose frames they are.
         category: label of the task's skeleton; its points are named as the model's keypoints.
-        pose_thr: people with a lower score are left out.
+        pose_thr: people with a lower score are left out, see `lowest_score`.
 
     Raises:
         InputError: there is no result, which names the keypoints; frames are of several videos; or
@@ -75,7 +75,7 @@ def _coco_person(person: Mapping) -> dict:
 
 
 def to_label_studio(
-    results: Iterable[Any], folder: str = '/data/local-files/?d=', pose_thr: float = POSE_THR
+    results: Iterable[Any], folder: str = '/data/local-files/?d=', pose_thr: float | str = AUTO
 ) -> list[dict]:
     """Return Label Studio's tasks with the people as predictions.
 
@@ -85,7 +85,7 @@ def to_label_studio(
     Args:
         results: see `Answer`.
         folder: what Label Studio needs before the name of an image's file.
-        pose_thr: people with a lower score are left out.
+        pose_thr: people with a lower score are left out, see `lowest_score`.
 
     Raises:
         InputError: a result is of a frame of a video, whose keypoints Label Studio does not take,

@@ -7,6 +7,7 @@ import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
+from ..people import AUTO, lowest_score
 from .answers import Answer
 from .records import facts
 
@@ -44,10 +45,12 @@ class PoseResult(Answer, PoseDataSample):
     def __repr__(self) -> str:
         if '_pred_instances' not in self:
             return super().__repr__()
-        count, shown = len(self.scores), int((self.scores >= 0.1).sum())
+        lowest = lowest_score(AUTO, self.score_kind)
+        count, shown = len(self.scores), int((self.scores >= lowest).sum())
         width, height = self.size
         name = self.file or 'array'
-        return f'<PoseResult {name} {width}×{height}: {shown} of {count} people score 0.1 or more>'
+        found = f'{shown} of {count} people score {lowest:g} or more'
+        return f'<PoseResult {name} {width}×{height}: {found}>'
 
     def _with(self, people: dict[str, np.ndarray]) -> 'PoseResult':
         return self.of_arrays(people, self.metainfo)

@@ -11,20 +11,21 @@ import numpy as np
 
 from ...errors import InputError
 from ...method.layouts import names_of
-from ..people import person_boxes, person_scores
+from ...onnx_runner import MEAN
+from ..people import lowest_score, person_boxes, person_scores
 
 SCHEMAS = {1: 'pinet_mm.predictions/1', 2: 'pinet_mm.predictions/2'}  # docs/predictions.md
 SCHEMA = SCHEMAS[2]
 _DECIMALS = {1: 4, 2: 2}  # of keypoints, px
 
 
-def to_record(sample: Any, name: str, pose_thr: float | None = None, schema: int = 2) -> dict:
+def to_record(sample: Any, name: str, pose_thr: float | str | None = None, schema: int = 2) -> dict:
     """Return a sample's people as plain numbers, in pixels of the original image.
 
     Args:
         sample: what `predict` yields, or any other PoseDataSample.
         name: of the image's file.
-        pose_thr: people with a lower score are left out; by default nobody.
+        pose_thr: people with a lower score are left out, see `lowest_score`; by default nobody.
         schema: 2, or 1 for the form of version 0.1.
 
     Returns:
@@ -37,6 +38,8 @@ def to_record(sample: Any, name: str, pose_thr: float | None = None, schema: int
     xy = np.asarray(people['keypoints'], dtype=np.float64).round(_DECIMALS[schema])
     each = np.asarray(people['keypoint_scores'], dtype=np.float64)[..., None].round(4)
     keypoints = np.concatenate((xy, each), axis=-1)
+    if pose_thr is not None:
+        pose_thr = lowest_score(pose_thr, sample.metainfo.get('score', MEAN))
     persons = []
     for i in np.argsort(-scores, kind='stable'):
         if pose_thr is not None and scores[i] < pose_thr:
@@ -100,6 +103,7 @@ def header(
     skeleton: Iterable[Iterable[int]],
     pose_thr: float | None,
     schema: int = 2,
+    score_kind: str = MEAN,
 ) -> dict:
     """Return what stands at the head of a document, before its records.
 
@@ -108,6 +112,7 @@ def header(
         skeleton: limbs, as pairs of indices into `names`.
         pose_thr: people with a lower score are left out; None if nobody is.
         schema: 2, or 1 for the form of version 0.1.
+        score_kind: what the scores of people are.
 
     Raises:
         InputError: there is no such schema.
@@ -121,7 +126,7 @@ def header(
         keypoint_names=list(names),
         skeleton=[list(map(int, link)) for link in skeleton],
     )
-    return found if schema == 1 else dict(found, pose_thr=pose_thr)
+    return found if schema == 1 else dict(found, pose_thr=pose_thr, score_kind=score_kind)
 
 
 def document_lines(

@@ -14,7 +14,11 @@ from typing import Any
 
 from ...atomic import whole_file
 from ...errors import InputError
+from ...onnx_runner import MEAN
 from ..results.records import compact, document_lines
+
+# Of journals that do not tell it.
+BEFORE = dict(score_kind=MEAN)
 
 
 class Journal:
@@ -70,7 +74,7 @@ class Journal:
         if not isinstance(found.get('run'), dict):
             raise InputError(f'{self.path} is no record of a run: begin anew')
         for key, value in {**expected, **expected['run']}.items():
-            other = found.get(key, found['run'].get(key))
+            other = {**BEFORE, **found, **found['run']}.get(key)
             if key != 'run' and other != value:
                 raise InputError(
                     f'{self.path} is of a run with {key} {other}, and this one has {value}: resume '
@@ -167,6 +171,19 @@ def _entry_of(line: bytes) -> dict:
     except (ValueError, RecursionError):
         return {}
     return entry if isinstance(entry, dict) else {}
+
+
+def begun_with(path: Path) -> float | None:
+    """Return the lowest score of people in a run, as its journal tells; None if it does not.
+
+    Args:
+        path: of the journal; there may be none.
+    """
+    if not path.is_file():
+        return None
+    with open(path, 'rb') as file:
+        found = _entry_of(file.readline()).get('pose_thr')
+    return found if isinstance(found, float | int) else None
 
 
 @contextmanager

@@ -18,6 +18,7 @@ class Report(NamedTuple):
         seconds: that they took.
         best_scores: the score of the best person of each image, 0 where there is none.
         has_overlays: whether drawings or videos were written.
+        pose_thr: people with a lower score were left out.
     """
 
     json: Path
@@ -26,6 +27,7 @@ class Report(NamedTuple):
     seconds: float
     best_scores: Sequence[float] = ()
     has_overlays: bool = True
+    pose_thr: float = 0
 
     @property
     def pictures(self) -> int:

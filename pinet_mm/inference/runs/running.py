@@ -16,15 +16,18 @@ import numpy as np
 from tqdm import tqdm
 
 from ...atomic import require_writable
+from ...onnx_runner import MEAN
 from ..drawing.skeletons import Style, draw_poses
-from ..people import person_scores
+from ..people import AUTO, lowest_score, person_scores
 from ..results.records import facts, from_record, header, to_record
 from ..sources.items import Item, Source, count_images, find_sources, read_items
-from .journal import Journal
+from .journal import Journal, begun_with
 from .options import InferOptions
 from .overlays import OverlayFolder
 from .report import Report
 from .writing import Draw, Outputs
+
+JOURNAL = 'predictions.jsonl'
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,13 @@ class Finder:
         predict: called with images (H, W, 3; uint8, BGR) and how many may go through at once;
             yields an `Answer` for each, which has `set_metainfo`.
         answer: makes an `Answer` of arrays named as in `pred_instances`, and metainfo.
+        score_kind: what the scores of people are.
     """
 
     dataset_meta: Mapping
     predict: Callable[[Iterable[np.ndarray], int], Iterator[Any]]
     answer: Callable[[dict[str, np.ndarray], dict], Any]
+    score_kind: str = MEAN
 
 
 class Drawing(NamedTuple):
@@ -66,6 +71,21 @@ def overlay(dataset_meta: Mapping, pose_thr: float, options: InferOptions) -> Dr
         return draw_poses(image, people, dataset_meta, min_side=min_side, style=style)
 
     return Drawing(draw)
+
+
+def settle(
+    pose_thr: float | str, score_kind: str, out_dir: str | Path, options: InferOptions
+) -> float:
+    """Return the lowest score of people who are drawn and written in a run.
+
+    Args:
+        pose_thr: see `lowest_score`; a run that is resumed keeps what it began with.
+        score_kind: what the scores are.
+        out_dir: of the run.
+        options: of the run.
+    """
+    begun = begun_with(Path(out_dir, JOURNAL)) if options.resume and pose_thr == AUTO else None
+    return lowest_score(pose_thr, score_kind) if begun is None else begun
 
 
 def style_of(pose_thr: float, options: InferOptions) -> Style:
@@ -104,7 +124,7 @@ def run(
     overlays = OverlayFolder(out_dir, drawing.columns, drawing.cell, gap=6)
     overlays.name_sources(sources)
     lowest = None if options.all_poses or options.schema == 1 else pose_thr
-    journal = _open_journal(out_dir, finder.dataset_meta, lowest, options)
+    journal = _open_journal(out_dir, finder, lowest, options)
     outputs = Outputs(
         journal,
         overlays,
@@ -129,16 +149,17 @@ def run(
     overlays.write_overview()
     overlays.require_all(target)
     seconds, has_overlays = perf_counter() - start, not overlays.is_empty
-    return Report(target, unreadable, len(best), seconds, list(best), has_overlays)
+    return Report(target, unreadable, len(best), seconds, list(best), has_overlays, pose_thr)
 
 
 def _open_journal(
-    out_dir: Path, dataset_meta: Mapping, lowest: float | None, options: InferOptions
+    out_dir: Path, finder: Finder, lowest: float | None, options: InferOptions
 ) -> Journal:
-    known, clip = facts(dataset_meta), options.clip
-    head = header(known['keypoint_names'], known['keypoint_links'], lowest, options.schema)
+    known, clip = facts(finder.dataset_meta), options.clip
+    names, links = known['keypoint_names'], known['keypoint_links']
+    head = header(names, links, lowest, options.schema, finder.score_kind)
     settings = dict(model=options.model, every=clip.every, start=clip.start, end=clip.end)
-    return Journal(out_dir / 'predictions.jsonl', head, settings, options.resume)
+    return Journal(out_dir / JOURNAL, head, settings, options.resume)
 
 
 def _found(
@@ -173,7 +194,7 @@ def _of_entry(finder: Finder, item: Item, entry: dict) -> Any:
         return None
     known = facts(finder.dataset_meta)
     people = from_record(entry, len(known['keypoint_names']))
-    return finder.answer(people, dict(known, **_place(item)))
+    return finder.answer(people, dict(known, score=finder.score_kind, **_place(item)))
 
 
 def _place(item: Item) -> dict:

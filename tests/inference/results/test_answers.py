@@ -4,8 +4,10 @@ import json
 import sys
 
 from pinet_mm.errors import InputError, RunError
+from pinet_mm.inference.documents import read_document
 from pinet_mm.inference.results import PoseResult, facts
 from pinet_mm.inference.results.answers import to_df, to_json
+from pinet_mm.inference.results.exchange import to_cvat
 from pinet_mm.inference.results.records import from_record, to_record
 
 import numpy as np
@@ -17,6 +19,7 @@ from mmpose.structures import PoseDataSample
 from tests.helpers import toys
 
 META = parse_pose_metainfo(toys.five_metainfo())
+EXPECTED = dict(score='expected OKS')
 SHAPE = np.array([[0, -30], [-30, 0], [30, 0], [-20, 30], [20, 30]], dtype=np.float32)
 
 
@@ -154,3 +157,41 @@ def test_supervision_gets_the_people(monkeypatch):
 def test_facts_are_those_of_the_metainfo():
     known = facts(META)
     assert known['keypoint_names'] == result().names
+
+
+def test_the_threshold_follows_what_scores_are():
+    # 0.9 and 0.3 are above 0.1, of expected OKS only 0.9 is above 0.4.
+    for more, kind, count in (({}, 'mean keypoint score', 2), (EXPECTED, 'expected OKS', 1)):
+        found = result(**more)
+        assert found.score_kind == kind
+        assert len(found.above().scores) == len(found.to_record()['persons']) == count
+        assert len(found.to_record(0.2)['persons']) == 2
+        assert len(found.to_record(None)['persons']) == 3
+        head = json.loads(found.to_json())
+        assert (head['score_kind'], len(head['images'][0]['persons'])) == (kind, count)
+        assert head['pose_thr'] == {1: 0.4, 2: 0.1}[count]
+        assert len(to_record(found, 'a.jpg', 'auto')['persons']) == count
+    assert 'score_kind' not in json.loads(found.to_json(schema=1))
+    assert repr(found).endswith('1 of 3 people score 0.4 or more>')
+    with pytest.raises(InputError, match="pose_thr must be a score or 'auto'; found 'low'"):
+        found.above('low')
+
+
+def test_plot_draws_those_who_are_above():
+    black = np.zeros((480, 640, 3), np.uint8)
+    means, expected = (result(**more).plot(black) for more in ({}, EXPECTED))
+    # The person at 200 scores 0.3; their limbs and their tag end before 250.
+    assert means[220:250, 170:240].any() and not expected[220:250, 170:240].any()
+    assert expected[120:150, 70:140].any()
+
+
+def test_a_document_tells_it_to_whoever_reads_it(tmp_path):
+    file = tmp_path / 'p.json'
+    for more, kind in (({}, 'mean keypoint score'), (EXPECTED, 'expected OKS')):
+        result(**more).to_json(file, pose_thr=None)
+        (read,) = read_document(file)
+        assert read.score_kind == kind
+        assert len(read.above().scores) == (2 if not more else 1)
+        assert len(to_cvat([read])['annotations']) == len(read.above().scores)
+    file.write_text(file.read_text().replace('"score_kind":"expected OKS"', '"other":1'))
+    assert read_document(file)[0].score_kind == 'mean keypoint score'

@@ -146,6 +146,26 @@ def test_a_damaged_line_is_where_a_run_is_taken_up_again(inputs, tmp_path):
     assert document(tmp_path / 'out') == document(tmp_path / 'whole')
 
 
+def test_a_resumed_run_keeps_the_lowest_score_that_it_began_with(inputs, tmp_path):
+    infer(MODEL, inputs[:1], tmp_path / 'out', pose_thr=0.3)
+    report = infer(MODEL, inputs[:1], tmp_path / 'out', options=RESUME)
+    assert report.pose_thr == document(tmp_path / 'out')['pose_thr'] == 0.3
+    assert document(tmp_path / 'out')['score_kind'] == 'mean keypoint score'
+    assert infer(MODEL, inputs[:1], tmp_path / 'new', options=RESUME).pose_thr == 0.1
+
+
+def test_a_run_does_not_mix_scores_of_two_kinds(inputs, tmp_path, monkeypatch):
+    infer(MODEL, inputs[:1], tmp_path / 'out')
+    noted = tmp_path / 'out' / 'predictions.jsonl'
+    # As it was written before journals told what scores are.
+    noted.write_text(noted.read_text().replace('"score_kind":"mean keypoint score",', ''))
+    infer(MODEL, inputs[:1], tmp_path / 'out', options=RESUME)
+    monkeypatch.setattr(folders, 'kind_of', lambda model: 'expected OKS')
+    assert infer(MODEL, inputs[:1], tmp_path / 'other').pose_thr == 0.4
+    with pytest.raises(InputError, match='score_kind mean keypoint score, and this one has expect'):
+        infer(MODEL, inputs[:1], tmp_path / 'out', options=RESUME)
+
+
 @pytest.mark.parametrize('line', [b'5', b'{"a": 1}', b'{"file": [1]}', DEEP], ids=range(4))
 def test_lines_that_are_json_and_no_records(line, inputs, tmp_path):
     infer(MODEL, inputs, tmp_path / 'whole')
