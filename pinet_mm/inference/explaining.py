@@ -76,7 +76,7 @@ class _Recorded:
     """A PINet whose head is a recorder."""
 
     def __init__(self, model: PINet):
-        self.head, self.extract_views = _Recorder(model.head), model.extract_views
+        self.head, self.extract_scales = _Recorder(model.head), model.extract_scales
 
 
 def explain(model: PINet, image: np.ndarray) -> Explanation:
