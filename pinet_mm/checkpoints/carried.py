@@ -42,12 +42,12 @@ def carry_score(config: Config, weights: Mapping[str, Tensor]) -> bool:
     Returns:
         Whether the model has a score with these weights.
     """
-    width = weights.get('head.refinement.score.layers.1.bias')
+    matrix = weights.get('head.refinement.score.layers.1.weight')
     refinement = (config.model.get('head') or {}).get('refinement')
     switched_off = (config.model.get('test_cfg') or {}).get('use_score') is False
-    if width is None or not refinement or switched_off:
+    if matrix is None or matrix.ndim != 2 or not refinement or switched_off:
         return False
-    refinement.setdefault('score', dict(hidden=len(width)))
+    refinement.setdefault('score', dict(hidden=len(matrix)))
     return bool(refinement['score'])
 
 

@@ -157,7 +157,7 @@ def reason_of(error: Exception) -> str:
     if 'TorchScript' in str(error):
         return 'it is a TorchScript archive, which holds a program'
     if str(error).startswith('Weights only load failed'):
-        return 'it holds more than tensors, numbers and text'
+        return 'it is no checkpoint, or holds more than tensors, numbers and text'
     if isinstance(error, EOFError):
         return 'it is cut off'
     if isinstance(error, KeyError):  # torch's reader of pickles, at a byte that begins no command

@@ -106,7 +106,8 @@ def before_head(graph) -> list[str]:
     found = {}
     while left:
         node = makers.get(left.pop())
-        if node is not None and node.output[0] not in found:
+        # What scales the image is no network: its coordinates would be off by pixels in 8 bits.
+        if node is not None and node.op_type != 'GridSample' and node.output[0] not in found:
             found[node.output[0]] = node
             left += node.input
     return [node.name for node in found.values() if node.op_type != 'BatchNormalization']

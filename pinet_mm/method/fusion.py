@@ -23,7 +23,7 @@ class FusedPoses(NamedTuple):
     Attributes:
         keypoints: (..., T, K, 2) in the frame of the input.
         keypoint_scores: (..., T, K).
-        scores: (..., T) mean of a pose's keypoint scores.
+        scores: (..., T) of the poses: from `fuse_poses`, the mean of their keypoint scores.
         kept: (..., T) boolean.
         sources: (..., T, K) which input pose each keypoint came from.
     """

@@ -38,6 +38,12 @@ class PoseScore(nn.Module):
             nn.Linear(hidden, 1),
         )
 
+    def reset(self) -> None:
+        """Begin anew, with random weights and no statistics."""
+        for module in (self.norm, *self.layers):
+            if hasattr(module, 'reset_parameters'):
+                module.reset_parameters()
+
     def forward(self, pooled: Tensor) -> Tensor:
         """Compute the expected OKS (...) of pooled features (..., 3C)."""
         return self.logits(pooled.flatten(0, -2)).view(pooled.shape[:-1]).sigmoid()
@@ -133,7 +139,8 @@ class PoseMemory:
             self.pooled = pooled.new_zeros((self.most, pooled.shape[1]), dtype=torch.float16)
             self.oks = oks.new_zeros(self.most)
         places = (self.count + torch.arange(len(oks), device=oks.device)) % self.most
-        self.pooled[places], self.oks[places] = pooled.half(), oks
+        most = torch.finfo(torch.float16).max
+        self.pooled[places], self.oks[places] = pooled.clamp(-most, most).half(), oks
         self.count += len(oks)
 
     def draw(self, number: int) -> tuple[Tensor, Tensor]:

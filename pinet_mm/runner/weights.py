@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import PretrainedInit
 from mmengine.runner import Runner
@@ -61,6 +62,17 @@ def frozen_but_score(model: nn.Module) -> bool:
     return score_of(getattr(unwrapped(model), 'head', None)) is not None
 
 
+class FreshScore(Hook):
+    """Begin a score anew, whatever score the checkpoint of the rest brings.
+
+    The statistics of its norm would go on from those of other features.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Forget the score that was loaded."""
+        score_of(unwrapped(runner.model).head).reset()
+
+
 def prepare_start(runner: Runner, resume: str | None = None) -> None:
     """Read what a training starts from, before any image is read.
 
@@ -90,10 +102,11 @@ def prepare_start(runner: Runner, resume: str | None = None) -> None:
                 'checkpoint, --cfg-options load_from=FILE'
             )
         check_model(runner.model, read_checkpoint(load_from), SCORE)
+        runner.register_hook(FreshScore())
     elif load_from:
         check_overlap(runner.model, read_checkpoint(load_from))
-    if load_from and resumes:
-        forget_pretrained(runner.model)  # the checkpoint brings all weights: resume offline
+    if load_from and (resumes or frozen_but_score(runner.model)):
+        forget_pretrained(runner.model)  # the checkpoint brings all weights: start offline
     else:
         fetch_pretrained(runner.model)
 

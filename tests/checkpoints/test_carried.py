@@ -82,7 +82,7 @@ def scored(refinement, **test_cfg):
 
 
 def test_a_score_comes_with_its_weights_and_metrics_rank_by_it():
-    weights = {'head.refinement.score.layers.1.bias': torch.zeros(24)}
+    weights = {'head.refinement.score.layers.1.weight': torch.zeros(24, 6)}
     cfg = scored(dict(type='PoseRefinement'))
     assert carry_score(cfg, weights)
     assert cfg.model.head.refinement.score == dict(hidden=24)
@@ -94,13 +94,18 @@ def test_a_score_comes_with_its_weights_and_metrics_rank_by_it():
     'refinement, test_cfg, names',
     [
         (dict(), dict(), ()),  # old weights
-        (dict(score=None), dict(), ('head.refinement.score.layers.1.bias',)),
-        (dict(), dict(use_score=False), ('head.refinement.score.layers.1.bias',)),
-        (None, dict(), ('head.refinement.score.layers.1.bias',)),
+        (dict(score=None), dict(), ('head.refinement.score.layers.1.weight',)),
+        (dict(), dict(use_score=False), ('head.refinement.score.layers.1.weight',)),
+        (None, dict(), ('head.refinement.score.layers.1.weight',)),
     ],
 )
 def test_no_score_comes_where_it_is_switched_off_or_has_no_weights(refinement, test_cfg, names):
     cfg = scored(refinement and dict(refinement, type='PoseRefinement'), **test_cfg)
     before = cfg.to_dict()
-    assert not carry_score(cfg, dict.fromkeys(names, torch.zeros(24)))
+    assert not carry_score(cfg, dict.fromkeys(names, torch.zeros(24, 6)))
     assert cfg.to_dict() == before
+
+
+def test_weights_of_another_shape_bring_no_score():
+    odd = {'head.refinement.score.layers.1.weight': torch.tensor(1.0)}
+    assert not carry_score(scored(dict(type='PoseRefinement')), odd)

@@ -76,6 +76,18 @@ def test_backbone_and_neck_are_of_8_bits_and_the_head_is_not(written):
     assert all(node.output[0] in before for node in graph.node if node.op_type == 'QuantizeLinear')
 
 
+def test_what_scales_the_image_keeps_its_precision():
+    nodes = [
+        onnx.helper.make_node('Add', ['at', 'half'], ['grid'], 'moves'),
+        onnx.helper.make_node('GridSample', ['images', 'grid'], ['smaller'], 'scales'),
+        onnx.helper.make_node('Conv', ['images', 'w'], ['features_0'], 'first'),
+        onnx.helper.make_node('Conv', ['smaller', 'w'], ['features_1'], 'second'),
+        onnx.helper.make_node('Relu', ['features_1'], ['keypoints'], 'head'),
+    ]
+    graph = onnx.helper.make_graph(nodes, 'two scales', [], [])
+    assert sorted(quantization.before_head(graph)) == ['first', 'second']
+
+
 def test_the_runner_takes_the_file_as_any_other(written):
     folder, _ = written
     model, runner = api.load(SHIPPED, device='cpu'), api.load_onnx(folder / 'pinet.onnx')

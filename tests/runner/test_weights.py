@@ -64,7 +64,10 @@ def test_unreachable_checkpoint_is_explained(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     'content, reason',
     [
-        (b'<html>login</html>', 'Weights only load failed'),
+        (
+            b'<html>login</html>',
+            'it is no checkpoint, or holds more than tensors, numbers and text',
+        ),
         (b'', 'it is cut off'),
         (b'PK\x03\x04aaaa', 'PytorchStreamReader failed reading zip archive: not a ZIP archive'),
     ],
@@ -139,12 +142,22 @@ def test_a_score_is_trained_on_a_model_whose_weights_are_all_there(tmp_path):
     model = build_in_mmpose(MODELS, config)
     state = model.state_dict()
     base = {key: each for key, each in state.items() if '.score.' not in key}
-    runner_of = SimpleNamespace(model=model, cfg=Config(dict(load_from=None)))
+    hooks = []
+    cfg = Config(dict(load_from=None))
+    runner_of = SimpleNamespace(model=model, cfg=cfg, register_hook=hooks.append)
     with pytest.raises(RunError, match='trained and frozen: name its checkpoint, --cfg-options l'):
         prepare_start(runner_of)
     runner_of.cfg.load_from = str(tmp_path / 'base.pth')
     torch.save(base, runner_of.cfg.load_from)
     prepare_start(runner_of)
+    # Whatever score was loaded, it is learned anew.
+    score, (fresh,) = model.head.refinement.score, hooks
+    torch.nn.init.ones_(score.layers[1].weight)
+    score.norm.num_batches_tracked += 976
+    score.norm.running_mean += 3
+    fresh.before_train(runner_of)
+    assert score.norm.num_batches_tracked == 0 and not score.norm.running_mean.any()
+    assert score.layers[1].weight.unique().numel() > 20
     del base['head.part_branch.bias']
     torch.save(base, runner_of.cfg.load_from)
     with pytest.raises(CheckpointError, match=r'missing head\.part_branch\.bias'):
