@@ -10,6 +10,7 @@ from mmpose.registry import METRICS
 
 from ..errors import InputError
 from ..method.layouts import names_of
+from ..onnx_runner import MEAN
 from .file_order import require_order
 from .limits import BOUNDS_NOTE, note_on_proposals
 from .pose_files import to_entries
@@ -36,6 +37,7 @@ class LayoutCocoMetric(CocoMetric):
     """
 
     gt_converter: Mapping[str, Any] | None
+    _score_kind = MEAN
 
     def __init__(
         self,
@@ -79,6 +81,12 @@ class LayoutCocoMetric(CocoMetric):
         if self.coco is not None and not (converter or self.pred_converter):
             require_order(self.coco.dataset, names_of(own), str(self.ann_file))
 
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Keep what is evaluated, and what the scores are, see MMPose's class."""
+        super().process(data_batch, data_samples)
+        for sample in data_samples:
+            self._score_kind = sample.get('score', MEAN)
+
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the numbers, and log what explains them.
 
@@ -113,7 +121,8 @@ class LayoutCocoMetric(CocoMetric):
             )
         ]
         use_area, sigmas = self.use_area, self._dataset_meta['sigmas']
-        reason = why_zero(annotations, entries, sigmas, use_area, _iterations())
+        kind = self._score_kind if self.score_mode == 'bbox' else MEAN
+        reason = why_zero(annotations, entries, sigmas, use_area, _iterations(), kind)
         return f'AP is 0: {reason or BEHIND}'
 
 

@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from ..onnx_runner import MEAN, POSE_THRS
 from .keypoint_order import areas_of, boxes_of, keypoints_of, why_order
 from .matching import person_oks
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
-GOOD_SCORE = 0.1  # people who score less are not drawn by default
 LIKE = (0.5, 2.0)  # size of the pose over that of the person; others give a reason
 NO_WEIGHTS = 'are these its trained weights?'
 WEAK = 'a model that knows such images scores higher: is it the right checkpoint?'
@@ -36,6 +36,7 @@ def why_zero(
     sigmas: Sequence[float],
     use_area: bool = True,
     iterations: int | None = None,
+    score_kind: str = MEAN,
 ) -> str | None:
     """Return why no pose matches any person, in a sentence or two; None if one does.
 
@@ -45,6 +46,7 @@ def why_zero(
         sigmas: K OKS sigmas.
         use_area: OKS with the annotated areas, where there are any; else with 0.53 of the boxes.
         iterations: how long a training has gone on, if this is its validation.
+        score_kind: what the poses' scores are, a key of `POSE_THRS`.
     """
     persons = _by_image(
         each for each in annotations if each['num_keypoints'] and not each.get('iscrowd')
@@ -63,7 +65,7 @@ def why_zero(
     best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
     if best >= LEAST_OKS:
         return None
-    reason = _why_unlike(best, ratios, entries, iterations)
+    reason = _why_unlike(best, ratios, entries, iterations, POSE_THRS[score_kind])
     order = why_order([(persons[image], poses[image]) for image in shared], sigmas, use_area)
     return reason + order
 
@@ -78,13 +80,17 @@ def _why_weak(iterations: int | None, doubt: str) -> str:
 
 
 def _why_unlike(
-    best: float, ratios: Sequence[float], entries: Sequence[dict], iterations: int | None
+    best: float,
+    ratios: Sequence[float],
+    entries: Sequence[dict],
+    iterations: int | None,
+    shown: float,
 ) -> str:
     """Return what the best OKS, the scores and the sizes of poses say, none of which matches."""
     reasons = [f'the best of all poses has an OKS of {best:.2f}, below {LEAST_OKS}']
     scores = np.array([each['score'] for each in entries])
-    good = int((scores > GOOD_SCORE).sum())
-    reasons.append(f'{good} of {len(scores)} poses score above {GOOD_SCORE}')
+    good = int((scores > shown).sum())
+    reasons.append(f'{good} of {len(scores)} poses score above {shown:g}')
     if not good:
         reasons.append(_why_weak(iterations, WEAK))
     ratio = float(np.median(ratios))

@@ -113,3 +113,10 @@ def test_no_number_at_all_is_another_matter():
     crowd, nobody = dict(PERSON, iscrowd=1), dict(PERSON, num_keypoints=0)
     said = why_no_number([crowd, nobody, nobody])
     assert 'no annotated person who counts: of 3 annotations 1 are crowds' in said
+
+
+def test_of_expected_oks_other_scores_are_low():
+    found = [pose(PERSON, 0.2, shift=(10, 0))]
+    assert '1 of 1 poses score above 0.1' in why_zero([PERSON], found, SIGMAS)
+    said = why_zero([PERSON], found, SIGMAS, score_kind='expected OKS')
+    assert '0 of 1 poses score above 0.4' in said
