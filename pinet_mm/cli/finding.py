@@ -100,7 +100,7 @@ def add_output_options(parser: argparse.ArgumentParser, out: str = 'poses') -> N
     add(
         '--keypoint-thr',
         type=to_score,
-        default=0.05,
+        default=0.015,
         metavar='SCORE',
         help='keypoints with a lower score are not drawn (%(default)s)',
     )

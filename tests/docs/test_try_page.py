@@ -138,9 +138,9 @@ def test_a_browser_finds_whom_the_runner_finds(tmp_path):
         for least in (0.1, 0.02):
             oks, differences = compare(answer['found']['persons'], wanted, sigmas, least)
             assert (oks >= 0.98).all() and (differences <= 0.02).all(), (name, oks, differences)
-        count = int((wanted['scores'] >= 0.1).sum())
+        count = int((wanted['scores'] >= 0.4).sum())
         people = '1 person' if count == 1 else f'{count} people'
-        assert answer['said'].startswith(f'{people} with a score of at least 0.1; '), answer['said']
+        assert answer['said'].startswith(f'{people} with a score of at least 0.4; '), answer['said']
         assert re.match(r'\d+ poses before fusion with a score', answer['before']), answer['before']
         clear += count
     assert clear >= 2 + len(photographs)

@@ -4,7 +4,7 @@
  * @typedef {import('./model.js').Person} Person
  */
 
-const KEYPOINT_THR = 0.05; // keypoints with a lower score are not drawn, nor their limbs
+const KEYPOINT_THR = 0.015; // keypoints with a lower score are not drawn, nor their limbs
 const FOREHEAD = 0.1; // of a person's size, above the highest keypoint, where no tag stands
 const HOLLOW = 0.5; // those below this part of their person's mean are rings
 const EDGE = 'rgb(0 0 0 / 60%)';

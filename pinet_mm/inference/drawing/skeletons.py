@@ -36,7 +36,7 @@ class Style:
     """
 
     pose_thr: Threshold = AUTO
-    keypoint_thr: float = 0.05
+    keypoint_thr: float = 0.015
     hollow: float = 0.5
     boxes: bool = False
     tags: bool = False
@@ -164,7 +164,7 @@ def draw_poses(
     instances: Any,
     dataset_meta: Mapping,
     pose_thr: float | str = AUTO,
-    keypoint_thr: float = 0.05,
+    keypoint_thr: float = 0.015,
     min_side: int = 480,
     style: Style | None = None,
 ) -> np.ndarray:
@@ -196,7 +196,7 @@ def draw_skeletons(
     image: np.ndarray,
     answer: Any,
     pose_thr: float | str = AUTO,
-    keypoint_thr: float = 0.05,
+    keypoint_thr: float = 0.015,
     min_side: int = 480,
 ) -> np.ndarray:
     """Draw the people of an image with their tags, as overlays show them.

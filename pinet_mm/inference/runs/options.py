@@ -30,7 +30,7 @@ class InferOptions:
     schema: int = 2
     clip: Clip = WHOLE
     overlays: bool = True
-    keypoint_thr: float = 0.05
+    keypoint_thr: float = 0.015
     boxes: bool = False
     explain: bool = False
     resume: bool = False

@@ -50,7 +50,7 @@ def test_every_person_has_a_color_and_limbs_between_the_keypoints():
 
 def test_people_and_keypoints_below_their_thresholds_are_left_out():
     found = people((100, 100), (300, 300), scores=[0.9, 0.09])
-    found.keypoints_visible[0, 1] = 0.04
+    found.keypoints_visible[0, 1] = 0.014
     drawn = draw_poses(np.zeros((480, 480, 3), np.uint8), found, META)
     assert not drawn[200:, 200:].any()
     assert not drawn[97:104, 66:74].any() and drawn[97:104, 126:134].any()
