@@ -1,5 +1,7 @@
 """The toy network, slower: importing this module lets every pass and every save take a while.
 
+Only processes that end with their training import it, by `custom_imports` of its config.
+
 The file that `SOAK_PHASE` names holds what the training does at the moment.
 """
 

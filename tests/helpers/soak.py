@@ -22,7 +22,7 @@ from pinet_mm.cli.train import main as main_of_tool
 
 import torch
 
-from tests.helpers import counts, slow_toy  # noqa: F401  (what is forked need not import it)
+from tests.helpers import counts
 from tests.helpers.counts import Count
 from tests.helpers.toy_runs import write_config
 
