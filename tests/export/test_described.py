@@ -1,12 +1,12 @@
 """An exported file says of its keypoints what the model's layout says."""
 
 import json
-from types import SimpleNamespace
 
 from pinet_mm.export.graph import describe
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from tests.helpers.toys import FIVE, build_model, five_metainfo
@@ -14,8 +14,8 @@ from tests.helpers.toys import FIVE, build_model, five_metainfo
 
 def test_names_pairs_and_sigmas_are_those_of_the_layout():
     model = build_model('three')
-    loader = SimpleNamespace(dataset=SimpleNamespace(pipeline=[]))
-    model.cfg = SimpleNamespace(filename='a.py', test_dataloader=loader)
+    loader = dict(dataset=dict(pipeline=[dict(type='LoadImage')]))
+    model.cfg = Config(dict(test_dataloader=loader), filename='a.py')
     other = parse_pose_metainfo(dict(five_metainfo(), sigmas=[0.3] * 5))
     other.update(flip_indices=[0, 1, 2, 3, 4], keypoint_id2name=dict(enumerate('abcde')))
     model.dataset_meta = other

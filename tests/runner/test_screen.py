@@ -42,7 +42,7 @@ def test_a_training_says_what_it_trains_and_then_its_progress(tmp_path, capsys):
     assert all(
         re.match(r'Epoch\((train|val)\)|Saving checkpoint', line) for line in said(shown)[4:]
     )
-    for text in ('System environment', 'Config:', 'train_cfg = dict', 'Hooks will be executed'):
+    for text in ('System environment', 'Config:', 'train_cfg', 'Hooks will be executed'):
         assert text in logged and not any(text in line for line in shown)
 
 

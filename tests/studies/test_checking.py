@@ -29,7 +29,7 @@ def test_cost_is_printed(capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert '13 images, 50 people, 50 with labeled keypoints' in first
     seconds, gigabytes = (float(word) for word in second.split() if word[0].isdigit())
-    assert 0.05 < seconds < 60 and 0.02 < gigabytes < 2
+    assert 0.05 < seconds < 60 and gigabytes > 0.02  # the largest process that this one has started
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def changed(*changes):
     try:
         for change in changes:
             change(data)
-    except (KeyError, TypeError, IndexError, AttributeError, ArithmeticError):
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         return None
     return data
 
