@@ -15,7 +15,7 @@ from tests.helpers.toys import FIVE, build_model, five_metainfo
 def test_names_pairs_and_sigmas_are_those_of_the_layout():
     model = build_model('three')
     loader = dict(dataset=dict(pipeline=[dict(type='LoadImage')]))
-    model.cfg = Config(dict(test_dataloader=loader), filename='a.py')
+    model.cfg = Config(dict(test_dataloader=loader))
     other = parse_pose_metainfo(dict(five_metainfo(), sigmas=[0.3] * 5))
     other.update(flip_indices=[0, 1, 2, 3, 4], keypoint_id2name=dict(enumerate('abcde')))
     model.dataset_meta = other
