@@ -15,7 +15,7 @@ train_dataloader = dict(
         _delete_=True,
         type='CombinedDataset',
         metainfo=dict(from_file=_base_.layout.metainfo),
-        # 450 images of people and as many of nobody: an epoch is 960 images, a sixth of nobody.
+        # 450 images of people and as many of nobody: an epoch is 976 images, a sixth of nobody.
         sample_ratio_factor=[1.4, 0.36],
         datasets=[coco, dict(coco, min_keypoints=0)],
         pipeline=train_pipeline,

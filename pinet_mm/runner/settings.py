@@ -189,7 +189,8 @@ def dump_predictions(cfg: Config, path: str) -> None:
 def write_poses(cfg: Config, path: str) -> None:
     """Write the poses to a file in COCO's result format, besides evaluating them."""
     require_suffix('--json', path, ('.json',))
-    modes = {each.get('score_mode', 'keypoint') for each in metrics_in(cfg.test_evaluator)}
+    ranking = [each for each in metrics_in(cfg.test_evaluator) if 'CocoMetric' in bare_name(each)]
+    modes = {each.get('score_mode', 'keypoint') for each in ranking}
     mode = dict(score_mode='bbox') if modes == {'bbox'} else {}
     _add_evaluator(cfg, '--json', dict(type='CocoResults', path=path, **mode))
 

@@ -3,23 +3,25 @@
 from pinet_mm.checkpoints import Checkpoint
 from pinet_mm.runner import run
 from pinet_mm.runner.options import TestOptions
+from pinet_mm.runner.settings import dump_predictions, write_poses
 
 import pytest
 import torch
+from mmengine.config import Config
 
 CONFIG = 'pinet_hrnet-slim_crowdsynth_demo.py'
-BIAS = 'head.refinement.score.layers.1.bias'
+WEIGHT = 'head.refinement.score.layers.1.weight'
 
 
 class Settled(Exception):
     """Carries the config of an evaluation that stops before it builds a model."""
 
 
-@pytest.mark.parametrize('names, mode', [((BIAS,), 'bbox'), ((), 'keypoint')])
+@pytest.mark.parametrize('names, mode', [((WEIGHT,), 'bbox'), ((), 'keypoint')])
 def test_metrics_rank_by_a_score_that_comes_with_the_weights(names, mode, tmp_path, monkeypatch):
     file = tmp_path / 'weights.pth'
     file.touch()
-    weights = dict.fromkeys(names, torch.zeros(24))
+    weights = dict.fromkeys(names, torch.zeros(24, 6))
 
     def settled(cfg, *loaders):
         raise Settled(cfg)
@@ -29,3 +31,12 @@ def test_metrics_rank_by_a_score_that_comes_with_the_weights(names, mode, tmp_pa
     with pytest.raises(Settled) as stopped:
         run.test(TestOptions(config=CONFIG, checkpoint=str(file), work_dir=str(tmp_path)))
     assert stopped.value.args[0].test_evaluator.score_mode == mode
+
+
+def test_poses_are_written_with_the_score_that_ranks_them_beside_a_dump():
+    evaluator = [dict(type='CocoMetric', score_mode='bbox')]
+    cfg = Config(dict(test_evaluator=evaluator))
+    dump_predictions(cfg, 'outputs.pkl')
+    write_poses(cfg, 'poses.json')
+    (written,) = (each for each in cfg.test_evaluator if each['type'] == 'CocoResults')
+    assert written.get('score_mode') == 'bbox'

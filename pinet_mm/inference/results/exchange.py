@@ -157,9 +157,8 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
     """Return an export of Label Studio (JSON) as COCO keypoint annotations, to train and test with.
 
     The first annotation of a task counts, or else its first prediction; tasks that were skipped are
-    left out. Keypoints that a person
-    lacks are unlabeled; keypoints without a person are an error. The size of an image stands with
-    its people: where nobody is, it is left out.
+    left out. Keypoints that a person lacks are unlabeled; keypoints without a person are an error.
+    The size of an image stands with its people: where nobody is, it is left out.
 
     Args:
         tasks: the export.
