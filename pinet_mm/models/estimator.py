@@ -102,7 +102,7 @@ class PINet(BottomupPoseEstimator):
     @property
     def score_kind(self) -> str:
         """What the scores of people are, a key of `POSE_THRS`."""
-        settings = self.head.check_settings(self.test_cfg)
+        settings = self.head.check_settings(self.test_cfg or {})
         used = settings.use_score is not False and settings.use_refinement is not False
         return EXPECTED if used and score_of(self.head) is not None else MEAN
 

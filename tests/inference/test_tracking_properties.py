@@ -7,7 +7,7 @@ import numpy as np
 from tests.helpers.properties import ANY, PIXELS, always, arrays, hypothesis, st
 
 given = hypothesis.given
-SETTINGS = TrackerSettings()
+SETTINGS = TrackerSettings().for_scores()
 
 
 @st.composite
