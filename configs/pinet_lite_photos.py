@@ -3,15 +3,14 @@
 _base_ = ['_base_/schedule_lite.py', '_base_/pinet_lite.py', '_base_/photos.py']
 
 # A person's pixels propose nearly the same pose: 20 per part do for the refinement. Heatmaps count
-# four times as much as in the paper. Half the size finds people who fill the image; poses of two
-# sizes agree less, so that a lower OKS makes them one person.
+# four times as much as in the paper.
 head = dict(
     decoder=_base_.codec,
     refinement=_base_.refinement,
     sampler=dict(type='ProposalSampler', max_train_per_part=20),
     heatmap_loss=dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=4.0),
 )
-model = dict(head=head, test_cfg=dict(scale_factors=(1, 0.5), oks_thr=0.5))
+model = dict(head=head, test_cfg=_base_.two_scales)
 
 train_cfg = dict(by_epoch=True, max_epochs=10, val_interval=1)
 fall = dict(end_factor=0.01, begin=7, end=10, by_epoch=True, convert_to_iter_based=True)

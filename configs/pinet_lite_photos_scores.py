@@ -8,5 +8,5 @@ refinement = dict(_base_.refinement, score=dict(hidden=32))
 model = dict(
     backbone=dict(init_cfg=None),
     head=dict(decoder=_base_.codec, refinement=refinement),
-    test_cfg=dict(scale_factors=(1, 0.5), oks_thr=0.5),
+    test_cfg=_base_.two_scales,
 )

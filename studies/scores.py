@@ -40,7 +40,7 @@ def data_options(data: Path) -> dict:
         ),
         str(data),
     )
-    files = dict.fromkeys(('val_evaluator.ann_file', 'test_evaluator.ann_file'))
+    files = ('val_evaluator.ann_file', 'test_evaluator.ann_file')
     return {**roots, **dict.fromkeys(files, str(data / 'val.json'))}
 
 

@@ -95,9 +95,10 @@ class PINet(BottomupPoseEstimator):
         if score_of(self.head) is None:
             return super().loss(inputs, data_samples)
         # What is scored is what the inference shows: all its scales and views.
+        settings = self.head.check_settings(self.test_cfg)
         with torch.no_grad():
-            feats = self.extract_scales(inputs, self.head.check_settings(self.test_cfg))
-        return self.head.loss_of_score(feats, data_samples, self.test_cfg)
+            feats = self.extract_scales(inputs, settings)
+        return self.head.loss_of_score(feats, data_samples, settings)
 
     @property
     def score_kind(self) -> str:

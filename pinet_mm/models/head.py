@@ -151,16 +151,18 @@ class PINetHead(BaseHead):
         return losses
 
     def loss_of_score(
-        self, feats: Sequence[Sequence[Tensor]], batch_data_samples: Sequence, test_cfg: Mapping
+        self,
+        feats: Sequence[Sequence[Tensor]],
+        batch_data_samples: Sequence,
+        settings: TestSettings,
     ) -> dict[str, Tensor]:
         """Compute `loss_score`, of the refinement's score alone, see `PINet`.
 
         Args:
-            feats: feature maps of all views at each of the scales that `test_cfg` asks for.
+            feats: feature maps of all views at each of the scales of `settings`.
             batch_data_samples: see `score_loss.score_loss`.
-            test_cfg: of the inference that the score is for.
+            settings: of the inference that the score is for.
         """
-        settings = self.check_settings(test_cfg)
         scales = [self.test_maps(each) for each in feats]
         with torch.autocast(scales[0].features.device.type, enabled=False):
             loss = score_loss(self, scales, batch_data_samples, settings, self.memory)

@@ -104,14 +104,14 @@ def test_the_loss_is_the_cross_entropy_of_the_oks_of_fused_poses(layout, test_cf
     assert (wanted > 0.3).sum() == 3 and len(wanted) > 10
     np.testing.assert_allclose(oks, wanted, atol=1e-5)
     torch.testing.assert_close(pooled, torch.cat([each for _, each in shown]).half().float())
-    # Drawn poses are all the same: the loss is that of one.
+    # Two poses are drawn over and over: the loss is the mean of theirs.
     memory, score = model.head.memory, model.head.refinement.score.eval()
     memory.draw = lambda number: (pooled[:2].expand(2, -1), torch.tensor([0.25, 0.75]))
     loss = model.loss(inputs, samples)['loss_score']
     expected = score(pooled[:2])
-    by_hand = -(0.25 * expected.log() + 0.75 * (1 - expected).log())[0] / 2
-    by_hand -= (0.75 * expected.log() + 0.25 * (1 - expected).log())[1] / 2
-    torch.testing.assert_close(loss, by_hand)
+    first = 0.25 * expected[0].log() + 0.75 * (1 - expected[0]).log()
+    second = 0.75 * expected[1].log() + 0.25 * (1 - expected[1]).log()
+    torch.testing.assert_close(loss, -(first + second) / 2)
 
 
 def test_the_features_are_those_of_the_best_proposal_of_each_group():
