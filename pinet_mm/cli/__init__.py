@@ -81,7 +81,7 @@ def command(
         try:
             return _run_for_reader(run, args)
         except expected as error:
-            sys.exit(f'error: {without_worker(error)}')
+            sys.exit(f'error: {_with_notes(without_worker(error), error)}')
         except OF_SETTINGS as error:
             build = find_build(error)
             if build is None or not is_of_settings(error, build):
@@ -92,13 +92,18 @@ def command(
                 raise
             sys.exit(f'error: {error}; {explain(parser.prog)}')
         except Stopped as error:
-            print(f'interrupted: {error}', file=sys.stderr)
+            print(_with_notes(f'interrupted: {error}', error), file=sys.stderr)
             sys.exit(128 + error.number)
-        except KeyboardInterrupt:
-            print('interrupted', file=sys.stderr)
+        except KeyboardInterrupt as error:
+            print(_with_notes('interrupted', error), file=sys.stderr)
             sys.exit(INTERRUPTED)
 
     return main
+
+
+def _with_notes(text: str, error: BaseException) -> str:
+    """Return a text, and the notes that an error got on its way."""
+    return '; '.join((text, *getattr(error, '__notes__', ())))
 
 
 def _run_for_reader(

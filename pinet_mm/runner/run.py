@@ -19,11 +19,12 @@ from ..models.early import check_settings
 from ..models.keypoints import note_on_weights
 from . import settings, weights
 from .annotations import check_annotations, point_at
+from .keeping import keeping_poses
 from .layout import follow_layout
 from .options import RunOptions, TestOptions, TrainOptions
 from .plain_settings import check_plain_settings
 from .screen import QuietRunner, StartHook
-from .stopping import saying_how_to_go_on
+from .stopping import ending_by_signal, saying_how_to_go_on
 from .workers import naming_dead_workers
 
 
@@ -82,7 +83,7 @@ def test(options: TestOptions) -> dict:
     note = note_on_weights(runner.model, checkpoint)
     if note:
         print_log(note, 'current', logging.WARNING)
-    with naming_dead_workers():
+    with ending_by_signal(), keeping_poses(runner), naming_dead_workers():
         metrics = runner.test()
     if options.out and is_main_process():
         mmengine.dump(_with_bounds(metrics), options.out)

@@ -1,4 +1,4 @@
-"""A training that is stopped from outside: Ctrl-C, SIGTERM, a full disk, a dead data worker."""
+"""A run that is stopped from outside: Ctrl-C, SIGTERM, a full disk, a dead data worker."""
 
 import errno
 import os.path as osp
@@ -26,10 +26,9 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
         Stopped: a signal came.
         RunError: the disk is full, or a process that loads data died.
     """
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, _terminate) if in_main else None
     try:
-        yield
+        with ending_by_signal():
+            yield
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
         raise Stopped(number, _advice(runner, command)) from None
@@ -42,13 +41,26 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
         if death is None:
             raise
         raise RunError(f'{death}; {_advice(runner, command)}') from error
+
+
+@contextmanager
+def ending_by_signal() -> Iterator[None]:
+    """Let SIGTERM end what is inside as Ctrl-C does, by an exception; outside the main thread not.
+
+    Raises:
+        Stopped: the signal came.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _terminate) if in_main else None
+    try:
+        yield
     finally:
         if in_main:
             signal.signal(signal.SIGTERM, before)
 
 
 def _terminate(number: int, frame: object) -> None:
-    raise Stopped(number, '')
+    raise Stopped(number, signal.Signals(number).name)
 
 
 def _advice(runner: Runner, command: str | None) -> str:

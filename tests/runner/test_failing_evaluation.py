@@ -1,19 +1,22 @@
 """Poses are on disk although their evaluation fails."""
 
 import json
+import os
 import pickle
+import signal
 
 from pinet_mm import runner
-from pinet_mm.errors import RunError
+from pinet_mm.cli.test import main
+from pinet_mm.errors import InputError, RunError, Stopped
 from pinet_mm.runner import settings
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric, Evaluator
-from mmpose.registry import METRICS
+from mmpose.registry import METRICS, MODELS
 
-from tests.helpers.toy_runs import SAMPLES, parse, write_config
+from tests.helpers.toy_runs import BATCH, SAMPLES, Toy, parse, write_config
 
 
 @METRICS.register_module()
@@ -25,6 +28,91 @@ class Fails(BaseMetric):
 
     def compute_metrics(self, results):
         raise KeyError('area')
+
+
+@METRICS.register_module()
+class FailsAt(BaseMetric):
+    """A metric that fails, or is stopped, while the run goes on: in its second batch."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.seen = error, 0
+
+    def process(self, data_batch, data_samples):
+        self.seen += 1
+        if self.seen == 2 and self.error == 'SIGTERM':
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif self.seen == 2:
+            raise dict(KeyError=KeyError, InputError=InputError)[self.error]('area')
+
+    def compute_metrics(self, results):
+        return {}
+
+
+@MODELS.register_module()
+class Posing(Toy):
+    """A toy that finds one pose in each image."""
+
+    def forward(self, x, y, mode='tensor'):
+        pose = dict(keypoints=np.ones((1, 2, 2)), keypoint_scores=np.full((1, 2), 0.5))
+        images = [round(SAMPLES * each) for each in x[:, 1].tolist()]
+        return [dict(img_id=image, pred_instances=pose) for image in images]
+
+
+def options_of_failing(folder, trained, error):
+    config = write_config(
+        folder,
+        "model = dict(type='mmpose.Posing')\n"
+        f"test_evaluator = dict(_delete_=True, type='mmpose.FailsAt', error={error!r})",
+    )
+    files = ('--json', folder / 'a.json', '--dump', folder / 'a.pkl')
+    return (config, trained / 'epoch_3.pth', '--work-dir', folder, *files)
+
+
+def require_first_batches(folder):
+    entries = json.loads((folder / 'a.json').read_text())
+    assert [each['image_id'] for each in entries] == list(range(2 * BATCH))
+    dumped = pickle.loads((folder / 'a.pkl').read_bytes())
+    assert [each['img_id'] for each in dumped] == list(range(2 * BATCH))
+
+
+@pytest.mark.parametrize(
+    'error, kind', [('KeyError', KeyError), ('InputError', InputError), ('SIGTERM', Stopped)]
+)
+def test_poses_are_written_where_a_run_fails_before_its_end(tmp_path, trained, error, kind):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(kind) as caught:
+        runner.test(parse('test', *options_of_failing(tmp_path, trained, error)))
+    require_first_batches(tmp_path)
+    assert sorted(caught.value.__notes__) == [
+        f'the poses of the 4 images before are in {tmp_path / name}' for name in ('a.json', 'a.pkl')
+    ]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_the_command_says_where_they_are(tmp_path, trained):
+    words = [str(each) for each in options_of_failing(tmp_path, trained, 'InputError')]
+    with pytest.raises(SystemExit, match=r'^error: area; the poses of the 4 .* are in .*a\.json'):
+        main(words)
+
+
+def test_a_bug_keeps_its_traceback_and_the_sentence(tmp_path, trained):
+    words = [str(each) for each in options_of_failing(tmp_path, trained, 'KeyError')]
+    with pytest.raises(KeyError, match='area') as caught:
+        main(words)
+    assert caught.traceback[-1].name == 'process' and len(caught.value.__notes__) == 2
+
+
+def test_the_error_counts_where_they_cannot_be_written_either(tmp_path, trained, monkeypatch):
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('pinet_mm.datasets.evaluation.write_whole', full)
+    with pytest.raises(KeyError, match='area') as caught:
+        runner.test(parse('test', *options_of_failing(tmp_path, trained, 'KeyError')))
+    said = ' '.join(caught.value.__notes__)
+    assert 'a.json could not be written: [Errno 28] No space left' in said
+    assert (tmp_path / 'a.pkl').is_file()
 
 
 def test_predictions_of_a_run_are_dumped_before_its_metric_fails(tmp_path, trained):
