@@ -1,6 +1,8 @@
-"""The 8-bit ONNX file: what computes in integers, and that it finds the same people."""
+"""The ONNX file of a trained network and its 8-bit sibling: they find the same people."""
 
 import logging
+import shutil
+from unittest import mock
 
 from pinet_mm import api
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
@@ -12,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.exports import ROOT, SHIPPED, run_tool
+from tests.helpers.exports import ROOT, SHIPPED, assert_same_people, crowd, people, run_tool
 
 pytest.importorskip('onnxscript', reason='the export needs pip install onnx onnxscript onnxruntime')
 from pinet_mm.export import int8 as quantization  # noqa: E402
@@ -25,16 +27,38 @@ CROWD = CrowdSettings(size=(128, 128), persons=(3, 4), height=(0.7, 1.0))
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
-    """Folder with images and the 8-bit file of the shipped model, and what the tool said."""
+    """Folder with images, the shipped model's 8-bit file and the whole one, and what was said."""
     folder = tmp_path_factory.mktemp('int8')
     (folder / 'images').mkdir()
     for i in range(8):
         image = draw_crowd(CROWD, seed=3, index=i, split='test')[0]
         cv2.imwrite(str(folder / 'images' / f'{i}.png'), image)
-    said = run_tool(
-        'export_onnx.py', SHIPPED, WEIGHTS, folder / 'pinet.onnx', '--int8', folder / 'images'
-    )
+    write = quantization.export_onnx
+
+    def export_onnx(model, path, **options):
+        written = write(model, path, **options)
+        shutil.copy(path, folder / 'whole.onnx')
+        return written
+
+    with mock.patch.object(quantization, 'export_onnx', export_onnx):
+        said = run_tool(
+            'export_onnx.py', SHIPPED, WEIGHTS, folder / 'pinet.onnx', '--int8', folder / 'images'
+        )
     return folder, said
+
+
+def test_the_whole_file_finds_the_same_people(written):
+    model, runner = api.load(SHIPPED, device='cpu'), api.load_onnx(written[0] / 'whole.onnx')
+    found = export_check.check_agreement(
+        written[0] / 'whole.onnx', model, export_check.draw_batches((128, 128))
+    )
+    assert sum(each.people for each in found) >= 5
+    clear = 0
+    for image in crowd((128, 128), (300, 200)):
+        one, two = (people(next(api.predict(each, [image]))) for each in (runner, model))
+        assert_same_people(one, two)
+        clear += (two[2] > 0.1).sum()
+    assert clear >= 5
 
 
 def test_the_tool_says_how_the_file_fares(written):

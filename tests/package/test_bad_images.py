@@ -46,9 +46,11 @@ def test_the_good_images_are_as_without_the_bad_ones(mixed, folder, model, tmp_p
 
 def test_the_tool_names_them_and_says_so_with_its_status(mixed, tmp_path):
     path, bad = mixed
-    words = (path, '--out', tmp_path / 'out', '--device', 'cpu')
+    words = (path, '--out', tmp_path / 'out', '--device', 'cpu', '--short-side', 64)
     done = subprocess.run(
-        [sys.executable, ROOT / 'tools' / 'infer.py', *words], capture_output=True, text=True
+        [sys.executable, ROOT / 'tools' / 'infer.py', *map(str, words)],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1 and 'Traceback' not in done.stderr
     *lines, last = done.stderr.splitlines()
@@ -57,8 +59,10 @@ def test_the_tool_names_them_and_says_so_with_its_status(mixed, tmp_path):
     assert all(any(line.startswith(f'{file} ') for line in lines) for file in bad)
 
 
-def test_the_runner_goes_on_after_a_bad_file(mixed, capsys):
+def test_the_runner_goes_on_after_a_bad_file(mixed, capsys, monkeypatch):
     path, bad = mixed
+    small = api.load_onnx(short_side=64)
+    monkeypatch.setattr(onnx_runner, 'OnnxPoses', lambda _: small)
     files = sorted(str(file) for file in path.iterdir())
     with pytest.raises(SystemExit) as leaving:
         onnx_runner.main(*files)

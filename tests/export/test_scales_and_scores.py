@@ -1,4 +1,7 @@
-"""A score that comes with a checkpoint goes into the file, orders its fusion and ranks people."""
+"""A file that looks at several scales, with the score that came with the checkpoint.
+
+It finds whom PyTorch finds, and the score orders fusion and ranks people.
+"""
 
 from pinet_mm import api
 from pinet_mm.errors import RunError
@@ -14,12 +17,17 @@ import torch
 from tests.helpers.exports import assert_same_people, crowd, people, write_model
 from tests.helpers.toys import scramble
 
-pytest.importorskip('onnxscript', reason='the export needs pip install onnx onnxscript onnxruntime')
+onnx = pytest.importorskip('onnx', reason='the export needs pip install onnx')
+onnxruntime = pytest.importorskip('onnxruntime', reason='the file needs onnxruntime')
+pytest.importorskip('onnxscript', reason='the export needs pip install onnxscript')
+
+
+TWO_SCALES = dict(scale_factors=(0.5, 1), flip_test=False, max_per_part=4)
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A config without a score, weights with one, and the file that was written of both."""
+    """A config without a score, weights with one, and the file of two scales written of both."""
     folder = tmp_path_factory.mktemp('scores')
     write_model(folder, 'paper')
     weights = torch.load(folder / 'weights.pth')
@@ -33,7 +41,7 @@ def folder(tmp_path_factory):
 
 
 def load(folder, **test_cfg):
-    options = {f'model.test_cfg.{name}': value for name, value in test_cfg.items()}
+    options = {f'model.test_cfg.{name}': value for name, value in (TWO_SCALES | test_cfg).items()}
     return api.load(folder / 'config.py', folder / 'scored.pth', 'cpu', options)
 
 
@@ -48,13 +56,14 @@ def test_the_file_finds_whom_pytorch_finds_with_the_same_scores(folder):
     plain = load(folder, use_score=False)
     assert plain.head.refinement.score is None
     for image in crowd((128, 128), (300, 200)):
-        with torch.no_grad():
-            wanted = people(next(api.predict(model, [image])))
+        expected.clear()
+        wanted = people(next(api.predict(model, [image])))
         other = people(next(api.predict(plain, [image])))
         assert len(wanted[2]) >= 3
         # Every score is the expected OKS of a proposal, whatever its keypoints score.
-        assert np.isin(wanted[2], expected[-1].numpy()).all()
-        assert not np.isin(other[2], expected[-1].numpy()).any()
+        of_proposals = torch.cat(expected, dim=1).numpy()  # of both scales
+        assert np.isin(wanted[2], of_proposals).all()
+        assert not np.isin(other[2], of_proposals).any()
     model.test_cfg.use_agreement = True  # as it was exported
     for image in crowd((128, 128), (300, 200)):
         one, two = (people(next(api.predict(each, [image]))) for each in (runner, model))
@@ -74,3 +83,27 @@ def test_the_file_says_what_its_scores_are(folder):
     assert facts['score'] == 'expected OKS'
     assert export.describe(load(folder, use_refinement=False))['score'] == 'mean keypoint score'
     assert export.describe(load(folder, use_score=False))['score'] == 'mean keypoint score'
+
+
+# Half of 192 is no multiple of 64, half of 128 is.
+@pytest.mark.parametrize('size, count', [((192, 128), 2), ((128, 320), 1)])
+def test_people_of_both_scales_are_those_of_pytorch(folder, size, count):
+    images = crowd(*[size] * count)
+    rgb = np.stack(images)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+    outputs = onnxruntime.InferenceSession(folder / 'pinet.onnx').run(None, {'images': rgb})
+    for sample, n, *found in zip(api.predict(load(folder), images), outputs[3], *outputs[:3]):
+        assert n > 4 and outputs[0].shape[1] == 2 * 4 * 3  # scales, proposals, parts
+        assert_same_people([values[:n] for values in found], people(sample))
+
+
+def test_backbones_of_both_scales_share_their_weights(folder):
+    export_check.check_file(folder / 'pinet.onnx')
+    graph = onnx.load(folder / 'pinet.onnx').graph
+    convolutions = [node for node in graph.node if node.op_type == 'Conv']
+    weights = {node.input[1] for node in convolutions}
+    assert len(convolutions) == 2 * len(weights) > 20
+
+
+def test_rows_of_all_scales_are_counted(folder):
+    assert export.note_on_rows(load(folder), 24) is None
+    assert 'without the option it has 24 rows' in export.note_on_rows(load(folder), 23)
