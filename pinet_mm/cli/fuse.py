@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
     require_limit(args.max_poses, args.iou_type)
     people = _check_people(args, names) if args.annotations else None
     category = people.category_id if people else args.category
-    files = [read_results(path, category) for path in args.files]
+    files = [read_results(path, category, len(sigmas)) for path in args.files]
     for note in filter(None, (each.note for each in files)):
         print(note)
     images = [each.images for each in files]

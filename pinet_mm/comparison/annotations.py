@@ -39,12 +39,7 @@ class Annotations:
         expected = Expected(names, category, need_size=False, allow_outside=True)
         checked = check_file(path, expected).require()
         self.notes = checked.notes()
-        found = {len(each['keypoints']) // 3 for each in checked.data['annotations']}
-        if found - {num_keypoints}:
-            raise InputError(
-                f'the models have {num_keypoints} keypoints; found people of '
-                f'{min(found - {num_keypoints})} in {path}'
-            )
+        checked.require_count(num_keypoints, 'the models have')
         self.images = {image['id']: image for image in checked.data['images']}
         self.by_name: dict[str, list[int]] = {}
         for key, image in self.images.items():

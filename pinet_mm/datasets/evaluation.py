@@ -122,17 +122,20 @@ def average_precision(
 
     Raises:
         FileNotFoundError: a file is missing.
-        InputError: a file cannot be used; images are not annotated or lack a crowd index that is
-            needed; or `max_poses` is below 1, or not 20 with 'keypoints_crowd'.
+        InputError: a file cannot be used, or has another number of keypoints than there are sigmas;
+            images are not annotated or lack a crowd index that is needed; or `max_poses` is below
+            1, or not 20 with 'keypoints_crowd'.
     """
     require_limit(max_poses, iou_type)
     for path in (results, annotations):
         if not Path(path).is_file():
             raise FileNotFoundError(f'the file {path} does not exist')
-    entries, note = read_entries(results)
+    entries, note = read_entries(results, len(sigmas))
     if note:
         print_log(note, 'current')
-    truth = to_coco(check_truth(annotations, iou_type, names))
+    people = check_truth(annotations, iou_type, names)
+    people.require_count(len(sigmas), 'there are sigmas')
+    truth = to_coco(people)
     require_images((entry['image_id'] for entry in entries), truth, results, annotations)
     return precision_of(entries, truth, sigmas, iou_type, max_poses)
 

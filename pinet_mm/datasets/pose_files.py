@@ -64,7 +64,9 @@ def read_poses(path: str | Path, category_id: Any = None) -> dict[Any, Poses]:
     return read_results(path, category_id).images
 
 
-def read_results(path: str | Path, category_id: Any = None) -> Results:
+def read_results(
+    path: str | Path, category_id: Any = None, num_keypoints: int | None = None
+) -> Results:
     """Read a file in COCO's result format.
 
     Where the `score` of a pose is not the mean of its keypoint scores (MMPose's `CocoMetric` may
@@ -75,6 +77,7 @@ def read_results(path: str | Path, category_id: Any = None) -> Results:
         path: a list of entries with `image_id`, `keypoints` and `score`, as `CocoResults` and
             `CocoMetric` write it.
         category_id: poses of other categories are left out; by default there may be only one.
+        num_keypoints: K, as there are sigmas; by default that of the first pose.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -82,12 +85,13 @@ def read_results(path: str | Path, category_id: Any = None) -> Results:
             their category.
     """
     entries = _of_category(_read_list(path), category_id, path)
-    images = defaultdict(list)
+    images: dict[Any, list] = defaultdict(list)
+    counts = {}
     for i, entry in entries:
-        images[_image_id(entry, path, i)].append(_pose(entry, path, i))
-    sizes = {len(pose) for poses in images.values() for pose in poses}
-    if len(sizes) > 1:
-        raise InputError(f'{path}: poses have {sorted(sizes)} keypoints; expected one number')
+        poses = images[_image_id(entry, path, i)]
+        poses.append(_pose(entry, path, i))
+        counts[i] = len(poses[-1])
+    _require_count(counts, num_keypoints, path)
     stacked = {image_id: np.stack(poses) for image_id, poses in images.items()}
     found = next((entry.get('category_id') for _, entry in entries), None)
     return Results(
@@ -97,24 +101,38 @@ def read_results(path: str | Path, category_id: Any = None) -> Results:
     )
 
 
-def read_entries(path: str | Path) -> tuple[list[dict], str | None]:
+def read_entries(
+    path: str | Path, num_keypoints: int | None = None
+) -> tuple[list[dict], str | None]:
     """Read the entries of a file in COCO's result format as they are, once they are checked.
 
     Args:
         path: see `read_results`.
+        num_keypoints: see `read_results`.
 
     Returns:
         The entries; a line on those without a category, None if there are none.
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: it is not in this format.
+        InputError: it is not in this format, or poses have other numbers of keypoints.
     """
-    entries = _read_list(path)
+    entries, counts = _read_list(path), {}
     for i, entry in enumerate(entries):
         _image_id(entry, path, i)
-        _pose(entry, path, i)
+        counts[i] = len(_pose(entry, path, i))
+    _require_count(counts, num_keypoints, path)
     return entries, _note_on_unnamed(entries, path)
+
+
+def _require_count(counts: Mapping[int, int], wanted: int | None, path: str | Path) -> None:
+    """Check that all entries have one number of keypoints: the one that is wanted, if there is."""
+    reason = ', as there are sigmas: is it of another dataset?'
+    for i, found in counts.items():
+        if wanted is None:
+            wanted, reason = found, f', as entry {i} has'
+        if found != wanted:
+            raise InputError(f'{path}: entry {i} has {found} keypoints; expected {wanted}{reason}')
 
 
 def _note_on_unnamed(entries: list[dict], path: str | Path) -> str | None:

@@ -82,7 +82,7 @@ def results_of(found: Any, path: str | Path) -> Iterator[LightResult]:
         path: of the file, for the error.
 
     Raises:
-        InputError: it is no document of predictions.
+        InputError: it is no document of predictions, or one of its records is none.
     """
     require_document(found, path)
     known = dict(
@@ -91,8 +91,18 @@ def results_of(found: Any, path: str | Path) -> Iterator[LightResult]:
         keypoint_sigmas=np.zeros(0),
     )
     known['score'] = found.get('score_kind', MEAN)
-    for record in found['images' if 'images' in found else 'pictures']:
-        place = dict(img_path=record['file'], ori_shape=(record['height'], record['width']))
-        if 'frame' in record:
-            place.update(frame_index=record['frame'], seconds=record['seconds'])
-        yield LightResult(from_record(record, len(found['keypoint_names'])), {**known, **place})
+    for i, record in enumerate(found['images' if 'images' in found else 'pictures']):
+        try:
+            people, place = from_record(record, len(found['keypoint_names'])), _place(record)
+        except InputError as error:
+            raise InputError(f'{path}: {error}') from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f'{path}: image {i} of its list is no record: {error!r}') from error
+        yield LightResult(people, {**known, **place})
+
+
+def _place(record: Mapping) -> dict:
+    place = dict(img_path=record['file'], ori_shape=(record['height'], record['width']))
+    if 'frame' in record:
+        place.update(frame_index=record['frame'], seconds=record['seconds'])
+    return place

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from ..datasets.labeling import keypoint_names
-from ..datasets.pose_files import Poses, read_poses
+from ..datasets.pose_files import Poses, read_results
 from ..errors import InputError
 from ..method.fusion import PoseFusion
 from ..models.codec import build_layout
@@ -199,7 +199,7 @@ def fuse_files(
         ValueError: a file has another format or number of keypoints than there are sigmas, or see
             `fuse_images`.
     """
-    files = [read_poses(path) for path in paths]
+    files = [read_results(path, num_keypoints=len(sigmas)).images for path in paths]
     return fuse_read(paths, files, sigmas, oks_thr, weights)
 
 
@@ -228,7 +228,7 @@ def fuse_read(
         if sizes:
             raise InputError(
                 f'{path} has poses of {sizes.pop()} keypoints; expected '
-                f'{len(sigmas)}, as there are sigmas: is it of another dataset?'
+                f'{len(sigmas)}, as there are sigmas'
             )
     nobody = Poses(np.zeros((0, len(sigmas), 2)), np.zeros((0, len(sigmas))))
     image_ids = list(dict.fromkeys(image_id for images in files for image_id in images))

@@ -56,6 +56,23 @@ def test_documents_are_read_back(folder, name, schema):
     np.testing.assert_array_equal(image.ids, [7, -1])
 
 
+@pytest.mark.parametrize(
+    'person, problem',
+    [
+        # Two of these would fill the rows of three people without a word.
+        (dict(GOOD, keypoints=GOOD['keypoints'][:2]), 'a/street.jpg: person 1 has 2 keypoints; ex'),
+        (dict(GOOD, keypoints=None), 'image 1 of its list is no record: TypeError'),
+        (dict(GOOD, keypoints=[[1], [2], [3]]), 'image 1 of its list is no record: ValueError'),
+        (dict(score=1), "image 1 of its list is no record: KeyError..keypoints'"),
+        ('somebody', 'image 1 of its list is no record: TypeError'),
+    ],
+)
+def test_a_record_of_other_keypoints_is_named(folder, person, problem):
+    write(images=(IMAGE, dict(IMAGE, persons=[GOOD, person])))
+    with pytest.raises(InputError, match=rf'^p\.json: {problem}'):
+        read_document('p.json')
+
+
 def test_a_table_has_a_row_per_keypoint(folder, capsys):
     write()
     main(['p.json', 'p.csv'])

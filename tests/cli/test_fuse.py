@@ -150,3 +150,13 @@ def test_metainfo_without_sigmas_is_refused(folder):
     (folder / 'toy.py').write_text(INFO.replace('[0.05] * 5', '[]'))
     with pytest.raises(SystemExit, match='toy.py has 0 sigmas for 5 keypoints'):
         run(folder)
+
+
+def test_poses_of_another_number_of_keypoints_are_named(folder):
+    poses = perfect_poses()
+    poses[2] = dict(poses[2], keypoints=poses[2]['keypoints'][:9])
+    with pytest.raises(
+        SystemExit, match=r'poses\.json: entry 2 has 3 keypoints; expected 5, as the'
+    ):
+        run(folder, poses=poses)
+    assert not (folder / 'fused.json').exists()

@@ -198,7 +198,9 @@ def test_wrong_annotations_are_refused(tmp_path):
         with pytest.raises(ValueError, match=f'bad.json{problem}'):
             Annotations(tmp_path / 'bad.json', 5)
     path = write_annotations(tmp_path / 'a.json', [entry(1, SHAPE, np.ones(5))])
-    with pytest.raises(ValueError, match='models have 17 keypoints; found people of 5 in .*a.js'):
+    with pytest.raises(
+        ValueError, match='a.json: annotation 1 has 5 keypoints; expected 17, as the m'
+    ):
         Annotations(path, 17)
     Annotations(path, 5).require_size(Path('a.png'), (128, 128))
     with pytest.raises(ValueError, match=r'a.png has 64x128 pixels; .*a.json is for 128x128'):

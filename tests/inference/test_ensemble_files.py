@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pinet_mm.datasets.evaluation import average_precision
 from pinet_mm.datasets.pose_files import Poses, read_poses, write_poses
+from pinet_mm.errors import InputError
 from pinet_mm.inference.ensemble import fuse_files
 
 import numpy as np
@@ -99,11 +100,11 @@ def test_a_score_that_is_no_mean_scales_the_keypoint_scores(tmp_path):
         (
             '[{"image_id": 1, "keypoints": [1, 2, 3], "score": 3},'
             ' {"image_id": 2, "keypoints": [1, 2, 3, 4, 5, 6], "score": 4}]',
-            r'have \[1, 2\] keypoints',
+            r'a.json: entry 0 has 1 keypoints; expected 5, as there are sigmas: is it of another',
         ),
         (
             '[{"image_id": 1, "keypoints": [1, 2, 3], "score": 3}]',
-            'poses of 1 keypoints; expected 5, as there are sigmas',
+            'entry 0 has 1 keypoints; expected 5, as there are sigmas',
         ),
     ],
 )
@@ -113,6 +114,33 @@ def test_wrong_files(content, problem, tmp_path):
     sigmas = SIGMAS[:1] if 'null' in content else SIGMAS
     with pytest.raises(ValueError, match=problem):
         fuse_files([path], sigmas)
+
+
+def cut(pose, keypoints):
+    return dict(pose, keypoints=pose['keypoints'][: 3 * keypoints], score=pose['keypoints'][2])
+
+
+def test_poses_of_one_file_have_one_number_of_keypoints(tmp_path):
+    poses = [entry(i, 0, [0.5] * 5) for i in range(3)]
+    path = write(tmp_path / 'a.json', [*poses, cut(poses[0], 4)])
+    with pytest.raises(InputError, match='a.json: entry 3 has 4 keypoints; expected 5, as entry 0'):
+        read_poses(path)
+
+
+@pytest.mark.parametrize(
+    'poses, people, problem',
+    [
+        (3, 5, 'found.json: entry 1 has 3 keypoints; expected 5, as there are sigmas'),
+        (5, 3, 'a.json: annotation 1 has 3 keypoints; expected 5, as there are sigmas'),
+        (3, 3, 'found.json: entry 1 has 3 keypoints; expected 5, as there are sigmas'),
+    ],
+)
+def test_ap_of_other_keypoints_is_refused(tmp_path, poses, people, problem):
+    write_annotations(tmp_path / 'a.json', [[person(people)]], people)
+    found = entry(0, 0, [0.5] * 5)
+    write(tmp_path / 'found.json', [found, cut(found, poses)])
+    with pytest.raises(InputError, match=problem):
+        average_precision(tmp_path / 'found.json', tmp_path / 'a.json', SIGMAS)
 
 
 def test_missing_files(tmp_path):

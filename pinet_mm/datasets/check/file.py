@@ -98,6 +98,24 @@ class Checked:
             raise AnnotationError('\n'.join(to_lines(self.path, list(self.findings))))
         return self
 
+    def require_count(self, num_keypoints: int, owner: str) -> None:
+        """Check that everybody has as many keypoints as whatever the file is used with.
+
+        Args:
+            num_keypoints: K.
+            owner: what has them, with its verb.
+
+        Raises:
+            AnnotationError: somebody has others.
+        """
+        for each in self.data['annotations']:
+            found = len(each['keypoints']) // 3
+            if found != num_keypoints:
+                raise AnnotationError(
+                    f'{self.path}: annotation {each["id"]} has {found} keypoints; expected '
+                    f'{num_keypoints}, as {owner}: is it of another dataset?'
+                )
+
     def notes(self) -> list[str]:
         """Return what was handled rather than refused: nothing, a line, or a table."""
         handled = self.findings.of(Level.SUSPICIOUS, Level.MENDED)

@@ -68,8 +68,17 @@ def from_record(record: Mapping, keypoints: int) -> dict[str, np.ndarray]:
     Args:
         record: see `to_record`.
         keypoints: K, which a record without people does not tell.
+
+    Raises:
+        InputError: somebody has another number of keypoints.
     """
     persons = record['persons']
+    for i, person in enumerate(persons):
+        if len(person['keypoints']) != keypoints:
+            raise InputError(
+                f'{record["file"]}: person {i} has {len(person["keypoints"])} keypoints; expected '
+                f'{keypoints}, as there are keypoint_names'
+            )
     rows = np.array([person['keypoints'] for person in persons], dtype=np.float64)
     rows = rows.reshape(-1, keypoints, 3)
     people = dict(
