@@ -7,8 +7,9 @@ from pinet_mm.inference.drawing.explanation import Sheet
 from pinet_mm.inference.drawing.sheets import PERSON_COLORS
 from pinet_mm.inference.drawing.skeletons import Style
 from pinet_mm.inference.explaining import Explanation, explain, explain_each
-from pinet_mm.inference.folders import _without_fusion
+from pinet_mm.inference.folders import _explained, _step_by_step, _without_fusion
 from pinet_mm.inference.results.answers import Answer
+from pinet_mm.inference.tracking import Follower
 from pinet_mm.models.estimator import PINet
 from pinet_mm.onnx_runner import OnnxPoses
 
@@ -78,16 +79,32 @@ def test_samples_with_steps_are_those_of_the_prediction(model, crowd):
             )
 
 
-def test_the_network_runs_once_for_each_sheet(model, crowd, tmp_path, monkeypatch):
+@pytest.fixture
+def runs(monkeypatch):
+    """Grows by one with every run of the network."""
     runs, run = [], PINet.extract_views
     monkeypatch.setattr(
         PINet, 'extract_views', lambda self, *words: runs.append(1) or run(self, *words)
     )
+    return runs
+
+
+@pytest.mark.parametrize('tracker', [None, Follower])
+def test_the_network_runs_once_for_each_sheet(model, crowd, tmp_path, runs, tracker):
     for name in 'ab':
         cv2.imwrite(str(tmp_path / f'{name}.png'), crowd)
-    options = api.InferOptions(explain=True)
+    options = api.InferOptions(explain=True, tracker=tracker)
     api.infer(model, [tmp_path / 'a.png', tmp_path / 'b.png'], tmp_path / 'out', options=options)
     assert len(runs) == 2
+
+
+def test_the_people_who_are_chosen_keep_their_steps(model, crowd, tmp_path, runs):
+    (result,) = _explained(model)([crowd], 1)
+    drawing = _step_by_step(model, Style(0.1)).draw
+    some = result.above(0.1)
+    assert 0 < len(some.scores) < len(result.scores)
+    np.testing.assert_array_equal(drawing(crowd, some, 1), drawing(crowd, result, 1))
+    assert len(runs) == 1
 
 
 # --- the sheet -----------------------------------------------------------------------------------

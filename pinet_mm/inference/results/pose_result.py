@@ -53,4 +53,7 @@ class PoseResult(Answer, PoseDataSample):
         return f'<PoseResult {name} {width}×{height}: {found}>'
 
     def _with(self, people: dict[str, np.ndarray]) -> 'PoseResult':
-        return self.of_arrays(people, self.metainfo)
+        chosen = self.of_arrays(people, self.metainfo)
+        if 'explanation' in self:
+            chosen.explanation = self.explanation
+        return chosen
