@@ -46,6 +46,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add('--annotations', metavar='FILE', help='COCO annotations that give image ids to the results')
     add(
+        '--folder',
+        metavar='ADDRESS',
+        help='what Label Studio needs before the names of the image files (its local storage, and '
+        'the folder in which each image lies)',
+    )
+    add(
         '--predictions',
         metavar='FILE',
         help='what was corrected in Label Studio, for the order of the keypoints',
@@ -98,7 +104,7 @@ def _to_cvat(results: Sequence[Any], args: argparse.Namespace) -> str:
 def _to_label_studio(results: Sequence[Any], args: argparse.Namespace) -> str:
     from ..inference.results.exchange import to_label_studio
 
-    return json.dumps(to_label_studio(results, pose_thr=args.pose_thr))
+    return json.dumps(to_label_studio(results, args.folder, args.pose_thr))
 
 
 def _to_results(results: Sequence[Any], args: argparse.Namespace) -> str:

@@ -92,6 +92,13 @@ def test_tasks_are_those_of_exchange(folder, name, make):
     assert json.load(open('out.json')) == json.loads(json.dumps(make(read_document('p.json'))))
 
 
+def test_the_folder_of_label_studio_can_be_named(folder):
+    write()
+    main(['p.json', 'out.json', '--to', 'label-studio', '--folder', '/data/local-files/?d=x/y/'])
+    (task,) = json.load(open('out.json'))
+    assert task['data']['image'] == '/data/local-files/?d=x/y/street.jpg'
+
+
 def test_results_have_the_ids_of_the_annotations(folder):
     write()
     json.dump(dict(images=[dict(id=31, file_name='val/street.jpg')]), open('val.json', 'w'))

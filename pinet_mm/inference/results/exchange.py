@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote, unquote
 
 from ...errors import InputError
 from ..people import AUTO
@@ -16,6 +17,7 @@ from ..people import AUTO
 HIDDEN = 0.5  # keypoints that score less than this share of the person's mean are likely hidden
 REGIONS = ('rectanglelabels', 'keypointlabels')  # of an export; relations are not read
 UPLOADED = '^[0-9a-f]{8}-'
+SERVED = '/data/local-files/?d='  # and the path below the folder that Label Studio serves
 MARK = 0.5  # percent of the image, the size of a keypoint in Label Studio
 
 
@@ -75,7 +77,7 @@ def _coco_person(person: Mapping) -> dict:
 
 
 def to_label_studio(
-    results: Iterable[Any], folder: str = '/data/local-files/?d=', pose_thr: float | str = AUTO
+    results: Iterable[Any], folder: str | None = None, pose_thr: float | str = AUTO
 ) -> list[dict]:
     """Return Label Studio's tasks with the people as predictions.
 
@@ -84,29 +86,40 @@ def to_label_studio(
 
     Args:
         results: see `Answer`.
-        folder: what Label Studio needs before the name of an image's file.
+        folder: what Label Studio needs before the name of an image's file. By default it is that
+            of its local storage, and the folder in which the image lies: this folder is to be the
+            storage's path, and the one above it `LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT`.
         pose_thr: people with a lower score are left out, see `lowest_score`.
 
     Raises:
         InputError: a result is of a frame of a video, whose keypoints Label Studio does not take,
             or two images in different folders have one name.
     """
-    tasks = []
-    for result in results:
+    results, tasks = list(results), []
+    _require_names_of_their_own((PurePath(each.file).name for each in results), 'Label Studio')
+    for number, result in enumerate(results, start=1):
         if result.frame is not None:
             raise InputError(f'{result.file} is a video; keypoints of Label Studio are of images')
         record = result.to_record(pose_thr)
         found = [
             each
             for i, person in enumerate(record['persons'])
-            for each in _regions(person, f'person{i}', result.names, result.size)
+            for each in _regions(person, f'image{number}-person{i}', result.names, result.size)
         ]
         scores = [person['score'] for person in record['persons']]
         prediction = dict(model_version='pinet_mm', score=max(scores, default=0), result=found)
-        image = folder + PurePath(record['file']).name
+        image = _address_of(record['file'], folder)
         tasks.append(dict(data=dict(image=image), predictions=[prediction]))
-    _require_names_of_their_own((task['data']['image'] for task in tasks), 'Label Studio')
     return tasks
+
+
+def _address_of(file: str, folder: str | None) -> str:
+    path = PurePath(file)
+    if folder is not None:
+        return folder + quote(path.name)
+    if '://' in file:
+        return file
+    return SERVED + quote(PurePath(path.parent.name, path.name).as_posix())
 
 
 def _require_names_of_their_own(names: Iterable[str], tool: str) -> None:
@@ -191,12 +204,13 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
 
 def _image_of(task: Mapping, number: int) -> str:
     try:
-        path = str(task['data']['image']).rpartition('=')[2]
-        # Label Studio puts eight digits before the names of files that are uploaded to it.
-        name = PurePath(path).name
-        return re.sub(UPLOADED, '', name) if '/upload/' in path else name
+        address = str(task['data']['image'])
     except (KeyError, TypeError) as error:
         raise InputError(f'task {number} must name its image as data.image') from error
+    path = unquote(address.rpartition('?d=')[2])
+    # Label Studio puts eight digits before the names of files that are uploaded to it.
+    name = PurePath(path).name
+    return re.sub(UPLOADED, '', name) if '/upload/' in path else name
 
 
 def _size_of(regions: Sequence[Mapping]) -> tuple[int, ...]:

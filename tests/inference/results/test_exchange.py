@@ -67,19 +67,76 @@ def region(kind, name, value, **more):
 
 
 def test_label_studio_gets_percent_and_parts_of_people():
-    (task,) = to_label_studio([result()], '/files/')
-    assert task['data'] == dict(image='/files/street.jpg')
+    (task,) = to_label_studio([result()])
     (prediction,) = task['predictions']
     assert prediction['score'] == 0.5
     box, first, *others = prediction['result']
     # 9.5 px from the center of the first pixel are 10 px from the border, 5 % of 200.
     value = dict(x=5, y=20.5, width=7.25, height=4, rotation=0, rectanglelabels=['person'])
     more = dict(from_name='person', score=0.5)
-    assert box == region('rectanglelabels', 'person0', value, **more)
+    assert box == region('rectanglelabels', 'image1-person0', value, **more)
     value = dict(x=5, y=20.5, width=0.5, keypointlabels=[NAMES[0]])
-    more = dict(from_name='keypoint', score=0.5, parentID='person0')
-    assert first == region('keypointlabels', 'person0-0', value, **more)
+    more = dict(from_name='keypoint', score=0.5, parentID='image1-person0')
+    assert first == region('keypointlabels', 'image1-person0-0', value, **more)
     assert len(others) == 4
+
+
+@pytest.mark.parametrize(
+    'file, words, image',
+    [
+        # The storage's path is a folder below the document root, here /home/me/images of /home/me.
+        ('/home/me/images/street.jpg', (), '/data/local-files/?d=images/street.jpg'),
+        ('street.jpg', (), '/data/local-files/?d=street.jpg'),
+        ('a/street.jpg', ('/files/',), '/files/street.jpg'),
+        ('a/1+1 = 2#.jpg', (), '/data/local-files/?d=a/1%2B1%20%3D%202%23.jpg'),
+        ('http://host/a/street.jpg', (), 'http://host/a/street.jpg'),
+    ],
+)
+def test_label_studio_finds_images_below_its_document_root(file, words, image):
+    tasks = to_label_studio([result('b/other.jpg'), result(file)], *words)
+    assert tasks[1]['data'] == dict(image=image)
+    ids = [region['id'] for task in tasks for region in task['predictions'][0]['result']]
+    assert len(set(ids)) == len(ids) == 2 * 6, 'of tasks, predictions and regions ids differ'
+    names = [each['file_name'] for each in from_label_studio(tasks, NAMES)['images']]
+    assert names == ['other.jpg', PurePath(file).name]
+
+
+EXPORT = '''[{
+  "id": 41, "inner_id": 1, "project": 83, "file_upload": null, "meta": {},
+  "created_at": "2026-03-09T21:52:49.513742Z", "updated_at": "2026-03-09T22:16:08.746926Z",
+  "data": {"image": "/data/local-files/?d=my-data/image%201.png"},
+  "predictions": [7],
+  "annotations": [{
+    "id": 1001, "completed_by": 10, "was_cancelled": false, "ground_truth": false, "task": 41,
+    "lead_time": 4.288, "result_count": 3, "parent_prediction": 7,
+    "result": [
+      {"original_width": 600, "original_height": 400, "image_rotation": 0, "origin": "manual",
+       "id": "zPOIgTqdvx", "from_name": "keypoint", "to_name": "image", "type": "keypointlabels",
+       "parentID": "Dx_aB91ISN",
+       "value": {"x": 25.0, "y": 50.0, "width": 0.6, "keypointlabels": ["LAST"]}},
+      {"original_width": 600, "original_height": 400, "image_rotation": 0,
+       "origin": "prediction-changed", "score": 0.83,
+       "id": "Dx_aB91ISN", "from_name": "person", "to_name": "image", "type": "rectanglelabels",
+       "value": {"x": 10.0, "y": 20.0, "width": 30.0, "height": 45.0, "rotation": 0,
+                 "rectanglelabels": ["person"]}},
+      {"original_width": 600, "original_height": 400, "image_rotation": 0, "origin": "prediction",
+       "id": "image1-person0-0", "from_name": "keypoint", "to_name": "image",
+       "type": "keypointlabels", "parentID": "Dx_aB91ISN", "score": 0.7,
+       "value": {"x": 12.5, "y": 30.25, "width": 0.5, "keypointlabels": ["FIRST"]}}
+    ]
+  }]
+}]'''
+
+
+def test_an_export_as_label_studios_pages_show_it_becomes_annotations():
+    tasks = json.loads(EXPORT.replace('FIRST', NAMES[0]).replace('LAST', NAMES[4]))
+    document = from_label_studio(tasks, NAMES)
+    assert document['images'] == [dict(id=1, file_name='image 1.png', width=600, height=400)]
+    (person,) = document['annotations']
+    # 25 % of 600 are 150 px from the border, 149.5 from the center of the first pixel.
+    assert person['keypoints'] == [74.5, 120.5, 2, *[0] * 9, 149.5, 199.5, 2]
+    assert person['bbox'] == [59.5, 79.5, 180, 180] and person['area'] == 180 * 180
+    assert (person['num_keypoints'], person['image_id'], person['category_id']) == (2, 1, 1)
 
 
 def test_an_export_of_label_studio_becomes_annotations():
@@ -117,9 +174,10 @@ def test_skipped_tasks_and_the_names_of_uploaded_files():
         dict(data=dict(image='/data/upload/7/0a1b2c3d-street.jpg'), annotations=[dict(result=[])]),
         dict(data=dict(image='skipped.jpg'), annotations=[dict(result=[], was_cancelled=True)]),
         dict(data=dict(image='/data/local-files/?d=in/0a1b2c3d-b.jpg'), annotations=[]),
+        dict(data=dict(image='http://host/a=b.jpg'), annotations=[]),
     ]
     images = from_label_studio(tasks, NAMES)['images']
-    assert [each['file_name'] for each in images] == ['street.jpg', '0a1b2c3d-b.jpg']
+    assert [each['file_name'] for each in images] == ['street.jpg', '0a1b2c3d-b.jpg', 'a=b.jpg']
 
 
 @pytest.mark.parametrize('task', [{}, dict(data={}), dict(data=None)])
