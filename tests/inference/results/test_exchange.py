@@ -101,7 +101,7 @@ def test_label_studio_finds_images_below_its_document_root(file, words, image):
     assert names == ['other.jpg', PurePath(file).name]
 
 
-EXPORT = '''[{
+EXPORT = """[{
   "id": 41, "inner_id": 1, "project": 83, "file_upload": null, "meta": {},
   "created_at": "2026-03-09T21:52:49.513742Z", "updated_at": "2026-03-09T22:16:08.746926Z",
   "data": {"image": "/data/local-files/?d=my-data/image%201.png"},
@@ -125,7 +125,7 @@ EXPORT = '''[{
        "value": {"x": 12.5, "y": 30.25, "width": 0.5, "keypointlabels": ["FIRST"]}}
     ]
   }]
-}]'''
+}]"""
 
 
 def test_an_export_as_label_studios_pages_show_it_becomes_annotations():
