@@ -128,9 +128,9 @@ def load(
     model = init_model(config, None, device)
     load_weights(model, loaded)
     model.dataset_meta = loaded.meta.get('dataset_meta', model.dataset_meta)
-    line, warning = describe(checkpoint)
+    line, model.warning = describe(checkpoint)
     logging.getLogger(__name__).info(line)
-    for each in filter(None, (warning, note_on_weights(model, loaded))):
+    for each in filter(None, (model.warning, note_on_weights(model, loaded))):
         logging.getLogger(__name__).warning(each)
     return accelerate(model, amp, compile) if amp or compile else model
 
@@ -178,4 +178,6 @@ def load_onnx(
         if not model.resize:
             raise RunError(f'{path} does not say how to resize images: it takes no short side')
         model.resize.update(size=[short_side, short_side])
+    if model.warning:
+        logging.getLogger(__name__).warning(model.warning)
     return model

@@ -13,15 +13,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(2**28))  # read as OpenCV is imported
 os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')  # ONNX Runtime 1.31 would report its use
 import cv2
 import numpy as np
 
-# What one image may cost, whatever its header says.
-MAX_PIXELS, MAX_BYTES = 2**28, 2**30
+MAX_PIXELS, MAX_BYTES = 2**28, 2**30  # what one image may cost, whatever its header says
 MAX_RATIO = 32  # of the sides: the short one is enlarged to the network's, the long one with it
 SCHEMA = 'pinet_mm.onnx/1'  # docs/export.md says what it holds
 SHIPPED = Path(__file__).parent / 'weights' / 'pinet_lite_photos.onnx'
@@ -52,6 +51,7 @@ class OnnxPoses:
     Attributes:
         dataset_meta: MMPose's metainfo, with `keypoint_id2name` and `skeleton_links`.
         score_kind: what the scores of people are, a key of `POSE_THRS`.
+        warning: what to mind about the weights, usually empty.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class OnnxPoses:
         if facts.get('schema') != SCHEMA:
             raise ValueError(f'{wanted} {facts.get("schema")}')
         try:
-            self.resize, self.score_kind = json.loads(facts['resize']), facts.get('score', MEAN)
+            self.resize, self.warning = json.loads(facts['resize']), facts.get('warning', '')
+            self.score_kind = facts.get('score', MEAN)
             _ = POSE_THRS[self.score_kind]
             self.dataset_meta = json.loads(facts['dataset_meta'], object_hook=_with_numbers)
             keypoints, _, _, _ = self.session.get_outputs()
@@ -168,8 +169,10 @@ def _triangle(middle: np.ndarray, width: float, upright: bool) -> np.ndarray:
     return points
 
 
-def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR, clean: Any = bytes) -> np.ndarray:
     """Read a file as (H, W, 3) uint8 BGR; with OpenCV's own `flags`, upright by its EXIF tag.
+
+    What `clean` returns of the file's bytes is decoded.
 
     Raises:
         ValueError: it is missing, no image, cut off, too large or too thin.
@@ -178,7 +181,7 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:  # a pipe would never end
             raise ValueError(f'{path} is no file of at most {MAX_BYTES} bytes')
-        return decode_image(Path(path).read_bytes(), path, flags)
+        return decode_image(clean(Path(path).read_bytes()), path, flags)
     except OSError as error:
         raise ValueError(f'{path} cannot be read: {error.strerror}') from error
 
@@ -280,7 +283,7 @@ def _load(path: Path) -> OnnxPoses:
         model = OnnxPoses(path)
     except (ImportError, ValueError) as error:
         sys.exit(f'error: {error}')
-    print(*filter(None, describe(path)), sep='\nwarning: ', file=sys.stderr)
+    print(*filter(None, (*describe(path), model.warning)), sep='\nwarning: ', file=sys.stderr)
     return model
 
 

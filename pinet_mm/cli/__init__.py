@@ -19,7 +19,7 @@ import pinet_mm
 from ..environment.installing import explain, missing_packages
 from ..errors import InputError, RunError, Stopped
 from . import completion
-from .guessing import guess_options, nearest
+from .guessing import nearest, refuse_in_one_line
 from .settings_errors import OF_SETTINGS, describe, find_build, is_of_settings
 
 # What a command answers with one sentence: mistakes in what it was given, and what the system
@@ -136,7 +136,7 @@ def _complete(parser: argparse.ArgumentParser, prog: str | None, examples: Seque
         parser.epilog = '\n'.join(('examples:', *lines))
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument('--debug', action='store_true', help='show where an error comes from')
-    guess_options(parser)
+    refuse_in_one_line(parser)
 
 
 def _example(prog: str, words: str) -> str:
@@ -183,13 +183,15 @@ def _parser_of(group: str, commands: Mapping[str, tuple[str, str]]) -> argparse.
     """Return a parser whose help lists commands, a line each."""
     prog = f'pinet-mm {group}'.rstrip()
     lines = [f'  {name:<17}{what}' for name, (_, what) in commands.items()]
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog=prog,
         usage=f'{prog} COMMAND [options]',
         description='PINet, pose-level inference for crowded images',
         epilog='commands, each with its own --help:\n' + '\n'.join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    refuse_in_one_line(parser)
+    return parser
 
 
 def _refuse_group(

@@ -1,9 +1,10 @@
-"""What a user may have meant by a misspelled command or option."""
+"""One line on a command line that is wrong, and what the user may have meant."""
 
 import argparse
 import difflib
 import re
 from collections.abc import Iterable
+from typing import NoReturn
 
 UNKNOWN = 'unrecognized arguments: '  # what argparse says of options that it does not know
 
@@ -19,16 +20,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean {found[0]}?' if found else ''
 
 
-def guess_options(parser: argparse.ArgumentParser) -> None:
-    """Let a parser say which options may have been meant by those that it does not know.
+def refuse_in_one_line(parser: argparse.ArgumentParser) -> None:
+    """Let a parser say what is wrong without its usage, and guess at options that it does not know.
 
     Args:
         parser: with all its options; changed in place.
     """
-    say = parser.error
 
-    def error(message: str):
-        say(message + (_guesses(parser, message) if message.startswith(UNKNOWN) else ''))
+    def error(message: str) -> NoReturn:
+        guess = _guesses(parser, message) if message.startswith(UNKNOWN) else ''
+        parser.exit(2, f'{parser.prog}: error: {message}{guess} (see {parser.prog} --help)\n')
 
     parser.error = error  # type: ignore[method-assign]
 

@@ -127,7 +127,8 @@ def run(args: argparse.Namespace) -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     model = load_model(args)
-    announce(args.onnx or args.checkpoint or api.shipped_weights(args.config or api.SHIPPED))
+    weights = args.onnx or args.checkpoint or api.shipped_weights(args.config or api.SHIPPED)
+    announce(weights, model.warning)
     names = [source.name for source in sources]
     report = api.infer(
         model, names, args.out, args.batch_size, args.pose_thr, args.before_fusion, options

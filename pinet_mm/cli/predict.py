@@ -17,6 +17,18 @@ from .telling import announce, require_resize, tell
 if TYPE_CHECKING:
     from ..onnx_runner import OnnxPoses
 
+OF_INFER = (
+    '--explain',
+    '--before-fusion',
+    '--config',
+    '--checkpoint',
+    '--cfg-options',
+    '--device',
+    '--batch-size',
+    '--amp',
+    '--compile',
+)
+
 EXAMPLES = (
     'street.jpg folder/ --out poses',
     'film.mp4 --track --every 2',
@@ -33,6 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     finding.add_source_options(parser)
     finding.add_output_options(parser)
     finding.add_track_options(parser)
+    refuse_options_of_infer(parser)
     return parser
 
 
@@ -50,6 +63,26 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     finding.add_threads_option(parser)
     finding.add_short_side_option(parser)
+
+
+class OfInfer(argparse.Action):
+    """An option of `pinet-mm infer`, which an exported model cannot follow."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Say which command has it."""
+        parser.error(
+            f'{option_string} needs the network with its weights, in torch: '
+            f'pinet-mm infer INPUT... {option_string}'
+        )
+
+
+def refuse_options_of_infer(parser: argparse.ArgumentParser) -> None:
+    """Let options that `pinet-mm infer` has beside those of a parser name that command.
+
+    Args:
+        parser: with its own options; changed in place.
+    """
+    parser.add_argument(*OF_INFER, nargs='*', action=OfInfer, help=argparse.SUPPRESS)
 
 
 def load_model(path: Path | None, threads: int, short_side: int | None = None) -> 'OnnxPoses':
@@ -77,7 +110,7 @@ def load_model(path: Path | None, threads: int, short_side: int | None = None) -
     require_resize(model.resize, path)
     if short_side:
         model.resize.update(size=[short_side, short_side])
-    announce(path)
+    announce(path, model.warning)
     return model
 
 

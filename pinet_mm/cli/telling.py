@@ -10,18 +10,19 @@ from ..inference.runs.report import Report
 MOST_NAMES = 20  # of inputs that cannot be read; predictions.json has all
 
 
-def announce(weights: str | Path) -> None:
+def announce(weights: str | Path, warning: str = '') -> None:
     """Print which model runs and what it knows; warn on stderr if it knows no photos.
 
     Args:
         weights: its file.
+        warning: what the file itself says to mind.
     """
     from ..onnx_runner import describe
 
-    line, warning = describe(weights)
+    line, described = describe(weights)
     print(line, flush=True)
-    if warning:
-        print(f'warning: {warning}', file=sys.stderr)
+    if described or warning:
+        print(f'warning: {described or warning}', file=sys.stderr)
 
 
 def require_resize(resize: object, path: str | Path) -> None:
@@ -62,12 +63,11 @@ def tell(report: Report, short_side: int | None = None) -> None:
 
 def summary(report: Report) -> str:
     """Return a line on how many images took how long, and where the results are."""
-    rate = report.images / max(report.seconds, 1e-9)
+    speed = f'{report.images / max(report.seconds, 1e-9):.1f} images/s'
+    if 0 < report.images < report.seconds:
+        speed = f'{report.seconds / report.images:.1f} s per image'
     images = '1 image' if report.images == 1 else f'{report.images} images'
     written = (
         f'overlays and {report.json.name} are' if report.has_overlays else f'{report.json.name} is'
     )
-    return (
-        f'{images} in {report.seconds:.1f} s ({rate:.1f} images/s); '
-        f'{written} in {report.json.parent}'
-    )
+    return f'{images} in {report.seconds:.1f} s ({speed}); {written} in {report.json.parent}'

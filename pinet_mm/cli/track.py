@@ -7,7 +7,7 @@ head. docs/tracking.md says how it works and how well.
 import argparse
 
 from . import command, finding
-from .predict import add_model_options, run
+from .predict import add_model_options, refuse_options_of_infer, run
 
 EXAMPLES = (
     'film.mp4 --out poses',
@@ -25,6 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     finding.add_source_options(parser)
     finding.add_output_options(parser)
     finding.add_track_options(parser, always=True)
+    refuse_options_of_infer(parser)
     return parser
 
 

@@ -7,6 +7,7 @@ from mmengine import fileio
 from mmpose.datasets.transforms import loading
 from mmpose.registry import TRANSFORMS
 
+from ..environment.png import without_notes
 from ..errors import InputError
 from ..onnx_runner import check_shape, decode_image, read_image
 from .recorded import keep_records, match_size, require_inside
@@ -61,5 +62,6 @@ class LoadImage(loading.LoadImage):
     def _read(self, path: str):
         flags = imread_flags[self.color_type]
         if (self.backend_args or {}).get('backend', 'local') == 'local' and '://' not in str(path):
-            return read_image(path, flags)
-        return decode_image(fileio.get(path, backend_args=self.backend_args), path, flags)
+            return read_image(path, flags, without_notes)
+        content = fileio.get(path, backend_args=self.backend_args)
+        return decode_image(without_notes(content), path, flags)

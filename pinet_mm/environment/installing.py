@@ -1,14 +1,18 @@
 """Which packages of training are missing, and the commands that install them.
 
-There are two ways to install: `pip install pinet_mm` brings the light runtime, which finds poses
-with an exported model; the extra `train` and `pinet-mm install-mmpose` bring all else.
+There are two ways to install: the package alone is the light runtime, which finds poses with an
+exported model; its extra `train` and `pinet-mm install-mmpose` bring all else.
 """
 
 import importlib.util
+import json
+import shlex
+from importlib import metadata
+from pathlib import Path
 
 MMPOSE = '1.3.2'  # the last release; `compat` repairs exactly this one
-TRAIN = "pip install 'pinet_mm[train]'"
 INSTALL_MMPOSE = 'pinet-mm install-mmpose'
+ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package
 
 # Packages of the extra `train` that decide whether it is installed.
 OF_TRAIN = ('torch', 'torchvision', 'timm', 'mmengine', 'mmcv', 'mmdet', 'pycocotools')
@@ -27,10 +31,27 @@ def missing_packages() -> list[str]:
     return [name for name in (*OF_TRAIN, 'mmpose') if not is_installed(name)]
 
 
+def install_train() -> str:
+    """Return the command that brings the extra `train`, from where the package itself came."""
+    if (ROOT / 'setup.cfg').is_file():  # a checkout
+        return f'pip install {shlex.quote(f"{ROOT}[train]")}'
+    return f'pip install {shlex.quote("pinet_mm[train]" + _origin())}'
+
+
+def _origin() -> str:
+    # What pip notes by PEP 610 where a package came from a wheel, an archive or a repository.
+    try:
+        noted = json.loads(metadata.distribution('pinet_mm').read_text('direct_url.json') or '{}')
+    except (metadata.PackageNotFoundError, ValueError):
+        return ''
+    vcs = f'{noted["vcs_info"]["vcs"]}+' if 'vcs_info' in noted else ''
+    return f' @ {vcs}{noted["url"]}' if 'url' in noted else ''
+
+
 def remedy(missing: list[str]) -> str:
     """Return the commands that bring what is missing, see `missing_packages`."""
     of_train = [name for name in missing if name != 'mmpose']
-    commands = [TRAIN] * bool(of_train) + [INSTALL_MMPOSE] * ('mmpose' in missing)
+    commands = [install_train()] * bool(of_train) + [INSTALL_MMPOSE] * ('mmpose' in missing)
     return ' && '.join(commands)
 
 

@@ -206,7 +206,7 @@ def _sort_stable(self, stable: bool = False, dim: int = -1, descending: bool = F
 
 def describe(model: PINet) -> dict[str, str]:
     """Return the metadata of the file: strings, three of which hold JSON."""
-    layout = model.head.layout
+    layout, warning = model.head.layout, getattr(model, 'warning', '')
     return dict(
         schema=SCHEMA,
         config=Path(model.cfg.filename or '').name,
@@ -214,6 +214,7 @@ def describe(model: PINet) -> dict[str, str]:
         dataset_meta=json.dumps(model.dataset_meta, default=_plain),
         parts=json.dumps(dict(zip(layout.part_names, layout.parts))),
         score=model.score_kind,
+        **(dict(warning=warning) if warning else {}),
     )
 
 

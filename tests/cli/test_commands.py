@@ -105,24 +105,6 @@ def test_the_version_is_the_package_s(capsys):
     assert capsys.readouterr().out == f'{pinet_mm.__version__}\n'
 
 
-@pytest.mark.parametrize(
-    'words, said',
-    [
-        (['trian', 'a.py'], 'pinet-mm: error: there is no command trian; did you mean train?'),
-        (['xyz'], 'pinet-mm: error: there is no command xyz'),
-        (['predict', 'a.jpg', '--shrot-side', '9'], '; did you mean --short-side?'),
-        (['predict', 'a.jpg', '--pse-thr=0.2'], '--pse-thr=0.2; did you mean --pose-thr?'),
-        (['train', 'a.py', '--wrk-dir', 'b'], '; did you mean --work-dir?'),
-        (['test', 'a.py', '--qqq', 'b', '--xyz'], 'arguments: --qqq b --xyz'),
-    ],
-)
-def test_what_is_misspelled_is_refused_with_what_may_be_meant(words, said, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(words)
-    assert ended.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith(said)
-
-
 def test_help_of_a_group_lists_its_commands_with_a_line_each(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(['data', '--help'])

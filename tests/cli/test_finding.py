@@ -16,13 +16,15 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'a.png').touch()
     monkeypatch.setattr(torch, 'set_num_threads', lambda count: asked.update(torch=count))
-    monkeypatch.setattr(api, 'load', lambda *_: None)
+    monkeypatch.setattr(api, 'load', lambda *_: SimpleNamespace(warning=''))
     monkeypatch.setattr(
         api,
         'load_onnx',
-        lambda path, threads, *_: asked.update(onnx=threads) or SimpleNamespace(resize=True),
+        lambda path, threads, *_: (
+            asked.update(onnx=threads) or SimpleNamespace(resize=True, warning='')
+        ),
     )
-    monkeypatch.setattr(infer, 'announce', lambda weights: None)
+    monkeypatch.setattr(infer, 'announce', lambda *weights: None)
     monkeypatch.setattr(infer, 'tell', lambda *_: None)
     monkeypatch.setattr(api, 'infer', lambda *words: asked.update(options=words[-1]))
     return asked

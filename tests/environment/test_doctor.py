@@ -81,7 +81,7 @@ def test_light_environment_is_whole(tmp_path):
     assert line_of(done.stdout, 'the shipped model runs') == 'the shipped model runs yes ok'
     *_, whole, training = done.stdout.splitlines()
     assert whole == 'All that the light runtime needs works.'
-    assert training.endswith("run pip install 'pinet_mm[train]' && pinet-mm install-mmpose")
+    assert training.endswith("[train]' && pinet-mm install-mmpose")
 
 
 def test_setuptools_without_pkg_resources_is_untested(tmp_path):

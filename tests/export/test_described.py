@@ -12,6 +12,15 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from tests.helpers.toys import FIVE, build_model, five_metainfo
 
 
+def test_a_warning_about_the_weights_travels():
+    model = build_model('three')
+    model.cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=[dict(type='LoadImage')]))))
+    model.dataset_meta = parse_pose_metainfo(five_metainfo())
+    assert 'warning' not in describe(model)
+    model.warning = 'drawn people only'
+    assert describe(model)['warning'] == 'drawn people only'
+
+
 def test_names_pairs_and_sigmas_are_those_of_the_layout():
     model = build_model('three')
     loader = dict(dataset=dict(pipeline=[dict(type='LoadImage')]))

@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
 
 import pinet_mm
 from pinet_mm.environment import installing
@@ -12,7 +13,8 @@ from tests.helpers.light import BLOCKED, run_fresh, run_light
 
 PACKAGE = Path(pinet_mm.__file__).parent
 HEAVY = {*BLOCKED, 'xtcocotools'}
-BOTH = "run pip install 'pinet_mm[train]' && pinet-mm install-mmpose"
+TRAIN = f"pip install '{Path(__file__).parents[2]}[train]'"  # from where the tests run: a checkout
+BOTH = f'run {TRAIN} && pinet-mm install-mmpose'
 
 
 def name_of(path):
@@ -129,14 +131,36 @@ def test_without_mmpose_a_command_says_so_in_one_line(command, tmp_path):
 @pytest.mark.parametrize(
     'missing, expected',
     [
-        (['torch', 'mmpose'], "pip install 'pinet_mm[train]' && pinet-mm install-mmpose"),
-        (['timm'], "pip install 'pinet_mm[train]'"),
+        (['torch', 'mmpose'], f'{TRAIN} && pinet-mm install-mmpose'),
+        (['timm'], TRAIN),
         (['mmpose'], 'pinet-mm install-mmpose'),
     ],
 )
 def test_what_is_missing_decides_the_command(missing, expected, monkeypatch):
     monkeypatch.setattr(installing, 'is_installed', lambda name: name not in missing)
     assert installing.explain('it') == f'it needs {", ".join(missing)}: run {expected}'
+
+
+@pytest.mark.parametrize(
+    'noted, source',
+    [
+        (None, "'pinet_mm[train]'"),
+        ('{', "'pinet_mm[train]'"),
+        (
+            '{"url": "file:///tmp/pinet_mm-0.2-py3-none-any.whl", "archive_info": {}}',
+            "'pinet_mm[train] @ file:///tmp/pinet_mm-0.2-py3-none-any.whl'",
+        ),
+        (
+            '{"url": "https://host/pinet.git", "vcs_info": {"vcs": "git", "commit_id": "1f"}}',
+            "'pinet_mm[train] @ git+https://host/pinet.git'",
+        ),
+    ],
+)
+def test_the_extra_comes_from_where_the_package_came_from(noted, source, tmp_path, monkeypatch):
+    installed = SimpleNamespace(read_text=lambda name: {'direct_url.json': noted}[name])
+    monkeypatch.setattr(installing.metadata, 'distribution', lambda name: installed)
+    monkeypatch.setattr(installing, 'ROOT', tmp_path)
+    assert installing.install_train() == f'pip install {source}'
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from ... import onnx_runner
+from ...environment.png import without_notes
 from ...errors import InputError
 
+OF_JSON = 'pinet-mm data convert and fuse take predictions, data check takes annotations'
+OTHERS = {
+    '.json': OF_JSON,
+    '.jsonl': OF_JSON,
+    '.onnx': '--model of pinet-mm predict takes exported models, as --onnx of infer does',
+    '.pth': '--checkpoint of pinet-mm infer takes weights',
+    '.safetensors': '--checkpoint of pinet-mm infer takes weights',
+    '.py': '--config of pinet-mm infer takes configs',
+    '.txt': 'for a list of images write - and give it on the standard input',
+}
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
@@ -73,6 +84,12 @@ def read_image(path: str | Path) -> np.ndarray:
         )
     # Upright, as people see it, whatever the pipeline of the config does with the tag.
     try:
-        return onnx_runner.read_image(path)
+        return onnx_runner.read_image(path, clean=without_notes)
     except ValueError as error:
-        raise InputError(str(error)) from error
+        raise InputError(f'{error}{_hint(path)}') from error
+
+
+def _hint(path: str | Path) -> str:
+    # What a file that is no image may be meant for.
+    what = OTHERS.get(Path(path).suffix.lower())
+    return f'; {what}' if what else ''

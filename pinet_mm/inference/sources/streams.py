@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ... import onnx_runner
+from ...environment.png import without_notes
 from ...errors import InputError
 from .videos import Frame, decode, open_video, to_bgr
 
@@ -149,7 +150,7 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
         InputError: it is no image, or too large.
     """
     try:
-        return onnx_runner.decode_image(data, name)
+        return onnx_runner.decode_image(without_notes(data), name)
     except ValueError as error:
         raise InputError(str(error)) from error
 

@@ -5,9 +5,10 @@ import os
 import re
 
 from pinet_mm.atomic import require_writable
+from pinet_mm.errors import InputError
 from pinet_mm.inference import folders
 from pinet_mm.inference.folders import infer
-from pinet_mm.inference.sources.images import find_images
+from pinet_mm.inference.sources.images import find_images, read_image
 
 import cv2
 import numpy as np
@@ -70,3 +71,23 @@ def test_an_output_that_cannot_be_written_is_found_before(tmp_path, monkeypatch)
     monkeypatch.setattr(os, 'access', lambda path, mode: False)
     with pytest.raises(PermissionError, match='The folder cannot be written into: .*new'):
         require_writable(tmp_path / 'new' / 'a.json')
+
+
+@pytest.mark.parametrize(
+    'name, said',
+    [
+        (
+            'predictions.json',
+            'data convert and fuse take predictions, data check takes annotations',
+        ),
+        ('model.onnx', '--model of pinet-mm predict takes exported models'),
+        ('weights.pth', '--checkpoint of pinet-mm infer takes weights'),
+        ('config.py', '--config of pinet-mm infer takes configs'),
+        ('a.jpg', 'cut off$'),
+    ],
+)
+def test_a_file_that_is_no_image_names_what_takes_it(name, said, tmp_path):
+    path = tmp_path / name
+    path.write_text('{}')
+    with pytest.raises(InputError, match=f'^{path} is no image that can be read.*{said}'):
+        read_image(path)

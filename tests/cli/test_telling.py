@@ -1,0 +1,31 @@
+"""What is said of a run when it is done."""
+
+from pathlib import Path
+
+from pinet_mm.cli.telling import announce, summary
+from pinet_mm.inference.runs.report import Report
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    'images, seconds, said',
+    [
+        (10, 2.5, '10 images in 2.5 s (4.0 images/s)'),
+        (2, 60, '2 images in 60.0 s (30.0 s per image)'),
+        (1, 1, '1 image in 1.0 s (1.0 images/s)'),
+        (0, 3, '0 images in 3.0 s (0.0 images/s)'),
+    ],
+)
+def test_a_slow_run_tells_seconds_per_image(images, seconds, said):
+    assert summary(Report(Path('predictions.json'), [], images, seconds)).startswith(said)
+
+
+def test_what_an_exported_file_says_to_mind_is_a_warning(tmp_path, capsys):
+    announce(tmp_path / 'own.onnx')
+    assert capsys.readouterr().err == ''
+    announce(tmp_path / 'own.onnx', 'drawn people only')
+    said = capsys.readouterr()
+    assert (
+        said.out == f'model: {tmp_path}/own.onnx\n' and said.err == 'warning: drawn people only\n'
+    )
