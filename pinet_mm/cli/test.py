@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate as the options say.
 
     Raises:
-        RunError: no checkpoint is named, and the package ships none for the config.
+        RunError: no checkpoint is named, and there is no such config or the package ships none
+            for it.
     """
     from ..runner import TestOptions, test
 
@@ -56,8 +57,10 @@ def run(args: argparse.Namespace) -> None:
 
 def _shipped_weights(config: str) -> str:
     from .. import api
+    from ..configs import config_path
 
     try:
+        config_path(config)
         path = str(api.shipped_weights(config))
     except FileNotFoundError as error:
         raise RunError(str(error)) from error

@@ -17,6 +17,18 @@ def bare_name(settings: Mapping) -> str:
     return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
 
 
+def is_ours(settings: Mapping, *names: str) -> bool:
+    """Return whether settings are of one of these classes, as this package or MMPose has it.
+
+    Args:
+        settings: whose `type` may have the scope of another package, such as `mmdet.CocoMetric`.
+        *names: without a scope.
+    """
+    kind = settings.get('type', '')
+    scope = kind.rpartition('.')[0] if isinstance(kind, str) else kind.__module__.partition('.')[0]
+    return bare_name(settings) in names and scope in ('', 'mmpose', 'pinet_mm')
+
+
 def metrics_in(node: Mapping | Sequence | None) -> Iterator[dict]:
     """Yield the settings of metrics, also of those inside `MultiDatasetEvaluator`."""
     for each in node if isinstance(node, (list, tuple)) else [node]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmpose.models.pose_estimators import BottomupPoseEstimator
 
+from ..datasets.wrapped import bare_name
 from .codec import PINetCodec
 from .head import PINetHead
 from .keys import check_keys
@@ -20,17 +21,13 @@ def check_settings(model: Mapping[str, Any]) -> None:
     Raises:
         InputError: a key is unknown, or `test_cfg` has a wrong value.
     """
-    if not _is(model, 'PINet'):
+    if bare_name(model) != 'PINet':
         return
     head = model.get('head') or {}
     decoder = head.get('decoder') or {}
     check_keys('model', model, BottomupPoseEstimator)
-    if _is(head, 'PINetHead'):
+    if bare_name(head) == 'PINetHead':
         check_keys('model.head', head, PINetHead)
-    if _is(decoder, 'PINetCodec'):
+    if bare_name(decoder) == 'PINetCodec':
         check_keys('codec', decoder, PINetCodec)
     TestSettings.from_cfg(model.get('test_cfg') or {})
-
-
-def _is(settings: Mapping[str, Any], name: str) -> bool:
-    return str(settings.get('type')).rpartition('.')[2] == name

@@ -13,6 +13,7 @@ from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from ..datasets.wrapped import bare_name
 from ..method.fusion import FusedPoses
 from ..method.scoring import score_of
 from ..method.views import mirror_inputs, scale_inputs
@@ -48,7 +49,7 @@ class PINet(BottomupPoseEstimator):
 
     def __init__(self, *args, **kwargs):
         head = kwargs.get('head') or {}
-        if head.get('type') in ('PINetHead', 'mmpose.PINetHead'):
+        if bare_name(head) == 'PINetHead':
             check_keys('model.head', head, PINetHead)
         super().__init__(*args, **kwargs)
         self.head.check_settings(self.test_cfg)

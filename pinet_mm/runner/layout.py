@@ -14,7 +14,7 @@ from mmpose.registry import DATASETS, HOOKS
 
 from ..configs import mappings
 from ..datasets.drawn import CrowdSynthDataset
-from ..datasets.wrapped import bare_name, metrics_in
+from ..datasets.wrapped import bare_name, is_ours, metrics_in
 from ..errors import InputError
 from ..method.layouts import PartLayout, names_of
 from ..models.codec import build_layout
@@ -42,7 +42,7 @@ def follow_layout(cfg: Config, *loaders: str) -> None:
     for loader in loaders:
         metrics = list(metrics_in(cfg.get(loader.replace('dataloader', 'evaluator'))))
         for metric in metrics:
-            if bare_name(metric) in METRICS:
+            if is_ours(metric, *METRICS):
                 metric['type'] = 'LayoutCocoMetric'
         if layout is not None:
             _set_layout(metrics, layout, cfg)

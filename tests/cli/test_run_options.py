@@ -141,3 +141,9 @@ def test_an_evaluation_without_any_weights_is_refused(monkeypatch, tmp_path):
     config = write_config(tmp_path)
     said = run_tool(monkeypatch, 'test', config)
     assert said.startswith(f'error: the package ships no weights for {Path(config).name}: name a')
+
+
+def test_an_evaluation_of_a_config_that_does_not_exist_says_so(monkeypatch):
+    said = run_tool(monkeypatch, 'test', 'pinet_lite_photo')
+    assert said.startswith('error: pinet_lite_photo is no config file; tried ')
+    assert said.endswith('; did you mean pinet_lite_photos.py?')

@@ -1,6 +1,6 @@
 """Settings that no model takes are refused before its weights are read."""
 
-from pinet_mm import api, configs, runner
+from pinet_mm import PINet, PINetCodec, PINetHead, api, configs, runner
 from pinet_mm.errors import InputError
 from pinet_mm.models.early import check_settings
 
@@ -34,6 +34,26 @@ def test_misspelled_settings_are_found_before_weights_are_read(name, said, no_we
         api.load(CONFIG, url, 'cpu', options)
     with pytest.raises(InputError, match=said):
         runner.test(runner.TestOptions(config=CONFIG, checkpoint=url, cfg_options=options))
+
+
+@pytest.mark.parametrize('name, said', WRONG)
+def test_classes_may_be_given_as_themselves(name, said):
+    model = configs.read_config(CONFIG).model
+    model.type, model.head.type, model.head.decoder.type = PINet, PINetHead, PINetCodec
+    check_settings(model)
+    of = dict(model=model, codec=model.head.decoder)
+    root, *path, key = name.split('.')
+    node = of[root]
+    for each in path:
+        node = node[each]
+    node[key] = 1
+    with pytest.raises(InputError, match=said):
+        check_settings(model)
+
+
+def test_an_estimator_refuses_keys_of_a_head_that_is_given_as_a_class():
+    with pytest.raises(InputError, match=r"model.head has the unknown keys \['refinment'\]"):
+        PINet(backbone=dict(), head=dict(type=PINetHead, refinment=1))
 
 
 def test_every_config_passes_and_other_models_are_left_alone():

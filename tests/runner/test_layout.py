@@ -14,6 +14,7 @@ from pinet_mm.runner.layout import LayoutGuard, follow_layout
 import pytest
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.evaluation.metrics import CocoMetric
 
 from tests.helpers.leaves import LEAVES, every_leaf, load
 from tests.helpers.toys import codec_config, five_metainfo
@@ -60,6 +61,15 @@ def test_the_metric_gets_the_sigmas_of_the_layout():
     assert second.type == 'LayoutCocoMetric'
     assert second.sigmas == pytest.approx([0.1, 0.05, 0.05, 0.08, 0.08])
     assert second.max_per_part == 30  # a test_cfg's default
+
+
+def test_metrics_of_other_packages_are_left_alone():
+    own = [CocoMetric, 'mmpose.CocoMetric']
+    given = ['mmdet.CocoMetric', 'mmdet.evaluation.CocoMetric', *own]
+    evaluator = [dict(type=kind, ann_file='a.json') for kind in given]
+    found = follow(PLAIN, 'val_dataloader', evaluator=evaluator).val_evaluator
+    assert [each.type for each in found] == [*given[:2], *['LayoutCocoMetric'] * len(own)]
+    assert ['sigmas' in each for each in found] == [False, False, True, True]
 
 
 def test_a_config_that_an_earlier_run_has_left_gets_them_anew():

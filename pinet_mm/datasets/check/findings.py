@@ -8,6 +8,7 @@ from typing import Any
 from .exporters import cure_of
 
 SHOWN = 5  # ids that a finding keeps
+LONGEST = 80  # characters of an id or a value that are printed
 
 
 class Said(str):
@@ -81,7 +82,7 @@ class Finding:
 
     def first_ids(self) -> str:
         """Return the first few ids in a row; empty if the file as a whole has the fault."""
-        return ', '.join(map(repr, self.ids))
+        return ', '.join(map(_short, self.ids))
 
     def _who(self) -> str:
         if not self.ids:
@@ -165,4 +166,7 @@ def to_lines(name: str, findings: list[Finding]) -> list[str]:
 
 def _short(value: Any) -> str:
     text = str(value) if isinstance(value, Said) else repr(value)
-    return text if len(text) <= 80 else f'{text[:76]} ...'
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2 - 3
+    return f'{text[:half]} ... {text[-half:]}'  # of a path, the name is at the end

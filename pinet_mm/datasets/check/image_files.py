@@ -1,5 +1,6 @@
 """The image files that annotations name: whether they exist, and have the sizes written there."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def _sizes(images: list[dict], folder: str | Path, upright: bool) -> tuple[list,
     values, looked = read_all(partial(_size_or_none, upright=upright), folder, names, kind)
     sizes = []
     for image, value in zip(images, values):
-        there = value is not None or (Path(folder) / image['file_name']).is_file()
+        # Not `Path.is_file`, which raises where a name is too long.
+        there = value is not None or os.path.isfile(Path(folder) / image['file_name'])
         fault = 'image-file-unreadable' if there else 'image-file-missing'
         sizes.append(fault if value is None else tuple(value))
     return sizes, looked

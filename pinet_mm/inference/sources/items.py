@@ -90,13 +90,18 @@ def find_sources(inputs: Iterable[str | Path], out_dir: str | Path | None = None
             found.append(Source(word, 'image', str(error)))
     if errors and len(errors) == len(found):
         raise errors[0]
+    if not found:
+        raise FileNotFoundError('expected images, folders or videos; found no input')
     found = list(dict.fromkeys(found))
     if out_dir is None:
         return found
     out = Path(out_dir).resolve()
     outside = [each for each in found if out not in Path(each.name).resolve().parents]
-    if all(each.problem for each in outside):
-        raise FileNotFoundError(f'all images lie in {out_dir}, where overlays are to be written')
+    problems = [each.problem for each in outside]
+    if all(problems):
+        others = 'all other images lie' if problems else 'all images lie'
+        lie = f'{others} in {out_dir}, where overlays are to be written'
+        raise FileNotFoundError('; '.join((*problems, lie)))
     return outside
 
 

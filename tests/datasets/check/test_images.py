@@ -116,6 +116,21 @@ def test_files_that_are_missing_or_no_images_are_named(folder):
 # --- samples and caches --------------------------------------------------------------------------
 
 
+def test_a_name_of_thousands_of_characters_is_missing_and_told_by_its_ends(folder):
+    data = valid()
+    data['images'][0]['file_name'] = 'a' * 5000 + '.png'
+    (finding,) = findings(data, folder).values()
+    assert (finding.kind, finding.ids) == ('image-file-missing', [1])
+    assert finding.found.startswith("'aaa") and finding.found.endswith("aaa.png'")
+    assert len(str(finding)) < 500
+
+
+def test_an_id_of_thousands_of_characters_is_told_by_its_ends(folder):
+    data = valid()
+    data['images'].append(dict(id='x' * 5000, file_name='gone.png', width=9, height=9))
+    assert all(len(str(each)) < 500 for each in findings(data, folder).values())
+
+
 def many(count, swapped=()):
     """A file of many records of one image; some have width and height the wrong way round."""
     data = valid()

@@ -88,8 +88,15 @@ def test_one_missing_input_does_not_stop_the_others(folder):
     assert find_sources([source.name for source in sources]) == sources, 'as names too'
     with pytest.raises(FileNotFoundError, match='gone.mp4 does not exist'):
         find_sources([gone, pattern])
-    with pytest.raises(FileNotFoundError, match='all images lie in'):
+    with pytest.raises(FileNotFoundError, match='gone.mp4 does not exist; all other images lie in'):
         find_sources([gone, folder / 'sub'], folder / 'sub')
+
+
+@pytest.mark.parametrize('out', [None, 'out'])
+def test_no_input_is_named_as_such(monkeypatch, out):
+    monkeypatch.setattr('sys.stdin', io.StringIO('\n'))
+    with pytest.raises(FileNotFoundError, match='found no input'):
+        find_sources(['-'], out)
 
 
 @pytest.mark.parametrize(
