@@ -4,11 +4,12 @@ Datasets are wrapped in RepeatDataset, ConcatDataset, CombinedDataset and the li
 TransformBroadcaster, RandomApply and the like; `type` may be a class, `Name` or `scope.Name`.
 """
 
+import os.path as osp
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..configs import mappings
-from ..errors import InputError
+from ..errors import InputError, RunError
 
 
 def bare_name(settings: Mapping) -> str:
@@ -64,6 +65,27 @@ def datasets_in(node: Any, around: Sequence[dict] = ()) -> Iterator[tuple[dict, 
             yield node, steps
         for key in ('dataset', 'datasets'):
             yield from datasets_in(node.get(key), steps)
+
+
+def existing_path(dataset: dict, loader: str) -> str | None:
+    """Return the path of a dataset's file as MMEngine joins it; None if it is no local file.
+
+    Args:
+        dataset: settings with an `ann_file`.
+        loader: name of the setting that it is of, for the error.
+
+    Raises:
+        RunError: the file does not exist.
+    """
+    path = osp.join(dataset.get('data_root') or '', dataset['ann_file'])
+    if '://' in path:
+        return None
+    if not osp.isfile(path):
+        raise RunError(
+            f'the annotation file {path} of {loader} does not exist: docs/data.md says '
+            'where the datasets belong'
+        )
+    return path
 
 
 def predicting_steps(config: Mapping) -> list[dict]:

@@ -14,11 +14,10 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
 
-from ..datasets.wrapped import datasets_in
+from ..datasets.wrapped import datasets_in, existing_path
 from ..errors import InputError
 from ..method.layouts import PartLayout
 from ..models.codec import PINetCodec
-from ..runner.annotations import existing_path
 from .drawing.maps import color_of, draw_arrows, draw_maps, draw_mask, write_legend
 from .drawing.sheets import side_by_side
 from .drawing.skeletons import draw_poses

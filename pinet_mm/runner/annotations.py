@@ -27,7 +27,13 @@ from ..datasets.check.reading import read_json
 from ..datasets.datasets import LabeledCocoDataset
 from ..datasets.labeling import keypoint_names
 from ..datasets.limits import note_on_crowded
-from ..datasets.wrapped import bare_name, datasets_in, metrics_in, steps_named
+from ..datasets.wrapped import (
+    bare_name,
+    datasets_in,
+    existing_path,
+    metrics_in,
+    steps_named,
+)
 from ..errors import InputError, RunError
 from .first_process import is_first, say
 
@@ -137,27 +143,6 @@ def _evaluators(cfg: Config, loader: str) -> list[dict]:
 
 def _result_files(cfg: Config, loader: str) -> list[dict]:
     return [each for each in _metrics(cfg, loader) if bare_name(each) == 'CocoResults']
-
-
-def existing_path(dataset: dict, loader: str) -> str | None:
-    """Return the path of a dataset's file as MMEngine joins it; None if it is no local file.
-
-    Args:
-        dataset: settings with an `ann_file`.
-        loader: name of the setting that it is of, for the error.
-
-    Raises:
-        RunError: the file does not exist.
-    """
-    path = osp.join(dataset.get('data_root') or '', dataset['ann_file'])
-    if '://' in path:
-        return None
-    if not osp.isfile(path):
-        raise RunError(
-            f'the annotation file {path} of {loader} does not exist: docs/data.md says '
-            'where the datasets belong'
-        )
-    return path
 
 
 def _check(path: str, expected: Expected, evaluated: bool) -> Checked:

@@ -28,6 +28,17 @@ from tests.helpers.browser_page import (
 KINDS = (('BottomupResize', (320, 320), 64), ('WholeCentreResize', (128, 128), 64))
 
 
+@pytest.fixture
+def opened(tmp_path):
+    """Return a browser, and folders for the site and for the browser's profile."""
+    browser = need_browser()
+    need_runtime()
+    folders = tmp_path / 'site', tmp_path / 'profile'
+    for folder in folders:
+        folder.mkdir()
+    return browser, *folders
+
+
 @needs_node
 def test_the_page_resizes_as_opencv_does(tmp_path):
     # Larger and smaller than the input, of all shapes; noise, since it shows a shift of 1/32 pixel.
@@ -115,12 +126,8 @@ def with_margin(image):
     return cv2.copyMakeBorder(image, *[margin] * 4, cv2.BORDER_CONSTANT, value=(127, 127, 127))
 
 
-def test_a_browser_finds_whom_the_runner_finds(tmp_path):
-    browser = need_browser()
-    need_runtime()
-    site, profile = tmp_path / 'site', tmp_path / 'profile'
-    for folder in (site, profile):
-        folder.mkdir()
+def test_a_browser_finds_whom_the_runner_finds(opened):
+    browser, site, profile = opened
     photographs = find_photographs()
     images = [*(f'{file.stem}.png' for file in photographs), 'crowd.png']
     build_page(site, images)
@@ -146,12 +153,8 @@ def test_a_browser_finds_whom_the_runner_finds(tmp_path):
     assert clear >= 2 + len(photographs)
 
 
-def test_the_page_tells_what_is_missing_and_goes_on(tmp_path):
-    browser = need_browser()
-    need_runtime()
-    site, profile = tmp_path / 'site', tmp_path / 'profile'
-    for folder in (site, profile):
-        folder.mkdir()
+def test_the_page_tells_what_is_missing_and_goes_on(opened):
+    browser, site, profile = opened
     build_page(site, [])
     cv2.imwrite(str(site / 'crowd.png'), draw_people((160, 128)))
     answers = watch(browser, site, profile, 'troubles.html')
