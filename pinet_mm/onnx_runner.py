@@ -88,11 +88,8 @@ class OnnxPoses:
         keypoints_in, keypoint_scores, scores, count = self.session.run(None, {'images': rgb})
         if (n := count[0]) == scores.shape[1]:
             warnings.warn(f'{n} people, and maybe more: the file has no more rows', stacklevel=2)
-        keypoints = (
-            keypoints_in[0, :n] / frame.size_in * frame.scale_img
-            + frame.center_img
-            - 0.5 * frame.scale_img
-        )
+        keypoints = keypoints_in[0, :n] / frame.size_in * frame.scale_img
+        keypoints = keypoints + frame.center_img - 0.5 * frame.scale_img
         return dict(
             keypoints=keypoints, keypoint_scores=keypoint_scores[0, :n], scores=scores[0, :n]
         )
@@ -114,9 +111,8 @@ class OnnxPoses:
             raise ValueError('the file does not say how to resize images; its config does')
         frame, warp = fit(image.shape[1::-1], **self.resize)
         resized = cv2.warpAffine(image, warp, frame.size_in, flags=cv2.INTER_LINEAR)
-        return frame, np.ascontiguousarray(
-            resized[None, ..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32
-        )
+        rgb = resized[None, ..., ::-1].transpose(0, 3, 1, 2)
+        return frame, np.ascontiguousarray(rgb, dtype=np.float32)
 
 
 def fit(
@@ -192,10 +188,14 @@ def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR
     Raises:
         ValueError: see `read_image`.
     """
+    at = 8  # A PNG's chunks: OpenCV makes room for what each says that it holds, up to 4 GB.
+    while content[:4] == b'\x89PNG' and content[at + 4 : at + 8] not in (b'IEND', b''):
+        at += 12 + int.from_bytes(content[at : at + 4], 'big')
     set_level = getattr(cv2, 'setLogLevel', None) or vars(cv2.utils)['logging'].setLogLevel
     level = set_level(0)
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+        data = np.frombuffer(content, np.uint8)
+        image = cv2.imdecode(data, flags) if at - 4 <= len(content) else None
     except cv2.error as error:
         if 'CV_IO_MAX_IMAGE' in str(error):
             raise ValueError(f'{name} is larger than {MAX_PIXELS} pixels') from None

@@ -15,6 +15,7 @@ from .matching import person_oks
 optimize = DeferredModule('scipy.optimize')  # a quarter of a second; few evaluations need it
 
 LEAST_OKS = 0.5  # COCO's lowest threshold
+FAR = 1e30  # pixels², which can be added up, as infinity cannot
 MOST_IMAGES = 100  # that are looked at
 
 
@@ -56,7 +57,8 @@ def _match(
         (labeled,) = np.nonzero(person[:, 2] > 0)
         if 2 * len(labeled) < len(person):
             continue  # a few keypoints can be found among those of any pose
-        squared = ((pose[:, None] - person[labeled, :2]) ** 2).sum(axis=-1)
+        with np.errstate(over='ignore'):
+            squared = ((pose[:, None] - person[labeled, :2]) ** 2).sum(axis=-1).clip(max=FAR)
         rows, columns = optimize.linear_sum_assignment(squared)
         truth, every = person[labeled[columns], :2], np.ones((1, len(rows)), bool)
         own = tuple(np.asarray(sigmas)[rows])

@@ -191,9 +191,9 @@ def _image_id(entry: Any, path: str | Path, i: int) -> int | float | str:
 
 def _pose(entry: Any, path: str | Path, i: int) -> np.ndarray:
     # (K, 3): x, y, keypoint score.
-    row, score = (_key(entry, key, path, i) for key in ('keypoints', 'score'))
+    numbers, given = (_key(entry, key, path, i) for key in ('keypoints', 'score'))
     try:
-        row, score = np.array(row, dtype=np.float64), float(score)
+        row, score = np.array(numbers, dtype=np.float64), float(given)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f'{path}: entry {i}: {error}') from error
     if row.ndim != 1 or not len(row) or len(row) % 3:
@@ -203,6 +203,9 @@ def _pose(entry: Any, path: str | Path, i: int) -> np.ndarray:
         )
     if not np.isfinite([*row, score]).all():
         raise InputError(f'{path}: entry {i}: all numbers must be finite')
+    for each in (*numbers, given):
+        if type(each) not in (int, float):  # numpy takes '3' and true
+            raise InputError(f'{path}: entry {i}: expected numbers alone; found {each!r}')
     pose = row.reshape(-1, 3)
     mean = pose[:, 2].mean()
     if not np.isclose(mean, score, rtol=1e-5, atol=1e-12):

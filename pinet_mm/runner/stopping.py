@@ -32,15 +32,12 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
         raise Stopped(number, _advice(runner, command)) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, EOFError, RuntimeError) as error:
+        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = f'{error.strerror}: make room' if is_full else death_of_process(error)
+        if reason is None:
             raise
-        raise RunError(f'{error.strerror}: make room; {_advice(runner, command)}') from error
-    except RuntimeError as error:
-        death = death_of_process(error)
-        if death is None:
-            raise
-        raise RunError(f'{death}; {_advice(runner, command)}') from error
+        raise RunError(f'{reason}; {_advice(runner, command)}') from error
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Processes that die: those that load data, and others of a distributed run; in a sentence."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,9 @@ _LOST = re.compile(
     '(?:[Ww]ait|Read|Write|Connect|Socket|operation) [Tt]imeout|socket has timed out|'
     'timed out connecting|Operation timed out|NCCL.*(?:aborted|remote process exited)'
 )
+# What reading from a process that loads data raises, where its death is not known yet.
+BROKEN = (ConnectionResetError, ConnectionRefusedError, EOFError)
+PATIENCE = 5.0  # seconds, after which it must be known
 
 
 @contextmanager
@@ -36,7 +40,7 @@ def naming_dead_workers() -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, *BROKEN) as error:
         death = death_of_process(error)
         if death is None:
             raise
@@ -47,8 +51,10 @@ def death_of_process(error: BaseException) -> str | None:
     """Return which process died, if an error says that one did: see `death_of_worker`.
 
     Args:
-        error: what torch raised.
+        error: what torch raised, or one of `BROKEN`.
     """
+    if isinstance(error, BROKEN):
+        error = _await_death() or error
     lost = distributed.is_available() and distributed.is_initialized() and _LOST.search(str(error))
     if not lost:
         return death_of_worker(error)
@@ -56,6 +62,15 @@ def death_of_process(error: BaseException) -> str | None:
         'another process of this run ended or does not answer '
         f'({str(error).strip().splitlines()[0][:200]}); the reason is in what that one printed'
     )
+
+
+def _await_death() -> RuntimeError | None:
+    # torch hears of it by a signal, whose handler raises here.
+    try:
+        time.sleep(PATIENCE)
+    except RuntimeError as error:
+        return error
+    return None
 
 
 def death_of_worker(error: BaseException | None) -> str | None:

@@ -102,6 +102,13 @@ def test_an_order_is_not_blamed_for_what_is_only_beside():
     assert 'order' not in said
 
 
+@pytest.mark.filterwarnings('ignore:overflow')
+@pytest.mark.parametrize('far', [1e30, 1e200, 1.7e308])
+def test_poses_that_lie_beyond_all_bounds_are_only_beside(far):
+    said = why_zero([PERSON], [pose(PERSON, 0.9, shift=(far, -far))], SIGMAS)
+    assert 'OKS of 0.00' in said and 'order' not in said
+
+
 def test_another_category_is_said():
     found = [dict(pose(PERSON), category_id=1)]
     said = why_zero([dict(PERSON, category_id=9)], found, SIGMAS)

@@ -40,6 +40,12 @@ def png(w: int, h: int, rows: bytes = bytes(1000), depth: int = 8, color: int = 
     return b'\x89PNG\r\n\x1a\n' + header + body
 
 
+def greedy_png(kind: bytes, length: int) -> bytes:
+    """Return a PNG of which a chunk's length is more than the file holds."""
+    whole = encoded('.png')
+    return whole[:33] + struct.pack('>I', length) + kind + bytes(50) + whole[33:]
+
+
 def jpeg(w: int, h: int) -> bytes:
     """Return a JPEG whose header says w×h, and whose data are of fewer pixels."""
     content = bytearray(encoded('.jpg'))
@@ -88,6 +94,10 @@ def _of_headers() -> dict[str, bytes]:
         'png 20000': png(20000, 20000),
         'png 0': png(0, 10),
         'png short data': png(500, 500),
+        'png of a chunk of 4 GB': greedy_png(b'tEXt', 2**32 - 1),
+        'png of a chunk of 2 GB': greedy_png(b'IDAT', 2**31 - 1),
+        'png of a chunk of 512 MB': greedy_png(b'abcd', 2**29),
+        'png of jpg': b'\x89PNG\r\n\x1a\n' + encoded('.jpg'),
         'png bit depth 3': png(10, 10, depth=3),
         'png color 7': png(10, 10, color=7),
         'png bomb': png(30000, 30000, bytes(10**7)),
@@ -147,6 +157,7 @@ def odd_images() -> dict[str, bytes]:
         'progressive jpg': by_pillow('JPEG', progressive=True),
         'jpg and more': encoded('.jpg') + b'more',
         'png and more': encoded('.png') + bytes(100),
+        'png and noise': encoded('.png') + bytes(range(100, 200)),
         'webp': encoded('.webp'),
         'ppm': encoded('.ppm'),
     }

@@ -91,6 +91,9 @@ def test_a_score_that_is_no_mean_scales_the_keypoint_scores(tmp_path):
         ('[{"image_id": 1, "keypoints": [], "score": 1}]', r'shape \(0,\)'),
         ('[{"image_id": 1, "keypoints": [1, 2, null], "score": 1}]', 'must be finite'),
         ('[{"image_id": 1, "keypoints": [1, 2, 3], "score": null}]', 'entry 0: float'),
+        ('[{"image_id": 1, "keypoints": [1, "2", 3], "score": 1}]', "numbers alone; found '2'"),
+        ('[{"image_id": 1, "keypoints": [1, 2, true], "score": 1}]', 'numbers alone; found True'),
+        ('[{"image_id": 1, "keypoints": [1, 2, 3], "score": "1"}]', "entry 0: .*; found '1'"),
         (
             f'[{{"image_id": 1, "keypoints": [1{"0" * 400}, 2, 3], "score": 1}}]',
             'entry 0: int too large',

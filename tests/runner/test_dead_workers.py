@@ -1,51 +1,76 @@
 """A process that loads data dies: which, of what, and how to go on."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
-from pinet_mm import runner
 from pinet_mm.errors import RunError
+from pinet_mm.runner import workers
 from pinet_mm.runner.workers import death_of_process, death_of_worker, naming_dead_workers
 
 import pytest
+import torch
 from torch import distributed
 
-from tests.helpers.toy_runs import ToyDataset, parse, train, write_config
+from tests.helpers.tools import ROOT
+from tests.helpers.toy_runs import Toy, write_config
 
-WORKERS = ('--cfg-options', 'train_dataloader.num_workers=1', 'test_dataloader.num_workers=1')
+DYING = """
+import os, signal
+from tests.helpers.toy_runs import ToyDataset
+item, main = ToyDataset.__getitem__, os.getpid()
+def kill(self, index):
+    if index == 7 and os.getpid() != main:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item(self, index)
+ToyDataset.__getitem__ = kill
+"""
+EXTRA = """
+custom_imports = dict(imports=['pinet_mm', 'tests.helpers.toy_runs', 'dying'])
+train_dataloader = dict(num_workers=1)
+test_dataloader = dict(num_workers=1)
+"""
 
 
-@pytest.fixture
-def dying(monkeypatch):
-    """Loading the eighth sample kills the process that loads."""
-    item, main = ToyDataset.__getitem__, os.getpid()
+def run_dying(tool: str, folder: Path, *words: object) -> str:
+    """Run a tool, of which loading the eighth sample kills the process that loads; what it says.
 
-    def kill(self, index):
-        if index == 7 and os.getpid() != main:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return item(self, index)
-
-    monkeypatch.setattr(ToyDataset, '__getitem__', kill)
-
-
-# PyTorch notices a dead process by a signal, whose handler raises wherever Python is just then, in
-# pytest's own code as well: such a test is run by itself.
-@pytest.mark.slow
-def test_a_training_names_the_signal_and_how_to_go_on(dying, tmp_path):
-    message = (
-        r'a process that loads data died \(pid \d+\): killed, as .* memory .*num_workers=N.*; '
-        r'stopped at iteration \d'
+    PyTorch notices a dead process by a signal, whose handler raises wherever Python is just then:
+    in a process of its own, so that it is not in pytest's code.
+    """
+    (folder / 'dying.py').write_text(DYING)
+    command = [sys.executable, ROOT / 'tools' / f'{tool}.py', write_config(folder, EXTRA), *words]
+    path = os.pathsep.join((str(ROOT), str(folder)))
+    done = subprocess.run(
+        [*map(str, command), '--work-dir', str(folder / 'run')],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1'},
+        timeout=300,
     )
-    with pytest.raises(RunError, match=message) as error:
-        train(tmp_path, *WORKERS[:2])
-    assert '\n' not in str(error.value)
+    assert done.returncode == 1, done.stderr[-3000:]
+    assert 'Traceback' not in done.stderr
+    return done.stderr.splitlines()[-1]
 
 
 @pytest.mark.slow
-def test_an_evaluation_names_it_too(dying, tmp_path, trained):
-    words = (write_config(tmp_path), trained / 'epoch_1.pth', '--work-dir', tmp_path)
-    with pytest.raises(RunError, match=r'a process that loads data died \(pid \d+\): killed'):
-        runner.test(parse('test', *words, WORKERS[0], WORKERS[2]))
+def test_a_training_names_the_signal_and_how_to_go_on(tmp_path):
+    message = (
+        r'error: a process that loads data died \(pid \d+\): killed, as .* memory '
+        r'.*num_workers=N.*; stopped at iteration \d'
+    )
+    assert re.match(message, run_dying('train', tmp_path))
+
+
+@pytest.mark.slow
+def test_an_evaluation_names_it_too(tmp_path):
+    model = Toy(dict(type='ToyBackbone'))
+    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'weights.pth')
+    said = run_dying('test', tmp_path, tmp_path / 'weights.pth')
+    assert re.match(r'error: a process that loads data died \(pid \d+\): killed', said)
 
 
 def test_causes():
@@ -58,6 +83,23 @@ def test_causes():
     assert death_of_worker(RuntimeError('CUDA out of memory')) is None
     with pytest.raises(RuntimeError, match='^other$'), naming_dead_workers():
         raise RuntimeError('other')
+
+
+@pytest.mark.parametrize('broken', workers.BROKEN)
+def test_a_connection_that_breaks_before_the_death_is_known_waits_for_it(broken, monkeypatch):
+    def heard(*_):
+        raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. ')
+
+    before = signal.signal(signal.SIGALRM, heard)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(RunError, match=r'\(pid 7\): killed'), naming_dead_workers():
+            raise broken
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    monkeypatch.setattr(workers, 'PATIENCE', 0.01)
+    with pytest.raises(broken), naming_dead_workers():
+        raise broken
 
 
 @pytest.mark.parametrize(

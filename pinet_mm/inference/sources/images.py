@@ -40,10 +40,16 @@ def find_images(inputs: Iterable[str | Path], out_dir: str | Path | None = None)
     found = [file for path in map(Path, inputs) for file in _images_of(path)]
     if out_dir is None:
         return found
-    outside = [file for file in found if Path(out_dir).resolve() not in file.resolve().parents]
+    outside = [file for file in found if not lies_in(file, out_dir)]
     if not outside:
         raise FileNotFoundError(f'all images lie in {out_dir}, where overlays are to be written')
     return outside
+
+
+def lies_in(path: str | Path, folder: str | Path) -> bool:
+    """Return whether a path leads into a folder, links followed."""
+    # Unlike `Path.resolve` this takes links that lead to themselves.
+    return Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
 
 
 def _images_of(path: Path) -> list[Path]:

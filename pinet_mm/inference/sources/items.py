@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ...errors import InputError
-from .images import IMAGE_SUFFIXES, find_images, read_image
-from .streams import decode_image, download, open_stream
+from .images import IMAGE_SUFFIXES, find_images, lies_in, read_image
+from .streams import decode_image, download, is_camera, open_stream
 from .videos import VIDEO_SUFFIXES, WHOLE, Clip, Frame, read_video, video_facts
 
 STDIN = '-'
@@ -36,7 +36,7 @@ class Source:
     @property
     def stem(self) -> str:
         """A name for files that are made from it."""
-        if self.name.isdigit():
+        if is_camera(self.name):
             return f'camera-{self.name}'
         if '://' in self.name:
             parts = urlsplit(self.name)
@@ -95,8 +95,7 @@ def find_sources(inputs: Iterable[str | Path], out_dir: str | Path | None = None
     found = list(dict.fromkeys(found))
     if out_dir is None:
         return found
-    out = Path(out_dir).resolve()
-    outside = [each for each in found if out not in Path(each.name).resolve().parents]
+    outside = [each for each in found if not lies_in(each.name, out_dir)]
     problems = [each.problem for each in outside]
     if all(problems):
         others = 'all other images lie' if problems else 'all images lie'
@@ -112,13 +111,15 @@ def _lines(word: str | Path) -> list[str]:
 
 
 def _sources_of(word: str) -> list[Source]:
+    if '\0' in word:
+        raise FileNotFoundError(f'{word!r} does not exist')
     if '://' in word:
-        return [Source(word, _kind_of_url(word))]
+        return [_source_of_url(word)]
     is_video = Path(word).suffix.lower() in VIDEO_SUFFIXES
     if Path(word).exists():
         if is_video and not Path(word).is_dir():
             return [Source(word, 'video')]
-    elif word.isdigit():
+    elif is_camera(word):
         return [Source(word, 'stream')]
     elif glob.has_magic(word):
         return _matches(word)
@@ -138,8 +139,15 @@ def _matches(pattern: str) -> list[Source]:
     return [source for file in files for source in _sources_of(file)]
 
 
-def _kind_of_url(url: str) -> str:
-    scheme, suffix = urlsplit(url).scheme, PurePosixPath(urlsplit(url).path).suffix.lower()
+def _source_of_url(url: str) -> Source:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise FileNotFoundError(f'{url} is no URL: {error}') from error
+    return Source(url, _kind_of_url(parts.scheme, PurePosixPath(parts.path).suffix.lower()))
+
+
+def _kind_of_url(scheme: str, suffix: str) -> str:
     if scheme not in FILE_SCHEMES:
         return 'stream'  # whatever the name of what it shows
     if suffix in IMAGE_SUFFIXES:

@@ -5,6 +5,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from http.client import HTTPException
 from typing import Any
 
 import cv2
@@ -13,10 +14,11 @@ import numpy as np
 from ... import onnx_runner
 from ...environment.png import without_notes
 from ...errors import InputError
-from .videos import Frame, decode, open_video, to_bgr
+from .videos import Frame, decode, naming, open_video, to_bgr
 
 TIMEOUT = 10.0  # seconds without data
 LARGEST = 200 * 2**20  # bytes of an image behind a URL
+MOST_DIGITS = 10  # OpenCV takes 32 bits
 
 
 class Newest:
@@ -89,7 +91,7 @@ def network_frames(url: str) -> Generator[Callable[[], np.ndarray], None, None]:
     """
     # By TCP where the server has it, since packets that UDP loses show as gray blocks.
     options = {'rtsp_flags': 'prefer_tcp'} if url.startswith('rtsp') else {}
-    with open_video(url, options=options, timeout=TIMEOUT) as container:
+    with open_video(url, options=options, timeout=TIMEOUT) as container, naming(url):
         # Threads that decode whole frames would each hold one back.
         container.streams.video[0].thread_type = 'SLICE'
         for _, frame in decode(container):
@@ -132,8 +134,8 @@ def download(url: str) -> tuple[str, bytes]:
         with closing(urllib.request.urlopen(url, timeout=TIMEOUT)) as answer:
             kind = answer.headers.get_content_type()
             data = answer.read(LARGEST + 1) if kind.startswith('image/') else b''
-    except (OSError, ValueError) as error:
-        raise InputError(f'{url} cannot be read: {error}') from error
+    except (OSError, ValueError, HTTPException) as error:  # the last for what is no HTTP
+        raise InputError(f'{url} cannot be read: {" ".join(str(error).split())}') from error
     if len(data) > LARGEST:
         raise InputError(f'{url} is larger than {LARGEST >> 20} MiB')
     return kind, data
@@ -157,4 +159,9 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
 
 def open_stream(name: str) -> Any:
     """Return the newest frames of a camera's index or a stream's URL, see `Newest`."""
-    return Newest(camera_frames(int(name)) if name.isdigit() else network_frames(name))
+    return Newest(camera_frames(int(name)) if is_camera(name) else network_frames(name))
+
+
+def is_camera(word: str) -> bool:
+    """Return whether a word is the index of a camera."""
+    return word.isdecimal() and len(word) < MOST_DIGITS

@@ -4,6 +4,7 @@ Times are seconds from the first frame of the source. Images are (H, W, 3) uint8
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -103,16 +104,26 @@ def open_video(path: str | Path, **options: Any) -> Any:
     Raises:
         InputError: it cannot be opened, or has no images.
     """
-    av = import_av()
-    try:
-        container = av.open(str(path), **options)
-    except (OSError, ValueError) as error:  # PyAV's errors are one of these as well
-        raise InputError(f'{path} is no video that can be read: {error}') from error
+    with naming(path):
+        container = import_av().open(str(path), **options)
     if not container.streams.video:
         container.close()
         raise InputError(f'{path} has no images, only sound or the like')
     container.streams.video[0].thread_type = 'AUTO'
     return container
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Raise an InputError that names a video for what PyAV raises in the block.
+
+    Args:
+        path: of a file, or a URL.
+    """
+    try:
+        yield
+    except (OSError, ValueError, import_av().error.FFmpegError) as error:
+        raise InputError(f'{path} is no video that can be read: {error}') from error
 
 
 def read_video(path: str | Path, clip: Clip = WHOLE) -> Iterator[Frame]:
@@ -126,7 +137,7 @@ def read_video(path: str | Path, clip: Clip = WHOLE) -> Iterator[Frame]:
     Raises:
         InputError: it is no video.
     """
-    with open_video(path) as container:
+    with open_video(path) as container, naming(path):
         stream = container.streams.video[0]
         rate = stream.average_rate or DEFAULT_RATE
         if clip.start:

@@ -62,6 +62,16 @@ def test_places_that_are_no_files(reader, tmp_path):
             READERS[reader](tmp_path / f'{name}.jpg')
 
 
+GREEDY = [kind for kind in BAD if kind.startswith('png of a chunk')]
+
+
+@pytest.mark.parametrize('kind', [*GREEDY, 'png of jpg'])
+def test_opencv_makes_no_room_for_what_a_chunk_says(kind, monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('OpenCV was asked'))
+    with pytest.raises(ValueError, match='is no image that can be read, or is cut off'):
+        onnx_runner.decode_image(BAD[kind], kind)
+
+
 def test_a_file_of_many_bytes_is_not_read(tmp_path):
     with open(tmp_path / 'a.jpg', 'wb') as file:
         file.truncate(onnx_runner.MAX_BYTES + 1)  # takes no room

@@ -57,6 +57,19 @@ def test_urls_and_cameras(folder, monkeypatch):
     assert found('0') == [('image', '0')], 'a file of that name comes first'
 
 
+@pytest.mark.parametrize('word', ['99999999999999999999', '2147483648', '²', '-1'])
+def test_numbers_of_no_camera_name_a_missing_file(word):
+    with pytest.raises(FileNotFoundError, match=f'{word} does not exist'):
+        find_sources([word])
+
+
+@pytest.mark.parametrize('url', ['http://[::1/a.png', 'rtsp://['])
+def test_what_is_no_url_is_named(url, folder):
+    with pytest.raises(FileNotFoundError, match='is no URL: Invalid IPv6 URL'):
+        find_sources([url])
+    assert find_sources([url, folder / 'a.png'])[0].problem
+
+
 def test_lists_come_from_the_standard_input(folder, monkeypatch):
     lines = f'{folder}/b.png\n\n  {folder}/sub\n1\n'
     monkeypatch.setattr('sys.stdin', io.StringIO(lines))

@@ -9,6 +9,7 @@ from pinet_mm.errors import InputError
 from pinet_mm.inference import folders
 from pinet_mm.inference.folders import infer
 from pinet_mm.inference.sources.images import find_images, read_image
+from pinet_mm.inference.sources.items import find_sources, read_items
 
 import cv2
 import numpy as np
@@ -36,6 +37,25 @@ def test_links_to_nowhere_and_pipes_are_named_and_the_rest_is_done(images, tmp_p
     assert report.unreadable == [str(images / 'link.png'), str(images / 'pipe.png')]
     document = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     assert document['unreadable'] == report.unreadable
+
+
+def test_links_that_lead_to_themselves_are_named(images, tmp_path):
+    loop = images / 'loop.png'
+    loop.symlink_to(loop)
+    (images / 'here').symlink_to(images)
+    with pytest.raises(FileNotFoundError, match='all images lie in'):
+        find_images([images], tmp_path)
+    assert loop in find_images([images], tmp_path / 'out')
+    (source,) = [each for each in find_sources([images], tmp_path / 'out') if 'loop' in each.name]
+    (item,) = read_items(source)
+    assert item.image is None and item.error.startswith(f'{loop} cannot be read: Too many levels')
+
+
+@pytest.mark.parametrize('word', ['\0', 'a\0.png', 'a\0.mp4', '\0*.png', 'http://x/\0.png'])
+def test_names_that_no_file_can_have_are_named(word, images):
+    with pytest.raises(FileNotFoundError, match=re.escape(f'{word!r} does not exist')):
+        find_sources([word])
+    assert find_sources([word, images / 'good.png'])[0].problem
 
 
 def test_a_pipe_that_is_named_is_read_as_one(images, tmp_path, monkeypatch, capsys):

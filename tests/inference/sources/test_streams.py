@@ -1,6 +1,8 @@
 """Cameras, streams of a local server, images behind URLs."""
 
+import contextlib
 import http.server
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -177,6 +179,56 @@ def test_urls_without_an_image_are_named(server, path, message):
     (item,) = read_items(Source(f'{server}/{path}', 'image'))
     with pytest.raises(InputError, match=message):
         raise InputError(item.error)
+
+
+IMAGE = b'HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n'
+
+
+@pytest.mark.parametrize(
+    'answer',
+    [
+        b'',
+        b'hello\r\n\r\n',
+        b'HTTP/1.1 999999 X\r\n\r\n',
+        IMAGE + b'a: b\r\n' * 200 + b'\r\n',
+        IMAGE + b'a: ' + b'b' * 70000 + b'\r\n\r\n',
+        IMAGE + b'Transfer-Encoding: chunked\r\n\r\nno number\r\n',
+        IMAGE + b'Transfer-Encoding: chunked\r\n\r\nff\r\ncut off',
+        IMAGE + b'Content-Length: 900\r\n\r\ncut off',
+        IMAGE + b'Content-Length: -5\r\n\r\n',
+        b'HTTP/1.1 302 F\r\nLocation: file:///etc/passwd\r\n\r\n',
+        b'HTTP/1.1 302 F\r\nLocation: /a.png\r\n\r\n',
+    ],
+)
+def test_servers_that_speak_no_http_are_named_in_a_line(answer):
+    with socket.create_server(('127.0.0.1', 0)) as server:
+
+        def run():
+            with contextlib.suppress(OSError):
+                while True:
+                    client = server.accept()[0]
+                    client.recv(1 << 16)
+                    client.sendall(answer)
+                    client.close()
+
+        threading.Thread(target=run, daemon=True).start()
+        url = f'http://127.0.0.1:{server.getsockname()[1]}/a.png'
+        (item,) = read_items(Source(url, 'image'))
+        server.shutdown(socket.SHUT_RDWR)
+    assert item.image is None and item.error.startswith(url) and '\n' not in item.error
+
+
+@pytest.mark.parametrize('url', ['http://127.0.0.1:x/a.png', 'http://x/a b.png', 'http:///a.png'])
+def test_urls_that_cannot_be_asked_for_are_named(url):
+    (item,) = read_items(Source(url, 'image'))
+    assert item.error.startswith(f'{url} cannot be read: ')
+
+
+@pytest.mark.parametrize('url', ['://', 'nothing://x'])
+def test_streams_of_no_kind_are_named(url):
+    pytest.importorskip('av')
+    (item,) = read_items(Source(url, 'stream'))
+    assert item.error.startswith(f'{url} is no video that can be read: ')
 
 
 def test_images_are_not_read_without_bounds(server, monkeypatch):
