@@ -31,17 +31,16 @@ def data_options(data: Path) -> dict:
     for name in ('train.json', 'val.json', 'images'):
         if not (data / name).exists():
             raise InputError(f'{data} must hold {name}; docs/data.md says what it is')
-    roots = dict.fromkeys(
-        (
-            'train_dataloader.dataset.datasets.0.data_root',
-            'train_dataloader.dataset.datasets.1.data_root',
-            'val_dataloader.dataset.data_root',
-            'test_dataloader.dataset.data_root',
-        ),
-        str(data),
-    )
-    files = ('val_evaluator.ann_file', 'test_evaluator.ann_file')
-    return {**roots, **dict.fromkeys(files, str(data / 'val.json'))}
+    roots = [
+        'train_dataloader.dataset.datasets.0',
+        'train_dataloader.dataset.datasets.1',
+        'val_dataloader.dataset',
+        'test_dataloader.dataset',
+    ]
+    return {
+        **{f'{each}.data_root': str(data) for each in roots},
+        **{f'{each}_evaluator.ann_file': str(data / 'val.json') for each in ('val', 'test')},
+    }
 
 
 def train(weights: Path, data: Path, out: Path) -> Path:
