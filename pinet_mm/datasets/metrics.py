@@ -23,7 +23,8 @@ class LayoutCocoMetric(CocoMetric):
 
     It logs which crowd indices make an image easy, medium or hard, and why AP is 0 or -1. With a
     `gt_converter` annotations are converted once, as MMPose's `KeypointConverter` does it; a person
-    is labeled if any converted keypoint is.
+    is labeled if any converted keypoint is. A `pred_converter` converts poses in the same way; a
+    pair of sources has the mean of their scores.
 
     Args:
         sigmas: K OKS sigmas of the model's keypoints; by default those of the metainfo.
@@ -37,6 +38,7 @@ class LayoutCocoMetric(CocoMetric):
     """
 
     gt_converter: Mapping[str, Any] | None
+    pred_converter: Mapping[str, Any] | None
     _score_kind = MEAN
 
     def __init__(
@@ -69,10 +71,13 @@ class LayoutCocoMetric(CocoMetric):
         """Take the metainfo of the dataset, but for the sigmas of the layout.
 
         Raises:
-            InputError: the annotations have their keypoints in another order.
+            InputError: the annotations have their keypoints in another order, or a converter is not
+                for them.
         """
         own = dict(dataset_meta)  # MMPose's class writes into it, and all metrics share it
-        converter = self.gt_converter
+        converter, known = self.gt_converter, dataset_meta['num_keypoints']
+        check_converter('gt_converter', converter, sources=known)
+        check_converter('pred_converter', self.pred_converter, made=known)
         if self.sigmas is not None:
             self.gt_converter = None  # the sigmas are those of converted keypoints already
             own.update(sigmas=self.sigmas, num_keypoints=len(self.sigmas))
@@ -96,7 +101,11 @@ class LayoutCocoMetric(CocoMetric):
         if self.gt_converter and self.coco is not None:
             _convert_people(self.coco.anns.values(), self.gt_converter)
             self.gt_converter = None  # in each validation MMPose's class would convert again
+        converter, self.pred_converter = self.pred_converter, None  # MMPose's takes no pairs
+        if converter:
+            results = [(_convert_poses(pred, converter), truth) for pred, truth in results]
         metrics = super().compute_metrics(results)
+        self.pred_converter = converter
         if 'AP(E)' in metrics:
             print_log(BOUNDS_NOTE, 'current')
         if metrics.get('AP', 1) <= 0:
@@ -107,8 +116,6 @@ class LayoutCocoMetric(CocoMetric):
         annotations = self.coco.dataset['annotations']
         if ap < 0:
             return f'AP is -1: {why_no_number(annotations)}'
-        if self.pred_converter:
-            return 'AP is 0: no pose that counts is like any person'
         entries = [
             entry
             for pred in predictions
@@ -156,13 +163,60 @@ def _iterations() -> int | None:
     return None if last is None else last + 1
 
 
+def check_converter(
+    name: str, converter: Mapping | None, sources: int | None = None, made: int | None = None
+) -> None:
+    """Check a converter of keypoints before anything is computed.
+
+    Args:
+        name: of the setting.
+        converter: settings of a `KeypointConverter`, if there is one.
+        sources: how many keypoints there are to convert, if that is known.
+        made: how many there must be then.
+
+    Raises:
+        InputError: it is for others.
+    """
+    if not converter:
+        return
+    count = converter['num_keypoints']
+    first, second, target = _indices(converter)
+    if made is not None and count != made:
+        raise InputError(f'{name} must make {made} keypoints; found num_keypoints={count}')
+    for what, places, end in (('from', first + second, sources), ('to', target, count)):
+        if end is not None and not all(0 <= place < end for place in places):
+            raise InputError(
+                f'{name}.mapping must lead {what} keypoints 0 to {end - 1}; found {max(places)}'
+            )
+
+
+def _indices(converter: Mapping[str, Any]) -> tuple[list[int], list[int], list[int]]:
+    """Return both sources of each keypoint that is made, the same twice for one; and its place."""
+    first, second, target = [], [], []
+    for source, place in converter['mapping']:
+        pair = source if isinstance(source, (list, tuple)) else (source, source)
+        first.append(pair[0])
+        second.append(pair[1])
+        target.append(place)
+    return first, second, target
+
+
+def _convert_poses(pred: Mapping[str, Any], converter: Mapping[str, Any]) -> dict:
+    """Return the poses of an image with other keypoints; what is not mapped has a score of 0."""
+    first, second, target = _indices(converter)
+    made = {}
+    for name in ('keypoints', 'keypoint_scores'):
+        found = np.asarray(pred[name])  # (N, K, 2) and (N, K)
+        made[name] = np.zeros(
+            (len(found), converter['num_keypoints'], *found.shape[2:]), found.dtype
+        )
+        made[name][:, target] = (found[:, first] + found[:, second]) / 2
+    return {**pred, **made}
+
+
 def _convert_people(annotations, converter: Mapping[str, Any]) -> None:
     """Convert annotated people in place; a pair of sources is their mean, if both are labeled."""
-    pairs = [
-        (*(source if isinstance(source, (list, tuple)) else (source, source)), target)
-        for source, target in converter['mapping']
-    ]
-    first, second, target = (list(each) for each in zip(*pairs))
+    first, second, target = _indices(converter)
     for each in annotations:
         points = np.reshape(each['keypoints'], (-1, 3))
         labeled = (points[first, 2] > 0) & (points[second, 2] > 0)

@@ -14,6 +14,7 @@ from mmpose.registry import DATASETS, HOOKS
 
 from ..configs import mappings
 from ..datasets.drawn import CrowdSynthDataset
+from ..datasets.metrics import check_converter
 from ..datasets.wrapped import bare_name, is_ours, metrics_in
 from ..errors import InputError
 from ..method.layouts import PartLayout, names_of
@@ -56,7 +57,9 @@ def _set_layout(metrics: Sequence[dict], layout: PartLayout, cfg: Config) -> Non
         if metric['type'] == 'LayoutCocoMetric':
             metric['max_per_part'] = _max_per_part(cfg)
             # Converted poses have the keypoints of the annotations.
-            if not metric.get('pred_converter'):
+            converter = metric.get('pred_converter')
+            check_converter('pred_converter', converter, sources=layout.num_keypoints)
+            if not converter:
                 metric['sigmas'] = list(layout.sigmas)
 
 

@@ -113,6 +113,43 @@ def test_converted_annotations_in_every_validation(tmp_path, said):
     assert said == []
 
 
+def test_converted_poses_and_why_their_ap_is_0(tmp_path, said):
+    # The model knows two points for each annotated one, on either side of it.
+    data = write(tmp_path)
+    pairs = [((2 * i, 2 * i + 1), i) for i in range(5)]
+    options = dict(pred_converter=dict(num_keypoints=5, mapping=pairs), **COCO)
+    found = predictions(data, places=np.repeat(range(5), 2))
+    for each in found:
+        each['pred_instances']['keypoints'][:, ::2] -= (30, 8)
+        each['pred_instances']['keypoints'][:, 1::2] += (30, 8)
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), **options)
+    for _ in range(2):
+        assert evaluate(metric, metainfo(SIGMAS), found)['coco/AP'] == pytest.approx(1)
+    assert said == []
+    for each in found:
+        each['pred_instances']['keypoints'] += 40
+    assert evaluate(metric, metainfo(SIGMAS), found)['coco/AP'] == 0
+    assert said[0].startswith('AP is 0: the best of all poses has an OKS of 0.00')
+
+
+@pytest.mark.parametrize(
+    'name, count, mapping, message',
+    [
+        ('pred_converter', 3, [(0, 0)], 'pred_converter must make 5 keypoints; found num_keypoin'),
+        ('pred_converter', 5, [(0, 5)], 'pred_converter.mapping must lead to keypoints 0 to 4; f'),
+        ('gt_converter', 5, [((0, 5), 0)], 'gt_converter.mapping must lead from .* 4; found 5'),
+    ],
+)
+def test_a_converter_that_cannot_work_is_refused_before_the_first_image(
+    name, count, mapping, message, tmp_path
+):
+    write(tmp_path)
+    converter = {name: dict(num_keypoints=count, mapping=mapping)}
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), **converter)
+    with pytest.raises(ValueError, match=message):
+        metric.dataset_meta = metainfo(SIGMAS)
+
+
 def test_a_converter_of_other_keypoints_is_refused(tmp_path):
     write(tmp_path)
     with pytest.raises(ValueError, match='must make the 5 keypoints of the model; .*keypoints=3'):

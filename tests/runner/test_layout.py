@@ -85,6 +85,13 @@ def test_poses_that_are_converted_have_the_sigmas_of_the_annotations():
     assert metric.type == 'LayoutCocoMetric' and 'sigmas' not in metric
 
 
+def test_converted_keypoints_are_those_of_the_model():
+    converter = dict(CONVERTER, mapping=[(5, 0)])
+    evaluator = dict(type='CocoMetric', ann_file='a.json', pred_converter=converter)
+    with pytest.raises(InputError, match='pred_converter.mapping must lead from keypoints 0 to 4'):
+        follow(PLAIN, 'val_dataloader', evaluator=evaluator)
+
+
 @pytest.mark.parametrize('sigmas', [[], [0.3] * 5])
 def test_other_sigmas_are_told(sigmas, monkeypatch):
     said = []
