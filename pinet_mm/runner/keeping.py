@@ -4,7 +4,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from mmengine.dist import get_rank
 from mmengine.evaluator import BaseMetric, DumpResults
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -17,7 +19,8 @@ def keeping_poses(runner: Runner) -> Iterator[None]:
     """Write what `--json` and `--dump` have when an evaluation fails or is stopped.
 
     The error keeps its kind and its traceback, and says in a note where the poses are. Of several
-    processes each has the poses of its own images; only the one that fails is sure to get here.
+    processes each has the poses of its own images, and a file for them, such as `poses.rank1.json`;
+    only the one that fails is sure to get here.
 
     Args:
         runner: of the evaluation.
@@ -40,7 +43,11 @@ def _writers(runner: Runner) -> list[BaseMetric]:
 
 
 def _write(metric: BaseMetric) -> str:
-    path = metric.path if isinstance(metric, CocoResults) else metric.out_file_path
+    name = 'path' if isinstance(metric, CocoResults) else 'out_file_path'
+    path = Path(getattr(metric, name))
+    if get_rank():
+        path = path.with_suffix(f'.rank{get_rank()}{path.suffix}')
+        setattr(metric, name, str(path))
     try:
         metric.compute_metrics(metric.results)
     except Exception as error:  # the one that ended the evaluation counts

@@ -4,11 +4,13 @@ import json
 import os
 import pickle
 import signal
+from types import SimpleNamespace
 
 from pinet_mm import runner
 from pinet_mm.cli.test import main
+from pinet_mm.datasets.evaluation import CocoResults
 from pinet_mm.errors import InputError, RunError, Stopped
-from pinet_mm.runner import settings
+from pinet_mm.runner import keeping, settings
 
 import numpy as np
 import pytest
@@ -113,6 +115,19 @@ def test_the_error_counts_where_they_cannot_be_written_either(tmp_path, trained,
     said = ' '.join(caught.value.__notes__)
     assert 'a.json could not be written: [Errno 28] No space left' in said
     assert (tmp_path / 'a.pkl').is_file()
+
+
+@pytest.mark.parametrize('rank, name', [(0, 'poses.json'), (1, 'poses.rank1.json')])
+def test_each_process_has_a_file_of_its_own(rank, name, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, 'get_rank', lambda: rank)
+    metric = CocoResults(str(tmp_path / 'poses.json'))
+    pose = dict(keypoints=np.ones((1, 2, 2)), keypoint_scores=np.full((1, 2), 0.5))
+    metric.process({}, [dict(img_id=7 + rank, pred_instances=pose)])
+    going = SimpleNamespace(_test_loop=SimpleNamespace(evaluator=Evaluator([metric])))
+    with pytest.raises(KeyError), keeping.keeping_poses(going):
+        raise KeyError('area')
+    (entry,) = json.loads((tmp_path / name).read_text())
+    assert entry['image_id'] == 7 + rank and len(list(tmp_path.iterdir())) == 1
 
 
 def test_predictions_of_a_run_are_dumped_before_its_metric_fails(tmp_path, trained):

@@ -107,10 +107,10 @@ def test_a_finding_names_ids_value_and_cure():
     (finding,) = check_data(data, Expected(NAMES)).findings
     assert str(finding) == (
         'annotation 2, 3, 4, 5: keypoints: expected 3 numbers per keypoint: x, y, visibility, '
-        'found 18 numbers; export x, y and visibility of all keypoints, 0 0 0 where there is no '
-        'label; if from CVAT: older versions leave out points that were deleted: update it, or '
-        'mark them as outside; if from Label Studio: labels without a model_index of their own are '
-        'left out: number all'
+        'found 18 numbers for 5 keypoints; export x, y and visibility of all keypoints, 0 0 0 '
+        'where there is no label; if from CVAT: older versions leave out points that were deleted: '
+        'update it, or mark them as outside; if from Label Studio: labels without a model_index of '
+        'their own are left out: number all'
     )
 
 
