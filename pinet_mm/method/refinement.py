@@ -26,6 +26,11 @@ def normalized_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]
     return scale[:, None] * adjacency * scale
 
 
+def waits_for_others(norm: nn.Module) -> bool:
+    """Return whether a norm in training waits for all processes, even for one without data."""
+    return isinstance(norm, nn.SyncBatchNorm) and _several_processes()
+
+
 def _several_processes() -> bool:
     distributed = torch.distributed
     return (
@@ -172,9 +177,8 @@ class PoseRefinement(nn.Module):
     ) -> Tensor:
         refining = torch.zeros_like(poses_hm)
         # Batch statistics need two poses. With fewer, every parameter gets a gradient of 0, since
-        # distributed training needs one. SyncBatchNorm needs every rank, even one without poses.
-        alone = not isinstance(self.stem.bn, nn.SyncBatchNorm) or not _several_processes()
-        if alone and int(valid.sum()) < 2:
+        # distributed training needs one.
+        if int(valid.sum()) < 2 and not waits_for_others(self.stem.bn):
             return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
         nodes = self.sample_features(features, poses_hm)[valid]
         center = sample_pixels(features, centers_hm)[valid]

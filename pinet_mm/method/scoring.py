@@ -123,7 +123,10 @@ class PoseMemory:
     """Keep the poses that a frozen network has shown, to be drawn again.
 
     The network's features of an image do not change while a `PoseScore` learns: each image goes
-    through it once, and every step still learns from poses of many images.
+    through it once, and every step still learns from poses of many images. A second epoch adds
+    each image's poses again, as its crops and colors show them then, until the oldest are
+    replaced. Checkpoints do not hold them: a training that is resumed goes on with the weights and
+    statistics of its score, and collects poses anew. Every process has its own.
 
     Args:
         most: how many are kept; newer ones replace the oldest.

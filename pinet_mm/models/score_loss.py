@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ..errors import InputError
 from ..method.batch_targets import People, inside_map
 from ..method.fusion import order_poses, usable_poses
+from ..method.refinement import waits_for_others
 from ..method.scoring import PoseMemory, match_one_to_one, people_oks, score_of
 from .decoding import DecodingHead, RawMaps, score_proposals
 from .losses import Targets
@@ -68,9 +69,11 @@ def score_loss(
     memory.add(shown.pooled[counted], wanted[counted])
     pooled, wanted = memory.draw(DRAWN)
     score = score_of(head)
-    if len(wanted) < 2:  # batch statistics need two
+    if not len(wanted) and not waits_for_others(score.norm):
         return 0 * sum(parameter.sum() for parameter in score.parameters())
-    return F.binary_cross_entropy_with_logits(score.logits(pooled), wanted)
+    logits = score.logits(pooled)
+    # The mean of no entropies would be NaN.
+    return F.binary_cross_entropy_with_logits(logits, wanted) if len(wanted) else 0 * logits.sum()
 
 
 @torch.no_grad()

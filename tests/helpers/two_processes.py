@@ -16,11 +16,17 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from pinet_mm import runner
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from mmengine.model import convert_sync_batchnorm
+from mmengine.structures import InstanceData
+from mmpose.registry import MODELS
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
@@ -103,6 +109,46 @@ def gradients(rank: int, counts: tuple[int, ...]) -> dict[str, float]:
     }
 
 
+def norm_by_gloo(self, x: torch.Tensor) -> torch.Tensor:
+    """Compute what SyncBatchNorm does on GPUs alone, for inputs that need no gradient."""
+    if not self.training:
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias)
+    sums = torch.stack((x.sum(dim=0), x.square().sum(dim=0), torch.full_like(x.sum(dim=0), len(x))))
+    if distributed.is_initialized():
+        distributed.all_reduce(sums)
+    mean, square = sums[:2] / sums[2]
+    return (x - mean) / (square - mean.square() + self.eps).sqrt()
+
+
+def gradients_of_score(rank: int, seen: tuple[bool, ...]) -> dict[str, float]:
+    """Return the gradients' sums of a score, with synchronized norms, where one sees no poses."""
+    torch.manual_seed(0)
+    config = toys.model_config('three')
+    config['head']['refinement']['score'] = dict(hidden=4)
+    model, inputs = toys.build_in_mmpose(MODELS, config), torch.randn(1, 3, 128, 128)
+    toys.awaken(model.eval(), inputs)
+    sample = toys.make_sample(model.head.codec, toys.people(2, 5, seed=1))
+    sample.set_metainfo(dict(area=np.float32((400, 900))))
+    sample.gt_instances = InstanceData(
+        keypoints=toys.people(2, 5, seed=1), keypoints_visible=np.ones((2, 5), np.float32)
+    )
+    if not seen[rank]:
+        model.head.part_branch.bias.data -= 100
+    torch.nn.SyncBatchNorm.forward = norm_by_gloo
+    model = convert_sync_batchnorm(model, 'torch').train()
+    if len(seen) > 1:
+        distributed.init_process_group(
+            'gloo', rank=rank, world_size=len(seen), timeout=timedelta(seconds=TIMEOUT)
+        )
+    torch.manual_seed(0)  # of dropout, and of the poses that are drawn
+    model(inputs, [sample], mode='loss')['loss_score'].backward()
+    grads = {name: each.grad for name, each in model.named_parameters() if each.requires_grad}
+    if len(seen) > 1:  # what DistributedDataParallel does, which refuses these norms on CPUs
+        for grad in grads.values():
+            distributed.all_reduce(grad)
+    return {name: float(grad.double().sum()) / len(seen) for name, grad in grads.items()}
+
+
 def interrupted(rank: int, folder: Path, number: int) -> str:
     """Train; the second process gets a signal in its seventh iteration."""
     forward = Toy.forward
@@ -136,6 +182,8 @@ def main() -> None:
     alone = [forked(lambda rank, count=count: gradients(0, (count,)), 1)[0][0] for count in (2, 0)]
     together = [value for value, _ in forked(gradients, 2, (2, 0))]
     found['gradients'] = [*alone, *together]
+    full = forked(lambda rank: gradients_of_score(0, (True,)), 1)[0][0]
+    found['score'] = [full, *(value for value, _ in forked(gradients_of_score, 2, (True, False)))]
     for name, number in dict(killed=signal.SIGKILL, hanging=signal.SIGSTOP).items():
         found[name] = forked(interrupted, 2, folder, number)[0]
     print(json.dumps(found))

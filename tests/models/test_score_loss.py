@@ -11,6 +11,7 @@ from pinet_mm.models.test_cfg import TestSettings
 import numpy as np
 import pytest
 import torch
+from mmengine.model import convert_sync_batchnorm
 from mmengine.optim import OptimWrapper
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
@@ -180,6 +181,25 @@ def test_images_without_poses_give_a_loss_of_0_and_gradients():
     model, inputs, samples = build(counts=(0,))
     model.head.part_branch.bias -= 100
     model.loss(inputs, samples)['loss_score'].backward()
+    assert all((each.grad == 0).all() for each in model.head.refinement.score.parameters())
+
+
+def test_a_process_without_poses_answers_the_others(monkeypatch):
+    # A synchronized norm waits for all processes: one that skipped it would stop the training.
+    model, inputs, samples = build(counts=(0,))
+    model.head.part_branch.bias.data -= 100
+    model = convert_sync_batchnorm(model, 'torch').train()
+    monkeypatch.setattr('pinet_mm.method.refinement._several_processes', lambda: True)
+    asked = []
+
+    def forward(self, x):
+        asked.append(self.training)
+        return x
+
+    monkeypatch.setattr(torch.nn.SyncBatchNorm, 'forward', forward)
+    loss = model.loss(inputs, samples)['loss_score']
+    loss.backward()
+    assert loss == 0 and asked.count(True) == 1
     assert all((each.grad == 0).all() for each in model.head.refinement.score.parameters())
 
 

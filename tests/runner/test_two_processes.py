@@ -43,6 +43,13 @@ def test_a_process_without_people_takes_part(found):
         assert value == pytest.approx((full[name] + empty[name]) / 2, rel=1e-3, abs=1e-5), name
 
 
+def test_a_process_without_poses_answers_the_synchronized_norms_of_a_score(found):
+    full, first, second = found['score']
+    assert first == second and len(full) == 4
+    for name, value in first.items():  # the mean of full and 0
+        assert value == pytest.approx(full[name] / 2, rel=1e-3, abs=1e-6) and value, name
+
+
 @pytest.mark.parametrize('fate', ['killed', 'hanging'])
 def test_a_process_that_dies_or_hangs_ends_the_other_in_a_sentence(found, fate):
     said, seconds = found[fate]
