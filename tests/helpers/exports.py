@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
+from pinet_mm.configs import mappings
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
 
 import numpy as np
@@ -38,6 +39,9 @@ def crowd(*sizes):
 def write_model(folder, convention):
     """A config of the project with a narrow network, and weights that propose at random."""
     config = Config.fromfile(SHIPPED)
+    for mapping in mappings(dict(config.items())):
+        if 'encoder' in mapping:  # pipelines hold copies of the codec
+            mapping['encoder']['convention'] = convention
     config.codec.convention = convention
     config.model = toys.model_config('coco', test_cfg=TEST_CFG[convention])
     config.model.head.decoder = config.codec
