@@ -11,7 +11,7 @@ from .matching import person_oks
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
 LIKE = (0.5, 2.0)  # size of the pose over that of the person; others give a reason
-NO_WEIGHTS = 'are these its trained weights?'
+NO_WEIGHTS = 'are these its trained weights, and its images those that were annotated?'
 WEAK = 'a model that knows such images scores higher: is it the right checkpoint?'
 BEHIND = 'the poses that are like people rank below the 20 best of their images'
 
@@ -94,7 +94,7 @@ def _why_unlike(
     if not good:
         reasons.append(_why_weak(iterations, WEAK))
     ratio = float(np.median(ratios))
-    if not LIKE[0] <= ratio <= LIKE[1]:
+    if good and not LIKE[0] <= ratio <= LIKE[1]:  # the size of a weak pose says nothing
         reasons.append(
             f'poses are {ratio:.2g} times as large as the people: were these annotated on images '
             'of another size?'

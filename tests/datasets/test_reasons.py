@@ -40,7 +40,7 @@ def test_nothing_is_proposed_or_elsewhere():
 
 def test_a_training_that_has_just_begun_is_not_asked_for_its_weights():
     weak = [pose(PERSON, 0.05, shift=(10, 0))]
-    for poses, doubt in (([], 'trained weights?'), (weak, 'the right checkpoint?')):
+    for poses, doubt in (([], 'those that were annotated?'), (weak, 'the right checkpoint?')):
         assert why_zero([PERSON], poses, SIGMAS).count(doubt) == 1
         said = why_zero([PERSON], poses, SIGMAS, iterations=20)
         assert doubt not in said and 'it has learned for 20 iterations' in said
@@ -70,6 +70,11 @@ def test_areas_are_those_of_the_metric():
 def test_another_scale_is_said(factor):
     said = why_zero([PERSON], [pose(PERSON, factor=factor)], SIGMAS)
     assert f'poses are {factor:.2g} times as large as the people' in said
+
+
+def test_the_size_of_poses_that_nobody_believes_says_nothing():
+    said = why_zero([PERSON], [pose(PERSON, 0.05, factor=4.0)], SIGMAS)
+    assert 'times as large' not in said and 'the right checkpoint?' in said
 
 
 def reordered(annotation, order):
