@@ -115,15 +115,18 @@ def run(args: argparse.Namespace) -> None:
         RunError: a camera or stream is to be resumed, or there are files among the inputs that
             cannot be read; all others are done by then.
     """
+    from ..inference.sources.items import find_sources
+
+    options = replace(finding.make_options(args, _name_of_run(args)), explain=args.explain)
+    sources = find_sources(args.inputs, args.out)  # fails before torch is imported
+    finding.require_resumable(args, sources)
+    finding.make_folder(args.out)
+
     import torch
 
     from .. import api
 
     logging.getLogger('pinet_mm.api').setLevel(logging.ERROR)  # `announce` prints it
-    options = replace(finding.make_options(args, _name_of_run(args)), explain=args.explain)
-    sources = api.find_sources(args.inputs, args.out)  # fails before the model is loaded
-    finding.require_resumable(args, sources)
-    finding.make_folder(args.out)
     if args.threads:
         torch.set_num_threads(args.threads)
     model = load_model(args)

@@ -35,7 +35,12 @@ class LightResult(Answer):
         """Add to the metainfo, or replace what has the same name there."""
         self.metainfo.update(metainfo)
 
-    def _with(self, people: dict[str, np.ndarray]) -> 'LightResult':
+    def with_people(self, people: dict[str, np.ndarray]) -> 'LightResult':
+        """Return the same with other people.
+
+        Args:
+            people: arrays named as in `pred_instances`.
+        """
         return LightResult(people, self.metainfo)
 
 

@@ -4,7 +4,9 @@ import json
 from types import SimpleNamespace
 
 from pinet_mm.inference import folders
+from pinet_mm.inference.drawing.sheets import PERSON_COLORS
 from pinet_mm.inference.folders import infer
+from pinet_mm.inference.results import PoseResult
 from pinet_mm.inference.runs.options import InferOptions
 from pinet_mm.inference.runs.overlays import OverlayFolder, overlay_names
 from pinet_mm.inference.sources import find_images
@@ -140,6 +142,22 @@ def test_an_overview_holds_the_first_twelve_with_their_names(tmp_path):
     assert all(abs(row[4:24, 4:34].astype(int) - 100).max() < 12 for row in rows)
     assert all(overview[i * 60 + 30 : i * 60 + 54, :36].min() < 128 for i in range(3))
     assert cv2.imread(str(tmp_path / 'out' / '0.png')).shape == (30, 40, 3)
+
+
+def test_tags_on_the_overview_can_be_read_whatever_the_size_of_the_image(tmp_path, monkeypatch):
+    image = np.zeros((2400, 800, 3), np.uint8)
+    person = found_in(image)
+    person.pred_instances.keypoints += (380, 900)
+    monkeypatch.setattr(
+        folders, 'predict', lambda model, images, _: (PoseResult.of(person, META) for _ in images)
+    )
+    cv2.imwrite(str(tmp_path / 'tall.png'), image)
+    infer(SimpleNamespace(dataset_meta=META), [tmp_path / 'tall.png'], tmp_path / 'out')
+    overview = cv2.imread(str(tmp_path / 'out' / 'overview.jpg')).astype(int)
+    # The first person's color; the tag's are the rows of which fifteen pixels have it.
+    of_tag = (abs(overview - PERSON_COLORS[0][::-1]).max(axis=-1) < 60).sum(axis=1) >= 15
+    assert of_tag.sum() >= 8, 'letters of 9 px, of which some rows are too dark'
+    assert cv2.imread(str(tmp_path / 'out' / 'tall.jpg')).shape == (2400, 800, 3)
 
 
 def test_a_folder_named_like_an_image_counts_once_and_hidden_folders_do_not(tmp_path):

@@ -123,10 +123,14 @@ class Answer:
         lowest = lowest_score(pose_thr, self.score_kind)
         kept = np.flatnonzero(person_scores(self.pred_instances) >= lowest)
         people = {name: np.asarray(value)[kept] for name, value in self.pred_instances.items()}
-        return self._with(people)
+        return self.with_people(people)
 
-    def _with(self, people: dict[str, np.ndarray]) -> 'Answer':
-        # Each kind of answer copies itself in its own way.
+    def with_people(self, people: dict[str, np.ndarray]) -> 'Answer':
+        """Return the same with other people; each kind of answer copies itself in its own way.
+
+        Args:
+            people: arrays named as in `pred_instances`.
+        """
         raise NotImplementedError
 
     def plot(

@@ -52,7 +52,12 @@ class PoseResult(Answer, PoseDataSample):
         found = f'{shown} of {count} people score {lowest:g} or more'
         return f'<PoseResult {name} {width}×{height}: {found}>'
 
-    def _with(self, people: dict[str, np.ndarray]) -> 'PoseResult':
+    def with_people(self, people: dict[str, np.ndarray]) -> 'PoseResult':
+        """Return the same with other people, and with its explanation if it has one.
+
+        Args:
+            people: arrays named as in `pred_instances`.
+        """
         chosen = self.of_arrays(people, self.metainfo)
         if 'explanation' in self:
             chosen.explanation = self.explanation

@@ -63,14 +63,25 @@ class OverlayFolder:
         """
         return str(Path(self._names[source]).with_suffix(suffix))
 
-    def write(self, name: str, drawing: np.ndarray) -> str | None:
-        """Write a drawing (H, W, 3), uint8 BGR; return `name`, or None if it cannot be written."""
-        self.show(drawing, name)
+    @property
+    def has_room(self) -> bool:
+        """Whether the overview takes one more drawing."""
+        return len(self._first) < ON_OVERVIEW
+
+    def write(self, name: str, drawing: np.ndarray, small: np.ndarray | None = None) -> str | None:
+        """Write a drawing; return `name`, or None if it cannot be written.
+
+        Args:
+            name: of the file.
+            drawing: (H, W, 3), uint8 BGR.
+            small: what is on the overview in its place.
+        """
+        self.show(drawing if small is None else small, name)
         return self._write(name, drawing)
 
     def show(self, drawing: np.ndarray, title: str) -> None:
         """Put a drawing on the overview, unless there are enough."""
-        if len(self._first) < ON_OVERVIEW:
+        if self.has_room:
             self._first.append(drawing.copy())
             self._titles.append(title)
 

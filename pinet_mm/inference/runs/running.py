@@ -49,11 +49,15 @@ class Finder:
 
 
 class Drawing(NamedTuple):
-    """How images are drawn: by what, and the columns and cells (px) of the overview."""
+    """How images are drawn: by what, and the columns and cells (px) of the overview.
+
+    Drawings are made anew for the overview, in the size that they have there, where `is_redrawn`.
+    """
 
     draw: Draw
     columns: int = 4
     cell: int = 480
+    is_redrawn: bool = False
 
 
 def overlay(dataset_meta: Mapping, pose_thr: float, options: InferOptions) -> Drawing:
@@ -70,7 +74,7 @@ def overlay(dataset_meta: Mapping, pose_thr: float, options: InferOptions) -> Dr
         people = result.pred_instances
         return draw_poses(image, people, dataset_meta, min_side=min_side, style=style)
 
-    return Drawing(draw)
+    return Drawing(draw, is_redrawn=True)
 
 
 def settle(
@@ -131,6 +135,7 @@ def run(
         drawing.draw,
         lambda result: to_record(result, '', lowest, options.schema),
         options,
+        is_redrawn=drawing.is_redrawn,
     )
     best, is_whole = array('d'), False
     try:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -19,6 +20,7 @@ from .video_files import VideoWriter
 # An image (H, W, 3), what was found in it, and the least length of the drawing's long side.
 Draw = Callable[[np.ndarray, Any, int], np.ndarray]
 LONG_SIDE = 480  # px, of drawings of small images; frames of a video keep their size
+ROW = 360  # px, about the height of a drawing on the overview
 
 
 class Outputs:
@@ -30,6 +32,7 @@ class Outputs:
         draw: makes a drawing.
         record: makes the record of a result.
         options: those of `infer`.
+        is_redrawn: drawings are made anew for the overview, so that tags can be read there.
     """
 
     def __init__(
@@ -39,9 +42,10 @@ class Outputs:
         draw: Draw,
         record: Callable[[Any], dict],
         options: InferOptions,
+        is_redrawn: bool = False,
     ):
         self._journal, self._overlays, self._draw = journal, overlays, draw
-        self._record, self._options = record, options
+        self._record, self._options, self._is_redrawn = record, options, is_redrawn
         self._source: Source | None = None
         self._tracker: Any = None
         self._tracked: Source | Path | None = None
@@ -94,13 +98,26 @@ class Outputs:
             return None
         if item.frame is None:
             name = self._overlays.name_of(item.source, '.jpg')
-            return self._overlays.write(name, self._draw(item.image, result, LONG_SIDE))
+            drawing = self._draw(item.image, result, LONG_SIDE)
+            return self._overlays.write(name, drawing, self._draw_small(item.image, result))
         drawing = self._draw(item.image, result, 1)
         if self._video is None:
             self._video = self._open_video(item.source)
-            self._overlays.show(drawing, item.source.name)
+            small = self._draw_small(item.image, result)
+            self._overlays.show(drawing if small is None else small, item.source.name)
         self._video.write(drawing, item.seconds)
         return None
+
+    def _draw_small(self, image: np.ndarray, result: Any) -> np.ndarray | None:
+        # Line and letters grow with the image: shrunk to the overview, they could not be read.
+        zoom = ROW / image.shape[0]
+        if not (self._is_redrawn and self._overlays.has_room and zoom < 1):
+            return None
+        small = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+        people = {name: np.asarray(value) for name, value in result.pred_instances.items()}
+        for name in {'keypoints', 'bboxes'} & people.keys():
+            people[name] = people[name] * zoom
+        return self._draw(small, result.with_people(people), 1)
 
     def _open_video(self, source: Source) -> VideoWriter:
         path = self._overlays.path / self._overlays.name_of(source, '.mp4')
