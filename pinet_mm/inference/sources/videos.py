@@ -115,10 +115,13 @@ def open_video(path: str | Path, **options: Any) -> Any:
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Raise an InputError that names a video for what PyAV raises in the block.
+    """Name a video in what PyAV raises in the block.
 
     Args:
         path: of a file, or a URL.
+
+    Raises:
+        InputError: in place of PyAV's.
     """
     try:
         yield
