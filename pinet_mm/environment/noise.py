@@ -14,6 +14,8 @@ KNOWN = (
         r'The metainfo config file "configs/_base_/datasets/\w+\.py" does not exist\. A matched ',
         r'mmpose\.datasets\.datasets\.utils',
     ),
+    # Copies that torch's own export makes while it translates a model.
+    (r'`isinstance\(treespec, LeafSpec\)` is deprecated', r'copyreg'),
     # The reader of checkpoints refuses such a file in words of its own.
     (r"'torch\.load' received a zip file that looks like a", r'pinet_mm\.checkpoints\.files'),
 )

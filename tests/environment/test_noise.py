@@ -1,5 +1,6 @@
 """What is hidden and what is not."""
 
+import copy
 import subprocess
 import sys
 import warnings
@@ -9,6 +10,7 @@ from pinet_mm.environment import noise
 
 import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from torch.utils._pytree import LeafSpec
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +31,10 @@ def test_mmposes_own_metainfo_is_found_in_silence():
 def test_a_file_of_ones_own_that_is_replaced_is_told():
     (message,) = warned(parse_pose_metainfo, dict(from_file='data/mine/coco.py'))
     assert message.startswith('The metainfo config file "data/mine/coco.py" does not exist')
+
+
+def test_what_torch_copies_in_an_export_is_copied_in_silence():
+    assert warned(copy.copy, LeafSpec()) == []
 
 
 @pytest.mark.parametrize(
