@@ -56,6 +56,18 @@ def test_light_image_holds_the_tested_versions():
     assert set(light) == set(re.findall(r'^    (\w[\w-]*)', required, flags=re.M))
 
 
+def test_light_image_leaves_out_the_tests_of_its_packages(tmp_path):
+    run = next(rest for word, rest in instructions(FILES[0]) if 'find' in rest)
+    kept = [tmp_path / name for name in ('numpy/core.py', 'scipy/testing.py', 'other/tests/a.py')]
+    gone = [tmp_path / name for name in ('numpy/a/tests/b/c.py', 'scipy/tests/d.py')]
+    for file in (*kept, *gone):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    command = run[run.index('find ') :].replace('/usr/local/lib/python3.11/site-packages/', '')
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    assert sorted(each for each in tmp_path.rglob('*') if each.is_file()) == sorted(kept)
+
+
 def test_context_holds_what_the_wheel_is_built_from():
     kept = re.findall(r'^!(\S+)', (ROOT / '.dockerignore').read_text(), flags=re.M)
     assert all((ROOT / name).exists() for name in kept)
