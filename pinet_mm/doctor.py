@@ -62,6 +62,7 @@ REQUIRED = (
     Dependency('pycocotools', ('pycocotools',)),
     Dependency('timm', ('timm',)),
     Dependency('safetensors', ('safetensors',)),
+    Dependency('PIL', ('pillow',)),
     Dependency('tqdm', ('tqdm',)),
     Dependency('pkg_resources', ('setuptools',)),  # the part of it that mmengine and mim need
     Dependency('six', ('six',)),
@@ -73,6 +74,7 @@ LIGHT = (
     Dependency('scipy', ('scipy',)),
     Dependency('cv2', _OPENCV),
     Dependency('onnxruntime', ('onnxruntime',)),
+    Dependency('PIL', ('pillow',)),
     Dependency('tqdm', ('tqdm',)),
 )
 OPTIONAL = ('xtcocotools', 'onnx', 'onnxruntime', 'onnxscript', 'openmim', 'openxlab')

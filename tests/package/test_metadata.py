@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pinet_mm
+from pinet_mm import doctor
 
 import pytest
 import yaml
@@ -151,3 +152,12 @@ def test_one_variable_names_the_demos_model_of_crowds(name):
         f'test_evaluator.ann_file={crowd}annotations/test.json',
     ):
         assert setting in said
+
+
+def test_the_doctor_of_the_light_runtime_lists_all_that_the_package_requires():
+    config = configparser.ConfigParser()
+    config.read(ROOT / 'setup.cfg')
+    lines = config['options']['install_requires'].split('\n')
+    required = {Requirement(line).name for line in lines if line and not line.startswith('#')}
+    listed = {name for each in doctor.LIGHT for name in each.distributions}
+    assert required and required <= listed
