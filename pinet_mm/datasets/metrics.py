@@ -184,9 +184,10 @@ def check_converter(
     if made is not None and count != made:
         raise InputError(f'{name} must make {made} keypoints; found num_keypoints={count}')
     for what, places, end in (('from', first + second, sources), ('to', target, count)):
-        if end is not None and not all(0 <= place < end for place in places):
+        wrong = [] if end is None else [place for place in places if not 0 <= place < end]
+        if wrong:
             raise InputError(
-                f'{name}.mapping must lead {what} keypoints 0 to {end - 1}; found {max(places)}'
+                f'{name}.mapping must lead {what} keypoints 0 to {end - 1}; found {wrong[0]}'
             )
 
 

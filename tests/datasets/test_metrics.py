@@ -137,6 +137,7 @@ def test_converted_poses_and_why_their_ap_is_0(tmp_path, said):
     [
         ('pred_converter', 3, [(0, 0)], 'pred_converter must make 5 keypoints; found num_keypoin'),
         ('pred_converter', 5, [(0, 5)], 'pred_converter.mapping must lead to keypoints 0 to 4; f'),
+        ('gt_converter', 5, [(0, 0), (-1, 1)], 'gt_converter.mapping must .* to 4; found -1'),
         ('gt_converter', 5, [((0, 5), 0)], 'gt_converter.mapping must lead from .* 4; found 5'),
     ],
 )

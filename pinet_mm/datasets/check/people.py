@@ -88,10 +88,9 @@ def _row(annotation: dict, num_keypoints: int, findings: Findings) -> list | Non
             findings.add('keypoints-missing', annotation['id'])
         return [0.0] * (3 * num_keypoints)
     if not isinstance(given, list) or len(given) != 3 * num_keypoints:
-        count = Said(f'{len(given)} numbers for {num_keypoints} keypoints')
-        findings.add(
-            'keypoints-length', annotation['id'], count if isinstance(given, list) else given
-        )
+        if isinstance(given, list):
+            given = Said(f'{len(given)} numbers for {num_keypoints} keypoints')
+        findings.add('keypoints-length', annotation['id'], given)
         return None
     if set(map(type, given)) <= {int, float}:
         return given

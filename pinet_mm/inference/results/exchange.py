@@ -96,10 +96,11 @@ def to_label_studio(
             or two images in different folders have one name.
     """
     results, tasks = list(results), []
-    _require_names_of_their_own((PurePath(each.file).name for each in results), 'Label Studio')
-    for number, result in enumerate(results, start=1):
+    for result in results:
         if result.frame is not None:
             raise InputError(f'{result.file} is a video; keypoints of Label Studio are of images')
+    _require_names_of_their_own((PurePath(each.file).name for each in results), 'Label Studio')
+    for number, result in enumerate(results, start=1):
         record = result.to_record(pose_thr)
         found = [
             each

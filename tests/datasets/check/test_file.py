@@ -114,6 +114,15 @@ def test_a_finding_names_ids_value_and_cure():
     )
 
 
+@pytest.mark.parametrize('value', [5, True, 'text', dict(nose=[1, 2, 2])])
+def test_keypoints_that_are_no_list_are_told_as_they_are(value):
+    data = valid()
+    data['annotations'][0]['keypoints'] = value
+    (finding,) = check_data(data, Expected(NAMES)).findings
+    assert (finding.kind, finding.ids) == ('keypoints-length', [1])
+    assert f'x, y, visibility, found {value!r}; ' in str(finding)
+
+
 @pytest.mark.parametrize('box', [None, [], [5, 5, 0, 0]])
 def test_a_box_of_nobody_is_not_told_as_mended(box):
     data = valid()

@@ -194,6 +194,14 @@ def test_two_images_of_one_name_are_refused():
         to_label_studio([result(), result()])
 
 
+def test_frames_of_a_video_are_refused_for_label_studio_as_such():
+    frames = [result('walk.mp4'), result('walk.mp4')]
+    for number, frame in enumerate(frames):
+        frame.set_metainfo(dict(frame_index=number, seconds=number / 25))
+    with pytest.raises(InputError, match='^walk.mp4 is a video; keypoints of Label Studio are'):
+        to_label_studio(frames)
+
+
 def test_predictions_come_back_from_label_studio_as_they_went():
     back = from_label_studio(json.loads(json.dumps(to_label_studio([result()]))), NAMES)
     wanted = to_cvat([result()])['annotations'][0]
