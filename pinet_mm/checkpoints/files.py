@@ -24,6 +24,7 @@ from .safetensors_files import KEPT, SAFETENSORS, load_from_safetensors, to_safe
 SUFFIXES = ('.pth', '.pt', '.tar', SAFETENSORS)
 PACKAGE = 'package:'  # before the name of an installed package that holds a checkpoint
 WRAPPER = 'module.'  # before every name that a distributed model saves
+SMALL = 1 << 20  # bytes that a repeated tensor may have
 
 
 class Checkpoint(NamedTuple):
@@ -69,7 +70,7 @@ def checkpoint_of(content: Any, source: str) -> Checkpoint:
         source: for messages.
 
     Raises:
-        CheckpointError: it holds no weights.
+        CheckpointError: it holds no weights, or some that are no plain tensors.
     """
     weights = _find_weights(content)
     if weights is None:
@@ -77,8 +78,22 @@ def checkpoint_of(content: Any, source: str) -> Checkpoint:
             f'the checkpoint {source} holds no weights: expected a state dict, or a dict with '
             'state_dict or best_state_dict'
         )
+    odd = next((name for name, value in weights.items() if not _is_plain(value)), None)
+    if odd is not None:
+        raise CheckpointError(
+            f'the checkpoint {source} cannot be used: {odd} is no plain tensor whose numbers are '
+            f'in the file; found {tuple(weights[odd].shape)} {weights[odd].layout} on '
+            f'{weights[odd].device}'
+        )
     told = {**content, **content['meta']} if isinstance(content.get('meta'), Mapping) else content
     return Checkpoint(_unwrap(weights), {name: told[name] for name in KEPT if name in told}, source)
+
+
+def _is_plain(value: Tensor) -> bool:
+    # A few bytes can be a tensor of any size, by strides of 0, and would fill the memory.
+    if value.layout is not torch.strided or value.device.type == 'meta':
+        return False
+    return value.nbytes <= max(value.untyped_storage().nbytes(), SMALL)
 
 
 def require_checkpoint(source: str | Path) -> None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 
 from ..errors import InputError, check_number
 
@@ -19,7 +20,10 @@ LEAST = {
     'default_hooks.checkpoint.interval': -1,
     'default_hooks.checkpoint.max_keep_ckpts': -1,
     'randomness.seed': 0,
+    **{f'{name}_dataloader.sampler.seed': 0 for name in ('train', 'val', 'test')},
+    'log_processor.window_size': 1,
 }
+MAPPINGS = ('default_hooks', 'auto_scale_lr', 'default_hooks.checkpoint', 'model.backbone.init_cfg')
 TYPES = dict(load_from=str, work_dir=str, default_scope=str, experiment_name=str, resume=bool)
 WORDS = {bool: 'True or False', str: 'a text'}
 
@@ -41,9 +45,21 @@ def check_plain_settings(cfg: Config) -> None:
         value = cfg.get(name)
         if value is not None and not isinstance(value, kind):
             raise InputError(f'{name} must be {WORDS[kind]}; found {value!r}')
+    for name in MAPPINGS:
+        value = _find(cfg, name)
+        is_list = name.endswith('init_cfg') and isinstance(value, list | tuple)
+        for each in value if is_list else [value]:
+            _require_mapping(name, each)
+    for each in cfg.get('custom_hooks') or ():
+        _require_mapping('each of custom_hooks', each)
     level = cfg.get('log_level', 'INFO')
     if not _is_log_level(level):
         raise InputError(f'log_level must be DEBUG, INFO, WARNING or ERROR; found {level!r}')
+
+
+def _require_mapping(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, Mapping | Config | Hook):
+        raise InputError(f'{name} must be a mapping; found {value!r}')
 
 
 def _is_log_level(level) -> bool:

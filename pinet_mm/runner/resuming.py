@@ -11,6 +11,8 @@ from mmengine.logging import print_log
 from ..checkpoints import Checkpoint, checkpoint_of, read_content, require_checkpoint
 from ..errors import CheckpointError
 
+MOST = 2**32  # seeds and iterations are fewer
+NO_OPTIMIZER = dict(param_groups=[None])  # it may be left out, by save_optimizer=False
 _SAVED = re.compile(r'.*_\d+\.pth')  # epoch_3.pth, iter_9.pth, best_coco_AP_epoch_3.pth
 
 
@@ -85,11 +87,29 @@ def require_state(path: str, check: Callable[[Checkpoint], None]) -> None:
     require_checkpoint(path)
     content = read_content(path)
     check(checkpoint_of(content, path))
-    meta = content.get('meta')
-    place = [meta.get(name) for name in ('epoch', 'iter')] if isinstance(meta, dict) else []
-    has_place = place and all(isinstance(each, int) for each in place)
-    if not has_place or not isinstance(content.get('message_hub'), dict):
+    if not (_has_place(content.get('meta')) and _has_states(content)):
         raise CheckpointError(
             f'the checkpoint {path} holds weights, but no state of a training to resume: start '
             f'from it with --cfg-options load_from={path}'
         )
+
+
+def _has_place(meta: object) -> bool:
+    if not isinstance(meta, dict):
+        return False
+    counts = [meta.get('epoch'), meta.get('iter'), meta.get('seed') or 0]
+    return all(type(each) is int and 0 <= each < MOST for each in counts)
+
+
+def _has_states(content: dict) -> bool:
+    """Return whether message hub, optimizers and schedulers are such as MMEngine loads."""
+    hub, schedulers = content.get('message_hub'), content.get('param_schedulers', [])
+    known = isinstance(hub, dict) and hub.keys() >= {'log_scalars', 'runtime_info', 'resumed_keys'}
+    if not known or not isinstance(schedulers, (dict, list)):
+        return False
+    optimizer = content.get('optimizer', NO_OPTIMIZER)
+    if not isinstance(optimizer, dict):
+        return False
+    several = [optimizer] if 'param_groups' in optimizer else list(optimizer.values())
+    groups = [each.get('param_groups') if isinstance(each, dict) else None for each in several]
+    return bool(groups) and all(isinstance(each, list) and each for each in groups)

@@ -101,6 +101,10 @@ def _build_runner(cfg: Config, local_rank: int) -> QuietRunner:
     """Build the runner, which joins the other processes of a distributed run."""
     if cfg.launcher != 'none':
         os.environ.setdefault('LOCAL_RANK', str(local_rank))  # MMEngine looks only there
+    try:
+        require_writable(osp.join(cfg.work_dir, '.started'))
+    except OSError as error:
+        raise RunError(f'the work folder cannot be used: {error}') from error
     runner = QuietRunner.from_cfg(cfg)
     runner.register_hook(StartHook())
     return runner

@@ -104,6 +104,9 @@ class WholeCheckpointHook(CheckpointHookOfMMEngine):
     def before_train(self, runner: Runner) -> None:
         """Prepare as MMEngine does; remove half-written files of trainings that were killed."""
         super().before_train(runner)
+        last = Path(runner.work_dir, 'last_checkpoint')
+        if (last.exists() or last.is_symlink()) and not last.is_file():
+            raise RunError(f'{last} must be a file, for the newest checkpoint is named there')
         if is_main_process():
             for part in glob.glob(osp.join(glob.escape(self.out_dir), '.*.pth.*.part')):
                 Path(part).unlink(missing_ok=True)

@@ -15,7 +15,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..checkpoints.fit import unwrapped
+from ..errors import CheckpointError, InputError, RunError
 from ..method.layouts import PartLayout
+
+# What MMEngine and torch raise where a state is not what they expect.
+OF_STATES = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 # Packages whose messages go to the log file alone: settings, environment, every parameter group.
 FRAMEWORK = ('mmcv', 'mmdet', 'mmengine', 'mmpose')
@@ -79,6 +83,28 @@ class QuietRunner(Runner):
                 if not isinstance(handler, logging.FileHandler):
                     handler.addFilter(ScreenFilter())
         return logger
+
+    def resume(self, filename: str, *args: Any, **options: Any) -> None:
+        """Go on from a checkpoint, as the base class does.
+
+        Args:
+            filename: of the checkpoint.
+            *args: of the base class.
+            **options: of the base class.
+
+        Raises:
+            CheckpointError: it holds the state of another training.
+        """
+        try:
+            super().resume(filename, *args, **options)
+        except (InputError, RunError):
+            raise
+        except OF_STATES as error:
+            raise CheckpointError(
+                f'the checkpoint {filename} holds the state of another training, or a damaged one '
+                f'({" ".join(str(error).split())[:200]}): start from its weights with '
+                f'--cfg-options load_from={filename}'
+            ) from error
 
     def build_dataloader(self, *args: Any, **options: Any) -> DataLoader:
         """Build a dataloader; what its dataset prints goes to the log."""

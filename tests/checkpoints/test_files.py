@@ -108,6 +108,27 @@ def test_files_without_weights_are_refused(content, tmp_path):
         storage.read_checkpoint(tmp_path / 'empty.pth')
 
 
+@pytest.mark.parametrize(
+    'weight',
+    [
+        torch.zeros(1).expand(10**4, 10**4, 100),
+        torch.empty(2, device='meta'),
+        torch.ones(2, 2).to_sparse(),
+    ],
+    ids=['repeated', 'meta', 'sparse'],
+)
+def test_tensors_whose_numbers_are_not_in_the_file_are_refused(weight, tmp_path):
+    torch.save(dict(a=torch.ones(2), b=weight), tmp_path / 'a.pth')
+    with pytest.raises(
+        CheckpointError, match='a.pth cannot be used: b is no plain tensor'
+    ) as error:
+        storage.read_checkpoint(tmp_path / 'a.pth')
+    assert '\n' not in str(error.value)
+    few = dict(a=torch.ones(1).expand(3), b=torch.ones(4, 4)[:, 1].T)
+    torch.save(few, tmp_path / 'a.pth')
+    assert storage.read_checkpoint(tmp_path / 'a.pth').weights['a'].tolist() == [1, 1, 1]
+
+
 def test_a_missing_file_is_named_whoever_looks_for_it(tmp_path):
     path = tmp_path / 'gone.pth'
     for look in (storage.require_checkpoint, storage.read_checkpoint):

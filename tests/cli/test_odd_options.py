@@ -30,6 +30,12 @@ REFUSED = {
     'default_hooks.logger.interval=0': 'default_hooks.logger.interval must be a whole number',
     'default_hooks.checkpoint.interval=abc': 'checkpoint.interval must be a whole number of at',
     'randomness.seed=abc': 'randomness.seed must be a whole number of at least 0; found .abc.',
+    'train_dataloader.sampler.seed=abc': 'sampler.seed must be a whole number of at least 0; found',
+    'log_processor.window_size=abc': 'log_processor.window_size must be a whole number of at least',
+    'auto_scale_lr=5': 'auto_scale_lr must be a mapping; found 5',
+    'model.backbone.init_cfg=5': 'model.backbone.init_cfg must be a mapping; found 5',
+    'model.backbone.init_cfg=[5]': 'model.backbone.init_cfg must be a mapping; found 5',
+    'custom_hooks=[5]': 'each of custom_hooks must be a mapping; found 5',
     'resume=abc': 'resume must be True or False; found .abc.',
     'load_from=5': 'load_from must be a text; found 5',
     'log_level=LOUD': 'log_level must be DEBUG, INFO, WARNING or ERROR; found .LOUD.',
@@ -48,6 +54,14 @@ REFUSED = {
     'custom_hooks.0.type=NoHook': 'NoHook is not in the',
     'val_evaluator.foo=1': 'ToyMetric.* unexpected keyword argument .foo.',
 }
+
+
+@pytest.mark.parametrize('folder', ['/dev/null', '/proc/none', 'a' * 300])
+def test_a_work_folder_that_cannot_be_is_one_line(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match='^error: the work folder cannot be used: ') as leaving:
+        train.main([write_config(tmp_path), '--work-dir', folder])
+    assert '\n' not in leaving.value.code
 
 
 @pytest.mark.parametrize('option', REFUSED)

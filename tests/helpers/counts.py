@@ -23,6 +23,11 @@ class Count(NamedTuple):
     of: str = ''
     so: str = ''
 
+    @property
+    def is_survived(self) -> bool:
+        """Whether something was tried, and all of it went well."""
+        return self.survived == self.tried > 0
+
 
 def add_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that names a file for the counts."""

@@ -2,6 +2,8 @@
 
 import importlib.util
 
+import pytest
+
 from tests.helpers import counts, robustness
 from tests.helpers.tools import ROOT
 
@@ -13,8 +15,31 @@ def test_the_page_shows_the_stored_counts():
 
 def test_all_that_was_tried_was_survived():
     found = counts.read(robustness.STORE)
-    assert set(found) <= set(robustness.TOPICS)
-    assert {name for name, each in found.items() if not each.survived == each.tried > 0} == set()
+    assert set(found) == set(robustness.TOPICS)
+    assert {name for name, each in found.items() if not each.is_survived} == set()
+
+
+def test_a_topic_that_is_empty_or_missing_is_not_survived():
+    found = dict.fromkeys(robustness.TOPICS, counts.Count(2, 2))
+    assert robustness.all_survived(found)
+    for bad in (counts.Count(0, 0), counts.Count(2, 1)):
+        assert not robustness.all_survived({**found, 'maps': bad})
+    del found['maps']
+    assert not robustness.all_survived(found)
+
+
+@pytest.mark.parametrize(
+    'said, status, tried, passed',
+    [
+        ('7 passed before\n3 passed, 2 deselected in 1.00s\n', 0, 3, 3),
+        ('1 failed, 3 passed, 1 error in 1.00s', 1, 5, 3),
+        ('251 deselected in 7.39s', 5, 1, 0),
+        ('INTERNALERROR> RuntimeError: 3\n\n2 passed in 7.39s', 3, 3, 2),
+        ('', 4, 1, 0),
+    ],
+)
+def test_a_pytest_that_breaks_off_or_finds_no_test_has_failed(said, status, tried, passed):
+    assert robustness.count_outcomes(said, status) == counts.Count(tried, passed)
 
 
 def test_what_counts_a_topic_is_there():

@@ -135,6 +135,18 @@ def of_another_network(path):
     torch.save(content, path)
 
 
+def with_state(**changes):
+    """Return what puts these values into a checkpoint's content or meta."""
+
+    def change(path):
+        content = torch.load(path, weights_only=True)
+        for key, value in changes.items():
+            (content['meta'] if key in ('iter', 'epoch', 'seed') else content)[key] = value
+        torch.save(content, path)
+
+    return change
+
+
 class Trap:
     def __reduce__(self):
         return os.mkdir, ('trap',)
@@ -148,6 +160,13 @@ DAMAGES = dict(
     foreign=of_another_network,
     weights=lambda path: torch.save(weights(path), path),
     hostile=lambda path: torch.save(dict(state_dict={}, trap=Trap()), path),
+    negative=with_state(iter=-5),
+    endless=with_state(epoch=10**12),
+    seed=with_state(seed='x'),
+    hub=with_state(message_hub={}),
+    optimizer=with_state(optimizer=[1]),
+    groups=with_state(optimizer=dict(param_groups=[])),
+    schedulers=with_state(param_schedulers='x'),
 )
 
 
@@ -172,6 +191,25 @@ def test_resume_falls_back_to_the_newest_that_can_be_used(
     assert not (tmp_path / 'trap').exists()
     expected, found = weights(trained / 'epoch_3.pth'), weights(tmp_path / 'epoch_3.pth')
     assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_the_state_of_another_training_is_named(tmp_path, trained):
+    shutil.copy(trained / 'epoch_2.pth', tmp_path)
+    groups = torch.load(tmp_path / 'epoch_2.pth', weights_only=True)['optimizer']['param_groups']
+    with_state(optimizer=dict(state={}, param_groups=groups * 2))(tmp_path / 'epoch_2.pth')
+    with pytest.raises(
+        CheckpointError, match=r'epoch_2.pth holds the state of another .*load_from'
+    ):
+        train(tmp_path, '--resume', extra=EPOCHS)
+
+
+@pytest.mark.parametrize('kind', ['folder', 'loop'])
+def test_a_training_needs_to_name_its_last_checkpoint(kind, tmp_path):
+    last = tmp_path / 'last_checkpoint'
+    last.mkdir() if kind == 'folder' else last.symlink_to(last)
+    with pytest.raises(RunError, match='last_checkpoint must be a file'):
+        train(tmp_path, extra=EPOCHS)
+    assert not list(tmp_path.glob('*.pth'))
 
 
 def test_resume_never_starts_afresh_over_epochs_that_cannot_be_read(tmp_path):

@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .cache import Looked, read_all
 from .findings import Findings, Said
-from .listing import is_outside, size_of
+from .listing import can_be_path, is_outside, size_of
 
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag; its values that exchange width and height
 
@@ -52,7 +52,7 @@ def check_image_files(
         How many were looked at.
     """
     names = ((each, each.get('file_name')) for each in images)
-    named = [each for each, name in names if isinstance(name, str) and '\0' not in name]
+    named = [each for each, name in names if isinstance(name, str) and can_be_path(name)]
     if not allow_outside:
         named = [each for each in named if not is_outside(each['file_name'])]
     if sample and len(named) > sample:

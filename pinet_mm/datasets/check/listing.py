@@ -1,5 +1,6 @@
 """The records of images, and the ids by which annotations name them."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Hashable
@@ -75,7 +76,7 @@ def check_images(
 
 
 def _check_name(image: dict, name: object, findings: Findings, allow_outside: bool) -> None:
-    if not isinstance(name, str) or not name.strip() or '\0' in name:
+    if not isinstance(name, str) or not can_be_path(name):
         findings.add('file-name-missing', image.get('id'), name)
         return
     if '\\' in name:
@@ -83,6 +84,14 @@ def _check_name(image: dict, name: object, findings: Findings, allow_outside: bo
         name = image['file_name'] = name.replace('\\', '/')
     if not allow_outside and is_outside(name):
         findings.add('file-name-outside', image.get('id'), name)
+
+
+def can_be_path(name: str) -> bool:
+    """Return whether a file can have this name."""
+    try:
+        return bool(name.strip()) and '\0' not in name and bool(os.fsencode(name))
+    except UnicodeEncodeError:
+        return False
 
 
 def is_outside(name: str) -> bool:

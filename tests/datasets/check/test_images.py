@@ -2,6 +2,7 @@
 
 from pinet_mm.datasets.check import AnnotationError, Expected, check_data
 from pinet_mm.datasets.check.cache import cache_folder, read_all
+from pinet_mm.datasets.check.listing import can_be_path
 
 import numpy as np
 import pytest
@@ -183,3 +184,8 @@ def test_a_cache_that_cannot_be_written_is_none(tmp_path, monkeypatch):
     monkeypatch.setenv('PINET_MM_CACHE', str(tmp_path / 'file' / 'cache'))
     values, looked = read_all(lambda path: path.name, tmp_path, ['file'], 'names')
     assert values == ['file'] and looked.read == 1
+
+
+def test_names_that_no_file_can_have():
+    odd = ['', ' ', 'a\0.png', '\ud800.png']
+    assert [name for name in (*odd, 'a.png', 'é.png', '\udcff.png') if not can_be_path(name)] == odd
