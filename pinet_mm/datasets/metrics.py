@@ -183,8 +183,11 @@ def check_converter(
     first, second, target = _indices(converter)
     if made is not None and count != made:
         raise InputError(f'{name} must make {made} keypoints; found num_keypoints={count}')
-    for what, places, end in (('from', first + second, sources), ('to', target, count)):
-        wrong = [] if end is None else [place for place in places if not 0 <= place < end]
+    known = [('to', target, count)]
+    if sources is not None:
+        known.append(('from', first + second, sources))
+    for what, places, end in known:
+        wrong = [place for place in places if not 0 <= place < end]
         if wrong:
             raise InputError(
                 f'{name}.mapping must lead {what} keypoints 0 to {end - 1}; found {wrong[0]}'
