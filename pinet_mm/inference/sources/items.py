@@ -34,6 +34,11 @@ class Source:
     problem: str = ''
 
     @property
+    def is_file(self) -> bool:
+        """Whether the name is the path of a file, which is there."""
+        return not self.problem and self.kind != 'stream' and '://' not in self.name
+
+    @property
     def stem(self) -> str:
         """A name for files that are made from it."""
         if is_camera(self.name):
@@ -95,7 +100,7 @@ def find_sources(inputs: Iterable[str | Path], out_dir: str | Path | None = None
     found = list(dict.fromkeys(found))
     if out_dir is None:
         return found
-    outside = [each for each in found if not lies_in(each.name, out_dir)]
+    outside = [each for each in found if not each.is_file or not lies_in(each.name, out_dir)]
     problems = [each.problem for each in outside]
     if all(problems):
         others = 'all other images lie' if problems else 'all images lie'

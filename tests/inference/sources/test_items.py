@@ -105,6 +105,14 @@ def test_one_missing_input_does_not_stop_the_others(folder):
         find_sources([gone, folder / 'sub'], folder / 'sub')
 
 
+def test_only_files_lie_in_the_folder_of_results(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    names = ['0', 'rtsp://x/live', 'http://x/a.png', 'http://x/b.mp4']
+    assert [name for _, name in found(*names, 'a.png', out='.')] == names
+    gone, odd, there = find_sources(['sub/gone.png', 'sub/\0.png', 'a.png'], 'sub')
+    assert gone.problem and odd.problem and not there.problem
+
+
 @pytest.mark.parametrize('out', [None, 'out'])
 def test_no_input_is_named_as_such(monkeypatch, out):
     monkeypatch.setattr('sys.stdin', io.StringIO('\n'))
