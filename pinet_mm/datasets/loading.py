@@ -61,7 +61,9 @@ class LoadImage(loading.LoadImage):
 
     def _read(self, path: str):
         flags = imread_flags[self.color_type]
+        # Notes on colors have a part in the shade of gray.
+        clean = bytes if 'grayscale' in self.color_type else without_notes
         if (self.backend_args or {}).get('backend', 'local') == 'local' and '://' not in str(path):
-            return read_image(path, flags, without_notes)
+            return read_image(path, flags, clean)
         content = fileio.get(path, backend_args=self.backend_args)
-        return decode_image(without_notes(content), path, flags)
+        return decode_image(clean(content), path, flags)

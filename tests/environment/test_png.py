@@ -63,6 +63,15 @@ def test_only_notes_go(channels):
         assert without_notes(plain[:cut]) == plain[:cut], 'what is cut off stays so'
 
 
+@pytest.mark.parametrize('kind', ['color', 'grayscale'])
+def test_the_notes_on_colors_keep_their_part_in_gray(kind, tmp_path):
+    path = tmp_path / 'a.png'
+    path.write_bytes(with_notes(encode(IMAGE[..., :3]), chunk(b'sRGB', b'\0')))
+    flag = dict(color=cv2.IMREAD_COLOR, grayscale=cv2.IMREAD_GRAYSCALE)[kind]
+    found = LoadImage(color_type=kind)(dict(img_path=str(path)))['img']
+    np.testing.assert_array_equal(found, cv2.imread(str(path), flag))
+
+
 def test_other_files_stay_as_they_are():
     content = cv2.imencode('.jpg', IMAGE[..., :3])[1].tobytes()
     assert without_notes(content) is content and without_notes(b'') == b''
