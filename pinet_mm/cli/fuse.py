@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
         print(note)
     images = [each.images for each in files]
     truth = _to_truth(people, images, args) if people else None
-    fused = ensemble.fuse_read(args.files, images, sigmas, args.oks_thr, args.weights)
+    fused = ensemble.fuse_read(images, sigmas, args.oks_thr, args.weights)
     known = [people and people.category_id, *(each.category_id for each in files), 1]
     write_poses(args.out, fused, next(each for each in known if each is not None))
     count = sum(len(poses.scores) for poses in fused.values())

@@ -185,7 +185,7 @@ def fuse_files(
     """Fuse the poses of files, one per model or scale, in all images that any of them has.
 
     Args:
-        paths: files in COCO's result format, see `read_poses`.
+        paths: files in COCO's result format, see `read_results`.
         sigmas: K OKS sigmas.
         oks_thr: see `fuse_images`.
         weights: one per file, see `fuse_images`.
@@ -200,11 +200,10 @@ def fuse_files(
             `fuse_images`.
     """
     files = [read_results(path, num_keypoints=len(sigmas)).images for path in paths]
-    return fuse_read(paths, files, sigmas, oks_thr, weights)
+    return fuse_read(files, sigmas, oks_thr, weights)
 
 
 def fuse_read(
-    paths: Sequence[str | Path],
     files: Sequence[Mapping[Any, Poses]],
     sigmas: Sequence[float],
     oks_thr: float = 0.7,
@@ -213,23 +212,14 @@ def fuse_read(
     """Fuse the poses of files that were read already, see `fuse_files`.
 
     Args:
-        paths: what messages call the files.
-        files: what `read_poses` returns of each.
+        files: the `images` that `read_results` returns of each.
         sigmas: see `fuse_files`.
         oks_thr: see `fuse_files`.
         weights: see `fuse_files`.
 
     Raises:
-        ValueError: a file has another number of keypoints than there are sigmas, or see
-            `fuse_images`.
+        ValueError: see `fuse_images`.
     """
-    for path, images in zip(paths, files):
-        sizes = {poses.keypoints.shape[1] for poses in images.values()} - {len(sigmas)}
-        if sizes:
-            raise InputError(
-                f'{path} has poses of {sizes.pop()} keypoints; expected '
-                f'{len(sigmas)}, as there are sigmas'
-            )
     nobody = Poses(np.zeros((0, len(sigmas), 2)), np.zeros((0, len(sigmas))))
     image_ids = list(dict.fromkeys(image_id for images in files for image_id in images))
     fused = fuse_images(

@@ -18,7 +18,7 @@ from .videos import Frame, decode, naming, open_video, to_bgr
 
 TIMEOUT = 10.0  # seconds without data
 LARGEST = 200 * 2**20  # bytes of an image behind a URL
-MOST_DIGITS = 10  # OpenCV takes 32 bits
+MOST_DIGITS = 9  # OpenCV takes 32 bits
 
 
 class Newest:
@@ -164,4 +164,4 @@ def open_stream(name: str) -> Any:
 
 def is_camera(word: str) -> bool:
     """Return whether a word is the index of a camera."""
-    return word.isdecimal() and len(word) < MOST_DIGITS
+    return word.isdecimal() and len(word) <= MOST_DIGITS
