@@ -15,7 +15,8 @@ from ..errors import InputError, RunError
 def bare_name(settings: Mapping) -> str:
     """Return the name of the class that settings are of, without a scope; empty without one."""
     kind = settings.get('type', '')
-    return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
+    # What is no class is left to MMEngine, which says so.
+    return (kind if isinstance(kind, str) else getattr(kind, '__name__', '')).rpartition('.')[2]
 
 
 def is_ours(settings: Mapping, *names: str) -> bool:
@@ -25,9 +26,11 @@ def is_ours(settings: Mapping, *names: str) -> bool:
         settings: whose `type` may have the scope of another package, such as `mmdet.CocoMetric`.
         *names: without a scope.
     """
-    kind = settings.get('type', '')
+    if bare_name(settings) not in names:
+        return False
+    kind = settings['type']
     scope = kind.rpartition('.')[0] if isinstance(kind, str) else kind.__module__.partition('.')[0]
-    return bare_name(settings) in names and scope in ('', 'mmpose', 'pinet_mm')
+    return scope in ('', 'mmpose', 'pinet_mm')
 
 
 def metrics_in(node: Mapping | Sequence | None) -> Iterator[dict]:

@@ -5,6 +5,7 @@ from pinet_mm.errors import InputError
 from pinet_mm.models.early import check_settings
 
 import pytest
+from mmpose.registry import MODELS
 
 CONFIG = 'pinet_lite_photos.py'
 WRONG = [
@@ -49,6 +50,13 @@ def test_classes_may_be_given_as_themselves(name, said):
     node[key] = 1
     with pytest.raises(InputError, match=said):
         check_settings(model)
+
+
+@pytest.mark.parametrize('kind', [5, None])
+def test_what_is_no_class_is_left_to_the_registry(kind):
+    check_settings(dict(type=kind))
+    with pytest.raises(TypeError, match='type'):
+        MODELS.build(dict(type=kind))
 
 
 def test_an_estimator_refuses_keys_of_a_head_that_is_given_as_a_class():

@@ -208,7 +208,8 @@ def _image_of(task: Mapping, number: int) -> str:
         address = str(task['data']['image'])
     except (KeyError, TypeError) as error:
         raise InputError(f'task {number} must name its image as data.image') from error
-    path = unquote(address.rpartition('?d=')[2])
+    before, _, query = address.partition('?')  # of local storage, `d` is the path
+    path = unquote(query.removeprefix('d=') if query.startswith('d=') else before)
     # Label Studio puts eight digits before the names of files that are uploaded to it.
     name = PurePath(path).name
     return re.sub(UPLOADED, '', name) if '/upload/' in path else name

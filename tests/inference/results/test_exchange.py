@@ -175,9 +175,11 @@ def test_skipped_tasks_and_the_names_of_uploaded_files():
         dict(data=dict(image='skipped.jpg'), annotations=[dict(result=[], was_cancelled=True)]),
         dict(data=dict(image='/data/local-files/?d=in/0a1b2c3d-b.jpg'), annotations=[]),
         dict(data=dict(image='http://host/a=b.jpg'), annotations=[]),
+        dict(data=dict(image='http://host/c.jpg?key=d/e'), annotations=[]),
     ]
     images = from_label_studio(tasks, NAMES)['images']
-    assert [each['file_name'] for each in images] == ['street.jpg', '0a1b2c3d-b.jpg', 'a=b.jpg']
+    names = ['street.jpg', '0a1b2c3d-b.jpg', 'a=b.jpg', 'c.jpg']
+    assert [each['file_name'] for each in images] == names
 
 
 @pytest.mark.parametrize('task', [{}, dict(data={}), dict(data=None)])
