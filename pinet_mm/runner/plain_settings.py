@@ -29,7 +29,7 @@ WORDS = {bool: 'True or False', str: 'a text'}
 
 
 def check_plain_settings(cfg: Config) -> None:
-    """Check the settings in `LEAST` and `TYPES`, where a config has them, and its log level.
+    """Check those settings of the tables above that a config has, its hooks and its log level.
 
     Args:
         cfg: as it was read.
@@ -50,7 +50,10 @@ def check_plain_settings(cfg: Config) -> None:
         is_list = name.endswith('init_cfg') and isinstance(value, list | tuple)
         for each in value if is_list else [value]:
             _require_mapping(name, each)
-    for each in cfg.get('custom_hooks') or ():
+    hooks = cfg.get('custom_hooks') or []
+    if not isinstance(hooks, list | tuple):
+        raise InputError(f'custom_hooks must be a list; found {hooks!r}')
+    for each in hooks:
         _require_mapping('each of custom_hooks', each)
     level = cfg.get('log_level', 'INFO')
     if not _is_log_level(level):
