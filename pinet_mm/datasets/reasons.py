@@ -11,7 +11,7 @@ from .matching import person_oks
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
 LIKE = (0.5, 2.0)  # size of the pose over that of the person; others give a reason
-NO_WEIGHTS = 'are these its trained weights, and its images those that were annotated?'
+NO_WEIGHTS = 'are these its trained weights, and are the images those that were annotated?'
 WEAK = 'a model that knows such images scores higher: is it the right checkpoint?'
 BEHIND = 'the poses that are like people rank below the 20 best of their images'
 

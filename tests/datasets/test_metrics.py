@@ -175,7 +175,7 @@ def test_the_validation_of_a_training_is_not_asked_for_its_weights(stage, tmp_pa
     hub = MessageHub.get_instance(f'{tmp_path} {stage}')
     hub.update_info_dict(dict(iter=19, loop_stage=stage))  # as MMEngine's hook does
     evaluate(metric, metainfo(SIGMAS), nothing)
-    doubt = 'are these its trained weights, and its images those that were annotated?'
+    doubt = 'are these its trained weights, and are the images those that were annotated?'
     learned = (
         'it has learned for 20 iterations; if it stays so, look at what it learns from with '
         'pinet-mm data browse'
