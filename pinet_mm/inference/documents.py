@@ -102,7 +102,7 @@ def results_of(found: Any, path: str | Path) -> Iterator[LightResult]:
 
 
 def _place(record: Mapping) -> dict:
-    place = dict(img_path=record['file'], ori_shape=(record['height'], record['width']))
+    place = dict(img_path=record['file'], ori_shape=(int(record['height']), int(record['width'])))
     if 'frame' in record:
         place.update(frame_index=record['frame'], seconds=record['seconds'])
     return place

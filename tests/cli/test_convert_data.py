@@ -73,6 +73,13 @@ def test_a_record_of_other_keypoints_is_named(folder, person, problem):
         read_document('p.json')
 
 
+@pytest.mark.parametrize('size', [dict(width='x'), dict(height=None)])
+def test_a_record_without_a_size_is_named(folder, size):
+    write(images=(IMAGE, dict(IMAGE, **size)))
+    with pytest.raises(InputError, match=r'^p\.json: image 1 of its list is no record: '):
+        read_document('p.json')
+
+
 def test_a_table_has_a_row_per_keypoint(folder, capsys):
     write()
     main(['p.json', 'p.csv'])

@@ -179,28 +179,39 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
         names: of the keypoints, in their order.
 
     Raises:
-        InputError: a task names no image, or two name one; a keypoint belongs to nobody, or has a
-            name that is not among `names`.
+        InputError: a task names no image, two name one, or one is not as Label Studio exports it;
+            a keypoint belongs to nobody, is labeled twice, or has a name that is not among `names`.
     """
     images, annotations = [], []
     for i, task in enumerate(tasks, start=1):
-        made = task.get('annotations') or task.get('predictions') or [dict(result=[])]
-        done = next((each for each in made if not each.get('was_cancelled')), None)
-        if done is None:
-            continue
-        regions = [each for each in done['result'] if each.get('type') in REGIONS]
-        name = _image_of(task, i)
-        size = _size_of(regions)
-        images.append(dict(id=i, file_name=name, **dict(zip(('width', 'height'), size))))
-        for box, points in _people_of(regions, name, names):
-            number = len(annotations) + 1
-            annotations.append(dict(id=number, image_id=i, **_coco_of(box, points, names, size)))
+        try:
+            image, people = _read_task(task, i, names)
+        except InputError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f'task {i} is not as Label Studio exports it: {error!r}') from error
+        images += image
+        for person in people:
+            annotations.append(dict(person, id=len(annotations) + 1, image_id=i))
     _require_names_of_their_own((image['file_name'] for image in images), 'Label Studio')
     return dict(
         images=images,
         annotations=annotations,
         categories=[dict(id=1, name='person', keypoints=list(names), skeleton=[])],
     )
+
+
+def _read_task(task: Mapping, number: int, names: Sequence[str]) -> tuple[list[dict], list[dict]]:
+    """Return the record of a task's image, and its people; nothing of a task that was skipped."""
+    made = task.get('annotations') or task.get('predictions') or [dict(result=[])]
+    done = next((each for each in made if not each.get('was_cancelled')), None)
+    if done is None:
+        return [], []
+    regions = [each for each in done['result'] if each.get('type') in REGIONS]
+    name, size = _image_of(task, number), _size_of(regions)
+    image = dict(id=number, file_name=name, **dict(zip(('width', 'height'), size)))
+    people = _people_of(regions, name, names)
+    return [image], [_coco_of(box, points, names, size) for box, points in people]
 
 
 def _image_of(task: Mapping, number: int) -> str:
@@ -235,7 +246,10 @@ def _people_of(
                 f'{image}: a keypoint must be part of a person and be one of '
                 f'{", ".join(names)}; found {label} of {each.get("parentID")}'
             )
-        people[each['parentID']][1][label] = each['value']
+        points = people[each['parentID']][1]
+        if label in points:
+            raise InputError(f'{image}: {label} of {each["parentID"]} is labeled twice: leave one')
+        points[label] = each['value']
     return list(people.values())
 
 

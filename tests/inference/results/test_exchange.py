@@ -169,6 +169,36 @@ def test_an_export_may_have_images_of_nobody_and_relations():
     assert one == dict(id=2, file_name='one.jpg', width=200, height=100)
 
 
+BOX = region('rectanglelabels', 'a', dict(x=1, y=2, width=3, height=4), from_name='person')
+POINT = region('keypointlabels', 'b', dict(x=1, y=2, keypointlabels=NAMES[:1]), parentID='a')
+
+
+@pytest.mark.parametrize(
+    'annotations, problem',
+    [
+        (5, 'TypeError'),
+        ([5], 'AttributeError'),
+        ([dict(result=5)], 'TypeError'),
+        ([dict(result=[5])], 'AttributeError'),
+        ([dict(result=[dict(type='rectanglelabels')])], "KeyError..original_width'"),
+        ([dict(result=[BOX, dict(POINT, value=5)])], 'TypeError'),
+        ([dict(result=[BOX, dict(POINT, value=dict(POINT['value'], x='1'))])], 'TypeError'),
+        ([dict(result=[dict(BOX, original_width=None)])], 'TypeError'),
+    ],
+)
+def test_a_damaged_task_is_named(annotations, problem):
+    whole = dict(data=dict(image='a.jpg'), annotations=[dict(result=[BOX, POINT])])
+    assert len(from_label_studio([whole], NAMES)['annotations']) == 1
+    with pytest.raises(InputError, match=f'^task 2 is not as Label Studio exports it: {problem}'):
+        from_label_studio([whole, dict(whole, annotations=annotations)], NAMES)
+
+
+def test_a_keypoint_that_is_labeled_twice_is_refused():
+    task = dict(data=dict(image='a.jpg'), annotations=[dict(result=[BOX, POINT, POINT])])
+    with pytest.raises(InputError, match=f'^a.jpg: {NAMES[0]} of a is labeled twice: leave one$'):
+        from_label_studio([task], NAMES)
+
+
 def test_skipped_tasks_and_the_names_of_uploaded_files():
     tasks = [
         dict(data=dict(image='/data/upload/7/0a1b2c3d-street.jpg'), annotations=[dict(result=[])]),
