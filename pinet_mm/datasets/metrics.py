@@ -175,12 +175,20 @@ def check_converter(
         made: how many there must be then.
 
     Raises:
-        InputError: it is for others.
+        InputError: it is for others, or has another form.
     """
     if not converter:
         return
-    count = converter['num_keypoints']
-    first, second, target = _indices(converter)
+    try:
+        count = converter['num_keypoints']
+        first, second, target = _indices(converter)
+        if not all(type(each) is int for each in (count, *first, *second, *target)):
+            raise TypeError('an index is no whole number')
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f'{name} must have num_keypoints, and as mapping pairs (source, keypoint) of indices, '
+            f'where a source may be a pair itself; found {converter}'
+        ) from error
     if made is not None and count != made:
         raise InputError(f'{name} must make {made} keypoints; found num_keypoints={count}')
     known = [('to', target, count)]
@@ -198,9 +206,9 @@ def _indices(converter: Mapping[str, Any]) -> tuple[list[int], list[int], list[i
     """Return both sources of each keypoint that is made, the same twice for one; and its place."""
     first, second, target = [], [], []
     for source, place in converter['mapping']:
-        pair = source if isinstance(source, (list, tuple)) else (source, source)
-        first.append(pair[0])
-        second.append(pair[1])
+        one, other = source if isinstance(source, (list, tuple)) else (source, source)
+        first.append(one)
+        second.append(other)
         target.append(place)
     return first, second, target
 

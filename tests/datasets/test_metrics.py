@@ -7,6 +7,7 @@ import json
 import math
 
 from pinet_mm import LayoutCocoMetric
+from pinet_mm.datasets.metrics import check_converter
 
 import numpy as np
 import pytest
@@ -149,6 +150,22 @@ def test_a_converter_that_cannot_work_is_refused_before_the_first_image(
     metric = LayoutCocoMetric(str(tmp_path / 'a.json'), **converter)
     with pytest.raises(ValueError, match=message):
         metric.dataset_meta = metainfo(SIGMAS)
+
+
+@pytest.mark.parametrize(
+    'converter',
+    [
+        dict(num_keypoints=5),
+        dict(mapping=[(0, 0)]),
+        dict(num_keypoints='5', mapping=[(0, 0)]),
+        dict(num_keypoints=5, mapping=[0, 1]),
+        dict(num_keypoints=5, mapping=[((0, 1, 2), 0)]),
+        dict(num_keypoints=5, mapping=[('nose', 0)]),
+    ],
+)
+def test_a_converter_of_another_form_is_refused(converter):
+    with pytest.raises(ValueError, match='^gt_converter must have num_keypoints, and as mapping'):
+        check_converter('gt_converter', converter)
 
 
 def test_a_converter_of_other_keypoints_is_refused(tmp_path):
