@@ -10,7 +10,9 @@ from ... import onnx_runner
 from ...environment.png import without_notes
 from ...errors import InputError
 
-OF_JSON = 'pinet-mm data convert and fuse take predictions, data check takes annotations'
+OF_JSON = (
+    'pinet-mm data convert takes predictions, fuse the poses of test --json, data check annotations'
+)
 OTHERS = {
     '.json': OF_JSON,
     '.jsonl': OF_JSON,

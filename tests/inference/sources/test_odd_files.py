@@ -98,7 +98,7 @@ def test_an_output_that_cannot_be_written_is_found_before(tmp_path, monkeypatch)
     [
         (
             'predictions.json',
-            'data convert and fuse take predictions, data check takes annotations',
+            'data convert takes predictions, fuse the poses of test --json, data check annotations',
         ),
         ('model.onnx', '--model of pinet-mm predict takes exported models'),
         ('weights.pth', '--checkpoint of pinet-mm infer takes weights'),
