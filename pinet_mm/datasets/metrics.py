@@ -1,6 +1,7 @@
 """MMPose's keypoint metric by the sigmas of a model's layout, with its numbers explained."""
 
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -180,10 +181,8 @@ def check_converter(
     if not converter:
         return
     try:
-        count = converter['num_keypoints']
+        count = index(converter['num_keypoints'])
         first, second, target = _indices(converter)
-        if not all(type(each) is int for each in (count, *first, *second, *target)):
-            raise TypeError('an index is no whole number')
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f'{name} must have num_keypoints, and as mapping pairs (source, keypoint) of indices, '
@@ -207,9 +206,9 @@ def _indices(converter: Mapping[str, Any]) -> tuple[list[int], list[int], list[i
     first, second, target = [], [], []
     for source, place in converter['mapping']:
         one, other = source if isinstance(source, (list, tuple)) else (source, source)
-        first.append(one)
-        second.append(other)
-        target.append(place)
+        first.append(index(one))
+        second.append(index(other))
+        target.append(index(place))
     return first, second, target
 
 
