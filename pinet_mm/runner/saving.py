@@ -102,7 +102,11 @@ class WholeCheckpointHook(CheckpointHookOfMMEngine):
     file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare as MMEngine does; remove half-written files of trainings that were killed."""
+        """Prepare as MMEngine does; remove half-written files of trainings that were killed.
+
+        Raises:
+            RunError: `last_checkpoint` is no file.
+        """
         super().before_train(runner)
         last = Path(runner.work_dir, 'last_checkpoint')
         if (last.exists() or last.is_symlink()) and not last.is_file():
