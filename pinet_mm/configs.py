@@ -23,6 +23,8 @@ READ_BY_RUNNER = (
     'model_wrapper_cfg',
     'sync_bn',
 )
+OF_TOOLS = {'cfg'}  # an argument of the runner that no config sets
+OF_RUNNER = {*inspect.signature(Runner).parameters, *READ_BY_RUNNER} - OF_TOOLS
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -109,6 +111,7 @@ def read_config(source: str | Path | Config, options: Mapping | None = None) -> 
             raise InputError(f'the config {source} describes no model')
     check_options(config, options or {})
     _merge(config, options or {})
+    _check_groups(config)
     share_codec(config)
     return config
 
@@ -130,9 +133,23 @@ def _check_form(config: Config, name: str, value) -> None:
     for word in name.split('.') if node is None else ():
         node = (node or config).get(word) if isinstance(node, (Mapping, type(None))) else None
     in_list = isinstance(node, (list, tuple)) and any(isinstance(each, Mapping) for each in node)
+    if isinstance(node, bool) and isinstance(value, str):
+        raise InputError(f'{name} must be True or False; found {value!r}')
     if is_plain and (in_list or isinstance(node, Mapping) and ('type' in node or '.' not in name)):
         kind = 'list of settings' if in_list else 'group of settings'
         raise InputError(f'{name} must be a {kind}, or None; found {value!r}')
+
+
+def _check_groups(config: Config) -> None:
+    """Raise if the model, or a part of it that is read before it is built, is no group."""
+    model = config.get('model')
+    if not isinstance(model, Mapping):
+        raise InputError(f'model must be a group of settings; found {model!r}')
+    for name in ('head', 'backbone', 'neck', 'test_cfg'):
+        if not isinstance(model.get(name), (Mapping, type(None))):
+            raise InputError(
+                f'model.{name} must be a group of settings, or None; found {model[name]!r}'
+            )
 
 
 def check_options(config: Config, options: Mapping) -> None:
@@ -143,12 +160,15 @@ def check_options(config: Config, options: Mapping) -> None:
         options: dotted names to values.
 
     Raises:
-        InputError: the config has no setting of this name, the option names a variable that only
-            the config's file uses, such as `data_root`, or a copy of the codec, which
-            `share_codec` replaces.
+        InputError: the config has no setting of this name, it is no name, the option names a
+            variable that only the config's file uses, such as `data_root`, or a copy of the codec,
+            which `share_codec` replaces.
     """
     copied = isinstance(config.get('codec'), Mapping)
-    read = {*inspect.signature(Runner).parameters, *READ_BY_RUNNER, *(['codec'] if copied else [])}
+    read = {*OF_RUNNER, *(['codec'] if copied else [])}
+    odd = next((name for name in options if not all(name.split('.'))), None)
+    if odd is not None:
+        raise InputError(f'an option must be named like model.type; found the name {odd!r}')
     for name in _dotted(options):
         if copied and (setting := _of_codec(name)):
             raise InputError(f'{name} is a copy of the codec of the config: set {setting} instead')

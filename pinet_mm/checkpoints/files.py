@@ -19,6 +19,7 @@ from torch import Tensor
 from ..atomic import whole_file
 from ..errors import CheckpointError
 from .download import fetch
+from .metainfo import check_metainfo
 from .safetensors_files import KEPT, SAFETENSORS, load_from_safetensors, to_safetensors
 
 SUFFIXES = ('.pth', '.pt', '.tar', SAFETENSORS)
@@ -70,7 +71,8 @@ def checkpoint_of(content: Any, source: str) -> Checkpoint:
         source: for messages.
 
     Raises:
-        CheckpointError: it holds no weights, or some that are no plain tensors.
+        CheckpointError: it holds no weights, some that are no plain tensors, or metainfo of another
+            form than MMPose's.
     """
     weights = _find_weights(content)
     if weights is None:
@@ -86,7 +88,9 @@ def checkpoint_of(content: Any, source: str) -> Checkpoint:
             f'{weights[odd].device}'
         )
     told = {**content, **content['meta']} if isinstance(content.get('meta'), Mapping) else content
-    return Checkpoint(_unwrap(weights), {name: told[name] for name in KEPT if name in told}, source)
+    kept = {name: told[name] for name in KEPT if told.get(name) is not None}
+    check_metainfo(kept.get('dataset_meta', {}), source)
+    return Checkpoint(_unwrap(weights), kept, source)
 
 
 def _is_plain(value: Tensor) -> bool:

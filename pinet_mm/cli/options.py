@@ -19,8 +19,14 @@ class ConfigOptions(argparse.Action):
         """Add the settings `KEY=VALUE` to those of the namespace."""
         from mmengine.config import DictAction
 
+        odd = next((word for word in values if '=' not in word), None)
+        if odd is not None:
+            raise argparse.ArgumentError(self, f'expected KEY=VALUE; found {odd!r}')
         action = DictAction(self.option_strings, self.dest, nargs=self.nargs)
-        action(parser, namespace, values, option_string)
+        try:
+            action(parser, namespace, values, option_string)
+        except AssertionError as error:
+            raise argparse.ArgumentError(self, str(error)) from error
 
 
 class MixedParser(argparse.ArgumentParser):

@@ -37,7 +37,9 @@ class Build(NamedTuple):
         function = self.caller.f_code.co_name
         if function == 'from_cfg':
             return 'the runner'
-        return getattr(self.kind, '__name__', None) or function.removeprefix('build_')
+        return getattr(self.kind, '__name__', None) or function.removeprefix('build_').removeprefix(
+            'turn_on_'
+        )
 
 
 def find_build(error: Exception) -> Build | None:
@@ -56,8 +58,10 @@ def find_build(error: Exception) -> Build | None:
 def _builds(frame: FrameType) -> bool:
     module, function = frame.f_globals.get('__name__'), frame.f_code.co_name
     of_runner = module == 'mmengine.runner.runner' and function.startswith(('build_', 'from_cfg'))
-    # Built before the codec is, to be compared with the data.
-    return module == REGISTRY or of_runner or function == 'build_layout'
+    # The layout is built before the codec is, to be compared with the data; the others change
+    # parts of a model that a config names.
+    others = ('build_layout', 'turn_on_activation_checkpointing', 'turn_on_efficient_conv_bn_eval')
+    return module == REGISTRY or of_runner or function in others
 
 
 def is_of_settings(error: Exception, build: Build) -> bool:

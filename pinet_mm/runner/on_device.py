@@ -114,7 +114,8 @@ class DeviceTrainLoop(EpochBasedTrainLoop):
         **options: of MMEngine's loop.
 
     Raises:
-        ValueError: the run has several processes, or the data cannot be prepared on a device.
+        ValueError: the run has several processes, the model is no PINet, or the data
+            cannot be prepared on a device.
     """
 
     def __init__(self, runner: Runner, dataloader: Mapping, max_epochs: int, **options: Any):
@@ -123,11 +124,17 @@ class DeviceTrainLoop(EpochBasedTrainLoop):
                 'DeviceTrainLoop trains in one process; found a run of '
                 f'{get_world_size()}: train with data workers instead'
             )
+        codec = getattr(getattr(runner.model, 'head', None), 'codec', None)
+        if not isinstance(codec, PINetCodec):
+            raise InputError(
+                'training on the device needs a model whose head has a PINetCodec; found the model '
+                f'{type(runner.model).__name__}'
+            )
         device = next(runner.model.parameters()).device
         loader = DeviceLoader(
             DATASETS.build(dataloader['dataset']),
             dataloader['batch_size'],
-            runner.model.head.codec,
+            codec,
             device,
             dataloader.get('num_workers', 0),
         )

@@ -22,9 +22,25 @@ LEAST = {
     'randomness.seed': 0,
     **{f'{name}_dataloader.sampler.seed': 0 for name in ('train', 'val', 'test')},
     'log_processor.window_size': 1,
+    'log_processor.num_digits': 0,
+    'auto_scale_lr.base_batch_size': 1,
+    **{f'{name}_dataloader.prefetch_factor': 1 for name in ('train', 'val', 'test')},
 }
-MAPPINGS = ('default_hooks', 'auto_scale_lr', 'default_hooks.checkpoint', 'model.backbone.init_cfg')
-TYPES = dict(load_from=str, work_dir=str, default_scope=str, experiment_name=str, resume=bool)
+MAPPINGS = (
+    'default_hooks',
+    'auto_scale_lr',
+    'default_hooks.checkpoint',
+    'model.backbone.init_cfg',
+    'model_wrapper_cfg',
+)
+TYPES = {
+    'load_from': str,
+    'work_dir': str,
+    'default_scope': str,
+    'experiment_name': str,
+    'default_hooks.checkpoint.filename_tmpl': str,
+    'resume': bool,
+}
 WORDS = {bool: 'True or False', str: 'a text'}
 
 
@@ -42,7 +58,7 @@ def check_plain_settings(cfg: Config) -> None:
         if value is not None:
             check_number(name, value, least, whole=True)
     for name, kind in TYPES.items():
-        value = cfg.get(name)
+        value = _find(cfg, name)
         if value is not None and not isinstance(value, kind):
             raise InputError(f'{name} must be {WORDS[kind]}; found {value!r}')
     for name in MAPPINGS:
@@ -55,9 +71,22 @@ def check_plain_settings(cfg: Config) -> None:
         raise InputError(f'custom_hooks must be a list; found {hooks!r}')
     for each in hooks:
         _require_mapping('each of custom_hooks', each)
+    _check_pairs(cfg)
     level = cfg.get('log_level', 'INFO')
     if not _is_log_level(level):
         raise InputError(f'log_level must be DEBUG, INFO, WARNING or ERROR; found {level!r}')
+
+
+def _check_pairs(cfg: Config) -> None:
+    """Check settings of which MMEngine takes one only with, or without, another."""
+    scaling, loop = cfg.get('auto_scale_lr') or {}, cfg.get('train_cfg')
+    if scaling.get('enable') and not scaling.get('base_batch_size'):
+        raise InputError(f'auto_scale_lr.enable needs base_batch_size; found {dict(scaling)}')
+    if isinstance(loop, Mapping) and {'type', 'by_epoch'} <= loop.keys():
+        raise InputError(f'train_cfg must have type or by_epoch, not both; found {dict(loop)}')
+    compiled = cfg.get('compile')
+    if not isinstance(compiled, (bool, Mapping, type(None))):
+        raise InputError(f'compile must be True, False or a mapping; found {compiled!r}')
 
 
 def _require_mapping(name: str, value: object) -> None:

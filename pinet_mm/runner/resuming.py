@@ -6,12 +6,25 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from ..checkpoints import Checkpoint, checkpoint_of, read_content, require_checkpoint
 from ..errors import CheckpointError
 
 MOST = 2**32  # seeds and iterations are fewer
+# What torch's optimizers keep for each number of a weight.
+OF_SHAPE = {
+    'acc_delta',
+    'exp_avg',
+    'exp_avg_sq',
+    'exp_inf',
+    'max_exp_avg_sq',
+    'momentum_buffer',
+    'square_avg',
+    'sum',
+}
 NO_OPTIMIZER = dict(param_groups=[None])  # it may be left out, by save_optimizer=False
 _SAVED = re.compile(r'.*_\d+\.pth')  # epoch_3.pth, iter_9.pth, best_coco_AP_epoch_3.pth
 
@@ -92,6 +105,37 @@ def require_state(path: str, check: Callable[[Checkpoint], None]) -> None:
             f'the checkpoint {path} holds weights, but no state of a training to resume: start '
             f'from it with --cfg-options load_from={path}'
         )
+
+
+def check_optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> None:
+    """Check what optimizers have loaded; torch compares the number of weights alone.
+
+    Args:
+        wrapper: of one optimizer or several.
+
+    Raises:
+        ValueError: it is the state of another optimizer, or of weights of another shape.
+    """
+    several = isinstance(wrapper, OptimWrapperDict)
+    for optimizer in [each.optimizer for each in (wrapper.values() if several else [wrapper])]:
+        for group in optimizer.param_groups:
+            missing = sorted(set(optimizer.defaults) - set(group))
+            if missing:
+                raise ValueError(
+                    f'the state of an optimizer {type(optimizer).__name__} lacks {missing[0]}'
+                )
+            for weight in group['params']:
+                _check_state(optimizer.state.get(weight, {}), weight.shape)
+
+
+def _check_state(state: object, shape: torch.Size) -> None:
+    if not isinstance(state, dict):
+        raise ValueError(f'the state of a weight must be a dict; found {state!r}')
+    for name in OF_SHAPE & state.keys():
+        found = getattr(state[name], 'shape', None)
+        if state[name] is not None and found != shape:
+            what = state[name] if found is None else tuple(found)
+            raise ValueError(f'{name} must have the shape {tuple(shape)}; found {what}')
 
 
 def _has_place(meta: object) -> bool:

@@ -21,6 +21,7 @@ from . import settings, weights
 from .annotations import check_annotations, point_at
 from .keeping import keeping_poses
 from .layout import follow_layout
+from .named_settings import check_named_settings
 from .options import RunOptions, TestOptions, TrainOptions
 from .plain_settings import check_plain_settings
 from .screen import QuietRunner, StartHook
@@ -186,6 +187,7 @@ def _shared_config(options: RunOptions) -> Config:
     except FileNotFoundError as error:
         raise RunError(str(error)) from error
     cfg = read_config(path, options.cfg_options)
+    check_named_settings(cfg)
     check_plain_settings(cfg)
     check_settings(cfg.model)
     settings.fit_workers(cfg, options.cfg_options or {})

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader
 from ..checkpoints.fit import unwrapped
 from ..errors import CheckpointError, InputError, RunError
 from ..method.layouts import PartLayout
+from .resuming import check_optimizers
 
 # What MMEngine and torch raise where a state is not what they expect.
 OF_STATES = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -97,6 +99,8 @@ class QuietRunner(Runner):
         """
         try:
             super().resume(filename, *args, **options)
+            if isinstance(self.optim_wrapper, OptimWrapper | OptimWrapperDict):
+                check_optimizers(self.optim_wrapper)
         except (InputError, RunError):
             raise
         except OF_STATES as error:

@@ -86,8 +86,8 @@ def enable_amp(cfg: Config) -> None:
     Raises:
         RunError: the config has an optimizer wrapper of another kind.
     """
-    wrapper = cfg.optim_wrapper
-    kind = wrapper.get('type', 'OptimWrapper')
+    wrapper = cfg.get('optim_wrapper') or {}
+    kind = wrapper.get('type', 'OptimWrapper') if wrapper else 'None'
     kind = kind if isinstance(kind, str) else kind.__name__
     if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         raise RunError(f'--amp cannot replace the optimizer wrapper {kind} of the config')
@@ -136,7 +136,7 @@ def scale_learning_rate(cfg: Config) -> None:
     Raises:
         RunError: the config does not say for which batch its learning rate is meant.
     """
-    if not cfg.get('auto_scale_lr'):
+    if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
         raise RunError('--auto-scale-lr: the config lacks auto_scale_lr=dict(base_batch_size=...)')
     cfg.auto_scale_lr.enable = True
 
@@ -174,7 +174,7 @@ def enable_badcase(cfg: Config, options: RunOptions) -> None:
 
 def _require_hook(cfg: Config, name: str, kind: str, option: str) -> ConfigDict:
     """Return a default hook of the config."""
-    hook = cfg.get('default_hooks', {}).get(name)
+    hook = (cfg.get('default_hooks') or {}).get(name)
     if hook is None:
         raise RunError(f"{option}: the config lacks default_hooks.{name}=dict(type='{kind}')")
     return hook
@@ -227,7 +227,7 @@ def require_suffix(option: str, path: str | None, suffixes: tuple) -> None:
 
 def keep_place_in_epoch(cfg: Config) -> None:
     """Train with `ResumableEpochLoop` if checkpoints are saved inside epochs."""
-    checkpoints = cfg.get('default_hooks', {}).get('checkpoint', {})
+    checkpoints = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     loop = cfg.get('train_cfg') or {}
     if loop.get('by_epoch') and not checkpoints.get('by_epoch', True):
         del loop['by_epoch']  # mmengine takes either a type or by_epoch
@@ -240,7 +240,7 @@ def train_on_device(cfg: Config) -> None:
     Raises:
         RunError: the config's loop is none by epochs.
     """
-    loop = cfg.train_cfg
+    loop = cfg.get('train_cfg') or {}
     if not loop.pop('by_epoch', bare_name(loop) == 'EpochBasedTrainLoop'):
         raise RunError(f'--on-device needs a train_cfg with by_epoch=True; found {dict(loop)}')
     loop['type'] = 'DeviceTrainLoop'

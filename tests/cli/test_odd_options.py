@@ -41,7 +41,45 @@ REFUSED = {
     'log_level=LOUD': 'log_level must be DEBUG, INFO, WARNING or ERROR; found .LOUD.',
     'log_level=[1]': r'log_level must be DEBUG, INFO, WARNING or ERROR; found \[1\]',
     'log_level=True': 'log_level must be DEBUG, INFO, WARNING or ERROR; found True',
+    'log_processor.num_digits=x': 'log_processor.num_digits must be a whole number of at least 0',
+    'auto_scale_lr.base_batch_size=x': 'base_batch_size must be a whole number of at least 1',
+    'train_dataloader.prefetch_factor=x': 'prefetch_factor must be a whole number of at least 1',
+    'default_hooks.checkpoint.filename_tmpl=5': 'checkpoint.filename_tmpl must be a text; found 5',
+    'model_wrapper_cfg=5': 'model_wrapper_cfg must be a mapping; found 5',
+    'compile=x': 'compile must be True, False or a mapping; found .x.',
+    # names of settings
+    '=1': 'an option must be named like model.type; found the name ..$',
+    'model..type=1': 'an option must be named like model.type; found the name .model..type.',
+    'cfg=5': 'the config has no setting cfg',
+    # groups
+    'model=None': 'model must be a group of settings; found None',
+    'model.head=5': 'model.head must be a group of settings, or None; found 5',
+    # classes
+    'model.type=': 'model.type must be the name of a class; found ..$',
+    'model.type=5': 'model.type must be the name of a class; found 5',
+    'model.type=None': 'model.type must be the name of a class; found None',
+    'param_scheduler.0.type=5': 'param_scheduler.0.type must be the name of a class; found 5',
+    'model.backbone.init_cfg.checkpoint=5': 'init_cfg must have a type; found ..checkpoint.: 5',
+    # yes or no, where the config says it and where it does not
+    'train_cfg.by_epoch=x': 'train_cfg.by_epoch must be True or False; found .x.',
+    'train_dataloader.sampler.shuffle=x': 'sampler.shuffle must be True or False; found .x.',
+    'train_dataloader.pin_memory=x': 'train_dataloader.pin_memory must be True or False; found',
+    'optim_wrapper.optimizer.amsgrad=x': 'optimizer.amsgrad must be True or False; found .x.',
+    'auto_scale_lr.enable=x': 'auto_scale_lr.enable must be True or False; found .x.',
+    'val_cfg.fp16=x': 'val_cfg.fp16 must be True or False; found .x.',
+    # numbers that are used late
+    'optim_wrapper.clip_grad.max_norm=x': 'clip_grad.max_norm must be a number, or several; found',
+    'param_scheduler.0.gamma=x': 'param_scheduler.0.gamma must be a number, or several; found .x.',
+    'param_scheduler.0.milestones=[x,3]': r'milestones must be a number, or several; found \[.x.',
+    # together
+    'optim_wrapper.clip_grad.foo=5': r'clip_grad has the unknown keys \[.foo.\]; known are .*norm',
+    'optim_wrapper.clip_grad.type=x': 'clip_grad.type must be norm or value; found .x.',
+    'optim_wrapper.clip_grad.norm_type=2': 'clip_grad must have max_norm; found',
+    'auto_scale_lr.enable=True': 'auto_scale_lr.enable needs base_batch_size; found',
+    'train_cfg.type=nothing': 'train_cfg must have type or by_epoch, not both; found',
     # building
+    'activation_checkpointing=x': 'activation_checkpointing cannot be built .*no attribute .x.',
+    'efficient_conv_bn_eval=x': 'efficient_conv_bn_eval cannot be built .*no attribute .x.',
     'model.type=NoSuchModel': 'NoSuchModel is not in the',
     'model.backbone=None': 'cfg should be a dict',
     'model.backbone.foo=1': 'ToyBackbone.* unexpected keyword argument .foo.',
@@ -73,6 +111,61 @@ def test_a_setting_that_makes_no_sense_is_one_line(option, tmp_path):
     with pytest.raises(Exception) as shown:
         train.main([config, '--work-dir', str(tmp_path), '--debug', '--cfg-options', option])
     assert not isinstance(shown.value, SystemExit)
+
+
+@pytest.mark.parametrize(
+    'words, message',
+    [
+        (['--cfg-options', 'a'], "argument --cfg-options: expected KEY=VALUE; found 'a'"),
+        (['--cfg-options', 'a=[1,2'], 'argument --cfg-options: Imbalanced brackets exist in [1,2'),
+    ],
+)
+def test_what_is_no_option_is_one_line(words, message, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train.main([write_config(tmp_path), *words])
+    written = capsys.readouterr().err.strip()
+    assert message in written and '\n' not in written
+
+
+@pytest.mark.parametrize(
+    'words, message',
+    [
+        (['--on-device'], 'needs a model whose head has a PINetCodec; found the model Toy'),
+        (['--on-device', '--cfg-options', 'train_cfg=None'], '--on-device needs a train_cfg'),
+        (['--amp', '--cfg-options', 'optim_wrapper=None'], '--amp cannot replace .* wrapper None'),
+        (
+            ['--auto-scale-lr', '--cfg-options', 'auto_scale_lr.enable=False'],
+            '--auto-scale-lr: the config lacks auto_scale_lr=dict.base_batch_size',
+        ),
+    ],
+)
+def test_options_that_the_config_does_not_allow_are_one_line(words, message, tmp_path):
+    with pytest.raises(SystemExit, match=message) as leaving:
+        train.main([write_config(tmp_path), '--work-dir', str(tmp_path), *words])
+    assert leaving.value.code.startswith('error: ') and '\n' not in leaving.value.code
+
+
+@pytest.mark.parametrize('option', ['default_hooks=None', 'default_hooks.checkpoint=None'])
+def test_hooks_may_be_switched_off(option, tmp_path):
+    cfg = runner.train_config(parse('train', write_config(tmp_path), '--cfg-options', option))
+    assert cfg.train_cfg == dict(by_epoch=True, max_epochs=3, val_interval=3)
+
+
+@pytest.mark.parametrize(
+    'option', ['train_cfg.by_epoch=1', 'optim_wrapper.clip_grad.max_norm=5', 'compile=False']
+)
+def test_settings_of_the_right_kind_stay(option, tmp_path):
+    name, value = option.split('=')
+    cfg = runner.train_config(parse('train', write_config(tmp_path), '--cfg-options', option))
+    node = cfg
+    for word in name.split('.'):
+        node = node[word]
+    assert str(node) == value
+
+
+def test_keypoints_are_described_by_types_of_their_own(tmp_path):
+    extra = 'test_dataloader = dict(dataset=dict(metainfo=dict(info=dict(type=""))))'
+    assert runner.train_config(parse('train', write_config(tmp_path, extra))).model.type == 'Toy'
 
 
 def test_a_group_may_be_switched_off_or_replaced_by_a_group(tmp_path):

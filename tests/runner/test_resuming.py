@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from pinet_mm import runner
+from pinet_mm.errors import CheckpointError
+from pinet_mm.runner.resuming import check_optimizers
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from tests.helpers.toy_runs import (
     NOWHERE,
@@ -100,6 +103,48 @@ def test_loop_is_left_alone_unless_checkpoints_fall_inside_epochs(tmp_path):
     assert plain.train_cfg == dict(by_epoch=True, max_epochs=3, val_interval=3)
     inside = runner.train_config(parse('train', write_config(tmp_path, SAVE_ITERS)))
     assert inside.train_cfg == dict(type='ResumableEpochLoop', max_epochs=3, val_interval=3)
+
+
+def _other_shape(content):
+    content['optimizer']['state'][0]['exp_avg'] = torch.zeros(1)
+
+
+def _other_optimizer(content):
+    (group,) = content['optimizer']['param_groups']
+    group.pop('betas')
+    group['momentum'] = 0.9
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (_other_shape, r'exp_avg must have the shape \(4, 3\); found \(1,\)'),
+        (_other_optimizer, 'the state of an optimizer Adam lacks betas'),
+    ],
+)
+def test_the_state_of_another_optimizer_is_refused(tmp_path, trained, change, message):
+    content = torch.load(trained / 'epoch_2.pth', weights_only=True)
+    change(content)
+    torch.save(content, tmp_path / 'epoch_2.pth')
+    with pytest.raises(CheckpointError, match=message) as error:
+        train(tmp_path, '--resume')
+    assert 'load_from=' in str(error.value) and '\n' not in str(error.value)
+
+
+def test_states_of_several_optimizers_are_checked():
+    weight = torch.nn.Parameter(torch.zeros(2))
+    wrapper = OptimWrapperDict(
+        a=OptimWrapper(torch.optim.Adam([torch.nn.Parameter(torch.zeros(3))])),
+        b=OptimWrapper(torch.optim.SGD([weight], 0.1, momentum=0.9)),
+    )
+    state = wrapper['b'].optimizer.state
+    for fits in ({}, dict(momentum_buffer=None), dict(momentum_buffer=torch.ones(2))):
+        state[weight] = fits
+        check_optimizers(wrapper)
+    for odd in (5, dict(momentum_buffer=5), dict(momentum_buffer=torch.ones(1))):
+        state[weight] = odd
+        with pytest.raises(ValueError, match='must be a dict; found 5|must have the shape'):
+            check_optimizers(wrapper)
 
 
 @pytest.mark.parametrize('option', ['activation_checkpointing=backbone', 'sync_bn=torch'])
