@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from tests.helpers import counts, robustness
+from tests.helpers import counts, long_runs, robustness
 from tests.helpers.tools import ROOT
 
 
@@ -58,3 +58,9 @@ def test_a_table_takes_the_place_of_another():
         '(7 kinds) | 0 of 8 in `onnx_runner.py` | 1 200 | '
         '`python -m tests.helpers.robustness --count` |\n\nafter\n'
     )
+
+
+def test_a_growth_that_was_measured_is_kept(tmp_path):
+    grown = long_runs.measured(lambda number: None, 10)
+    counts.keep(tmp_path / 'long.json', predictions=grown.count())
+    assert counts.read(tmp_path / 'long.json')['predictions'].tried == 10
