@@ -60,9 +60,7 @@ def measured(step: Callable[[int], object], count: int) -> Growth:
             rows.append((number, resident(), len(os.listdir('/proc/self/fd'))))
             print(*rows[-1], file=sys.stderr)
     numbers, memory, files = np.array(rows[len(rows) // 5 :], float).T
-    slope, file_slope = (
-        float(np.polyfit(numbers / 1000, each, 1)[0]) for each in (memory, files)
-    )
+    slope, file_slope = (float(np.polyfit(numbers / 1000, each, 1)[0]) for each in (memory, files))
     return Growth(count, float(memory[-1]), slope, int(files[-1]), file_slope)
 
 
