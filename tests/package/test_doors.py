@@ -121,6 +121,7 @@ def test_without_mmpose_a_name_tells_the_commands_that_bring_it():
 
 @pytest.mark.parametrize('command', ['train a.py', 'infer a.jpg', 'fuse a.json --out b.json'])
 def test_without_mmpose_a_command_says_so_in_one_line(command, tmp_path):
+    (tmp_path / 'a.jpg').touch()  # what is missing is told first
     code = 'from pinet_mm.cli import main\nmain(sys.argv[1:])'
     done = run_light(code, *command.split(), cwd=tmp_path)
     assert done.returncode == 1 and done.stdout == ''
