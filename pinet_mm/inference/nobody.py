@@ -22,11 +22,11 @@ def explain_nobody(
     where = f'{len(missed)} of {len(best_scores)} images' if len(best_scores) > 1 else 'the image'
     return (
         f'nobody scores {pose_thr:g} or more in {where} '
-        f'(best score there {max(missed):.3f}): {_advice(max(missed), short_side)}\n'
+        f'(best score there {max(missed):.3f}): {_advice(max(missed), pose_thr, short_side)}\n'
     )
 
 
-def _advice(best: float, short_side: int | None) -> str:
+def _advice(best: float, pose_thr: float, short_side: int | None) -> str:
     sizes = []
     if short_side is None or short_side > SMALL:
         sizes.append(f'{SMALL} for people who fill the image')
@@ -34,4 +34,6 @@ def _advice(best: float, short_side: int | None) -> str:
         sizes.append(f'{LARGE} for people who are small in it')
     advice = f'--short-side {", ".join(sizes)}'
     lower = math.floor(best * 100) / 100
-    return f'--pose-thr {lower:g} draws some; or {advice}' if lower else advice
+    if lower < pose_thr / 4:  # such poses are hardly ever people
+        return f'probably nobody is there; if somebody is, try {advice}'
+    return f'--pose-thr {lower:g} draws some; or {advice}'

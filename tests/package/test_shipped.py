@@ -21,6 +21,7 @@ PHOTOS_LINE = (
     'model: pinet_lite_photos (photographs; 17 COCO keypoints; research use, see LICENSE-weights)'
 )
 SIZES = '--short-side 192 for people who fill the image, 640 for people who are small in it'
+EMPTY = f'probably nobody is there; if somebody is, try {SIZES}'
 
 # --- the default model ---------------------------------------------------------------------------
 
@@ -143,14 +144,11 @@ def test_infer_says_where_nobody_is_found(crowd, tmp_path, capsys, monkeypatch):
             'nobody scores 0.1 or more in 2 of 3 images (best score there 0.079): '
             f'--pose-thr 0.07 draws some; or {SIZES}\n',
         ),
-        ([0.0], f'nobody scores 0.1 or more in the image (best score there 0.000): {SIZES}\n'),
-        # A threshold of 0 would draw everything.
-        (
-            [0.0099],
-            f'nobody scores 0.1 or more in the image (best score there 0.010): {SIZES}\n',
-        ),
+        ([0.0], f'nobody scores 0.1 or more in the image (best score there 0.000): {EMPTY}\n'),
+        # What scores so little is hardly ever somebody.
+        ([0.0249], f'nobody scores 0.1 or more in the image (best score there 0.025): {EMPTY}\n'),
     ],
-    ids=['no image', 'all found', 'some found', 'score 0', 'score below a percent'],
+    ids=['no image', 'all found', 'some found', 'score 0', 'low score'],
 )
 def test_the_line_on_nobody(scores, expected):
     assert explain_nobody(scores, 0.1) == expected
@@ -165,11 +163,11 @@ def test_the_line_on_nobody(scores, expected):
     ],
 )
 def test_the_line_does_not_suggest_what_was_tried(tried, expected):
-    assert explain_nobody([0.0], 0.1, tried).endswith(f'0.000): {expected}\n')
+    assert explain_nobody([0.05], 0.1, tried).endswith(f' draws some; or {expected}\n')
 
 
 def test_the_threshold_that_the_line_suggests_draws_the_best():
-    for score in np.arange(0.01, 0.5, 0.0007).tolist():
+    for score in np.arange(0.13, 0.5, 0.0007).tolist():
         words = explain_nobody([score], 0.5).split()
         assert score - 0.0101 < float(words[words.index('--pose-thr') + 1]) <= score
 
