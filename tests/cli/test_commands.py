@@ -46,7 +46,7 @@ OF_PACKAGES = (
 FIRST_CALLS = {
     'train': ('runner.run', 'train_config', ('a.py',)),
     'test': ('runner.run', 'test_config', ('a.py', 'a.pth')),
-    'infer': ('api', 'find_sources', ('a.jpg',)),
+    'infer': ('inference.sources.items', 'find_sources', ('a.jpg',)),
     'convert': ('checkpoints', 'convert_checkpoint', ('a.pth', 'b.pth')),
     'export': ('api', 'load', ('a.py', 'a.pth', 'a.onnx')),
     'fuse': ('datasets.pose_files', 'read_results', ('a.json', '--out', 'b.json')),
@@ -131,7 +131,7 @@ def test_a_group_of_commands_names_them(words, found, capsys):
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert 'data needs one of its commands: data check, data browse, data draw' in said
-    assert said.endswith(f'found {found}\n')
+    assert said.endswith(f'found {found} (see pinet-mm data --help)\n')
 
 
 def test_words_of_the_process_reach_the_command(monkeypatch, tmp_path, capsys):

@@ -30,6 +30,7 @@ class NoNetwork:
     """In place of an exported file: one person of a keypoint, at the middle of the image."""
 
     score_kind = 'mean keypoint score'
+    warning = None
 
     def __init__(self, path):
         self.path = path
