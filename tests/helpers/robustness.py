@@ -242,6 +242,7 @@ def to_table(found: dict[str, Count]) -> str:
     for name, topic in TOPICS.items():
         if name in found:
             tried, survived, of, so = found[name]
+            of = re.sub(r'\d{4,}', lambda digits: number(int(digits[0])), of)
             by = topic.by if topic.is_tested else f'python -m tests.helpers.{topic.by}'
             commands = by.split() if topic.is_tested else [by]
             cells = (

@@ -51,16 +51,16 @@ def test_what_counts_a_topic_is_there():
 
 
 def test_a_table_takes_the_place_of_another():
-    found = dict(images=counts.Count(1200, 1200, '7 kinds'))
+    found = dict(images=counts.Count(1200, 1200, '47425 kinds'))
     page = f'before\n\n{robustness.HEAD}| old | 1 |\n\nafter\n'
     assert robustness.with_table(page, robustness.to_table(found)) == (
         f'before\n\n{robustness.HEAD}| images: bad ones refused in a line, odd ones read | 1 200 '
-        '(7 kinds) | 0 of 8 in `onnx_runner.py` | 1 200 | '
+        '(47 425 kinds) | 0 of 8 in `onnx_runner.py` | 1 200 | '
         '`python -m tests.helpers.robustness --count` |\n\nafter\n'
     )
 
 
 def test_a_growth_that_was_measured_is_kept(tmp_path):
-    grown = long_runs.measured(lambda number: None, 10)
+    grown = long_runs.measured(lambda number: None, 5)
     counts.keep(tmp_path / 'long.json', predictions=grown.count())
-    assert counts.read(tmp_path / 'long.json')['predictions'].tried == 10
+    assert counts.read(tmp_path / 'long.json')['predictions'].tried == 5
