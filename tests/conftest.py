@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pinet_mm  # noqa: F401  (repairs MMPose, so it comes before everything that imports it)
 from pinet_mm.method.layouts import PartLayout
 from pinet_mm.models import acceleration
+from pinet_mm.runner.first_process import RANKS
 
 import numpy as np
 import pytest
@@ -43,6 +44,13 @@ def ctrl_c_is_heard():
     """Shells start what runs in the background with Ctrl-C ignored, and Python keeps it so."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Start every test as the only process, whatever an earlier one has left behind."""
+    for name in RANKS:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope='session', autouse=True)
