@@ -49,7 +49,7 @@ def ctrl_c_is_heard():
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch):
     """Start every test as the only process, whatever an earlier one has left behind."""
-    for name in RANKS:
+    for name in RANKS:  # a run sets LOCAL_RANK
         monkeypatch.delenv(name, raising=False)
 
 

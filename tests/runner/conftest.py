@@ -2,8 +2,6 @@
 
 import sys
 
-from pinet_mm.runner.first_process import RANKS
-
 import pytest
 
 from tests.helpers.clean import leaving_nothing
@@ -15,8 +13,6 @@ def clean_process(monkeypatch):
     """Keep what the tools set in this process from reaching other tests."""
     monkeypatch.setattr(sys, 'path', list(sys.path))
     monkeypatch.setattr(Toy, 'kill_at', None)
-    for name in RANKS:  # a run sets LOCAL_RANK
-        monkeypatch.delenv(name, raising=False)
     with leaving_nothing():
         yield
 
