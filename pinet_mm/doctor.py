@@ -20,9 +20,9 @@ import pinet_mm
 
 from .environment import compat, facts, installing
 from .environment.checks import decode_mask, import_mmpose, reload_checkpoint
+from .environment.printing import run_for_reader
+from .environment.tested import PYTHONS, judge_version
 
-# That of requirements.txt, and those in which docs/platforms.md has both ways to install.
-TESTED_PYTHONS = ('3.10', '3.11', '3.12', '3.13')
 FATAL = ('missing', 'broken')
 VERDICTS = ('ok', 'untested', 'optional', 'info', *FATAL)
 # Of columns: names are known, "torchvision's compiled part" is the longest; most versions fit.
@@ -112,16 +112,11 @@ def installed_version(distributions: tuple[str, ...]) -> tuple[str, str]:
     return '', ''
 
 
-def judge_version(found: str, tested: str) -> str:
-    """Compare versions without their local part: 2.13.0+cpu is a build of 2.13.0."""
-    return 'ok' if found.split('+')[0] == tested else 'untested'
-
-
 def examine_python() -> Finding:
     """Compare the version of Python with the tested ones."""
     found = platform.python_version()
-    verdict = 'ok' if found.rpartition('.')[0] in TESTED_PYTHONS else 'untested'
-    return Finding('Python', found, ', '.join(TESTED_PYTHONS), verdict)
+    verdict = 'ok' if found.rpartition('.')[0] in PYTHONS else 'untested'
+    return Finding('Python', found, ', '.join(PYTHONS), verdict)
 
 
 def examine_dependency(dependency: Dependency, pins: dict[str, str]) -> Finding:
@@ -136,13 +131,13 @@ def examine_dependency(dependency: Dependency, pins: dict[str, str]) -> Finding:
         importlib.import_module(dependency.module)
     except Exception as error:  # every failure belongs in the report
         return Finding(name, found, tested, 'broken', f'{reason(error)}; {remedy}')
-    return Finding(name, found, tested, judge_version(found, tested))
+    return Finding(name, found, tested, judge_version(name, found, tested))
 
 
 def examine_optional(name: str, pins: dict[str, str]) -> Finding:
     """Look up the version of a package that only some commands use."""
     found = installed_version((name,))[1]
-    verdict = judge_version(found, pins[name]) if found else 'optional'
+    verdict = judge_version(name, found, pins[name]) if found else 'optional'
     return Finding(name, found or '-', pins[name], verdict)
 
 
@@ -260,19 +255,24 @@ def without_repeats(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 def format_line(finding: Finding) -> str:
     """Format a finding in columns of fixed widths, the remedy last: the next are not known yet."""
-    widths = (NAME_WIDTH, FOUND_WIDTH, len(', '.join(TESTED_PYTHONS)), max(map(len, VERDICTS)), 0)
+    widths = (NAME_WIDTH, FOUND_WIDTH, len(', '.join(PYTHONS)), max(map(len, VERDICTS)), 0)
     return '  '.join(cell.ljust(width) for cell, width in zip(finding, widths)).rstrip()
 
 
 def main(words: Sequence[str] | None = None, prog: str | None = 'python -m pinet_mm.doctor') -> int:
-    """Print the report and return the exit status.
+    """Read the command line, print the report and return the exit status.
 
     Args:
         words: of the command line, by default those of the process.
         prog: the command that its help names.
     """
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, epilog=f'examples: {prog}')
-    parser.parse_args(words)
+    run_for_reader(lambda: parser.parse_args(words))
+    return run_for_reader(report)
+
+
+def report() -> int:
+    """Print the report and return the exit status."""
     light, wrong = is_light(), 0
     print(f'pinet_mm {pinet_mm.__version__} in {os.path.dirname(pinet_mm.__file__)}\n')
     print(format_line(Finding('', 'found', 'tested', 'verdict')), flush=True)

@@ -8,8 +8,6 @@ light runtime work without either.
 
 import argparse
 import importlib
-import os
-import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
@@ -17,6 +15,7 @@ from typing import NoReturn
 import pinet_mm
 
 from ..environment.installing import explain, missing_packages
+from ..environment.printing import run_for_reader
 from ..errors import InputError, RunError, Stopped
 from . import completion
 from .guessing import nearest, refuse_in_one_line
@@ -26,7 +25,6 @@ from .settings_errors import OF_SETTINGS, describe, find_build, is_of_settings
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
 FOR_USERS = (InputError, RunError, OSError)
 INTERRUPTED = 128 + 2  # the exit status after SIGINT
-UNREAD = 128 + 13  # after SIGPIPE, which ends other programs whose reader has gone
 
 # Command -> its module and what it does.
 COMMANDS = {
@@ -75,11 +73,11 @@ def command(
     def main(words: Sequence[str] | None = None, prog: str | None = None) -> int | None:
         parser = make_parser()
         _complete(parser, prog, examples)
-        args = parser.parse_args(words)
+        args = run_for_reader(lambda: parser.parse_args(words))
         if vars(args).pop('debug'):
             return run(args)
         try:
-            return _run_for_reader(run, args)
+            return run_for_reader(lambda: run(args))
         except expected as error:
             sys.exit(f'error: {_with_notes(without_worker(error), error)}')
         except OF_SETTINGS as error:
@@ -104,29 +102,6 @@ def command(
 def _with_notes(text: str, error: BaseException) -> str:
     """Return a text, and the notes that an error got on its way."""
     return '; '.join((text, *getattr(error, '__notes__', ())))
-
-
-def _run_for_reader(
-    run: Callable[[argparse.Namespace], int | None], args: argparse.Namespace
-) -> int | None:
-    """Return what a run returns; end silently where nobody reads what it prints, as with `head`."""
-    try:
-        status = run(args)
-        sys.stdout.flush()  # else Python meets the closed pipe at its end, and says so
-        return status
-    except BrokenPipeError:
-        if not _reader_has_gone():
-            raise  # it was another pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(UNREAD)
-
-
-def _reader_has_gone() -> bool:
-    if not hasattr(select, 'poll'):  # Windows
-        return False
-    output = select.poll()
-    output.register(sys.stdout.fileno(), 0)
-    return any(event & select.POLLERR for _, event in output.poll(0))
 
 
 def _complete(parser: argparse.ArgumentParser, prog: str | None, examples: Sequence[str]) -> None:
@@ -172,7 +147,7 @@ def main(words: Sequence[str] | None = None) -> int | None:
     parser = _parser_of('', COMMANDS)
     parser.add_argument('--version', action='version', version=pinet_mm.__version__)
     parser.add_argument('command', metavar='COMMAND', help='one of those below')
-    name = parser.parse_args(words[:1]).command
+    name = run_for_reader(lambda: parser.parse_args(words[:1])).command
     if name not in COMMANDS:
         parser.error(f'there is no command {name}{nearest(name, COMMANDS)}')
     module, _ = COMMANDS[name]
@@ -201,6 +176,6 @@ def _refuse_group(
     parser = _parser_of(group, commands)
     found = words[0] if words else 'nothing'
     if found in ('-h', '--help'):
-        parser.parse_args(['--help'])
+        run_for_reader(lambda: parser.parse_args(['--help']))
     guess = nearest(f'{group} {found}', commands)
     parser.error(f'{group} needs one of its commands: {", ".join(commands)}; found {found}{guess}')

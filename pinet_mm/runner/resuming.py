@@ -81,8 +81,8 @@ def newest_usable(paths: Sequence[str], check: Callable[[Checkpoint], None]) -> 
             print_log(f'WARNING: {problem}; resuming from {path}', 'current')
         return path
     raise CheckpointError(
-        f'no checkpoint here can be resumed from, and none was overwritten: {"; ".join(problems)}; '
-        'to start afresh, name another --work-dir'
+        'the training cannot be resumed from any checkpoint of its work folder, and none was '
+        f'overwritten: {"; ".join(problems)}; to start afresh, name another --work-dir'
     )
 
 

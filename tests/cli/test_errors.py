@@ -1,8 +1,6 @@
 """Errors of a config are one line; those of the code keep their traceback; --debug shows all."""
 
 import argparse
-import subprocess
-import sys
 
 from pinet_mm.cli import command, without_worker
 from pinet_mm.errors import InputError
@@ -115,25 +113,6 @@ def test_an_error_of_a_data_worker_is_its_last_line():
         'last):\n  File "a.py", line 1, in b\npinet_mm.errors.InputError: a.jpg is no image\n'
     )
     assert without_worker(InputError(text)) == 'a.jpg is no image'
-
-
-@pytest.mark.parametrize('lines', [1, 9999])
-def test_output_that_nobody_reads_ends_a_command_silently(lines):
-    script = (
-        'import argparse\nfrom pinet_mm.cli import command\n'
-        f'run = lambda args: [print("line") for _ in range({lines})] and 3\n'
-        'raise SystemExit(command(argparse.ArgumentParser, run)([]))'
-    )
-    words = [sys.executable, '-c', script]
-    read = subprocess.run(words, capture_output=True)
-    assert (read.returncode, read.stdout.count(b'line')) == (3, lines)
-    pipe = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE)
-    # The reader goes before the first line comes.
-    unread = subprocess.Popen([sys.executable, '-c', f'input()\n{script}'], **pipe)
-    unread.stdout.close()
-    unread.stdin.write(b'\n')
-    unread.stdin.close()
-    assert (unread.stderr.read(), unread.wait()) == (b'', 141)
 
 
 def test_another_broken_pipe_is_an_error():

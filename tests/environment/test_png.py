@@ -41,8 +41,6 @@ def with_notes(content, notes):
 @pytest.mark.parametrize('door', ['file', 'bytes', 'training'])
 def test_faulty_notes_are_not_complained_of(fault, door, tmp_path, capfd):
     content = with_notes(encode(IMAGE[..., :3]), FAULTS[fault])
-    cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    assert 'libpng warning' in capfd.readouterr().err, 'or there is nothing to test'
     path = tmp_path / 'a.png'
     path.write_bytes(content)
     doors = dict(
@@ -52,6 +50,12 @@ def test_faulty_notes_are_not_complained_of(fault, door, tmp_path, capfd):
     )
     np.testing.assert_array_equal(doors[door](), IMAGE[..., :3])
     assert capfd.readouterr().err == ''
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_faulty_notes_are_taken_out(fault):
+    # Whether OpenCV complains of them depends on its version.
+    assert without_notes(with_notes(encode(), FAULTS[fault])) == encode()
 
 
 @pytest.mark.parametrize('channels', [1, 3, 4])

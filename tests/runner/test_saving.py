@@ -215,7 +215,7 @@ def test_a_training_needs_to_name_its_last_checkpoint(kind, tmp_path):
 def test_resume_never_starts_afresh_over_epochs_that_cannot_be_read(tmp_path):
     (tmp_path / 'epoch_1.pth').write_bytes(b'')
     (tmp_path / 'epoch_2.pth').write_text('no checkpoint')
-    with pytest.raises(CheckpointError, match='no checkpoint here can be resumed from') as error:
+    with pytest.raises(CheckpointError, match='cannot be resumed from any checkpoint') as error:
         train(tmp_path, '--resume', extra=EPOCHS)
     assert '\n' not in str(error.value)
     assert (tmp_path / 'epoch_1.pth').read_bytes() == b''
