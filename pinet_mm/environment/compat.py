@@ -258,6 +258,36 @@ def _with_number_as_radius(draw_circles):
     return draw_circles_of_number
 
 
+# What mmengine derives from torch's sharding, by the names under which configs ask for it.
+SHARDING = dict(
+    ZeroRedundancyOptimizer='mmengine.optim.optimizer.zero_optimizer',
+    MMFullyShardedDataParallel='mmengine.model.wrappers.fully_sharded_distributed',
+    FSDPStrategy='mmengine._strategy.fsdp',
+)
+
+
+def defer_sharding() -> None:
+    """Import mmengine without torch's sharding, which costs more than half of torch again.
+
+    The modules that derive from it are imported when a config names what they register.
+    """
+    if installed('torch', 'mmengine'):
+        with deferred({module: (name,) for name, module in SHARDING.items()}):
+            importlib.import_module('mmengine.runner')
+        registry = importlib.import_module('mmengine.registry').Registry
+        _wrap_once(registry, 'get', _importing_sharding)
+
+
+def _importing_sharding(get):
+    def get_importing_sharding(registry, key):
+        module = SHARDING.get(key.rpartition('.')[2]) if isinstance(key, str) else None
+        if module:
+            importlib.import_module(module)
+        return get(registry, key)
+
+    return get_importing_sharding
+
+
 FIXES = (
     restore_find_loader,
     add_stand_ins,
@@ -265,6 +295,7 @@ FIXES = (
     defer_matplotlib,
     stub_mmcv_operators,
     declare_torchvision_operators,
+    defer_sharding,  # the first that imports mmengine
     allow_mmengine_checkpoints,
     skip_cuda_device_without_cuda,
     announce_package_to_mmengine,

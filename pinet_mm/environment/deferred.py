@@ -29,7 +29,7 @@ class DeferredModule:
 
 
 class Later:
-    """Stand in for a function, class or object that is called, or whose attributes are read.
+    """Stand in for a function, class or object of a module that is not imported yet.
 
     Args:
         module: full name of its module, which is imported at the first use.
@@ -49,6 +49,14 @@ class Later:
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the object."""
         return getattr(self._find(), name)
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        """Return whether something is an instance of the object, a class."""
+        return isinstance(instance, self._find())
+
+    def __mro_entries__(self, bases: tuple) -> tuple:
+        """Return the base of a class that is derived from the object."""
+        return (self._find(),)
 
 
 class _Deferred(ModuleType):
@@ -74,8 +82,7 @@ def deferred(names: Mapping[str, Sequence[str]]) -> Iterator[None]:
     needed, an import finds the real ones.
 
     Args:
-        names: by module, those that are called or whose attributes are read, but from which no
-            class is derived.
+        names: by module, those that what is imported inside does not use yet.
     """
     for module, late in names.items():
         if module not in sys.modules:

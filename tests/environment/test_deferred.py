@@ -1,6 +1,7 @@
 """deferred: heavy modules are imported at the first use of what is taken from them."""
 
 import gc
+import importlib
 import subprocess
 import sys
 
@@ -17,6 +18,8 @@ HEAVY = (
     'scipy.stats',
     'timm',
     'torch._dynamo',
+    'torch.distributed.fsdp',
+    'torch.distributed.optim',
 )
 
 
@@ -55,6 +58,37 @@ def test_name_is_imported_when_it_is_called(heavy):
     assert heavy not in sys.modules
     assert Late(5).x == 5
     assert type(Late(5)) is sys.modules[heavy].Late and Late.place == 3
+
+
+def test_class_of_a_module_serves_as_base_and_in_checks(heavy):
+    with deferred({heavy: ['Late']}):
+        from heavy_module import Late
+    assert not isinstance(3, Late)
+    real = sys.modules[heavy].Late
+    assert isinstance(real(1), Late)
+    assert type('Derived', (real,), {}).__mro__[1:] == _derive(Late).__mro__[1:]
+
+
+def _derive(base):
+    class Derived(base):
+        pass
+
+    return Derived
+
+
+@pytest.mark.parametrize(
+    ('kinds', 'name', 'base'),
+    [
+        ('mmpose.OPTIMIZERS', 'ZeroRedundancyOptimizer', 'torch.distributed.optim'),
+        ('mmpose.MODEL_WRAPPERS', 'mmengine.MMFullyShardedDataParallel', 'torch.distributed.fsdp'),
+        ('mmengine.STRATEGIES', 'FSDPStrategy', 'mmengine._strategy'),
+    ],
+)
+def test_configs_still_find_what_shards(kinds, name, base):
+    package, _, kind = kinds.partition('.')
+    found = getattr(importlib.import_module(f'{package}.registry'), kind).get(name)
+    assert found.__name__ == name.rpartition('.')[2]
+    assert found.__mro__[1].__module__.startswith(base)
 
 
 def test_other_names_come_at_once(heavy):
