@@ -87,6 +87,7 @@ _LIGHT = (
     'inference.people',
     'inference.results',
     'inference.results.answers',
+    'inference.results.cvat_xml',
     'inference.results.exchange',
     'inference.results.records',
     'inference.tracking',

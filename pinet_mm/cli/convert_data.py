@@ -1,7 +1,7 @@
 """Convert predictions for other tools, and corrected ones back: pinet-mm data convert IN OUT.
 
-IN is a predictions.json (or .jsonl), or the JSON export of Label Studio. docs/inference.md says how
-the annotation tools take what is written.
+IN is a predictions.json (or .jsonl), or an export of Label Studio (JSON) or CVAT (XML).
+docs/inference.md says how the annotation tools take what is written.
 """
 
 import argparse
@@ -17,9 +17,11 @@ from .options import POSE_THR_HELP, to_pose_thr
 EXAMPLES = (
     'poses/predictions.json poses.csv',
     'poses/predictions.json cvat.json --to cvat',
+    'poses/predictions.json cvat.xml --to cvat',
     'poses/predictions.json tasks.json --to label-studio',
     'poses/predictions.json results.json --to results --annotations val.json',
     'export.json train.json --predictions poses/predictions.json',
+    'annotations.xml train.json',
 )
 
 
@@ -29,13 +31,17 @@ def make_parser() -> argparse.ArgumentParser:
         description='Convert predictions for other tools, and corrected ones back',
     )
     add = parser.add_argument
-    add('input', metavar='IN', help='a predictions.json or .jsonl, or an export of Label Studio')
+    add(
+        'input',
+        metavar='IN',
+        help='a predictions.json or .jsonl, or an export of Label Studio or CVAT',
+    )
     add('out', metavar='OUT', help='file to write')
     add(
         '--to',
         choices=tuple(FORMATS),
-        help='a table; tasks for CVAT (COCO Keypoints 1.0) or Label Studio; COCO results (csv, by '
-        'the name of OUT). Exports of Label Studio become COCO annotations',
+        help='a table; tasks for CVAT (COCO Keypoints 1.0, or CVAT 1.1 if OUT is .xml) or Label '
+        'Studio; COCO results (csv, by the name of OUT). Exports become COCO annotations',
     )
     add(
         '--pose-thr',
@@ -54,7 +60,8 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         '--predictions',
         metavar='FILE',
-        help='what was corrected in Label Studio, for the order of the keypoints',
+        help='what was corrected, for the names and the order of the keypoints (needed for Label '
+        'Studio; exports of CVAT have them)',
     )
     return parser
 
@@ -63,21 +70,31 @@ def run(args: argparse.Namespace) -> None:
     """Convert, write, and print how much.
 
     Raises:
-        InputError: IN is of no known form, or an option that it needs is missing.
+        InputError: IN is of no known form, an option that it needs is missing, or one has no effect
+            on it.
     """
     from ..atomic import write_whole
     from ..inference.documents import is_document, parse, results_of
 
-    found = parse(args.input)
+    found = None if args.input.endswith('.xml') else parse(args.input)
     if is_document(found):
         name = args.to or ('csv' if args.out.endswith('.csv') else None)
         if name is None:
             raise InputError(f'--to must say what {args.out} is to be: {", ".join(FORMATS)}')
+        _refuse_idle(args, f'--to {name}', NEEDED[name])
         text = FORMATS[name](list(results_of(found, args.input)), args)
     else:
-        text = json.dumps(_corrected(found, args))
+        make = _corrected_in_cvat if found is None else _corrected
+        text = json.dumps(make(found, args))
     write_whole(args.out, text)
     print(f'{args.out} is written')
+
+
+def _refuse_idle(args: argparse.Namespace, what: str, needed: Sequence[str]) -> None:
+    unused = dict(to=None, pose_thr='auto', annotations=None, folder=None, predictions=None)
+    for name, value in unused.items():
+        if getattr(args, name) != value and name not in needed:
+            raise InputError(f'--{name.replace("_", "-")} has no effect on {what}: leave it out')
 
 
 def _to_csv(results: Sequence[Any], args: argparse.Namespace) -> str:
@@ -96,8 +113,11 @@ def _to_csv(results: Sequence[Any], args: argparse.Namespace) -> str:
 
 
 def _to_cvat(results: Sequence[Any], args: argparse.Namespace) -> str:
+    from ..inference.results.cvat_xml import to_cvat_xml
     from ..inference.results.exchange import to_cvat
 
+    if args.out.endswith('.xml'):
+        return to_cvat_xml(results, pose_thr=args.pose_thr)
     return json.dumps(to_cvat(results, pose_thr=args.pose_thr))
 
 
@@ -141,22 +161,39 @@ def _is_record(image: Any) -> bool:
 
 
 def _corrected(tasks: Any, args: argparse.Namespace) -> Mapping:
-    from ..inference.documents import parse, require_document
     from ..inference.results.exchange import from_label_studio
 
     is_export = isinstance(tasks, list) and all(isinstance(each, Mapping) for each in tasks)
     if not (is_export and all('data' in each for each in tasks)):
         raise InputError(
-            f'{args.input} is neither a predictions.json nor an export of Label Studio'
+            f'{args.input} is neither a predictions.json nor an export of Label Studio or CVAT'
         )
     if args.predictions is None:
         raise InputError(
             f'{args.input} is an export of Label Studio: name the --predictions that were '
             'corrected, for the names of the keypoints'
         )
-    document = parse(args.predictions)
-    require_document(document, args.predictions)
-    return from_label_studio(tasks, document['keypoint_names'])
+    _refuse_idle(args, 'an export of Label Studio', ['predictions'])
+    return from_label_studio(tasks, _names_in(args.predictions))
+
+
+def _corrected_in_cvat(_: Any, args: argparse.Namespace) -> Mapping:
+    from ..inference.results.cvat_xml import from_cvat_xml
+
+    _refuse_idle(args, 'an export of CVAT', ['predictions'])
+    names = _names_in(args.predictions) if args.predictions else ()
+    try:
+        return from_cvat_xml(Path(args.input).read_bytes(), names)
+    except InputError as error:
+        raise InputError(f'{args.input}: {error}') from error
+
+
+def _names_in(path: str) -> list[str]:
+    from ..inference.documents import parse, require_document
+
+    document = parse(path)
+    require_document(document, path)
+    return document['keypoint_names']
 
 
 FORMATS: dict[str, Callable[[Sequence[Any], argparse.Namespace], str]] = {
@@ -164,6 +201,14 @@ FORMATS: dict[str, Callable[[Sequence[Any], argparse.Namespace], str]] = {
     'cvat': _to_cvat,
     'label-studio': _to_label_studio,
     'results': _to_results,
+}
+
+# Beside IN and OUT, the options that count.
+NEEDED = {
+    'csv': ('to', 'pose_thr'),
+    'cvat': ('to', 'pose_thr'),
+    'label-studio': ('to', 'pose_thr', 'folder'),
+    'results': ('to', 'pose_thr', 'annotations'),
 }
 
 main = command(make_parser, run, examples=EXAMPLES)

@@ -128,6 +128,42 @@ def test_what_label_studio_exports_comes_back_with_the_same_keypoints(folder):
     assert found['annotations'][0]['keypoints'] == [9, 19, 2, 19, 39, 2, 29, 59, 2]
 
 
+def test_poses_go_to_cvat_and_back_as_xml(folder):
+    write()
+    main(['p.json', 'cvat.xml', '--to', 'cvat'])
+    main(['cvat.xml', 'train.json'])
+    found = json.load(open('train.json'))
+    assert found['categories'][0]['keypoints'] == HEAD['keypoint_names']
+    assert found['annotations'][0]['keypoints'] == [9, 19, 2, 19, 39, 2, 29, 59, 1]
+    main(['cvat.xml', 'again.json', '--predictions', 'p.json'])
+    assert json.load(open('again.json')) == found
+
+
+@pytest.mark.parametrize(
+    'words, problem',
+    [
+        (['p.json', 'o.csv', '--folder', 'x/'], '--folder has no effect on --to csv: leave it out'),
+        (['p.json', 'o.json', '--to', 'cvat', '--annotations', 'v.json'], '--annotations has no'),
+        (['p.json', 'o.json', '--to', 'label-studio', '--predictions', 'p.json'], '--predictions'),
+        (['p.json', 'o.json', '--to', 'results', '--folder', 'x'], '--folder has no effect on --t'),
+        (['t.json', 'o.json', '--predictions', 'p.json', '--to', 'cvat'], '--to has no effect on'),
+        (
+            ['t.json', 'o.json', '--predictions', 'p.json', '--pose-thr', '0.3'],
+            '--pose-thr has no effect on an export of Label Studio: leave it out',
+        ),
+        (['c.xml', 'o.json', '--to', 'cvat'], '--to has no effect on an export of CVAT: leave it'),
+        (['c.xml', 'o.json'], 'c.xml: it is not as CVAT exports its images'),
+    ],
+)
+def test_options_without_effect_are_refused(folder, words, problem):
+    write()
+    json.dump([dict(data=dict(image='a.jpg'))], open('t.json', 'w'))
+    open('c.xml', 'w').close()
+    with pytest.raises(SystemExit, match=f'^error: {problem}'):
+        main(words)
+    assert not list(folder.glob('o.*'))
+
+
 def test_frames_have_the_names_that_cvat_gives_them(folder):
     write(images=(FRAME, dict(FRAME, frame=24)))
     found = to_cvat(read_document('p.json'))

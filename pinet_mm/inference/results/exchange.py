@@ -4,6 +4,7 @@ Needs numpy only. CVAT reads and writes COCO's keypoint annotations. Label Studi
 person with named keypoints as its children, all in percent of the image.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -172,7 +173,8 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
 
     The first annotation of a task counts, or else its first prediction; tasks that were skipped are
     left out. Keypoints that a person lacks are unlabeled; keypoints without a person are an error.
-    The size of an image stands with its people: where nobody is, it is left out.
+    A rotated rectangle becomes the upright box around it. The size of an image stands with its
+    people: where nobody is, it is left out.
 
     Args:
         tasks: the export.
@@ -180,7 +182,8 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
 
     Raises:
         InputError: a task names no image, two name one, or one is not as Label Studio exports it;
-            a keypoint belongs to nobody, is labeled twice, or has a name that is not among `names`.
+            a keypoint belongs to nobody, is labeled twice, or has a name that is not among `names`;
+            an image was rotated.
     """
     images, annotations = [], []
     for i, task in enumerate(tasks, start=1):
@@ -209,6 +212,11 @@ def _read_task(task: Mapping, number: int, names: Sequence[str]) -> tuple[list[d
         return [], []
     regions = [each for each in done['result'] if each.get('type') in REGIONS]
     name, size = _image_of(task, number), _size_of(regions)
+    if any(each.get('image_rotation') for each in regions):
+        raise InputError(
+            f'{name} was rotated in Label Studio, and its people are labeled in the rotated image: '
+            'rotate the file itself and label it anew'
+        )
     image = dict(id=number, file_name=name, **dict(zip(('width', 'height'), size)))
     people = _people_of(regions, name, names)
     return [image], [_coco_of(box, points, names, size) for box, points in people]
@@ -264,13 +272,25 @@ def _coco_of(
             flat += [round(x, 2), round(y, 2), 2]
         else:
             flat += [0, 0, 0]
-    sides = [box['width'] / 100 * w, box['height'] / 100 * h]
-    corner = [box['x'] / 100 * w - 0.5, box['y'] / 100 * h - 0.5]
+    sides = box['width'] / 100 * w, box['height'] / 100 * h
+    corner = box['x'] / 100 * w - 0.5, box['y'] / 100 * h - 0.5
+    bbox = _upright(corner, sides, box.get('rotation') or 0)
     return dict(
         category_id=1,
         keypoints=flat,
         num_keypoints=len(points),
-        bbox=[round(value, 2) for value in corner + sides],
+        bbox=[round(value, 2) for value in bbox],
         area=round(sides[0] * sides[1], 2),
         iscrowd=0,
     )
+
+
+def _upright(
+    corner: tuple[float, float], sides: tuple[float, float], degrees: float
+) -> tuple[float, ...]:
+    # x, y, width, height of the box around a rectangle, rotated clockwise around its corner.
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    (x, y), (w, h) = corner, sides
+    xs = [x + i * w * cos - j * h * sin for i in (0, 1) for j in (0, 1)]
+    ys = [y + i * w * sin + j * h * cos for i in (0, 1) for j in (0, 1)]
+    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)

@@ -158,6 +158,27 @@ def test_an_export_of_label_studio_becomes_annotations():
         from_label_studio([task], NAMES)
 
 
+@pytest.mark.parametrize(
+    'degrees, upright',
+    [
+        # A rectangle of 20×10 px whose upper left corner is 100, 50 px from the border.
+        (0, [99.5, 49.5, 20, 10]),
+        (90, [89.5, 49.5, 10, 20]),  # clockwise about that corner: it goes down and left
+        (-90, [99.5, 29.5, 10, 20]),
+        (45, [92.43, 49.5, 21.21, 21.21]),  # 30 / √2 wide, 10 / √2 of it to the left
+    ],
+)
+def test_a_rotated_rectangle_becomes_the_box_around_it(degrees, upright):
+    value = dict(x=50, y=50, width=10, height=10, rotation=degrees)
+    box = region('rectanglelabels', 'a', value)
+    task = dict(data=dict(image='a.jpg'), annotations=[dict(result=[box])])
+    (person,) = from_label_studio([task], NAMES)['annotations']
+    assert person['bbox'] == pytest.approx(upright, abs=0.006) and person['area'] == 200
+    box['image_rotation'] = 90
+    with pytest.raises(InputError, match=r'^a.jpg was rotated in Label Studio, .* label it anew$'):
+        from_label_studio([task], NAMES)
+
+
 def test_an_export_may_have_images_of_nobody_and_relations():
     box = region('rectanglelabels', 'a1', dict(x=0, y=0, width=10, height=10, rotation=0))
     tasks = [
