@@ -22,16 +22,8 @@ from .packages import (
     stub_mmcv_operators,
     use_pycocotools_masks,
 )
-
-
-def _wrap_once(owner, name: str, wrap) -> None:
-    """Replace the function `owner.name` by what `wrap` makes of it, unless that was done before."""
-    function = getattr(owner, name)
-    if not hasattr(function, 'wrapped_by_pinet_mm'):
-        wrapped = functools.wraps(function)(wrap(function))
-        wrapped.wrapped_by_pinet_mm = True
-        setattr(owner, name, wrapped)
-
+from .sharding import defer_sharding
+from .wrapping import wrap_once
 
 # --- mmengine, MMPose ----------------------------------------------------------------------------
 
@@ -109,7 +101,7 @@ def skip_cuda_device_without_cuda() -> None:
     build of torch has no `torch._C._cuda_setDevice`. With CUDA the real function is called.
     """
     if installed('torch'):
-        _wrap_once(importlib.import_module('torch.cuda'), 'set_device', _only_with_cuda)
+        wrap_once(importlib.import_module('torch.cuda'), 'set_device', _only_with_cuda)
 
 
 def _only_with_cuda(set_device):
@@ -135,9 +127,9 @@ def announce_package_to_mmengine() -> None:
     importlib.import_module('mmengine.config.utils').MODULE2PACKAGE['pinet_mm'] = 'pinet-mm'
     for name in ('mmengine.config.config', 'mmengine.hub.hub'):
         module = importlib.import_module(name)
-        _wrap_once(module, '_get_package_and_cfg_path', _with_flat_names)
+        wrap_once(module, '_get_package_and_cfg_path', _with_flat_names)
     config = importlib.import_module('mmengine.config.config').Config
-    _wrap_once(config, '_get_cfg_path', _without_our_scope)
+    wrap_once(config, '_get_cfg_path', _without_our_scope)
 
 
 def _with_flat_names(split):
@@ -182,7 +174,7 @@ def lay_configs_out_once() -> None:
     YAPF takes two seconds for a config, most of a small training.
     """
     if installed('torch', 'mmengine'):
-        _wrap_once(importlib.import_module('mmengine.config.config'), 'FormatCode', _once)
+        wrap_once(importlib.import_module('mmengine.config.config'), 'FormatCode', _once)
 
 
 def _once(lay_out):
@@ -244,7 +236,7 @@ def accept_radius_arrays() -> None:
     """
     if installed('torch', 'mmpose'):
         module = importlib.import_module('mmpose.visualization.opencv_backend_visualizer')
-        _wrap_once(module.OpencvBackendVisualizer, 'draw_circles', _with_number_as_radius)
+        wrap_once(module.OpencvBackendVisualizer, 'draw_circles', _with_number_as_radius)
 
 
 def _with_number_as_radius(draw_circles):
@@ -256,36 +248,6 @@ def _with_number_as_radius(draw_circles):
         return draw_circles(self, center, radius, *args, **kwargs)
 
     return draw_circles_of_number
-
-
-# What mmengine derives from torch's sharding, by the names under which configs ask for it.
-SHARDING = dict(
-    ZeroRedundancyOptimizer='mmengine.optim.optimizer.zero_optimizer',
-    MMFullyShardedDataParallel='mmengine.model.wrappers.fully_sharded_distributed',
-    FSDPStrategy='mmengine._strategy.fsdp',
-)
-
-
-def defer_sharding() -> None:
-    """Import mmengine without torch's sharding, which costs more than half of torch again.
-
-    The modules that derive from it are imported when a config names what they register.
-    """
-    if installed('torch', 'mmengine'):
-        with deferred({module: (name,) for name, module in SHARDING.items()}):
-            importlib.import_module('mmengine.runner')
-        registry = importlib.import_module('mmengine.registry').Registry
-        _wrap_once(registry, 'get', _importing_sharding)
-
-
-def _importing_sharding(get):
-    def get_importing_sharding(registry, key):
-        module = SHARDING.get(key.rpartition('.')[2]) if isinstance(key, str) else None
-        if module:
-            importlib.import_module(module)
-        return get(registry, key)
-
-    return get_importing_sharding
 
 
 FIXES = (
