@@ -15,6 +15,6 @@ def wrap_once(owner: Any, name: str, wrap: Callable) -> None:
     """
     function = getattr(owner, name)
     if not hasattr(function, 'wrapped_by_pinet_mm'):
-        wrapped = functools.wraps(function)(wrap(function))
+        wrapped: Any = functools.wraps(function)(wrap(function))
         wrapped.wrapped_by_pinet_mm = True
         setattr(owner, name, wrapped)
