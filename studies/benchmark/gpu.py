@@ -26,11 +26,11 @@ from .gpu_cases import (
 )
 from .gpu_host import host_rows
 from .gpu_tables import (
+    AS_SHIPPED,
     HOST,
     IMAGES,
     KERNELS,
     LIGHT,
-    LIGHT_FLIP,
     SHARE,
     SLIM,
     TRAINING,
@@ -41,7 +41,7 @@ from .gpu_timing import device_time, kernel_times, peak_of
 from .report import Table
 from .steps import Step, choose, run_step
 
-NETWORKS = (WIDE, LIGHT, LIGHT_FLIP, SLIM)
+NETWORKS = (WIDE, LIGHT, AS_SHIPPED, SLIM)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -122,9 +122,9 @@ class GPUBenchmark:
                 yield Step(_name(case), IMAGES, partial(self._measure, case))
 
     def _model(self, network: Network) -> torch.nn.Module:
-        if network.config not in self.models:
-            self.models[network.config] = build_model(network, self.device)
-        return self.models[network.config]
+        if network.name not in self.models:
+            self.models[network.name] = build_model(network, self.device)
+        return self.models[network.name]
 
     def _settled(self, case: Case) -> Case:
         # The layout and tuning that were found best for the precision, or for half precision.
@@ -176,7 +176,7 @@ class GPUBenchmark:
         case = self._settled(Case(network, 'bf16', 8 if self.cuda else self.batches[0]))
         with torch.no_grad(), backend_flags(case.precision, False):
             model = prepare(self._model(network), case)
-            run = decoding_of(model, case, make_inputs(model, case.batch))
+            run = decoding_of(model, make_inputs(model, case.batch))
             for row in kernel_times(run, self.device):
                 place = dict(network=network.name, precision=case.precision, batch=case.batch)
                 yield {**place, **row}

@@ -35,12 +35,19 @@ class Network(NamedTuple):
         config: name of a config of the project.
         side: of its square input, in pixels.
         flip: with flip test.
+        scale_factors: of the inference.
     """
 
     name: str
     config: str
     side: int
     flip: bool
+    scale_factors: tuple[float, ...] = (1.0,)
+
+    @property
+    def test_cfg(self) -> dict[str, object]:
+        """What it changes of its config's `test_cfg`."""
+        return dict(flip_test=self.flip, scale_factors=self.scale_factors)
 
 
 class Case(NamedTuple):
@@ -91,12 +98,13 @@ def build_model(network: Network, device: str) -> PINet:
     """Build the model of a config with random weights, which cost as much time as any.
 
     Args:
-        network: gives the config and the input size.
+        network: gives the config, the input size and how it is tested.
         device: where it computes.
     """
     size = (network.side, network.side)
     loaded = read_config(network.config, {'codec.input_size': size})
     loaded.model.backbone.init_cfg = None
+    loaded.model.test_cfg.update(network.test_cfg)
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(loaded.model)
@@ -146,7 +154,7 @@ def make_inputs(model: PINet, batch: int) -> Inputs:
 
 def finder_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
     """Make the function that is timed: from normalized images to fused poses on the device."""
-    settings = model.head.check_settings(dict(model.test_cfg, flip_test=case.network.flip))
+    settings = model.head.check_settings(model.test_cfg)
     find = compiled_find_poses() if case.way == 'compiled' else find_poses
 
     def finder(images: Tensor, per_map: Tensor) -> object:
@@ -157,20 +165,23 @@ def finder_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
 
 
 def backbone_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
-    """Make a function that runs backbone and neck alone, all views."""
+    """Make a function that runs backbone and neck alone, all views at all scales."""
+    settings = model.head.check_settings(model.test_cfg)
 
     def extract(images: Tensor, _: Tensor) -> object:
-        return model.extract_views(images, case.network.flip)
+        return model.extract_scales(images, settings)
 
     run = GraphedFinder(extract, *inputs) if case.way == 'CUDA graph' else extract
     return lambda: run(*inputs)
 
 
-def decoding_of(model: PINet, case: Case, inputs: Inputs) -> Callable[[], object]:
+def decoding_of(model: PINet, inputs: Inputs) -> Callable[[], object]:
     """Make a function of what follows backbone and neck."""
-    settings = model.head.check_settings(dict(model.test_cfg, flip_test=case.network.flip))
-    feats = model.extract_views(inputs.images, case.network.flip)
-    return lambda: decode(model.head, [model.head.test_maps(feats)], inputs.per_map, settings)
+    settings, head = model.head.check_settings(model.test_cfg), model.head
+    scales = model.extract_scales(inputs.images, settings)
+    return lambda: decode(
+        head, [head.test_maps(feats) for feats in scales], inputs.per_map, settings
+    )
 
 
 class Trainer:

@@ -5,7 +5,9 @@ from .report import Table
 
 WIDE = Network('HRNet-W32 512², flip test', 'pinet_hrnet_coco.py', 512, True)
 LIGHT = Network('light 256²', 'pinet_lite_photos.py', 256, False)
-LIGHT_FLIP = Network('light 256², flip test', 'pinet_lite_photos.py', 256, True)
+AS_SHIPPED = Network(
+    'light 256², flip test, two scales', 'pinet_lite_photos.py', 256, True, (1.0, 0.5)
+)
 SLIM = Network('slim HRNet 128², flip test', 'pinet_hrnet-slim_crowdsynth.py', 128, True)
 IMAGES, SHARE = 'Images per second', 'Share of everything but backbone and neck'
 TRAINING, HOST, KERNELS = 'Training', 'The part of the host', 'Kernels of the decoding'

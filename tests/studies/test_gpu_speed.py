@@ -1,5 +1,7 @@
 """The benchmark of a GPU: its logic on the CPU."""
 
+from pinet_mm.configs import read_config
+
 import pytest
 import torch
 
@@ -17,6 +19,14 @@ def test_the_benchmark_builds_a_config_at_its_size():
     with torch.no_grad():
         fused, _ = found()
     assert fused.keypoints.shape[-2:] == (model.head.codec.layout.num_keypoints, 2)
+
+
+def test_the_light_network_is_measured_at_one_scale_and_as_it_is_shipped():
+    light = gpu_cases.build_model(gpu_tables.LIGHT, 'cpu').test_cfg
+    shipped = gpu_cases.build_model(gpu_tables.AS_SHIPPED, 'cpu').test_cfg
+    assert (light.flip_test, tuple(light.scale_factors)) == (False, (1,))
+    # What the row of that name says is what the config says.
+    assert dict(shipped) == dict(read_config(gpu_tables.AS_SHIPPED.config).model.test_cfg)
 
 
 def test_the_benchmark_measures_every_precision(tables):
