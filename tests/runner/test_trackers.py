@@ -70,6 +70,7 @@ def test_losses_metrics_and_images_arrive_in_wandb_offline(run, monkeypatch):
     monkeypatch.setenv('WANDB_SILENT', 'true')
     folder = run("dict(type='WandbVisBackend', init_kwargs=dict(mode='offline', project='toy'))")
     wandb.finish()
+    wandb.teardown()  # since 0.31 the file is written after `finish` has returned
     (path,) = folder.glob('wandb/offline-run-*/*.wandb')
     content = path.read_bytes()  # names and values are in it as text
     for name in (b'loss', b'lr', b'toy/mean', b'val_img'):
