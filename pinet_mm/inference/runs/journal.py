@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...atomic import whole_file
 from ...errors import InputError
@@ -25,10 +25,11 @@ class Journal:
     """Append records to a file of lines, each flushed, and make the document of them.
 
     What was appended outlives a process that is killed. At most the last line is incomplete; it is
-    cut off when the journal is opened again.
+    cut off when the journal is opened again. Lines and document of an earlier run stay until the
+    first image of this one is found.
 
     Args:
-        path: of the file of lines.
+        path: of the file of lines; the document beside it ends in .json.
         head: what the document begins with, see `records.header`.
         run: what else the records depend on: model and settings.
         resume: go on with the file if there is one; otherwise it is emptied.
@@ -42,14 +43,22 @@ class Journal:
         self.path, self._head = path, head
         self._first: dict[str, int] = {}  # name of a source -> where its first record is
         self._finished: set[str] = set()
+        self._file: BinaryIO | None = None
         begin = json.loads(compact(dict(head, run=run)))
         if path.exists() and not path.is_file():
             raise InputError(f'{path} must be a file, for what is found is kept there')
         if resume and path.is_file() and path.stat().st_size:
             self._reopen(begin)
         else:
-            self._file = open(path, 'wb', buffering=0)  # no half of a line is left for later
-            self.append(begin)
+            self._waiting = [begin]
+            if not (path.exists() or path.with_suffix('.json').exists()):
+                self._begin()
+
+    def _begin(self) -> BinaryIO:
+        self._file = open(self.path, 'wb', buffering=0)  # no half of a line is left for later
+        for entry in self._waiting:
+            self.append(entry)
+        return self._file
 
     def _reopen(self, begin: Mapping) -> None:
         end = 0
@@ -100,10 +109,19 @@ class Journal:
         Raises:
             OSError: it cannot be written, such as on a full disk; the message says how to go on.
         """
-        rest = memoryview(compact(entry).encode() + b'\n')
+        if self._file is None and 'persons' not in entry:
+            self._waiting.append(entry)
+            return
         with _saying_how_to_go_on():
+            file = self._file or self._begin()
+            rest = memoryview(compact(entry).encode() + b'\n')
             while rest:
-                rest = rest[self._file.write(rest) :]
+                rest = rest[file.write(rest) :]
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the lines are those of this run, not of an earlier one."""
+        return self._file is not None
 
     def has(self, name: str, is_video: bool) -> bool:
         """Return whether nothing of a source is left to do.
@@ -131,6 +149,8 @@ class Journal:
     def write_document(self, path: Path) -> list[str]:
         """Write the document that docs/predictions.md describes, whole or not at all.
 
+        Where nothing was found in this run, that of an earlier one stays.
+
         Args:
             path: of the document.
 
@@ -140,6 +160,8 @@ class Journal:
         Raises:
             OSError: see `append`.
         """
+        if not self.is_begun:
+            return list(dict.fromkeys(map(_name, self._waiting[1:])))
         failed: dict[str, None] = {}
         videos: list[dict] = []
 
@@ -161,7 +183,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file of lines."""
-        self._file.close()
+        if self._file:
+            self._file.close()
 
 
 def _entry_of(line: bytes) -> dict:

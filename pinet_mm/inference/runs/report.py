@@ -19,6 +19,8 @@ class Report(NamedTuple):
         best_scores: the score of the best person of each image, 0 where there is none.
         has_overlays: whether drawings or videos were written.
         pose_thr: people with a lower score were left out.
+        is_written: whether `json` is of this run; where no image could be read, an earlier one is
+            left as it was.
     """
 
     json: Path
@@ -28,6 +30,7 @@ class Report(NamedTuple):
     best_scores: Sequence[float] = ()
     has_overlays: bool = True
     pose_thr: float = 0
+    is_written: bool = True
 
     @property
     def pictures(self) -> int:

@@ -154,7 +154,8 @@ def run(
     overlays.write_overview()
     overlays.require_all(target)
     seconds, has_overlays = perf_counter() - start, not overlays.is_empty
-    return Report(target, unreadable, len(best), seconds, list(best), has_overlays, pose_thr)
+    facts_of_run = len(best), seconds, list(best), has_overlays, pose_thr, journal.is_begun
+    return Report(target, unreadable, *facts_of_run)
 
 
 def _open_journal(
