@@ -278,7 +278,7 @@ def main(*arguments: str) -> None:
 
 def _load(path: Path) -> OnnxPoses:
     if not path.is_file():
-        sys.exit(f'error: {path} does not exist: name a file that tools/export_onnx.py wrote')
+        sys.exit(f'error: {path} does not exist: name as MODEL.onnx what pinet-mm export wrote')
     try:
         model = OnnxPoses(path)
     except (ImportError, ValueError) as error:

@@ -78,9 +78,12 @@ def run(args: argparse.Namespace) -> None:
         half_weights=args.half_weights,
     )
     if args.int8:
+        print('writing it in float32 and in 8 bits, and comparing both', flush=True)
         print(int8.export_int8(model, args.out, args.int8, **options))
     else:
+        print('tracing the network and writing the file', flush=True)
         graph.export_onnx(model, args.out, **options)
+        print('comparing it with PyTorch on drawn crowds', flush=True)
         print(check.check(args.out, model))
     note = graph.note_on_rows(model, args.max_poses)
     if note:

@@ -46,7 +46,8 @@ def make_parser() -> argparse.ArgumentParser:
         '--video',
         type=_count(1),
         metavar='N',
-        help='draw N videos of people who walk, with identities, instead of images',
+        help='draw N videos of people who walk instead: each is a folder of frames, all of them '
+        'annotated, with identities',
     )
     add('--frames', type=_count(1), help=f'frames of a video ({video.frames})')
     add('--fps', type=float, help=f'frames per second of a video ({video.fps:g})')

@@ -49,9 +49,12 @@ def run(args: argparse.Namespace) -> None:
             for it.
     """
     from ..runner import TestOptions, test
+    from ..runner.first_process import is_first
 
     if args.checkpoint is None:
         args.checkpoint = _shipped_weights(args.config)
+    if is_first():
+        print('reading config, weights and annotations', flush=True)
     test(TestOptions(**vars(args)))
 
 

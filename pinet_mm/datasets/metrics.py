@@ -17,6 +17,8 @@ from .limits import BOUNDS_NOTE, note_on_proposals
 from .pose_files import to_entries
 from .reasons import BEHIND, why_no_number, why_zero
 
+MANY = 1000  # images, from which COCO's evaluation takes so long that a line announces it
+
 
 @METRICS.register_module()
 class LayoutCocoMetric(CocoMetric):
@@ -102,11 +104,15 @@ class LayoutCocoMetric(CocoMetric):
         if self.gt_converter and self.coco is not None:
             _convert_people(self.coco.anns.values(), self.gt_converter)
             self.gt_converter = None  # in each validation MMPose's class would convert again
-        converter, self.pred_converter = self.pred_converter, None  # MMPose's takes no pairs
-        if converter:
+        if converter := self.pred_converter:
             results = [(_convert_poses(pred, converter), truth) for pred, truth in results]
-        metrics = super().compute_metrics(results)
-        self.pred_converter = converter
+        if len(results) >= MANY:
+            print_log(f'evaluating the poses of {len(results)} images', 'current')
+        self.pred_converter = None  # MMPose's takes no pairs
+        try:
+            metrics = super().compute_metrics(results)
+        finally:
+            self.pred_converter = converter
         if 'AP(E)' in metrics:
             print_log(BOUNDS_NOTE, 'current')
         if metrics.get('AP', 1) <= 0:

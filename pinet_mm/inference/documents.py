@@ -97,7 +97,7 @@ def results_of(found: Any, path: str | Path) -> Iterator[LightResult]:
         except InputError as error:
             raise InputError(f'{path}: {error}') from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f'{path}: image {i} of its list is no record: {error!r}') from error
+            raise InputError(f'{path}: entry {i} of its images is no record: {error!r}') from error
         yield LightResult(people, {**known, **place})
 
 

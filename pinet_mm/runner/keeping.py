@@ -52,7 +52,9 @@ def _write(metric: BaseMetric) -> str:
         metric.compute_metrics(metric.results)
     except Exception as error:  # the one that ended the evaluation counts
         return f'{path} could not be written: {error}'
-    return f'the poses of the {len(metric.results)} images before are in {path}'
+    count = len(metric.results)
+    before = 'the image before are' if count == 1 else f'the {count} images before are'
+    return f'the poses of {before} in {path}'
 
 
 def _add_note(error: BaseException, note: str) -> None:

@@ -61,10 +61,10 @@ def test_documents_are_read_back(folder, name, schema):
     [
         # Two of these would fill the rows of three people without a word.
         (dict(GOOD, keypoints=GOOD['keypoints'][:2]), 'a/street.jpg: person 1 has 2 keypoints; ex'),
-        (dict(GOOD, keypoints=None), 'image 1 of its list is no record: TypeError'),
-        (dict(GOOD, keypoints=[[1], [2], [3]]), 'image 1 of its list is no record: ValueError'),
-        (dict(score=1), "image 1 of its list is no record: KeyError..keypoints'"),
-        ('somebody', 'image 1 of its list is no record: TypeError'),
+        (dict(GOOD, keypoints=None), 'entry 1 of its images is no record: TypeError'),
+        (dict(GOOD, keypoints=[[1], [2], [3]]), 'entry 1 of its images is no record: ValueError'),
+        (dict(score=1), "entry 1 of its images is no record: KeyError..keypoints'"),
+        ('somebody', 'entry 1 of its images is no record: TypeError'),
     ],
 )
 def test_a_record_of_other_keypoints_is_named(folder, person, problem):
@@ -76,7 +76,7 @@ def test_a_record_of_other_keypoints_is_named(folder, person, problem):
 @pytest.mark.parametrize('size', [dict(width='x'), dict(height=None)])
 def test_a_record_without_a_size_is_named(folder, size):
     write(images=(IMAGE, dict(IMAGE, **size)))
-    with pytest.raises(InputError, match=r'^p\.json: image 1 of its list is no record: '):
+    with pytest.raises(InputError, match=r'^p\.json: entry 1 of its images is no record: '):
         read_document('p.json')
 
 

@@ -7,6 +7,7 @@ import json
 import math
 
 from pinet_mm import LayoutCocoMetric
+from pinet_mm.datasets import metrics
 from pinet_mm.datasets.metrics import check_converter
 
 import numpy as np
@@ -131,6 +132,28 @@ def test_converted_poses_and_why_their_ap_is_0(tmp_path, said):
         each['pred_instances']['keypoints'] += 40
     assert evaluate(metric, metainfo(SIGMAS), found)['coco/AP'] == 0
     assert said[0].startswith('AP is 0: the best of all poses has an OKS of 0.00')
+
+
+def test_a_converter_stays_where_an_evaluation_fails(tmp_path, monkeypatch):
+    write(tmp_path)
+    converter = dict(num_keypoints=5, mapping=[(i, i) for i in range(5)])
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), pred_converter=converter)
+
+    def fail(self, results):
+        raise MemoryError
+
+    monkeypatch.setattr(CocoMetric, 'compute_metrics', fail)
+    with pytest.raises(MemoryError):
+        metric.compute_metrics([])
+    assert metric.pred_converter == converter
+
+
+def test_a_long_evaluation_is_announced(tmp_path, said, monkeypatch):
+    data = write(tmp_path)
+    monkeypatch.setattr(metrics, 'MANY', 2)
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), **COCO)
+    evaluate(metric, metainfo(SIGMAS), predictions(data, places=range(5)))
+    assert said[0] == f'evaluating the poses of {len(data["images"])} images'
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pinet_mm.inference import folders
 from pinet_mm.inference.drawing.sheets import PERSON_COLORS
 from pinet_mm.inference.folders import infer
 from pinet_mm.inference.results import PoseResult
+from pinet_mm.inference.runs import overlays
 from pinet_mm.inference.runs.options import InferOptions
 from pinet_mm.inference.runs.overlays import OverlayFolder, overlay_names
 from pinet_mm.inference.sources import find_images
@@ -56,7 +57,7 @@ def model(monkeypatch):
 def test_an_overlay_that_cannot_be_written_is_said_and_not_named(images, model, tmp_path):
     out = tmp_path / 'out'
     (out / 'a.jpg').mkdir(parents=True)  # no file can have this name
-    message = r'1 images could not be written into .*out: a.jpg .*; predictions.json there holds'
+    message = r'1 image could not be written into .*out: a.jpg .*; predictions.json there holds'
     with pytest.raises(OSError, match=message):
         infer(model, [images], out)
     records = json.loads((out / 'predictions.json').read_text())['images']
@@ -69,7 +70,7 @@ def test_an_overlay_that_cannot_be_written_is_said_and_not_named(images, model, 
 
 def test_an_overview_that_cannot_be_written_is_said(images, model, tmp_path):
     (tmp_path / 'out' / 'overview.jpg').mkdir(parents=True)
-    with pytest.raises(OSError, match='1 images could not be written into .*: overview.jpg'):
+    with pytest.raises(OSError, match='1 image could not be written into .*: overview.jpg'):
         infer(model, [images], tmp_path / 'out')
     assert (tmp_path / 'out' / 'predictions.json').is_file()
 
@@ -126,15 +127,27 @@ def test_drawings_have_names_of_their_own(tmp_path):
     assert overlay_names(files) == ['a.jpg', 'a-1.jpg', 'a-1-1.jpg', 'overview-1.jpg']
 
 
+def test_names_on_an_overview_are_those_of_the_files(images, model, tmp_path, monkeypatch):
+    titles = []
+
+    def draw(drawings, columns, cell, names, gap):
+        titles.extend(names)
+        return drawings[0]
+
+    monkeypatch.setattr(overlays, 'contact_sheet', draw)
+    infer(model, [images], tmp_path / 'out')
+    assert titles == ['a.png', 'b.png'], 'though the drawings are a.jpg and b.jpg'
+
+
 def test_an_overview_holds_the_first_twelve_with_their_names(tmp_path):
-    overlays = OverlayFolder(tmp_path / 'out', columns=4, cell=40, gap=4)
-    overlays.write_overview()
+    sheet = OverlayFolder(tmp_path / 'out', columns=4, cell=40, gap=4)
+    sheet.write_overview()
     assert not (tmp_path / 'out' / 'overview.jpg').exists()
     for i in range(14):
         drawing = np.full((30, 40, 3), 100 if i < 12 else 0, np.uint8)
-        assert overlays.write(f'{i}.png', drawing) == f'{i}.png'
-    overlays.write_overview()
-    overlays.require_all(tmp_path / 'out' / 'a.json')
+        assert sheet.write(f'{i}.png', drawing) == f'{i}.png'
+    sheet.write_overview()
+    sheet.require_all(tmp_path / 'out' / 'a.json')
     overview = cv2.imread(str(tmp_path / 'out' / 'overview.jpg'))
     # Three rows of four; at 37 px of width they are 28 high, with a line of text below.
     assert overview.shape == (3 * (28 + 28) + 2 * 4, 4 * 37 + 3 * 4, 3)

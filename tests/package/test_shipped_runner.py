@@ -93,7 +93,7 @@ def test_the_runner_says_in_a_line_what_is_wrong(crowd, tmp_path, monkeypatch, c
         assert problem in said
     monkeypatch.setattr(onnx_runner, 'SHIPPED', tmp_path / 'shipped.onnx')
     for arguments, name in (((), 'shipped'), ((str(tmp_path / 'gone.onnx'),), 'gone')):
-        with pytest.raises(SystemExit, match=f'^error: .*/{name}.onnx does not exist: name a file'):
+        with pytest.raises(SystemExit, match=f'^error: .*/{name}.onnx does not exist: name as MO'):
             onnx_runner.main(*arguments, str(crowd))
     (tmp_path / 'text.onnx').write_text('no graph')
     with pytest.raises(SystemExit, match='^error: .*text.onnx is no ONNX file that can be run: '):

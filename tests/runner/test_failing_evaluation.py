@@ -92,6 +92,14 @@ def test_poses_are_written_where_a_run_fails_before_its_end(tmp_path, trained, e
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.parametrize('count, words', [(1, 'the image before'), (3, 'the 3 images before')])
+def test_one_image_is_one(tmp_path, count, words):
+    metric = Fails()
+    metric.results = [None] * count
+    metric.out_file_path, metric.compute_metrics = str(tmp_path / 'a.pkl'), lambda results: {}
+    assert keeping._write(metric) == f'the poses of {words} are in {tmp_path}/a.pkl'
+
+
 def test_the_command_says_where_they_are(tmp_path, trained):
     words = [str(each) for each in options_of_failing(tmp_path, trained, 'InputError')]
     with pytest.raises(SystemExit, match=r'^error: area; the poses of the 4 .* are in .*a\.json'):

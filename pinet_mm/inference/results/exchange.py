@@ -192,7 +192,9 @@ def from_label_studio(tasks: Iterable[Mapping], names: Sequence[str]) -> dict:
         except InputError:
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f'task {i} is not as Label Studio exports it: {error!r}') from error
+            raise InputError(
+                f'entry {i - 1} is not as Label Studio exports it: {error!r}'
+            ) from error
         images += image
         for person in people:
             annotations.append(dict(person, id=len(annotations) + 1, image_id=i))
@@ -226,7 +228,7 @@ def _image_of(task: Mapping, number: int) -> str:
     try:
         address = str(task['data']['image'])
     except (KeyError, TypeError) as error:
-        raise InputError(f'task {number} must name its image as data.image') from error
+        raise InputError(f'entry {number - 1} must name its image as data.image') from error
     before, _, query = address.partition('?')  # of local storage, `d` is the path
     path = unquote(query.removeprefix('d=') if query.startswith('d=') else before)
     # Label Studio puts eight digits before the names of files that are uploaded to it.

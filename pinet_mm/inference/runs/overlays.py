@@ -68,19 +68,27 @@ class OverlayFolder:
         """Whether the overview takes one more drawing."""
         return len(self._first) < ON_OVERVIEW
 
-    def write(self, name: str, drawing: np.ndarray, small: np.ndarray | None = None) -> str | None:
+    def write(
+        self, name: str, drawing: np.ndarray, small: np.ndarray | None = None, title: str = ''
+    ) -> str | None:
         """Write a drawing; return `name`, or None if it cannot be written.
 
         Args:
             name: of the file.
             drawing: (H, W, 3), uint8 BGR.
             small: what is on the overview in its place.
+            title: below it there; by default `name`.
         """
-        self.show(drawing if small is None else small, name)
+        self.show(drawing if small is None else small, title or name)
         return self._write(name, drawing)
 
     def show(self, drawing: np.ndarray, title: str) -> None:
-        """Put a drawing on the overview, unless there are enough."""
+        """Put a drawing on the overview, unless there are enough.
+
+        Args:
+            drawing: (H, W, 3), uint8 BGR.
+            title: below it, such as the name of the file of which it is.
+        """
         if self.has_room:
             self._first.append(drawing.copy())
             self._titles.append(title)
@@ -108,8 +116,9 @@ class OverlayFolder:
             OSError: some could not be written.
         """
         if self.missing:
+            count = len(self.missing)
             raise OSError(
-                f'{len(self.missing)} images could not be written into {self.path}: '
+                f'{count} image{"s" * (count > 1)} could not be written into {self.path}: '
                 f'{", ".join(self.missing)} (is the disk full or the folder read-only?); '
                 f'{document.name} there holds all that was computed'
             )

@@ -99,7 +99,8 @@ class Outputs:
         if item.frame is None:
             name = self._overlays.name_of(item.source, '.jpg')
             drawing = self._draw(item.image, result, LONG_SIDE)
-            return self._overlays.write(name, drawing, self._draw_small(item.image, result))
+            small, title = self._draw_small(item.image, result), Path(item.source.name).name
+            return self._overlays.write(name, drawing, small, title)
         drawing = self._draw(item.image, result, 1)
         if self._video is None:
             self._video = self._open_video(item.source)

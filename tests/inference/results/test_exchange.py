@@ -210,7 +210,7 @@ POINT = region('keypointlabels', 'b', dict(x=1, y=2, keypointlabels=NAMES[:1]), 
 def test_a_damaged_task_is_named(annotations, problem):
     whole = dict(data=dict(image='a.jpg'), annotations=[dict(result=[BOX, POINT])])
     assert len(from_label_studio([whole], NAMES)['annotations']) == 1
-    with pytest.raises(InputError, match=f'^task 2 is not as Label Studio exports it: {problem}'):
+    with pytest.raises(InputError, match=f'^entry 1 is not as Label Studio exports it: {problem}'):
         from_label_studio([whole, dict(whole, annotations=annotations)], NAMES)
 
 
@@ -235,7 +235,7 @@ def test_skipped_tasks_and_the_names_of_uploaded_files():
 
 @pytest.mark.parametrize('task', [{}, dict(data={}), dict(data=None)])
 def test_a_task_without_an_image_is_named(task):
-    with pytest.raises(InputError, match=r'^task 1 must name its image as data\.image$'):
+    with pytest.raises(InputError, match=r'^entry 0 must name its image as data\.image$'):
         from_label_studio([task], NAMES)
 
 
