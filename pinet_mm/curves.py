@@ -127,6 +127,8 @@ def draw_curves(runs: dict[str, Curves], out: str | Path) -> None:
         if panel.lines:
             # Beside the panel, where it hides no curve.
             panel.legend(fontsize='small', loc='upper left', bbox_to_anchor=(1, 1))
+    if len(runs) == 1:
+        panels[0].set_title(*runs)
     panels[0].set_yscale('log')
     panels[-1].set_xlabel('iteration')
     Path(out).parent.mkdir(parents=True, exist_ok=True)
@@ -142,16 +144,20 @@ def _first(curves: dict, name: str) -> dict:
 
 def _title(runs: dict[str, Curves]) -> str:
     names = dict.fromkeys(name for run in runs.values() for name in [*run.metrics][:1])
+    if len(runs) == 1 and names:
+        return 'validation'  # of several metrics, which the legend names
     return ', '.join(names) or 'no validation yet'
 
 
 def _draw(panel, curves: dict[str, dict[int, float]]) -> None:
-    for label, values in curves.items():
+    for i, (label, values) in enumerate(curves.items()):
         known = {step: value for step, value in values.items() if value != -1}  # COCO's "none"
         if known:
             color, style = _look(len(panel.lines))
-            marker = '.' if len(known) < 30 else None
-            panel.plot([*known], [*known.values()], style, color=color, marker=marker, label=label)
+            look = dict(color=color, marker='.' if len(known) < 30 else None)
+            # The first, the total loss or AP, stands out, and no other hides it.
+            look.update(dict(linewidth=2.2, zorder=3) if i == 0 else dict(linewidth=1.2))
+            panel.plot([*known], [*known.values()], style, label=label, **look)
 
 
 def _look(number: int) -> tuple[str, str]:

@@ -85,6 +85,10 @@ def test_every_curve_is_drawn_and_the_legend_hides_none(tmp_path, monkeypatch):
     assert [text.get_text() for text in panel.get_legend().get_texts()] == names
     looks = {(line.get_color(), line.get_linestyle()) for line in panel.lines}
     assert len(looks) == len(panel.lines) == 13
+    first, *others = panel.lines
+    assert all(first.get_zorder() > each.get_zorder() for each in others), 'AP is on top'
+    assert all(first.get_linewidth() > each.get_linewidth() for each in others)
+    assert figure.axes[0].get_title() == 'a' and panel.get_ylabel() == 'validation'
     for each in figure.axes:
         legend = each.get_legend().get_window_extent()
         assert each.get_window_extent().x1 <= legend.x0 and legend.x1 <= figure.bbox.x1
