@@ -12,8 +12,9 @@ import random
 import resource
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pinet_mm.inference import folders
@@ -21,6 +22,7 @@ from pinet_mm.inference.runs.options import InferOptions
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from tests.helpers import counts
 from tests.helpers.counts import Count
@@ -77,9 +79,18 @@ def infer(
             os._exit(FULL if 'make room and go on with --resume' in str(error) else 1)
 
 
+def apart(call: Callable, *args: object, **options: object) -> None:
+    """Make a call in a forked process, with a lock of its own for the progress.
+
+    tqdm's is shared by all forks: one that was killed while it held it would stop all later ones.
+    """
+    tqdm.set_lock(threading.RLock())
+    call(*args, **options)
+
+
 def child(*args: object) -> multiprocessing.Process:
     """Start `infer` in a process of its own."""
-    process = FORK.Process(target=infer, args=args)
+    process = FORK.Process(target=apart, args=(infer, *args))
     process.start()
     return process
 

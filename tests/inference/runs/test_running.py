@@ -1,7 +1,6 @@
 """Runs of `infer` that are interrupted, killed and resumed; videos, streams, what is unreadable."""
 
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.helpers.journal_attack import FORK, apart
 from tests.helpers.videos import MODEL, SIZE, STEP, predict, write_video
 
 av = pytest.importorskip('av')
@@ -74,8 +74,8 @@ def test_images_and_frames_are_in_one_document(inputs, tmp_path):
 
 def killed(inputs, out, after):
     """Run `infer` in a process that is killed as soon as the journal has this many lines."""
-    child = multiprocessing.get_context('fork').Process(
-        target=infer, args=(MODEL, inputs, out), kwargs=dict(options=RESUME)
+    child = FORK.Process(
+        target=apart, args=(infer, MODEL, inputs, out), kwargs=dict(options=RESUME)
     )
     child.start()
     journal = out / 'predictions.jsonl'
