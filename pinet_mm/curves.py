@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import InputError
 
@@ -154,7 +154,7 @@ def _draw(panel, curves: dict[str, dict[int, float]]) -> None:
         known = {step: value for step, value in values.items() if value != -1}  # COCO's "none"
         if known:
             color, style = _look(len(panel.lines))
-            look = dict(color=color, marker='.' if len(known) < 30 else None)
+            look: dict[str, Any] = dict(color=color, marker='.' if len(known) < 30 else None)
             # The first, the total loss or AP, stands out, and no other hides it.
             look.update(dict(linewidth=2.2, zorder=3) if i == 0 else dict(linewidth=1.2))
             panel.plot([*known], [*known.values()], style, label=label, **look)
