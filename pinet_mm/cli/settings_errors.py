@@ -76,7 +76,18 @@ def is_of_settings(error: Exception, build: Build) -> bool:
         isinstance(error, REFUSALS)
         or not build.inside
         or released
+        or _is_in_released_base(build)
         or _is_of_signature(str(error), build)
+    )
+
+
+def _is_in_released_base(build: Build) -> bool:
+    """Return whether a class handed its settings on to one that it inherits, which failed."""
+    return any(
+        frame.f_code.co_name == '__init__'
+        and type(frame.f_locals.get('self')) is build.kind
+        and frame.f_globals.get('__name__', '').partition('.')[0] in RELEASED
+        for frame in build.inside
     )
 
 

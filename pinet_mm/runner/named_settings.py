@@ -5,7 +5,9 @@ every text as true.
 """
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from mmengine.config import Config
@@ -15,41 +17,56 @@ from ..configs import OF_RUNNER
 from ..errors import InputError
 
 YES_NO = set(
-    'amsgrad by_epoch cudnn_benchmark deterministic diff_rank_seed drop_last enable '
-    'find_unused_parameters fp16 persistent_workers pin_memory save_last save_optimizer '
-    'save_param_scheduler shuffle'.split()
+    'amsgrad broadcast_buffers by_epoch convert_to_iter_based cudnn_benchmark deterministic '
+    'diff_rank_seed drop_last enable find_unused_parameters foreach fp16 fused ignore_last '
+    'maximize nesterov persistent_workers pin_memory round_up save_last save_optimizer '
+    'save_param_scheduler show shuffle verbose'.split()
 )
 NUMBERS = set(
-    'betas clip_value end_factor eta_min factor gamma max_norm milestones power '
-    'start_factor'.split()
+    'betas bias_decay_mult bias_lr_mult clip_value dampening decay_mult dwconv_decay_mult '
+    'end_factor eps eta_min factor flat_decay_mult gamma kpt_thr lr lr_mult max_norm milestones '
+    'momentum norm_decay_mult power start_factor wait_time weight_decay'.split()
 )
+TEXTS = set('collect_dir out_dir prefix save_dir'.split())
+CHOICES = dict(collect_device=('cpu', 'gpu', 'npu', 'mlu', 'musa'))
+# Where numbers have to be finite; those of a model and of data are what their classes take.
+FINITE = ('custom_hooks', 'default_hooks', 'optim_wrapper', 'param_scheduler')
+LIMITS = ('clip_value', 'max_norm')  # infinite where gradients are measured alone
 # Descriptions of keypoints, whose `type` is a word of their own.
 DESCRIPTIONS = ('dataset_info', 'layout', 'metainfo')
 CLIPPING = dict(norm=clip_grad_norm_, value=clip_grad_value_)
 
 
 def check_named_settings(cfg: Config) -> None:
-    """Check the kinds of the settings in `YES_NO` and `NUMBERS`, every `type`, and `clip_grad`.
+    """Check the kinds of the settings in the tables above, every `type`, and `clip_grad`.
 
     Args:
         cfg: as it was read.
 
     Raises:
-        InputError: a number or a yes or no is text, a `type` is neither the name of a class nor a
+        InputError: a setting is of another kind, a `type` is neither the name of a class nor a
             class, or gradients cannot be clipped by the settings.
     """
     for name, value in _settings({key: cfg.get(key) for key in cfg if key in OF_RUNNER}):
         word = name.rpartition('.')[2]
-        if word in YES_NO and isinstance(value, str):
-            raise InputError(f'{name} must be True or False; found {value!r}')
-        if word in NUMBERS and _has_text(value):
-            raise InputError(f'{name} must be a number, or several; found {value!r}')
+        _check_kind(name, word, value)
         if word == 'type' and not (callable(value) or isinstance(value, str) and value):
             raise InputError(f'{name} must be the name of a class; found {value!r}')
         if word == 'init_cfg' and isinstance(value, Mapping) and 'type' not in value:
             raise InputError(f'{name} must have a type; found {dict(value)}')
         if word == 'clip_grad' and isinstance(value, Mapping):
             _check_clipping(name, value)
+
+
+def _check_kind(name: str, word: str, value: Any) -> None:
+    if word in YES_NO and isinstance(value, str | int | float | list) and value not in (0, 1):
+        raise InputError(f'{name} must be True or False; found {value!r}')
+    if word in NUMBERS and not _has_numbers(value, name.startswith(FINITE) and word not in LIMITS):
+        raise InputError(f'{name} must be a number, or several; found {value!r}')
+    if word in TEXTS and not isinstance(value, str | PurePath | None):
+        raise InputError(f'{name} must be a text; found {value!r}')
+    if word in CHOICES and value not in CHOICES[word]:
+        raise InputError(f'{name} must be one of {", ".join(CHOICES[word])}; found {value!r}')
 
 
 def _settings(node: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
@@ -62,9 +79,14 @@ def _settings(node: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
             yield from _settings(value, f'{prefix}{key}.')
 
 
-def _has_text(value: Any) -> bool:
-    values = value if isinstance(value, list | tuple) else [value]
-    return any(isinstance(each, str) for each in values)
+def _has_numbers(value: Any, finite: bool) -> bool:
+    """Return whether a value, or all in a list, may be numbers; nothing may stand for a default."""
+    for each in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(each, str) or finite and isinstance(each, bool):
+            return False
+        if finite and isinstance(each, float) and not math.isfinite(each):
+            return False
+    return True
 
 
 def _check_clipping(name: str, settings: Mapping) -> None:
@@ -77,3 +99,6 @@ def _check_clipping(name: str, settings: Mapping) -> None:
         raise InputError(f'{name} has the unknown keys {unknown}; known are {known}')
     if known[0] not in settings:
         raise InputError(f'{name} must have {known[0]}; found {dict(settings)}')
+    limit = settings[known[0]]
+    if not isinstance(limit, int | float) or not limit > 0:  # NaN is not
+        raise InputError(f'{name}.{known[0]} must be a number above 0; found {limit!r}')

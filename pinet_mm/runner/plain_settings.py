@@ -1,6 +1,7 @@
 """Numbers and words of a config that would fail late, in a traceback, or not at all."""
 
 import logging
+import re
 from collections.abc import Mapping
 
 from mmengine.config import Config
@@ -17,6 +18,11 @@ LEAST = {
     **{f'{name}_dataloader.batch_size': 1 for name in ('train', 'val', 'test')},
     **{f'{name}_dataloader.num_workers': 0 for name in ('train', 'val', 'test')},
     'default_hooks.logger.interval': 1,
+    'default_hooks.logger.interval_exp_name': 1,
+    'default_hooks.visualization.interval': 1,
+    'default_hooks.checkpoint.save_begin': 0,
+    'env_cfg.mp_cfg.opencv_num_threads': -1,
+    'optim_wrapper.accumulative_counts': 1,
     'default_hooks.checkpoint.interval': -1,
     'default_hooks.checkpoint.max_keep_ckpts': -1,
     'randomness.seed': 0,
@@ -26,6 +32,7 @@ LEAST = {
     'auto_scale_lr.base_batch_size': 1,
     **{f'{name}_dataloader.prefetch_factor': 1 for name in ('train', 'val', 'test')},
 }
+MOST = 2**31 - 1  # what is larger overflows in a library
 MAPPINGS = (
     'default_hooks',
     'auto_scale_lr',
@@ -57,6 +64,7 @@ def check_plain_settings(cfg: Config) -> None:
         value = _find(cfg, name)
         if value is not None:
             check_number(name, value, least, whole=True)
+            _check_largest(name, value)
     for name, kind in TYPES.items():
         value = _find(cfg, name)
         if value is not None and not isinstance(value, kind):
@@ -66,15 +74,36 @@ def check_plain_settings(cfg: Config) -> None:
         is_list = name.endswith('init_cfg') and isinstance(value, list | tuple)
         for each in value if is_list else [value]:
             _require_mapping(name, each)
-    hooks = cfg.get('custom_hooks') or []
-    if not isinstance(hooks, list | tuple):
-        raise InputError(f'custom_hooks must be a list; found {hooks!r}')
-    for each in hooks:
-        _require_mapping('each of custom_hooks', each)
+    _check_hooks(cfg.get('custom_hooks') or [])
     _check_pairs(cfg)
     level = cfg.get('log_level', 'INFO')
     if not _is_log_level(level):
         raise InputError(f'log_level must be DEBUG, INFO, WARNING or ERROR; found {level!r}')
+    pattern = _find(cfg, 'log_processor.mean_pattern')
+    if pattern is not None and not _is_pattern(pattern):
+        raise InputError(
+            f'log_processor.mean_pattern must be a regular expression; found {pattern!r}'
+        )
+
+
+def _check_hooks(hooks: object) -> None:
+    if not isinstance(hooks, list | tuple):
+        raise InputError(f'custom_hooks must be a list; found {hooks!r}')
+    for each in hooks:
+        _require_mapping('each of custom_hooks', each)
+
+
+def _check_largest(name: str, value: int) -> None:
+    most = 2**32 - 1 if name.endswith('seed') else MOST
+    if value > most:
+        raise InputError(f'{name} must be at most {most}; found {value}')
+
+
+def _is_pattern(pattern: object) -> bool:
+    try:
+        return isinstance(pattern, str) and re.compile(pattern) is not None
+    except re.error:
+        return False
 
 
 def _check_pairs(cfg: Config) -> None:

@@ -14,7 +14,7 @@ from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..checkpoints.carried import carry_metainfo, carry_score
 from ..configs import config_path, read_config
 from ..datasets.limits import BOUNDS
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..models.early import check_settings
 from ..models.keypoints import note_on_weights
 from . import settings, weights
@@ -26,6 +26,7 @@ from .options import RunOptions, TestOptions, TrainOptions
 from .plain_settings import check_plain_settings
 from .screen import QuietRunner, StartHook
 from .stopping import ending_by_signal, saying_how_to_go_on
+from .training_settings import check_training_settings
 from .workers import naming_dead_workers
 
 
@@ -186,9 +187,12 @@ def _shared_config(options: RunOptions) -> Config:
         path = config_path(options.config)
     except FileNotFoundError as error:
         raise RunError(str(error)) from error
+    if 'launcher' in (options.cfg_options or {}):
+        raise InputError('launcher is no setting of --cfg-options: name it by --launcher')
     cfg = read_config(path, options.cfg_options)
     check_named_settings(cfg)
     check_plain_settings(cfg)
+    check_training_settings(cfg)
     check_settings(cfg.model)
     settings.fit_workers(cfg, options.cfg_options or {})
     settings.allow_no_workers(cfg)

@@ -9,13 +9,14 @@ from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 
 from ..datasets.wrapped import bare_name, metrics_in
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..models.acceleration import half_precision, warn_of_no_bfloat16
 from .first_process import say
 from .options import RunOptions
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 MOST_WORKERS = 8
+WORKERS_PER_CORE = 32  # each takes a third of a gigabyte
 
 
 def fit_workers(cfg: Config, options: Mapping) -> None:
@@ -26,11 +27,20 @@ def fit_workers(cfg: Config, options: Mapping) -> None:
     Args:
         cfg: changed in place.
         options: settings by name that the user gave, which stay as they are.
+
+    Raises:
+        InputError: the user gave so many that the machine would come to a stand.
     """
     cores, changes = cores_of_process(), []
     for name in LOADERS:
         loader = cfg.get(name)
-        if not loader or f'{name}.num_workers' in options:
+        given = options.get(f'{name}.num_workers')
+        if given is not None and given > WORKERS_PER_CORE * cores:
+            raise InputError(
+                f'{name}.num_workers must be at most {WORKERS_PER_CORE} per core of this process, '
+                f'{WORKERS_PER_CORE * cores} here; found {given}'
+            )
+        if not loader or given is not None:
             continue
         wanted = loader.get('num_workers')
         fitting = min(cores, MOST_WORKERS if wanted is None else wanted)

@@ -94,6 +94,13 @@ def test_a_mistake_in_the_code_of_a_class_keeps_its_traceback(body):
         call(error)
 
 
+def test_settings_that_a_class_hands_on_to_one_of_mmpose_are_one_line():
+    error = build(HOOKS, type='CheckpointHook', published_keys=5)
+    assert isinstance(error, TypeError)
+    with pytest.raises(SystemExit, match='WholeCheckpointHook cannot be built .*published_keys'):
+        call(error)
+
+
 def test_a_layout_of_another_form_is_one_line():
     with pytest.raises(TypeError) as raised:
         build_layout(dict(metainfo=five_metainfo(), skeleton=3))

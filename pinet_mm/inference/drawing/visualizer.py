@@ -8,11 +8,14 @@ from mmengine.structures import InstanceData
 from mmpose.registry import VISUALIZERS
 from mmpose.visualization import PoseLocalVisualizer
 
+from ...errors import InputError, check_number
 from ...method.layouts import PartLayout
 from ...models.codec import build_layout
 from ...onnx_runner import MEAN
 from ..people import AUTO, lowest_score, person_scores
 from .skeletons import Style, draw_people
+
+LEAST = dict(alpha=0, line_width=1, radius=1)
 
 
 @VISUALIZERS.register_module()
@@ -28,6 +31,9 @@ class CrowdVisualizer(PoseLocalVisualizer):
         layout: of the model, see `models.codec.build_layout`; what it says is drawn, whatever
             metainfo is set.
         **kwargs: of MMPose's class.
+
+    Raises:
+        InputError: a number is none, or too small.
     """
 
     def __init__(
@@ -38,6 +44,13 @@ class CrowdVisualizer(PoseLocalVisualizer):
         layout: PartLayout | Mapping | None = None,
         **kwargs,
     ):
+        if pose_thr != AUTO:
+            check_number('pose_thr of the visualizer', pose_thr)
+        for key, value in dict(kwargs, line_width=line_width).items():
+            if key in LEAST and value is not None:
+                check_number(f'{key} of the visualizer', value, LEAST[key])
+        if kwargs.get('alpha', 0) > 1:
+            raise InputError(f'alpha of the visualizer must be 0 to 1; found {kwargs["alpha"]}')
         super().__init__(name, line_width=line_width, **kwargs)
         self.pose_thr, self._score_kind = pose_thr, MEAN
         self.layout = None if layout is None else build_layout(layout)

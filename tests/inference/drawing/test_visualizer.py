@@ -1,5 +1,6 @@
 """Overlays: who is drawn, where, and in which color."""
 
+from pinet_mm.errors import InputError
 from pinet_mm.inference.drawing import CrowdVisualizer, draw_poses
 from pinet_mm.inference.drawing.sheets import (
     PERSON_COLORS,
@@ -11,6 +12,7 @@ from pinet_mm.inference.drawing.sheets import (
 )
 
 import numpy as np
+import pytest
 from mmengine.structures import InstanceData
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.structures import PoseDataSample
@@ -182,3 +184,22 @@ def test_the_lines_of_the_layout_are_drawn_whatever_metainfo_is_set():
     )
     assert drawn[85, 85].any()  # half-way from the head to the left hand
     assert not drawn[130, 100].any()  # between the feet
+
+
+@pytest.mark.parametrize(
+    'settings, message',
+    [
+        (dict(pose_thr='x'), "pose_thr of the visualizer must be a number; found 'x'"),
+        (dict(pose_thr=float('nan')), 'pose_thr of the visualizer must be a number; found nan'),
+        (
+            dict(line_width=0),
+            'line_width of the visualizer must be a number of at least 1; found 0',
+        ),
+        (dict(radius='x'), "radius of the visualizer must be a number of at least 1; found 'x'"),
+        (dict(alpha=-1), 'alpha of the visualizer must be a number of at least 0; found -1'),
+        (dict(alpha=5), 'alpha of the visualizer must be 0 to 1; found 5'),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(settings, message):
+    with pytest.raises(InputError, match=f'^{message}$'):
+        CrowdVisualizer(**settings)
