@@ -18,9 +18,11 @@ from ..errors import InputError, RunError
 from ..models.early import check_settings
 from ..models.keypoints import note_on_weights
 from . import settings, weights
+from .alike import AlikeGuard
 from .annotations import check_annotations, point_at
 from .keeping import keeping_poses
 from .layout import follow_layout
+from .meeting import check_launcher, meeting
 from .named_settings import check_named_settings
 from .options import RunOptions, TestOptions, TrainOptions
 from .plain_settings import check_plain_settings
@@ -40,6 +42,7 @@ def train(options: TrainOptions) -> None:
         RunError: a file, a setting or the pretrained weights are missing, or what was computed is
             not finite, see `FiniteGuard`.
     """
+    check_launcher(options.launcher)
     cfg = train_config(options)
     follow_layout(cfg, 'train_dataloader', 'val_dataloader')
     check_annotations(
@@ -50,6 +53,8 @@ def train(options: TrainOptions) -> None:
         allow_outside=options.allow_outside,
     )
     runner = _build_runner(cfg, options.local_rank)
+    if runner.world_size > 1:
+        runner.register_hook(AlikeGuard())
     weights.prepare_start(runner, options.resume)
     with saying_how_to_go_on(runner, options.command):
         runner.train()
@@ -67,6 +72,7 @@ def test(options: TestOptions) -> dict:
     Raises:
         RunError: a file or a setting is missing, or the checkpoint does not fit the model.
     """
+    check_launcher(options.launcher)
     cfg = test_config(options)
     # Before a runner is built, which takes seconds.
     checkpoint = read_checkpoint(options.checkpoint)
@@ -107,7 +113,8 @@ def _build_runner(cfg: Config, local_rank: int) -> QuietRunner:
         require_writable(osp.join(cfg.work_dir, '.started'))
     except OSError as error:
         raise RunError(f'the work folder cannot be used: {error}') from error
-    runner = QuietRunner.from_cfg(cfg)
+    with meeting():
+        runner = QuietRunner.from_cfg(cfg)
     runner.register_hook(StartHook())
     return runner
 

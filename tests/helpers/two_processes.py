@@ -168,6 +168,14 @@ def interrupted(rank: int, folder: Path, number: int) -> str:
     return 'trained'
 
 
+def differing(rank: int, folder: Path) -> None:
+    """Train for another number of epochs in each process."""
+    words = f'train_cfg.max_epochs={1 + rank}', f'env_cfg.dist_cfg.timeout={TIMEOUT}'
+    folder /= 'differing'
+    options = ('--work-dir', folder, *BY_TORCH, '--cfg-options', *words)
+    runner.train(parse('train', folder.parent / 'toy.py', *options))
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -186,6 +194,7 @@ def main() -> None:
     found['score'] = [full, *(value for value, _ in forked(gradients_of_score, 2, (True, False)))]
     for name, number in dict(killed=signal.SIGKILL, hanging=signal.SIGSTOP).items():
         found[name] = forked(interrupted, 2, folder, number)[0]
+    found['differing'] = [value for value, _ in forked(differing, 2, folder)]
     print(json.dumps(found))
 
 

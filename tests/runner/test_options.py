@@ -40,6 +40,8 @@ def started(monkeypatch):
         raise Started
 
     monkeypatch.delenv('LOCAL_RANK', raising=False)
+    for name, value in dict(RANK=0, WORLD_SIZE=1, MASTER_ADDR='127.0.0.1', MASTER_PORT=1).items():
+        monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(runner.run.QuietRunner, 'from_cfg', stop)
     return found
 

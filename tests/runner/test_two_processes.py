@@ -56,3 +56,9 @@ def test_a_process_that_dies_or_hangs_ends_the_other_in_a_sentence(found, fate):
     assert said.startswith('RunError: another process of this run ended or does not answer'), said
     assert 'stopped at iteration 6; ' in said and '\n' not in said
     assert seconds < 4 * TIMEOUT + 30
+
+
+def test_processes_of_different_settings_end_before_they_train(found):
+    for said in found['differing']:
+        assert said.startswith('RunError: the processes of this run must begin alike'), said
+        assert said.endswith('; train_cfg.max_epochs is 1 in process 0 and 2 in process 1')
