@@ -9,7 +9,6 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
-from torch import _inductor
 
 from ..datasets.wrapped import bare_name
 from ..errors import InputError, check_number
@@ -85,6 +84,8 @@ def _check_compiling(settings: Any) -> None:
             f'compile.backend must be inductor, or another of torch; found {backend!r}'
         )
     if mode is not None:
+        from torch import _inductor  # not before it is needed
+
         _require_word('compile.mode', mode, _inductor.list_mode_options())
 
 

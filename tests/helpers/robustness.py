@@ -153,9 +153,9 @@ TOPICS = dict(
         'data workers that die: named with the cause', '0', 'tests/runner/test_dead_workers.py'
     ),
     processes=Topic(
-        'two processes: unequal data (2), one of them without people, one killed, one hanging, other '
-        'settings; numbers and addresses of a launcher that make no sense: the metric and the '
-        'gradients of one process, or a line within seconds',
+        'two processes: unequal data (2), one of them without people, one killed, one hanging, of '
+        'other settings; numbers and addresses of a launcher that make no sense: the metric and '
+        'the gradients of one process, or a line within seconds',
         '',
         'tests/runner/test_two_processes.py tests/runner/test_meeting.py',
     ),
