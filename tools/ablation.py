@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout's own
 from pinet_mm.cli import command
 
 from studies.ablation import Budget, run, write_report
-from studies.ablation.variants import SEEDS, VARIANTS
+from studies.ablation.pinet2 import STUDIES
+from studies.ablation.variants import SEEDS
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -53,8 +54,13 @@ def make_parser() -> argparse.ArgumentParser:
         help="of the people, as a share of the image's %(default)s",
     )
     parser.add_argument(
-        '--only', nargs='+', default=(), metavar='VARIANT', help=f'of {", ".join(VARIANTS)}'
+        '--study',
+        choices=STUDIES,
+        default='paper',
+        help="what is varied: the paper's claims, or what may be added to it (%(default)s)",
     )
+    variants = ', '.join(name for rows in STUDIES.values() for name in dict(rows))
+    parser.add_argument('--only', nargs='+', default=(), metavar='VARIANT', help=f'of {variants}')
     parser.add_argument(
         '--seeds',
         type=int,
@@ -86,7 +92,7 @@ def study(args: argparse.Namespace) -> None:
             persons=tuple(args.persons),
             height=tuple(args.height),
         )
-        results = run(args.out, budget, args.only, args.jobs, seeds=args.seeds)
+        results = run(args.out, budget, args.only, args.jobs, args.seeds, STUDIES[args.study])
     for file in write_report(results, args.report or args.out):
         print(file)
 

@@ -26,6 +26,8 @@ class FusedPoses(NamedTuple):
         scores: (..., T) of the poses: from `fuse_poses`, the mean of their keypoint scores.
         kept: (..., T) boolean.
         sources: (..., T, K) which input pose each keypoint came from.
+        stds: (..., T, K) standard deviation that the error of a keypoint is expected to have, in x
+            and in y, in the frame of the keypoints; None from a model that does not say.
     """
 
     keypoints: Tensor
@@ -33,6 +35,7 @@ class FusedPoses(NamedTuple):
     scores: Tensor
     kept: Tensor
     sources: Tensor
+    stds: Tensor | None = None
 
 
 def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Tensor | None = None) -> Tensor:

@@ -6,9 +6,10 @@ Coordinates are map pixels (`_hm`).
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import check_number
@@ -26,6 +27,9 @@ def normalized_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]
     return scale[:, None] * adjacency * scale
 
 
+LOG_SCALES = (-4.0, 4.0)  # least and most ln b: 1/55 and 55 map pixels
+
+
 def waits_for_others(norm: nn.Module) -> bool:
     """Return whether a norm in training waits for all processes, even for one without data."""
     return isinstance(norm, nn.SyncBatchNorm) and _several_processes()
@@ -41,18 +45,23 @@ def _several_processes() -> bool:
 
 
 class GraphConv(nn.Module):
-    """ReLU(BN(A · (x · W) + b)) on node features (S, K, C)."""
+    """ReLU(BN(A · (x · W) + b)) on node features (S, K, C).
 
-    def __init__(self, channels: int):
+    Args:
+        channels: of the result.
+        in_channels: C; by default as many.
+    """
+
+    def __init__(self, channels: int, in_channels: int | None = None):
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(channels, channels))
+        self.weight = nn.Parameter(torch.empty(in_channels or channels, channels))
         self.bias = nn.Parameter(torch.empty(channels))
         self.bn = nn.BatchNorm1d(channels)
         nn.init.xavier_uniform_(self.weight, gain=math.sqrt(2))
         nn.init.uniform_(self.bias, -1 / math.sqrt(channels), 1 / math.sqrt(channels))
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
-        """Compute the next features (S, K, C) of nodes (S, K, C) linked by `adjacency` (K, K)."""
+        """Compute the next features (S, K, channels) of nodes linked by `adjacency` (K, K)."""
         if not self.bn.training:
             return self._forward_folded(nodes, adjacency)
         nodes = adjacency @ (nodes @ self.weight) + self.bias
@@ -67,7 +76,7 @@ class GraphConv(nn.Module):
         bias = (self.bias - mean) * scale + self.bn.bias
         mixed = torch.bmm(adjacency.expand(nodes.shape[0], -1, -1), nodes)
         moved = torch.addmm(bias, mixed.flatten(0, 1), self.weight * scale)
-        return moved.relu_().view_as(nodes)
+        return moved.relu_().view(*nodes.shape[:2], self.weight.shape[1])
 
 
 class GraphResidualBlock(nn.Module):
@@ -84,6 +93,22 @@ class GraphResidualBlock(nn.Module):
         return nodes + change
 
 
+class Refined(NamedTuple):
+    """What the refinement says of T poses for each of B images.
+
+    Attributes:
+        offsets: (B, T, K, 2) map pixels, 0 for invalid poses; the refined pose is pose - offset.
+        pooled: (B, T, 3C) what the last pass predicted from; None in training.
+        log_scales: (B, T, K) ln b, where the error that is left in x, and likewise in y, is
+            expected to have a Laplace distribution of scale b map pixels; 0 for invalid poses, None
+            for a refinement without uncertainty.
+    """
+
+    offsets: Tensor
+    pooled: Tensor | None = None
+    log_scales: Tensor | None = None
+
+
 class PoseRefinement(nn.Module):
     """Predict how far off each keypoint of a proposed pose is.
 
@@ -95,9 +120,14 @@ class PoseRefinement(nn.Module):
         sample_features: reads features at keypoints, called as `sample_bilinear`; the head passes
             the one of its convention.
         score: arguments of a `PoseScore` beside `in_channels`; None for a model without it.
+        num_passes: how often a pose is refined, each time from where the last pass has moved it;
+            all passes have the same weights. Once in the paper.
+        uncertainty: predict besides how far off each refined keypoint is expected to be.
+        context: windows n of map pixels; features of a keypoint are read also from the map averaged
+            over n×n pixels, for each: (2, 4) reads at strides 8 and 16 beside 4. None in the paper.
 
     Raises:
-        InputError: `num_layers` is no count.
+        InputError: `num_layers`, `num_passes` or a window is no count.
 
     Attributes:
         product_dtype: half precision for the products of graph convolutions, or None; sums and
@@ -114,12 +144,19 @@ class PoseRefinement(nn.Module):
         num_layers: int = 3,
         sample_features: Callable[[Tensor, Tensor], Tensor] = sample_bilinear,
         score: Mapping[str, Any] | None = None,
+        num_passes: int = 1,
+        uncertainty: bool = False,
+        context: Sequence[int] = (),
     ):
         super().__init__()
         check_number('refinement.num_layers', num_layers, 0, whole=True)
-        self.sample_features = sample_features
+        check_number('refinement.num_passes', num_passes, 1, whole=True)
+        for window in context:
+            check_number('a window of refinement.context', window, 2, whole=True)
+        self.sample_features, self.num_passes = sample_features, num_passes
+        self.context = tuple(context)
         self.adjacency = nn.Parameter(normalized_adjacency(num_keypoints, skeleton))
-        self.stem = GraphConv(in_channels)
+        self.stem = GraphConv(in_channels, (1 + len(self.context)) * in_channels)
         self.blocks = nn.ModuleList(GraphResidualBlock(in_channels) for _ in range(num_layers))
         self.predictor = nn.Sequential(
             nn.Linear(3 * in_channels, in_channels),
@@ -128,6 +165,10 @@ class PoseRefinement(nn.Module):
             nn.Linear(in_channels, 2 * num_keypoints),
         )
         self.score = None if score is None else PoseScore(in_channels, **score)
+        self.uncertainty = nn.Linear(in_channels, num_keypoints) if uncertainty else None
+        if self.uncertainty is not None:
+            nn.init.zeros_(self.uncertainty.weight)  # a map pixel, of all keypoints
+            nn.init.zeros_(self.uncertainty.bias)
 
     def forward(
         self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor | None = None
@@ -146,51 +187,94 @@ class PoseRefinement(nn.Module):
         """
         if valid is None:
             valid = torch.ones(poses_hm.shape[:2], dtype=torch.bool, device=poses_hm.device)
-        if self.training:
-            return self._forward_valid(features, poses_hm, centers_hm, valid)
-        return self.refine(features, poses_hm, centers_hm, valid)[0]
+        return self.refine(features, poses_hm, centers_hm, valid).offsets
 
     def refine(
         self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Predict refining offsets in evaluation mode, and return what they were predicted from.
+    ) -> Refined:
+        """Refine poses in all passes.
 
         Args:
             features: see `forward`.
             poses_hm: see `forward`.
             centers_hm: see `forward`.
             valid: see `forward`.
-
-        Returns:
-            What `forward` returns, and the poses' pooled features (B, T, 3C).
         """
+        refined = self.refine_once(features, poses_hm, centers_hm, valid)
+        for _ in range(self.num_passes - 1):
+            moved = poses_hm - refined.offsets
+            more = self.refine_once(features, moved, centers_hm, valid)
+            refined = Refined(refined.offsets + more.offsets, more.pooled, more.log_scales)
+        return refined
+
+    def refine_once(
+        self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor
+    ) -> Refined:
+        """Refine poses in one pass.
+
+        Args:
+            features: see `forward`.
+            poses_hm: see `forward`.
+            centers_hm: see `forward`.
+            valid: see `forward`.
+        """
+        if self.training:
+            return self._refine_valid(features, poses_hm, centers_hm, valid)
         # All poses at once: selecting the valid ones would make the host wait for the device.
-        nodes = self.sample_features(features, poses_hm).flatten(0, 1)
+        nodes = self.read_nodes(features, poses_hm).flatten(0, 1)
         center = sample_pixels(features, centers_hm).flatten(0, 1)
         pooled = self.pool_nodes(nodes, center)
-        refining = self.predictor(pooled).view_as(poses_hm)
-        refining = torch.where(valid[..., None, None], refining, 0)
-        return refining, pooled.unflatten(0, valid.shape)
+        offsets, log_scales = self._predict(pooled)
+        offsets = torch.where(valid[..., None, None], offsets.view_as(poses_hm), 0)
+        if log_scales is not None:
+            log_scales = torch.where(valid[..., None], log_scales.unflatten(0, valid.shape), 0)
+        return Refined(offsets, pooled.unflatten(0, valid.shape), log_scales)
 
-    def _forward_valid(
+    def _refine_valid(
         self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor
-    ) -> Tensor:
+    ) -> Refined:
         refining = torch.zeros_like(poses_hm)
+        scales = None if self.uncertainty is None else torch.zeros_like(poses_hm[..., 0])
         # Batch statistics need two poses. With fewer, every parameter gets a gradient of 0, since
         # distributed training needs one.
         if int(valid.sum()) < 2 and not waits_for_others(self.stem.bn):
-            return refining + 0 * sum(parameter.sum() for parameter in self.parameters())
-        nodes = self.sample_features(features, poses_hm)[valid]
+            unmoved = refining + 0 * sum(parameter.sum() for parameter in self.parameters())
+            return Refined(unmoved, log_scales=scales)
+        nodes = self.read_nodes(features, poses_hm)[valid]
         center = sample_pixels(features, centers_hm)[valid]
-        return refining.masked_scatter(valid[..., None, None], self.refine_nodes(nodes, center))
+        offsets, log_scales = self._predict(self.pool_nodes(nodes, center))
+        if scales is not None and log_scales is not None:
+            scales = scales.masked_scatter(valid[..., None], log_scales)
+        return Refined(refining.masked_scatter(valid[..., None, None], offsets), log_scales=scales)
+
+    def read_nodes(self, features: Tensor, poses_hm: Tensor) -> Tensor:
+        """Read the features of keypoints: (B, T, K, C), or with L windows (B, T, K, (1 + L)·C).
+
+        Args:
+            features: (B, C, H, W).
+            poses_hm: (B, T, K, 2).
+        """
+        read = [self.sample_features(features, poses_hm)]
+        for window in self.context:
+            # Pixel i of the smaller map is the mean of pixels n·i to n·i + n - 1.
+            points = (poses_hm - (window - 1) / 2) / window
+            read.append(self.sample_features(F.avg_pool2d(features, window), points))
+        return torch.cat(read, dim=-1) if self.context else read[0]
+
+    def _predict(self, pooled: Tensor) -> tuple[Tensor, Tensor | None]:
+        # Offsets (S, K, 2) and log-scales (S, K) of pooled features (S, 3C).
+        if self.uncertainty is None:
+            return self.predictor(pooled).unflatten(1, (-1, 2)), None
+        hidden = self.predictor[:-1](pooled)
+        log_scales = self.uncertainty(hidden).clamp(*LOG_SCALES)
+        return self.predictor[-1](hidden).unflatten(1, (-1, 2)), log_scales
 
     def refine_nodes(self, nodes: Tensor, center: Tensor) -> Tensor:
-        """Predict offsets (S, K, 2) from the features of nodes (S, K, C) and centers (S, C)."""
-        offsets: Tensor = self.predictor(self.pool_nodes(nodes, center))
-        return offsets.view(*nodes.shape[:2], 2)
+        """Predict offsets (S, K, 2) from what `read_nodes` reads of S poses and centers (S, C)."""
+        return self._predict(self.pool_nodes(nodes, center))[0]
 
     def pool_nodes(self, nodes: Tensor, center: Tensor) -> Tensor:
-        """Compute a pose's features (S, 3C) from those of nodes (S, K, C) and centers (S, C)."""
+        """Compute features (S, 3C) from what `read_nodes` reads of S poses and centers (S, C)."""
         half = self.product_dtype
         with torch.autocast(nodes.device.type, half, enabled=half is not None):
             nodes = self.stem(nodes, self.adjacency).to(nodes.dtype)

@@ -22,7 +22,7 @@ from ..method.refinement import PoseRefinement
 from ..method.scoring import score_as_expected, score_of
 from ..method.views import ViewMirror, mirror_points
 from .codec import PINetCodec
-from .scales import Proposals, pool_scales
+from .scales import Proposals, expected_stds, pool_scales
 from .test_cfg import TestSettings
 
 FARTHEST = 1e9  # input pixels; beyond it the arithmetic of boxes and scales overflows
@@ -114,8 +114,7 @@ def score_proposals(
     found = []
     for average, maps, factor in zip(heatmaps, scales, settings.scale_factors):
         centers = propose(average[:, k:], settings.max_per_part, settings.part_thr)
-        proposed = propose_poses(head, maps, centers, settings)
-        found.append(proposed._replace(poses_hm=proposed.poses_hm / factor))
+        found.append(propose_poses(head, maps, centers, settings).at_scale_1(factor))
     proposals = pool_scales(found, head.layout.num_parts)
     keypoint_scores = _score_keypoints(
         head, [average[:, :k] for average in heatmaps], proposals, settings
@@ -151,18 +150,16 @@ def propose_poses(
     width, mirror = maps.features.shape[-1], head.mirror if settings.flip_test else None
     centers_hm = centers_of_views(centers.xy_hm, width, settings.flip_test)
     poses_hm = centers_hm[:, :, None] - offsets_of_views(head, maps, centers_hm, mirror)
-    pooled = None
+    pooled = stds_hm = None
     if head.refinement is not None and settings.use_refinement is not False:
         valid = centers.valid.repeat(1 + settings.flip_test, 1)
-        given = maps.features, poses_hm, centers_hm, valid
+        refined = head.refinement.refine(maps.features, poses_hm, centers_hm, valid)
         if settings.use_score is not False and score_of(head) is not None:
-            refining, pooled = head.refinement.refine(*given)
-            pooled = pooled.unflatten(0, (1 + settings.flip_test, -1)).mean(dim=0)
-        else:
-            refining = head.refinement(*given)
-        poses_hm = poses_hm - refining
+            pooled = refined.pooled.unflatten(0, (1 + settings.flip_test, -1)).mean(dim=0)
+        poses_hm = poses_hm - refined.offsets
+        stds_hm = expected_stds(refined.log_scales, mirror)
     poses_hm = average_poses(poses_hm, width, mirror)
-    return Proposals(poses_hm, centers.scores, centers.valid, pooled)
+    return Proposals(poses_hm, centers.scores, centers.valid, pooled, stds_hm)
 
 
 def centers_of_views(centers_hm: Tensor, width: int, flip_test: bool) -> Tensor:
@@ -249,7 +246,8 @@ def fuse(
             fused, poses_img, valid, head.fusion.sigmas, head.layout.num_parts
         )
     keypoints_in = fused.keypoints / scale * head.codec.stride
-    return mark_lost(FusedPoses(keypoints_in, *fused[1:]), lost)
+    stds_in = proposals.stds_of(fused.sources, head.codec.stride)
+    return mark_lost(fused._replace(keypoints=keypoints_in, stds=stds_in), lost)
 
 
 def mark_lost(fused: FusedPoses, lost: Tensor) -> FusedPoses:
@@ -268,7 +266,8 @@ def mark_lost(fused: FusedPoses, lost: Tensor) -> FusedPoses:
     last = torch.arange(usable.shape[1], device=lost.device) == usable.shape[1] - 1
     kept, broken = fused.kept & usable, (fused.kept & ~usable) | (lost[:, None] & last)
     scores = fused.scores.masked_fill(broken & ~kept, torch.nan)
-    return FusedPoses(fused.keypoints, fused.keypoint_scores, scores, kept, fused.sources)
+    keypoints, keypoint_scores, *_, sources, stds = fused
+    return FusedPoses(keypoints, keypoint_scores, scores, kept, sources, stds)
 
 
 def has_lost(fused: FusedPoses) -> Tensor:

@@ -7,6 +7,7 @@ import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from mmengine.logging import print_log
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
@@ -113,6 +114,9 @@ class PINet(BottomupPoseEstimator):
         samples, score_kind = super().add_pred_to_datasample(*args), self.score_kind
         for sample in samples:
             sample.set_metainfo(dict(score=score_kind))
+            if 'keypoint_stds' in sample.pred_instances:  # MMPose brings keypoints alone to images
+                image_per_input = np.divide(sample.input_scale, sample.input_size).mean()
+                sample.pred_instances.keypoint_stds *= image_per_input.astype(np.float32)
         return samples
 
     def predict(self, inputs: Tensor, data_samples: Sequence) -> Sequence:

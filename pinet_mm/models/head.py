@@ -23,6 +23,7 @@ from ..method.scoring import PoseMemory, score_of
 from ..method.views import ViewMirror
 from .codec import PINetCodec
 from .decoding import RawMaps, decode
+from .keypoint_losses import build_losses
 from .keys import check_keys
 from .losses import Targets, gather_targets, heatmap_loss, offset_loss, refinement_loss
 from .score_loss import score_loss
@@ -30,17 +31,6 @@ from .test_cfg import TestSettings
 
 for _module in (PoseRefinement, ProposalSampler, PoseFusion):
     MODELS.register_module(module=_module)
-
-
-def _smooth_l1() -> dict:
-    # The paper's loss: smooth L1 with β = 1/9 × weight, summed over Ω, divided by |Ω|.
-    return dict(
-        type='SoftWeightSmoothL1Loss',
-        use_target_weight=True,
-        supervise_empty=False,
-        beta=1 / 9,
-        loss_weight=0.03,
-    )
 
 
 @MODELS.register_module()
@@ -53,8 +43,10 @@ class PINetHead(BaseHead):
         refinement: config of `PoseRefinement`, or None for a model without it.
         sampler: config of `ProposalSampler`.
         heatmap_loss: config of a loss called as MMPose's `KeypointMSELoss`.
-        offset_loss: config of a loss called as MMPose's `SoftWeightSmoothL1Loss`, for offsets.
-        refine_loss: the same, for refined offsets.
+        offset_loss: config of a loss called as MMPose's `SoftWeightSmoothL1Loss`, or of a
+            `KeypointLoss`, for offsets.
+        refine_loss: the same, for refined offsets; by default a `LaplaceLoss` if the refinement
+            has uncertainty.
         init_cfg: by default normal weights (deviation 0.001) and zero biases in the branches.
     """
 
@@ -98,8 +90,10 @@ class PINetHead(BaseHead):
         self.heatmap_loss = MODELS.build(
             heatmap_loss or dict(type='KeypointMSELoss', use_target_weight=True)
         )
-        self.offset_loss = MODELS.build(offset_loss or _smooth_l1())
-        self.refine_loss = MODELS.build(refine_loss or _smooth_l1())
+        uncertain = getattr(self.refinement, 'uncertainty', None) is not None
+        self.offset_loss, self.refine_loss = build_losses(
+            offset_loss, refine_loss, self.codec, uncertain
+        )
 
     @property
     def layout(self) -> PartLayout:
@@ -247,7 +241,9 @@ class PINetHead(BaseHead):
             (N, K, 2), `keypoint_scores` (N, K; clamped to [0, 1] in the paper's convention),
             `bboxes` (N, 4; x1, y1, x2, y2 around the keypoints), `bbox_scores` (N,) the score of
             the fused pose, and `keypoint_parts` (N, K) the index of the part whose proposal won;
-            and the heatmaps of each image, or None.
+            from a refinement with uncertainty also `keypoint_stds` (N, K), the standard deviation
+            that a keypoint's error is expected to have in x and in y; and the heatmaps of each
+            image, or None.
         """
         fields = None if heatmaps is None else [PixelData(heatmaps=maps) for maps in heatmaps]
         return self._to_instances(fused), fields
@@ -255,8 +251,8 @@ class PINetHead(BaseHead):
     def _to_instances(self, fused: FusedPoses) -> list[InstanceData]:
         proposals_per_part = fused.scores.shape[-1] // self.layout.num_parts
         instances = []
-        for keypoints, keypoint_scores, scores, kept, sources in zip(
-            *(values.numpy(force=True) for values in fused)
+        for keypoints, keypoint_scores, scores, kept, sources, *stds in zip(
+            *(values.numpy(force=True) for values in fused if values is not None)
         ):
             keypoints, keypoint_scores = keypoints[kept], keypoint_scores[kept]
             if self.codec.rules.clamp_scores:
@@ -270,6 +266,8 @@ class PINetHead(BaseHead):
                     keypoint_parts=sources[kept] // proposals_per_part,
                 )
             )
+            for each in stds:
+                instances[-1].keypoint_stds = each[kept]
         return instances
 
 

@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..method.proposals import ProposalSampler, draw_pixels, read_offsets
+from ..method.proposals import Centers, ProposalSampler, draw_pixels, read_offsets
 from ..method.refinement import PoseRefinement
 from ..method.targets import OffsetTargets
 from .codec import OFFSET_KEYS
+from .keypoint_losses import KeypointLoss
 
 
 class Targets(NamedTuple):
@@ -111,11 +112,11 @@ def offset_loss(offset_maps: Tensor, targets: Targets, criterion: Callable) -> T
     Args:
         offset_maps: (B, M·2K, H, W) predicted.
         targets: of the batch.
-        criterion: called as MMPose's `SoftWeightSmoothL1Loss`.
+        criterion: see `compare_offsets`.
     """
     wanted = targets.offsets
     predicted = _read_pixels(offset_maps, wanted.pixels, targets.part_heatmaps.shape[1])
-    return criterion(*in_omega(predicted, wanted.offsets, wanted.weights))
+    return compare_offsets(predicted, wanted.offsets, wanted.weights, criterion)
 
 
 def refinement_loss(
@@ -134,16 +135,47 @@ def refinement_loss(
         targets: of the batch.
         sampler: chooses the pixels that propose.
         refinement: moves their poses.
-        criterion: called as MMPose's `SoftWeightSmoothL1Loss`.
+        criterion: see `compare_offsets`.
     """
     part_heatmaps = targets.part_heatmaps
     centers = sampler.sample(part_heatmaps, targets.offsets)
     # Proposals are constants here: only `offset_loss` trains the maps that they come from.
     predicted = read_offsets(offset_maps.detach(), centers.xy_hm, part_heatmaps.shape[1])
-    poses_hm = centers.xy_hm[:, :, None] - predicted
-    refined = predicted + refinement(features, poses_hm, centers.xy_hm, centers.valid)
+    given = offsets_of_passes(refinement, features, predicted, centers)
     wanted, weights = targets_at(targets.offsets, centers.xy_hm, part_heatmaps.shape)
-    return criterion(*in_omega(refined, wanted, weights * centers.valid[..., None]))
+    # All passes in one batch, whose statistics are then those that each pass meets in inference.
+    centers_hm, valid, wanted, weights = (
+        torch.cat([values] * len(given), dim=1)
+        for values in (centers.xy_hm, centers.valid, wanted, weights)
+    )
+    predicted = torch.cat(given, dim=1)
+    poses_hm = centers_hm[:, :, None] - predicted
+    refined = refinement.refine_once(features, poses_hm, centers_hm, valid)
+    weights = weights * valid[..., None]
+    offsets = predicted + refined.offsets
+    return compare_offsets(offsets, wanted, weights, criterion, refined.log_scales)
+
+
+@torch.no_grad()
+def offsets_of_passes(
+    refinement: PoseRefinement, features: Tensor, predicted: Tensor, centers: Centers
+) -> list[Tensor]:
+    """Return the offsets (B, T, K, 2) of the poses that each pass of the refinement is given.
+
+    Args:
+        refinement: which stays in the mode that it is in.
+        features: (B, C, H, W).
+        predicted: (B, T, K, 2), what the first pass is given.
+        centers: T of each image.
+    """
+    given, training = [predicted], refinement.training
+    refinement.eval()  # moves poses as it does in inference, and leaves its statistics alone
+    for _ in range(refinement.num_passes - 1):
+        poses_hm = centers.xy_hm[:, :, None] - given[-1]
+        refined = refinement.refine_once(features, poses_hm, centers.xy_hm, centers.valid)
+        given.append(given[-1] + refined.offsets)
+    refinement.train(training)
+    return given
 
 
 def targets_at(
@@ -166,6 +198,27 @@ def targets_at(
         for values in (targets.offsets, targets.weights)
     )
     return offsets, weights
+
+
+def compare_offsets(
+    predicted: Tensor,
+    wanted: Tensor,
+    weights: Tensor,
+    criterion: Callable,
+    log_scales: Tensor | None = None,
+) -> Tensor:
+    """Compute a loss of offsets over Ω.
+
+    Args:
+        predicted: (..., K, 2).
+        wanted: (..., K, 2).
+        weights: (..., K), above 0 in Ω.
+        criterion: a `KeypointLoss`, or called as MMPose's `SoftWeightSmoothL1Loss`.
+        log_scales: (..., K) of a refinement with uncertainty, for a `KeypointLoss`.
+    """
+    if isinstance(criterion, KeypointLoss):
+        return criterion(predicted, wanted, weights, log_scales)
+    return criterion(*in_omega(predicted, wanted, weights))
 
 
 def in_omega(predicted: Tensor, wanted: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """The poses that an image's maps propose, at one scale or at several.
 
-Shape shorthand: B images, T proposals per image, K keypoints, M parts. `_hm` are map pixels.
+Shape shorthand: B images, V views, T proposals per image, K keypoints, M parts. `_hm` are map
+pixels.
 """
 
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from ..method.views import ViewMirror
 
 
 class Proposals(NamedTuple):
@@ -18,12 +21,47 @@ class Proposals(NamedTuple):
         scores: (B, T) of their part centers.
         valid: (B, T) boolean; the rest is padding.
         pooled: (B, T, 3C) features of the refinement, where a `PoseScore` is to read them.
+        stds_hm: (B, T, K) standard deviation that the error in x, and in y, is expected to have; of
+            a refinement with uncertainty.
     """
 
     poses_hm: Tensor
     scores: Tensor
     valid: Tensor
     pooled: Tensor | None = None
+    stds_hm: Tensor | None = None
+
+    def at_scale_1(self, factor: float) -> 'Proposals':
+        """Return what they are in map pixels of scale 1."""
+        stds_hm = None if self.stds_hm is None else self.stds_hm / factor
+        return self._replace(poses_hm=self.poses_hm / factor, stds_hm=stds_hm)
+
+    def stds_of(self, sources: Tensor, stride: int) -> Tensor | None:
+        """Return deviations (B, T, K) in input pixels: of each keypoint that of its own pose.
+
+        Args:
+            sources: (B, T, K) the pose that each keypoint comes from.
+            stride: input pixels per map pixel.
+        """
+        return None if self.stds_hm is None else self.stds_hm.gather(1, sources) * stride
+
+
+def expected_stds(log_scales: Tensor | None, mirror: ViewMirror | None) -> Tensor | None:
+    """Compute the deviations (B, T, K) of Laplace distributions, the mean of all views.
+
+    An average of two views, which see the same, is not taken to be better than one.
+
+    Args:
+        log_scales: (V·B, T, K), see `Refined`; None if there are none.
+        mirror: brings the mirrored view back; None if there is none.
+    """
+    if log_scales is None:
+        return None
+    stds = 2**0.5 * log_scales.exp()
+    if mirror is None:
+        return stds
+    plain, mirrored = stds.unflatten(0, (2, -1))
+    return (plain + mirrored.index_select(2, mirror.keypoints)) / 2
 
 
 def pool_scales(scales: Sequence[Proposals], num_parts: int) -> Proposals:

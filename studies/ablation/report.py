@@ -9,11 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..tables import to_markdown
+from .against import tell_gains
 from .by_stage import LEAST_OKS, STAGES
 from .claims import judge
 from .metrics import CROWDING
+from .pinet2 import ALL, PINET2
 from .study import read
-from .variants import SWITCHES, THRESHOLDS, VARIANTS
+from .variants import SWITCHES, THRESHOLDS
 
 _SCORES = ('AP', 'AP50', 'AP75', 'AR', 'AP_easy', 'AP_medium', 'AP_hard', 'AP_box_area')
 _OCCLUSION = (
@@ -47,6 +49,7 @@ _MAIN = (
     'release',
     'cid',
     'dekr',
+    *PINET2,
 )
 
 
@@ -68,7 +71,13 @@ def write_report(results_file: Path, out: Path) -> tuple[Path, Path]:
         raise RunError(f'{results_file} has no rows yet')
     out.mkdir(parents=True, exist_ok=True)
     table, image = out / 'tables.md', out / 'plot.png'
-    sections = (_budget(results), *_tables(results), _by_stage(results), _claims(results))
+    sections = (
+        _budget(results),
+        *_tables(results),
+        _by_stage(results),
+        _claims(results),
+        tell_gains(results),
+    )
     table.write_text('\n'.join(section for section in sections if section))
     _plot(results, image)
     return table, image
@@ -78,9 +87,7 @@ def _budget(results: dict) -> str:
     budget = results['budget']
     precisions = {row.get('trained_in') for row in results['rows'].values()} - {None}
     trained_in = f'Trained in {" and ".join(sorted(precisions))}. ' if precisions else ''
-    skipped = [
-        f'{VARIANTS[name].title} was skipped: {why}.' for name, why in results['skipped'].items()
-    ]
+    skipped = [f'{ALL[name].title} was skipped: {why}.' for name, why in results['skipped'].items()]
     return '\n'.join(
         [
             f'Backbone: {budget["pictures"] * budget["backbone_epochs"]} images; every row: '
@@ -110,7 +117,7 @@ def _range(ends: Sequence[float]) -> str:
 
 def _tests(results: dict) -> Iterator[tuple[str, str, list[dict]]]:
     """List variant, way of evaluation, and the results of all seeds, in the order of the tables."""
-    for variant in VARIANTS:
+    for variant in ALL:
         rows = _rows(results, variant)
         for switch in (*SWITCHES, *THRESHOLDS):
             tests = [row['tests'][switch] for row in rows if switch in row['tests']]
@@ -141,7 +148,7 @@ def _tables(results: dict) -> Iterator[str]:
         speed = title == 'Accuracy'
         rows = [
             [
-                VARIANTS[variant].title,
+                ALL[variant].title,
                 _tested(variant, switch),
                 *(_spread([test['metrics'][name]['all'] for test in tests]) for name in names),
                 *([_number([test['images_per_second'] for test in tests])] if speed else []),
@@ -154,19 +161,19 @@ def _tables(results: dict) -> Iterator[str]:
 
 
 def _tested(variant: str, switch: str) -> str:
-    if not VARIANTS[variant].is_pinet:  # the baselines have neither fusion nor refinement
+    if not ALL[variant].is_pinet:  # the baselines have neither fusion nor refinement
         return 'no flip' if switch == 'no-flip' else ''
     return _TESTED.get(switch) or f'fusion, {switch.replace("-", " = ")}'
 
 
 def _by_stage(results: dict) -> str:
     rows = []
-    for variant in VARIANTS:
+    for variant in ALL:
         found = [row['by_stage'] for row in _rows(results, variant) if 'by_stage' in row]
         for group in found[0]['fused'] if found else ():
             rows.append(
                 [
-                    VARIANTS[variant].title,
+                    ALL[variant].title,
                     group,
                     *(
                         _spread([one[stage][group][i] for one in found])
@@ -199,9 +206,8 @@ def _claims(results: dict) -> str:
         '## Paired over folds\n\nMean over ten folds of held-out images and its standard error, '
         'which knows nothing of seeds: those stand apart.'
     )
-    return _table(
-        title, ['', 'metric', 'difference ± standard error', 'each seed', 'wanted', 'holds'], rows
-    )
+    heads = ['', 'metric', 'difference ± standard error', 'each seed', 'wanted', 'holds']
+    return _table(title, heads, rows) if rows else ''
 
 
 def _points(difference: float) -> str:
@@ -255,7 +261,7 @@ def _plot(results: dict, path: Path) -> None:
                 width,
                 yerr=spread if len(tests) > 1 else None,
                 capsize=2,
-                label=VARIANTS[variant].title,
+                label=ALL[variant].title,
             )
         axis.set_xticks(range(len(names)), [name.split('_')[-1] for name in names])
         axis.set_title(title)

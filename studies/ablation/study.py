@@ -17,15 +17,21 @@ from pinet_mm.models.acceleration import half_precision
 import torch
 from mmengine.device import get_device
 
+from .pinet2 import ALL
 from .testing import switches_of, test_by_stage, test_set, test_variant
 from .training import Budget, train_backbone, train_variant
-from .variants import BASELINES_WITH_OPERATORS, ROWS, SEEDS, VARIANTS
+from .variants import BASELINES_WITH_OPERATORS, ROWS, SEEDS, Rows, Variant
 
 SCHEMA = 'pinet_mm.ablation/1'
 
 
 def run(
-    out: Path, budget: Budget, names: Sequence[str] = (), jobs: int = 1, seeds: int = SEEDS
+    out: Path,
+    budget: Budget,
+    names: Sequence[str] = (),
+    jobs: int = 1,
+    seeds: int = SEEDS,
+    rows: Rows = ROWS,
 ) -> Path:
     """Train and evaluate all rows that the results file does not have yet.
 
@@ -37,6 +43,7 @@ def run(
         names: variants to run; by default all.
         jobs: rows at a time, each a process of one thread.
         seeds: how many seeds of each variant are run.
+        rows: of the study, pairs of a variant and a seed.
 
     Returns:
         The results file, which is written after every row.
@@ -51,11 +58,11 @@ def run(
         if value < 1:
             raise InputError(f'{name} must be at least 1; found {value}')
     path = out / 'results.json'
-    results, rows = _open(path, budget), _choose(names, seeds)
-    skipped = {name: why for name in VARIANTS if (why := why_skipped(name)) is not None}
+    results, chosen = _open(path, budget), _choose(names, seeds, rows)
+    skipped = {name: why for name, _ in rows if (why := why_skipped(name)) is not None}
     left = [
         (name, seed)
-        for name, seed in rows
+        for name, seed in chosen
         if name not in skipped and _is_left(out, name, seed, results['rows'].get(f'{name}/{seed}'))
     ]
     if not left:
@@ -130,20 +137,22 @@ def _open(path: Path, budget: Budget) -> dict:
     return results
 
 
-def _choose(names: Sequence[str] = (), seeds: int = SEEDS) -> tuple[tuple[str, int], ...]:
-    unknown = sorted(set(names) - set(VARIANTS))
+def _choose(names: Sequence[str] = (), seeds: int = SEEDS, rows: Rows = ROWS) -> Rows:
+    known = dict(rows)
+    unknown = sorted(set(names) - set(known))
     if unknown:
-        raise RunError(f'there is no variant {unknown[0]}; known are {", ".join(VARIANTS)}')
+        raise RunError(f'there is no variant {unknown[0]}; known are {", ".join(known)}')
     return tuple(
-        (name, seed) for name, seed in ROWS if (not names or name in names) and seed < seeds
+        (name, seed) for name, seed in rows if (not names or name in names) and seed < seeds
     )
 
 
 def _is_left(out: Path, name: str, seed: int, row: dict | None) -> bool:
     if row is None:
         return True
-    missing = set(switches_of(VARIANTS[name], seed)) - set(row['tests'])
-    if VARIANTS[name].refines and 'by_stage' not in row:
+    variant = ALL[name]
+    missing = set(switches_of(variant, seed)) - set(row['tests'])
+    if _is_staged(variant) and 'by_stage' not in row:
         missing.add('by_stage')
     has_checkpoint = (out / row['checkpoint']).is_file()
     if missing and not has_checkpoint:
@@ -158,7 +167,7 @@ def _is_left(out: Path, name: str, seed: int, row: dict | None) -> bool:
 def _row(
     out: Path, budget: Budget, name: str, seed: int, backbone: Path | None, row: dict | None
 ) -> dict:
-    variant, data = VARIANTS[name], test_set(out / 'data', budget)
+    variant, data = ALL[name], test_set(out / 'data', budget)
     if row is None:
         checkpoint = train_variant(variant, out / f'{name}_{seed}', budget, seed, backbone)
         half = half_precision(get_device()) if variant.amp else None
@@ -171,9 +180,13 @@ def _row(
     checkpoint = out / row['checkpoint']
     more = test_variant(variant, checkpoint, seed, data, row['tests'])
     row = dict(row, tests={**row['tests'], **more})
-    if variant.refines and 'by_stage' not in row:
+    if _is_staged(variant) and 'by_stage' not in row:
         row['by_stage'] = test_by_stage(variant, checkpoint, data)
     return row
+
+
+def _is_staged(variant: Variant) -> bool:
+    return variant.refines and not variant.tested
 
 
 def _alone(function: Callable, *args):

@@ -88,6 +88,8 @@ def switches_of(variant: Variant, seed: int) -> dict[str, dict]:
         variant: which.
         seed: of the variant; thresholds are studied with the first alone.
     """
+    if variant.tested:
+        return {name: SWITCHES[name] for name in variant.tested}
     if not variant.is_pinet:
         return {name: SWITCHES[name] for name in ('fusion', 'no-flip')}
     if not variant.refines:
@@ -101,8 +103,8 @@ def test_variant(
     """Evaluate a trained variant with all its switches but those that are known.
 
     Returns:
-        Name of the switch -> `metrics` (see `metrics.measure`), `images_per_second` and `poses`,
-        how many per image.
+        Name of the switch -> `metrics` (see `metrics.measure`), `images_per_second`, `poses`, how
+        many per image, and the network's `parameters`.
     """
     model = _load(variant, checkpoint)
     return {
@@ -136,6 +138,7 @@ def _test(model, changes: dict, data: TestSet) -> dict:
         metrics=measure(data.annotations, entries, data.persons, data.layout.sigmas),
         images_per_second=speed,
         poses=len(entries) / len(data.images),
+        parameters=sum(each.numel() for each in model.parameters()),
     )
 
 

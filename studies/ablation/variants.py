@@ -42,17 +42,19 @@ class Variant:
         config: its config, one of the project's.
         options: changes of the config, dotted names to values.
         amp: train as `--amp` does: in bfloat16 on a CPU that has it, in float16 on a GPU.
+        tested: names of the switches that it is evaluated with; by default all that fit it.
     """
 
     title: str
     config: str = PINET
     options: Mapping = field(default_factory=dict)
     amp: bool = True
+    tested: tuple[str, ...] = ()
 
     @property
     def is_pinet(self) -> bool:
         """Whether it is PINet rather than a baseline."""
-        return self.config in (PINET, OFFICIAL)
+        return self.config not in (CID, DEKR)
 
     @property
     def refines(self) -> bool:
@@ -99,7 +101,8 @@ THRESHOLDS: dict[str, dict] = {
 }
 
 # (variant, seed), the most important first: a run that is cut short has the main rows.
-ROWS: tuple[tuple[str, int], ...] = (
+Rows = tuple[tuple[str, int], ...]
+ROWS: Rows = (
     ('three-parts', 0),
     ('one-centre', 0),
     ('three-parts_no-refinement', 0),

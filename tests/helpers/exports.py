@@ -36,7 +36,7 @@ def crowd(*sizes):
     ]
 
 
-def write_model(folder, convention):
+def write_model(folder, convention, **refinement):
     """A config of the project with a narrow network, and weights that propose at random."""
     config = Config.fromfile(SHIPPED)
     for mapping in mappings(dict(config.items())):
@@ -45,6 +45,7 @@ def write_model(folder, convention):
     config.codec.convention = convention
     config.model = toys.model_config('coco', test_cfg=TEST_CFG[convention])
     config.model.head.decoder = config.codec
+    config.model.head.refinement.update(refinement)
     config.model.backbone = BACKBONE
     if convention == 'release':
         config.test_dataloader.dataset.pipeline[1] = dict(

@@ -89,7 +89,7 @@ class Recorder:
             setattr(head.sampler, name, self._keep_centers(getattr(head.sampler, name)))
         head.fusion.register_forward_hook(self._keep_fusion)
         if head.refinement is not None:
-            head.refinement.register_forward_hook(self._keep_refinement)
+            head.refinement.refine_once = self._keep_refinement(head.refinement.refine_once)
 
     def _keep_centers(self, method):
         def wrapped(*args):
@@ -101,8 +101,13 @@ class Recorder:
     def _keep_fusion(self, module, inputs, result):
         self.fusion_inputs, self.fused = inputs, result
 
-    def _keep_refinement(self, module, inputs, result):
-        self.refinement = inputs, result
+    def _keep_refinement(self, method):
+        def wrapped(*args):
+            refined = method(*args)
+            self.refinement = args, refined.offsets
+            return refined
+
+        return wrapped
 
 
 def image_sample(map_shape, center=None, scale=None):

@@ -1,5 +1,7 @@
 """PINetHead on an image and its mirror image."""
 
+from pinet_mm.method.refinement import Refined
+
 import numpy as np
 import pytest
 import torch
@@ -66,13 +68,13 @@ def test_flip_test_refines_each_view_on_its_own_features():
     maps = zip(target_maps(samples), mirrored_maps(head, samples, [keypoints]))
     answer_with(head, *(torch.cat(views) for views in maps)).eval()
 
-    def refinement(features, poses_hm, centers_hm, valid):
+    def refine(features, poses_hm, centers_hm, valid):
         refining = torch.zeros_like(poses_hm)
         refining[:, :, 1] = features[:, None, :2, 0, 0]
-        return refining
+        return Refined(refining)
 
     head.refinement = torch.nn.Identity()
-    head.refinement.forward = refinement
+    head.refinement.refine = refine
     features = torch.zeros(2, 12, 32, 32)
     features[0, :2, 0, 0] = torch.tensor([1.0, 2.0])
     features[1, :2, 0, 0] = torch.tensor([3.0, 4.0])

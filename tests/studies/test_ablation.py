@@ -8,7 +8,7 @@ from pinet_mm.errors import RunError
 import pytest
 import torch
 
-from studies.ablation import Budget, report, study, training, variants
+from studies.ablation import Budget, pinet2, report, study, training, variants
 from tests.helpers.ablations import results_of
 from tests.helpers.tools import load_tool
 
@@ -58,7 +58,7 @@ def test_a_row_is_tested_in_what_it_lacks(tmp_path, monkeypatch, capsys, checkpo
     'budget, names, message',
     [
         (Budget(epochs=5), (), r"made with the budget \{.*'epochs': 10.*; found .*'epochs': 5"),
-        (Budget(), ['four-parts'], 'there is no variant four-parts; known are one-centre'),
+        (Budget(), ['four-parts'], 'there is no variant four-parts; known are three-parts'),
     ],
 )
 def test_another_budget_and_unknown_variants_are_refused(tmp_path, budget, names, message):
@@ -120,7 +120,7 @@ def test_a_row_says_in_what_it_was_trained(tmp_path, monkeypatch, half, name, wa
 
 def test_the_tool_hands_on_its_options(tmp_path, monkeypatch):
     tool, seen = load_tool('ablation'), []
-    monkeypatch.setattr(tool, 'run', lambda *args, **options: seen.append((args, options)))
+    monkeypatch.setattr(tool, 'run', lambda *args: seen.append(args))
     monkeypatch.setattr(tool, 'write_report', lambda *_: ())
     monkeypatch.setattr(
         'sys.argv',
@@ -147,11 +147,13 @@ def test_the_tool_hands_on_its_options(tmp_path, monkeypatch):
             '9',
             '--seeds',
             '2',
+            '--study',
+            'pinet2',
         ],
     )
     tool.main()
-    (((out, budget, only, jobs), options),) = seen
-    assert (str(out), only, jobs, options) == ('out', ['cid'], 9, dict(seeds=2))
+    ((out, budget, only, jobs, seeds, rows),) = seen
+    assert (str(out), only, jobs, seeds, rows) == ('out', ['cid'], 9, 2, pinet2.STUDIES['pinet2'])
     assert budget == Budget(1, 2, 3, 4, (5, 6), (0.7, 0.8))
 
 

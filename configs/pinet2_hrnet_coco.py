@@ -1,0 +1,4 @@
+# PINet-2, HRNet-W32, 512×512, COCO.
+_base_ = ['pinet_hrnet_coco.py', '_base_/pinet2.py']
+
+model = dict(head=_base_.pinet2)

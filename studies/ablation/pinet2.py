@@ -1,0 +1,60 @@
+"""What may be added to the paper's method, each alone, against the same three parts.
+
+The budget is a quarter of the study's, on few large people:
+    python tools/ablation.py OUT --study pinet2 --pictures 1000 --backbone-epochs 16 --epochs 10
+        --persons 2 4 --height 0.7 1.0 --seeds 1
+"""
+
+from dataclasses import replace
+
+from pinet_mm.configs import config_path
+
+from mmengine.config import Config
+
+from .variants import PINET, ROWS, VARIANTS, Rows, Variant
+
+BASE = 'base'
+_TESTED = ('fusion', 'no-refinement')
+
+_HOOKS = Config.fromfile(config_path(PINET)).to_dict()['custom_hooks']
+
+# A momentum for a thousand steps: weights are averaged over the last 250 or so.
+_AVERAGING = dict(
+    type='EMAHook', ema_type='ExpMomentumEMA', momentum=4e-3, gamma=100, update_buffers=True
+)
+_ADAMW = {
+    'optim_wrapper.optimizer': dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05),
+    'optim_wrapper.paramwise_cfg': dict(norm_decay_mult=0, bias_decay_mult=0),
+    'optim_wrapper.clip_grad': dict(max_norm=1.0),
+}
+
+_OFFSETS = ('offset', 'refine')
+
+# The most promising first. The base has the cosine already.
+PINET2: dict[str, Variant] = {
+    BASE: Variant('three parts'),
+    'oks-loss': Variant(
+        'OKS loss of offsets and refinement',
+        options={f'model.head.{name}_loss': dict(type='SmoothOKSLoss') for name in _OFFSETS},
+    ),
+    'two-passes': Variant(
+        'refinement in two passes', options={'model.head.refinement.num_passes': 2}
+    ),
+    'strides': Variant(
+        'refinement reads strides 4, 8 and 16',
+        options={'model.head.refinement.context': (2, 4)},
+    ),
+    'recipe': Variant(
+        'AdamW, averaged weights', options={**_ADAMW, 'custom_hooks': [*_HOOKS, _AVERAGING]}
+    ),
+    'together': Variant(
+        'OKS loss, two passes, strides 4, 8 and 16', config='pinet2_hrnet-slim_ablation.py'
+    ),
+    'uncertainty': Variant(
+        'Laplace scale of each keypoint', options={'model.head.refinement.uncertainty': True}
+    ),
+}
+PINET2 = {name: replace(variant, tested=_TESTED) for name, variant in PINET2.items()}
+
+ALL: dict[str, Variant] = {**VARIANTS, **PINET2}
+STUDIES: dict[str, Rows] = {'paper': ROWS, 'pinet2': tuple((name, 0) for name in PINET2)}

@@ -1,0 +1,49 @@
+"""A refinement of several passes that reads averaged maps, in the file and in a compiled graph."""
+
+from pinet_mm import api
+from pinet_mm.export import graph as export
+from pinet_mm.models import estimator
+from pinet_mm.models.acceleration import accelerate
+
+import numpy as np
+import pytest
+import torch
+
+from tests.helpers.exports import assert_same_people, crowd, people, write_model
+
+OPTIONS = dict(num_passes=2, context=(2, 4), uncertainty=True)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('refining')
+    write_model(folder, 'paper', **OPTIONS)
+    return folder
+
+
+def load(folder):
+    return api.load(folder / 'config.py', folder / 'weights.pth', 'cpu')
+
+
+def test_the_file_finds_whom_pytorch_finds(folder):
+    pytest.importorskip('onnxscript', reason='the export needs onnx, onnxscript, onnxruntime')
+    model = load(folder)
+    assert model.head.refinement.num_passes == 2 and model.head.refinement.context == (2, 4)
+    export.export_onnx(model, folder / 'pinet.onnx')
+    runner = api.load_onnx(folder / 'pinet.onnx')
+    for image in crowd((128, 128), (300, 200)):
+        found, wanted = (people(next(api.predict(each, [image]))) for each in (runner, model))
+        assert len(wanted[2]) >= 3
+        assert_same_people(found, wanted)
+
+
+def test_a_compiled_graph_finds_the_same(folder, monkeypatch):
+    images, plain, compiled = crowd((128, 128)), load(folder), load(folder)
+    whole = torch.compile(estimator.find_poses, fullgraph=True, backend='eager')
+    monkeypatch.setattr(estimator, 'compiled_find_poses', lambda: whole)
+    accelerate(compiled, compile=True)
+    found, wanted = (next(api.predict(each, images)) for each in (compiled, plain))
+    assert_same_people(people(found), people(wanted))
+    stds = [each.pred_instances.keypoint_stds for each in (found, wanted)]
+    assert stds[0].shape == wanted.pred_instances.keypoint_scores.shape
+    np.testing.assert_allclose(*stds, rtol=1e-4)
