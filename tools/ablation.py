@@ -24,6 +24,12 @@ def make_parser() -> argparse.ArgumentParser:
         help='folder for checkpoints, test images and results.json; rows that '
         'the file has are not trained again, trainings cut short go on',
     )
+    _add_budget(parser)
+    _add_choices(parser)
+    return parser
+
+
+def _add_budget(parser: argparse.ArgumentParser) -> None:
     for name, value, meaning in (
         ('backbone_epochs', Budget.backbone_epochs, 'for the backbone that all start from'),
         ('epochs', Budget.epochs, 'for every row'),
@@ -53,6 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar=('LO', 'HI'),
         help="of the people, as a share of the image's %(default)s",
     )
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--study',
         choices=STUDIES,
@@ -77,7 +86,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--report-only', action='store_true', help='write them from the results file as it is'
     )
-    return parser
 
 
 def study(args: argparse.Namespace) -> None:

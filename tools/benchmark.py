@@ -53,6 +53,12 @@ def make_parser() -> argparse.ArgumentParser:
         nargs='?',
         help='of CONFIG, for images and scaling; by default the shipped weights, or random ones',
     )
+    _add_options(parser)
+    _add_part_options(parser)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--out',
         type=Path,
@@ -65,6 +71,10 @@ def make_parser() -> argparse.ArgumentParser:
         default='cuda:0' if torch.cuda.is_available() else 'cpu',
         help='where networks and decoding run (%(default)s)',
     )
+
+
+def _add_part_options(parser: argparse.ArgumentParser) -> None:
+    # Options that only the parts named in their help take.
     parser.add_argument(
         '--persons', type=int, nargs='+', help='sizes of the crowds of encode and scaling'
     )
@@ -91,7 +101,6 @@ def make_parser() -> argparse.ArgumentParser:
         action='store_true',
         help='images: also compiled networks and ONNX files, which takes minutes',
     )
-    return parser
 
 
 def bench(args: argparse.Namespace) -> None:
