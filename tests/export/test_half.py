@@ -7,8 +7,6 @@ from pinet_mm.export.half import store_half
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from mmpose.registry import MODELS
 
 from tests.helpers import toys
 
@@ -16,50 +14,24 @@ pytest.importorskip('onnxscript', reason='the export needs pip install onnx onnx
 import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
 
-from tests.helpers.exports import SHIPPED, TEST_CFG, run_tool
-
 # --- weights in half the size --------------------------------------------------------------------
 
 
-@pytest.fixture(scope='module')
-def light(tmp_path_factory):
-    """A model with a backbone of timm whose weights float16 can hold, and its file in half size."""
-    folder = tmp_path_factory.mktemp('light')
-    config = Config.fromfile(SHIPPED)
-    config.model = toys.model_config('coco', test_cfg=TEST_CFG['release'])
-    config.model.head = toys.head_config('coco', channels=16)
-    config.model.head.decoder = config.codec
-    config.model.backbone = dict(type='TimmBackbone', model_name='tf_efficientnet_lite0')
-    config.model.neck = dict(type='SeparableFPN', in_channels=(24, 40, 112, 320), out_channels=16)
-    config.dump(folder / 'config.py')
-    torch.manual_seed(0)
-    model = toys.build_in_mmpose(MODELS, config.model).eval()
-    toys.awaken(model, torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)))
-    torch.save(dict(state_dict=model.half().state_dict(), meta={}), folder / 'weights.pth')
-    said = run_tool(
-        'export_onnx.py',
-        folder / 'config.py',
-        folder / 'weights.pth',
-        folder / 'half.onnx',
-        '--half-weights',
-    )
-    return api.load(folder / 'config.py', folder / 'weights.pth', 'cpu'), folder, said
-
-
 def test_weights_in_half_size_give_the_same_people(light):
-    model, folder, said = light
+    model = api.load(light / 'config.py', light / 'weights.pth', 'cpu')
     whole = sum(value.numel() for value in model.parameters()) * 4
-    assert (folder / 'half.onnx').stat().st_size < 0.65 * whole
+    assert (light / 'pinet.onnx').stat().st_size < 0.65 * whole
     found = export_check.check_agreement(
-        folder / 'half.onnx', model, export_check.draw_batches((128, 64))
+        light / 'pinet.onnx', model, export_check.draw_batches((128, 64))
     )
     assert sum(each.people for each in found) >= 5
     assert max(each.pixels for each in found) < 1e-3 and max(each.scores for each in found) < 1e-5
-    assert 'half.onnx' in said and 'people that PyTorch finds' in said
+    said = (light / 'said.txt').read_text()
+    assert 'pinet.onnx' in said and 'people that PyTorch finds' in said
 
 
 def test_large_weights_are_of_float16_and_all_is_computed_in_float32(light):
-    graph = onnx.load(light[1] / 'half.onnx').graph
+    graph = onnx.load(light / 'pinet.onnx').graph
     kinds = {each.name: each.data_type for each in graph.initializer}
     sizes = {each.name: np.prod(each.dims) for each in graph.initializer}
     assert max(sizes[name] for name in kinds if kinds[name] == onnx.TensorProto.FLOAT) <= 8192
@@ -68,10 +40,10 @@ def test_large_weights_are_of_float16_and_all_is_computed_in_float32(light):
         for node in graph.node
         if node.op_type == 'Cast' and kinds.get(node.input[0]) == onnx.TensorProto.FLOAT16
     }
-    assert len(casts) == list(kinds.values()).count(onnx.TensorProto.FLOAT16) > 20
+    assert len(casts) == list(kinds.values()).count(onnx.TensorProto.FLOAT16) > 10
     assert all(node.attribute[0].i == onnx.TensorProto.FLOAT for node in casts.values())
     taken = {node.input[1] for node in graph.node if node.op_type == 'Conv'} & set(casts)
-    assert 'model.backbone.net.blocks.6.0.conv_pw.weight' in taken
+    assert 'model.backbone.net.layer4.0.conv1.weight' in taken
 
 
 def write_layers(path, weight, half):

@@ -9,6 +9,7 @@ from unittest import mock
 
 from pinet_mm.configs import mappings
 from pinet_mm.crowdsynth import CrowdSettings, draw_crowd
+from pinet_mm.method.scoring import PoseScore
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ SHIPPED = ROOT / 'configs' / 'pinet_hrnet-slim_crowdsynth.py'
 TEST_CFG = dict(
     paper=dict(flip_test=True, max_per_part=5, oks_thr=0.05, use_agreement=True),
     release=dict(max_per_part=4, oks_thr=0.05),
+    light=dict(
+        scale_factors=(0.5, 1), flip_test=False, max_per_part=4, oks_thr=0.05, use_agreement=True
+    ),
 )
 
 # With stages of stride 4 to 32 as HRNet's branches, but a third of its layers to trace.
@@ -52,9 +56,33 @@ def write_model(folder, convention, **refinement):
             type='WholeCentreResize', input_size=(128, 128)
         )
     config.dump(folder / 'config.py')
+    torch.save(dict(state_dict=_awake(config).state_dict(), meta={}), folder / 'weights.pth')
+
+
+def _awake(config):
     model = toys.build_in_mmpose(MODELS, config.model).eval()
-    toys.awaken(model, torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)))
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'weights.pth')
+    inputs = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    return toys.awaken(model, inputs)
+
+
+def write_light(folder):
+    """Write a config of two scales and weights that float16 holds, with a score besides.
+
+    The backbone is of timm. The config does not mention the score: the weights bring it.
+    """
+    config = Config.fromfile(SHIPPED)
+    config.model = toys.model_config('coco', test_cfg=TEST_CFG['light'])
+    config.model.head = toys.head_config('coco', channels=16)
+    config.model.head.decoder = config.codec
+    # Without `avg_down`, whose windows are cut at borders that are not known in the graph.
+    config.model.backbone = dict(type='TimmBackbone', model_name='resnet10t', avg_down=False)
+    config.model.neck = dict(type='SeparableFPN', in_channels=(64, 128, 256, 512), out_channels=16)
+    config.dump(folder / 'config.py')
+    torch.manual_seed(0)
+    weights = _awake(config).half().state_dict()
+    for name, value in toys.scramble(PoseScore(16, 8), 1).half().state_dict().items():
+        weights[f'head.refinement.score.{name}'] = value
+    torch.save(dict(state_dict=weights, meta={}), folder / 'weights.pth')
 
 
 def run_tool(name, *arguments):
