@@ -47,23 +47,6 @@ class Results(NamedTuple):
     note: str | None = None
 
 
-def read_poses(path: str | Path, category_id: Any = None) -> dict[Any, Poses]:
-    """Read the poses of a file, see `read_results`.
-
-    Args:
-        path: see `read_results`.
-        category_id: see `read_results`.
-
-    Returns:
-        Image id to its poses, in the file's order.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: see `read_results`.
-    """
-    return read_results(path, category_id).images
-
-
 def read_results(
     path: str | Path, category_id: Any = None, num_keypoints: int | None = None
 ) -> Results:

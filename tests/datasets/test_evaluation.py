@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pinet_mm import LayoutCocoMetric
 from pinet_mm.datasets.evaluation import CocoResults, average_precision
-from pinet_mm.datasets.pose_files import read_poses
+from pinet_mm.datasets.pose_files import read_results
 from pinet_mm.errors import InputError
 
 import cv2
@@ -171,7 +171,9 @@ def test_the_score_is_the_poses_own_where_the_metric_ranks_by_it(tmp_path):
     assert [each['score'] for each in found] == [0.75, 0.125]
     assert [each['keypoints'][2] for each in found] == [0.25, 0.5]
     # Read again, a pose has that score too: its keypoint scores are multiplied, see `read_results`.
-    np.testing.assert_allclose(read_poses(tmp_path / 'poses.json')[1].scores, [0.75, 0.125])
+    np.testing.assert_allclose(
+        read_results(tmp_path / 'poses.json').images[1].scores, [0.75, 0.125]
+    )
     with pytest.raises(InputError, match="score_mode must be 'keypoint' or 'bbox'; found 'rle'"):
         CocoResults('poses.json', score_mode='rle')
 

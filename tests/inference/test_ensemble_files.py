@@ -1,12 +1,9 @@
 """Files of poses fused into one, its errors, and the AP of files."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 from pinet_mm.datasets.evaluation import average_precision
-from pinet_mm.datasets.pose_files import Poses, read_poses, write_poses
+from pinet_mm.datasets.pose_files import Poses, read_results, write_poses
 from pinet_mm.errors import InputError
 from pinet_mm.inference.ensemble import fuse_files
 
@@ -20,8 +17,8 @@ from tests.helpers.evaluations import (
     person,
     write_annotations,
 )
+from tests.helpers.tools import load_tool
 
-ROOT = Path(__file__).parents[2]
 SIGMAS = (0.05, 0.06, 0.07, 0.08, 0.09)
 
 # --- files ---------------------------------------------------------------------------------------
@@ -73,7 +70,7 @@ def test_a_score_that_is_no_mean_scales_the_keypoint_scores(tmp_path):
         tmp_path / 'a.json',
         [entry(1, 0, [0.2, 0.4, 0.6, 0.8, 1], score=0.3), entry(1, 900, [0] * 5, score=0.1)],
     )
-    scores = read_poses(path)[1].keypoint_scores
+    scores = read_results(path).images[1].keypoint_scores
     np.testing.assert_allclose(scores, [[0.1, 0.2, 0.3, 0.4, 0.5], [0.1] * 5])
 
 
@@ -127,7 +124,7 @@ def test_poses_of_one_file_have_one_number_of_keypoints(tmp_path):
     poses = [entry(i, 0, [0.5] * 5) for i in range(3)]
     path = write(tmp_path / 'a.json', [*poses, cut(poses[0], 4)])
     with pytest.raises(InputError, match='a.json: entry 3 has 4 keypoints; expected 5, as entry 0'):
-        read_poses(path)
+        read_results(path)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +145,7 @@ def test_ap_of_other_keypoints_is_refused(tmp_path, poses, people, problem):
 
 def test_missing_files(tmp_path):
     with pytest.raises(FileNotFoundError, match='none.json does not exist'):
-        read_poses(tmp_path / 'none.json')
+        read_results(tmp_path / 'none.json')
     with pytest.raises(FileNotFoundError, match='none.json does not exist'):
         average_precision(tmp_path / 'none.json', tmp_path / 'a.json', SIGMAS)
 
@@ -208,7 +205,7 @@ def test_ap_of_images_that_do_not_fit(tmp_path):
     assert average_precision(tmp_path / 'found.json', tmp_path / 'a.json', SIGMAS)['AP'] == 0
 
 
-def test_the_tool_fuses_and_prints_ap(tmp_path):
+def test_the_tool_fuses_and_prints_ap(tmp_path, monkeypatch, capsys):
     # Each model finds another one of the two people; fused, both are found, the double once.
     left, right = person(17), person(17, 1000)
     write_annotations(tmp_path / 'a.json', [[left, right]], 17)
@@ -218,24 +215,14 @@ def test_the_tool_fuses_and_prints_ap(tmp_path):
             tmp_path / f'{name}.json',
             {1: Poses(np.array(poses)[..., :2], np.repeat(scores[:, None], 17, axis=1))},
         )
-    command = [
-        sys.executable,
-        str(ROOT / 'tools' / 'fuse.py'),
-        'left.json',
-        'right.json',
-        '--out',
-        'fused.json',
-        '--annotations',
-        'a.json',
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    monkeypatch.chdir(tmp_path)
+    command = ('left.json', 'right.json', '--out', 'fused.json', '--annotations', 'a.json')
+    load_tool('fuse').main(command)
     # Before them, that these people stand outside their image.
-    lines = done.stdout.splitlines()[-4:]
-    assert lines[0] == '2 poses of 1 images are in fused.json', done.stderr
+    lines = capsys.readouterr().out.splitlines()[-4:]
+    assert lines[0] == '2 poses of 1 images are in fused.json'
     half = f'{ap_of_share(1 / 2):.3f}'
     assert lines[1].startswith(f'left.json AP {half} AP50 {half}')
     assert lines[3].startswith('fused.json AP 1.000 AP50 1.000 AP75 1.000 AR 1.000')
-    done = subprocess.run(
-        [*command, '--weights', '1'], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith('error: weights must')
+    with pytest.raises(SystemExit, match='^error: weights must'):
+        load_tool('fuse').main([*command, '--weights', '1'])

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import get_type_hints
 
@@ -21,21 +20,15 @@ from mmpose.apis import MMPoseInferencer
 from mmpose.registry import MODELS
 
 from tests.helpers import toys
-
-ROOT = Path(__file__).parents[2]
-
-
-def run_infer(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / 'infer.py'), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
+from tests.helpers.tools import ROOT, run_tool
 
 
-def test_infer_writes_overlays_and_one_json(folder, model, images):
+def test_infer_writes_overlays_and_one_json(folder, model, images, monkeypatch, capsys):
     weights = ('--config', folder / 'config.py', '--checkpoint', folder / 'weights.pth')
-    done = run_infer(folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
+    words = (folder / 'inputs', *weights, '--out', folder / 'poses', '--device', 'cpu')
+    done = subprocess.run(
+        [sys.executable, ROOT / 'tools' / 'infer.py', *words], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert re.search(
         rf'^5 images in .* s \(.* images/s\); .* are in {folder / "poses"}', done.stdout, re.M
@@ -54,22 +47,24 @@ def test_infer_writes_overlays_and_one_json(folder, model, images):
         api.to_record(single, str(folder / 'inputs' / 'sub' / '0.png'), 0.1), overlay='0-1.jpg'
     )
     # A second run takes neither its own overlays for images nor stops at what is none.
-    (folder / 'inputs' / 'broken.jpg').write_text('no image')
-    again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
-    again = run_infer(folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses')
-    assert again.returncode == 1 and again.stderr.endswith(
-        f'error: 1 input cannot be read: {folder / "inputs" / "broken.jpg"}\n'
-    )
-    assert '6/6 [' in again.stderr
+    broken = folder / 'inputs' / 'broken.jpg'
+    broken.write_text('no image')
+    for _ in range(2):
+        capsys.readouterr()
+        left = run_tool(
+            monkeypatch, 'infer', folder / 'inputs', *weights, '--out', folder / 'inputs' / 'poses'
+        )
+    assert left == f'error: 1 input cannot be read: {broken}'
+    assert '6/6 [' in capsys.readouterr().err
     second = json.loads((folder / 'inputs' / 'poses' / 'predictions.json').read_text())
-    assert second['unreadable'] == [str(folder / 'inputs' / 'broken.jpg')]
+    assert second['unreadable'] == [str(broken)]
     assert document['unreadable'] == []
     assert [record['persons'] for record in second['images']] == [
         record['persons'] for record in document['images']
     ]
     # Told at once, before a checkpoint is looked at.
-    gone = run_infer('gone.jpg', '--checkpoint', 'gone.pth', '--out', folder / 'nothing')
-    assert gone.returncode == 1 and gone.stderr.splitlines()[-1].startswith('error: gone.jpg does')
+    words = ('gone.jpg', '--checkpoint', 'gone.pth', '--out', folder / 'nothing')
+    assert run_tool(monkeypatch, 'infer', *words).startswith('error: gone.jpg does')
     assert not (folder / 'nothing').exists()
 
 
