@@ -43,6 +43,80 @@ def converting(pairs):
     return dict(type='KeypointConverter', num_keypoints=5, mapping=pairs)
 
 
+POINTS_V = [(64, 16, 2), (40, 40, 2), (80, 40, 2), (48, 96, 2), (72, 96, 2)]
+THREE = ['top', 'left', 'right']
+
+
+def three_metainfo():
+    return dict(
+        dataset_name='three',
+        paper_info={},
+        skeleton_info={},
+        joint_weights=[1.0] * 3,
+        sigmas=[0.1] * 3,
+        keypoint_info={
+            i: dict(name=name, id=i, color=[0, 0, 0], type='', swap='')
+            for i, name in enumerate(THREE)
+        },
+    )
+
+
+def write_sources(folder):
+    """Two images of five keypoints each, of sources a and b."""
+    people = [person(number, number, *POINTS_V) for number in (1, 2)]
+    for number in (1, 2):
+        cv2.imwrite(str(folder / f'{number}.jpg'), np.full((128, 128, 3), 100, np.uint8))
+    return write(folder, people, list(FIVE), sources=('a', 'b'))
+
+
+def write_three(folder):
+    """One image of three keypoints."""
+    folder.mkdir()
+    cv2.imwrite(str(folder / '1.jpg'), np.full((128, 128, 3), 100, np.uint8))
+    return write(folder, [person(1, 1, *POINTS_V[:3])], THREE)
+
+
+def members_of(folder):
+    ours = dict(
+        type='LabeledCocoDataset',
+        ann_file=write_sources(folder),
+        metainfo=five_metainfo(),
+        data_prefix=dict(img=f'{folder}/'),
+        labeled_keypoints=dict(field='source', a=['head', 'left_hand', 'right_foot']),
+    )
+    plain = dict(
+        type='CocoDataset',
+        data_mode='bottomup',
+        ann_file=write_three(folder / 'other'),
+        metainfo=three_metainfo(),
+        data_prefix=dict(img=f'{folder / "other"}/'),
+    )
+    exchanged = [converting([(0, 0), (1, 2), (2, 1), (3, 4), (4, 3)])]
+    return [
+        dict(ours, where=dict(source='a')),
+        dict(ours, where=dict(source='b')),
+        dict(ours, where=dict(source='a'), pipeline=exchanged),
+        dict(plain, pipeline=[converting([(0, 0), (1, 3), (2, 4)])]),
+    ]
+
+
+def pipeline_of(flip_prob):
+    return [
+        dict(type='LoadImage'),
+        dict(
+            type='RandomCropAffine',
+            input_size=(128, 128),
+            scale_factor=(1.0, 1.0),
+            shift_factor=0.0,
+            rotate_factor=0.0,
+        ),
+        dict(type='RandomInputFlip', prob=flip_prob),
+        dict(type='GenerateTarget', encoder=codec_config(sparse_offsets=True)),
+        dict(type='ValidHeatmapMask'),
+        dict(type='PackPoseInputs'),
+    ]
+
+
 @pytest.fixture
 def merged(tmp_path):
     """A combined dataset of the five toy keypoints, and which images its indices are.
@@ -51,82 +125,18 @@ def merged(tmp_path):
     the same file with left and right exchanged by a converter; and a plain MMPose dataset whose
     converter maps three keypoints to head, left and right foot.
     """
-    path = write(
-        tmp_path,
-        [person(number, number, *POINTS_V) for number in (1, 2)],
-        list(FIVE),
-        sources=('a', 'b'),
-    )
-    other = tmp_path / 'other'
-    other.mkdir()
-    plain = write(other, [person(1, 1, *POINTS_V[:3])], ['top', 'left', 'right'])
-    for file in (tmp_path / '1.jpg', tmp_path / '2.jpg', other / '1.jpg'):
-        cv2.imwrite(str(file), np.full((128, 128, 3), 100, np.uint8))
-    ours = dict(
-        type='LabeledCocoDataset',
-        ann_file=path,
-        metainfo=five_metainfo(),
-        data_prefix=dict(img=f'{tmp_path}/'),
-        labeled_keypoints=dict(field='source', a=['head', 'left_hand', 'right_foot']),
-    )
-    three = dict(
-        dataset_name='three',
-        paper_info={},
-        skeleton_info={},
-        joint_weights=[1.0] * 3,
-        sigmas=[0.1] * 3,
-        keypoint_info={
-            i: dict(name=name, id=i, color=[0, 0, 0], type='', swap='')
-            for i, name in enumerate(['top', 'left', 'right'])
-        },
-    )
-    members = [
-        dict(ours, where=dict(source='a')),
-        dict(ours, where=dict(source='b')),
-        dict(
-            ours,
-            where=dict(source='a'),
-            pipeline=[converting([(0, 0), (1, 2), (2, 1), (3, 4), (4, 3)])],
-        ),
-        dict(
-            type='CocoDataset',
-            data_mode='bottomup',
-            ann_file=plain,
-            metainfo=three,
-            data_prefix=dict(img=f'{other}/'),
-            pipeline=[converting([(0, 0), (1, 3), (2, 4)])],
-        ),
-    ]
+    members = members_of(tmp_path)
 
     def build(flip_prob):
-        pipeline = [
-            dict(type='LoadImage'),
-            dict(
-                type='RandomCropAffine',
-                input_size=(128, 128),
-                scale_factor=(1.0, 1.0),
-                shift_factor=0.0,
-                rotate_factor=0.0,
-            ),
-            dict(type='RandomInputFlip', prob=flip_prob),
-            dict(type='GenerateTarget', encoder=codec_config(sparse_offsets=True)),
-            dict(type='ValidHeatmapMask'),
-            dict(type='PackPoseInputs'),
-        ]
-        return build_in_mmpose(
-            DATASETS,
-            dict(
-                type='CombinedDataset',
-                metainfo=five_metainfo(),
-                datasets=members,
-                pipeline=pipeline,
-            ),
+        combined = dict(
+            type='CombinedDataset',
+            metainfo=five_metainfo(),
+            datasets=members,
+            pipeline=pipeline_of(flip_prob),
         )
+        return build_in_mmpose(DATASETS, combined)
 
     return build
-
-
-POINTS_V = [(64, 16, 2), (40, 40, 2), (80, 40, 2), (48, 96, 2), (72, 96, 2)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Fresh interpreters that see only some packages, with `compat` but without the package."""
+"""Fresh interpreters that see only some packages; with `compat` alone; lines of the doctor."""
 
 import os
 import subprocess
@@ -49,3 +49,9 @@ def link_packages_without(folder, *absent):
             if not entry.name.startswith(absent):
                 (folder / entry.name).symlink_to(entry)
     return folder
+
+
+def line_of(report, name):
+    """Find the line of a report that starts with a name, without repeated spaces."""
+    lines = [' '.join(line.split()) for line in report.splitlines()]
+    return next(line for line in lines if line.startswith(f'{name} '))
