@@ -22,9 +22,12 @@ EXAMPLES = ('--images 8 --out demo',)
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description='Find the poses in drawn crowds and photographs, without torch'
+        description='Find the poses in drawn crowds, without torch; where matplotlib or '
+        'scikit-image is installed, in the photograph that it brings, too'
     )
-    parser.add_argument('--images', type=int, default=4, help='drawn crowds (%(default)s)')
+    parser.add_argument(
+        '--images', type=int, default=4, metavar='N', help='so many crowds (%(default)s)'
+    )
     finding.add_basic_options(parser, 'pinet-demo')
     finding.add_threads_option(parser)
     return parser
