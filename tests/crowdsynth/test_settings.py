@@ -8,7 +8,9 @@ from pinet_mm.crowdsynth import (
     summarize,
     write_dataset,
 )
+from pinet_mm.crowdsynth.preview import write_preview
 
+import cv2
 import numpy as np
 import pytest
 
@@ -36,6 +38,12 @@ def test_the_preview_draws_on_every_second_image():
     plain = draw_crowd(SMALL, 3, 0)[0], draw_crowd(SMALL, 3, 1)[0]
     assert np.array_equal(sheet[:96, :96], plain[0])
     assert not np.array_equal(sheet[:96, 96:], plain[1])
+
+
+def test_a_preview_that_opencv_does_not_write_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(cv2, 'imwrite', lambda *_: False)
+    with pytest.raises(OSError, match='could not write the preview to .*sheet.png'):
+        write_preview(tmp_path / 'sheet.png', SMALL)
 
 
 # ---- settings ----------------------------------------------------------------------------------

@@ -133,3 +133,11 @@ def test_the_demo_puts_photographs_and_crowds_on_one_sheet(crowd, tmp_path, caps
     assert (tmp_path / 'photographs' / 'predictions.json').is_file()
     with pytest.raises(SystemExit, match='error: gone.png does not exist'):
         run_tool('demo', monkeypatch, 'gone.png', '--out', tmp_path)
+
+
+def test_a_sheet_of_the_demo_that_opencv_does_not_write_is_an_error(crowd, tmp_path, monkeypatch):
+    tool, image = load_tool('demo'), cv2.imread(str(crowd))
+    monkeypatch.setattr(tool, 'draw', lambda *_, **__: [image])
+    monkeypatch.setattr(cv2, 'imwrite', lambda *_: False)
+    with pytest.raises(SystemExit, match='error: .*demo.jpg could not be written'):
+        tool.main([str(crowd), '--out', str(tmp_path)])

@@ -10,6 +10,7 @@ from pinet_mm.inference.results.answers import to_df, to_json
 from pinet_mm.inference.results.exchange import to_cvat
 from pinet_mm.inference.results.records import from_record, to_record
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.structures import InstanceData
@@ -183,6 +184,12 @@ def test_plot_draws_those_who_are_above():
     # The person at 200 scores 0.3; their limbs and their tag end before 250.
     assert means[220:250, 170:240].any() and not expected[220:250, 170:240].any()
     assert expected[120:150, 70:140].any()
+
+
+def test_a_drawing_that_opencv_does_not_write_is_an_error(monkeypatch):
+    monkeypatch.setattr(cv2, 'imwrite', lambda *_: False)
+    with pytest.raises(OSError, match='^a.jpg cannot be written'):
+        result().plot(np.zeros((480, 640, 3), np.uint8), 'a.jpg')
 
 
 def test_a_document_tells_it_to_whoever_reads_it(tmp_path):
