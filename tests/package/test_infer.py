@@ -31,7 +31,9 @@ def test_infer_writes_overlays_and_one_json(folder, model, images, monkeypatch, 
     )
     assert done.returncode == 0, done.stderr
     assert re.search(
-        rf'^5 images in .* s \(.* images/s\); .* are in {folder / "poses"}', done.stdout, re.M
+        rf'^5 images in .* s \(.* (images/s|s per image)\); .* are in {folder / "poses"}',
+        done.stdout,
+        re.M,
     )
     assert '5/5 [' in done.stderr and 'images/s]' in done.stderr
     document = json.loads((folder / 'poses' / 'predictions.json').read_text())
