@@ -8,6 +8,7 @@ light runtime work without either.
 
 import argparse
 import importlib
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
@@ -24,6 +25,7 @@ from .settings_errors import OF_SETTINGS, describe, find_build, is_of_settings
 # What a command answers with one sentence: mistakes in what it was given, and what the system
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
 FOR_USERS = (InputError, RunError, OSError)
+CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')  # not tabs and ends of lines
 INTERRUPTED = 128 + 2  # the exit status after SIGINT
 
 # Command -> its module and what it does.
@@ -84,7 +86,7 @@ def command(
             build = find_build(error)
             if build is None or not is_of_settings(error, build):
                 raise
-            sys.exit(f'error: {describe(error, without_worker(error), build)}')
+            sys.exit(f'error: {_with_notes(describe(error, without_worker(error), build), error)}')
         except ModuleNotFoundError as error:
             if not missing_packages():
                 raise
@@ -100,8 +102,12 @@ def command(
 
 
 def _with_notes(text: str, error: BaseException) -> str:
-    """Return a text, and the notes that an error got on its way."""
-    return '; '.join((text, *getattr(error, '__notes__', ())))
+    """Return a text, and the notes that an error got on its way; as terminals may show it.
+
+    Names of files and settings may hold characters that a terminal would obey.
+    """
+    text = '; '.join((text, *getattr(error, '__notes__', ())))
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _complete(parser: argparse.ArgumentParser, prog: str | None, examples: Sequence[str]) -> None:

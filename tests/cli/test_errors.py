@@ -125,3 +125,11 @@ def test_an_error_of_a_data_worker_is_its_last_line():
 def test_another_broken_pipe_is_an_error():
     with pytest.raises(SystemExit, match='error: .*Broken pipe'):
         call(BrokenPipeError(32, 'Broken pipe'))
+
+
+def test_a_terminal_obeys_no_name_of_a_file():
+    with pytest.raises(SystemExit) as leaving:
+        call(InputError('\x1b[31mred\r\x9b2J\x07.png is no image: ümlaut\tstays'))
+    assert leaving.value.code == (
+        r'error: \x1b[31mred\r\x9b2J\x07.png is no image: ümlaut' + '\tstays'
+    )
