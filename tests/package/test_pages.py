@@ -208,6 +208,23 @@ def test_the_example_of_any_backbone_builds(tmp_path):
     assert model.head.codec.stride == 4
 
 
+def test_the_example_of_pinet_2_builds(tmp_path):
+    (code,) = re.findall(
+        r'```python\n# PINet-2 of my model\n(.*?)```',
+        (DOCS / 'training.md').read_text(),
+        flags=re.S,
+    )
+    mine = f'{ROOT}/configs/pinet_hrnet-slim_ablation.py'
+    code = code.replace('my_config.py', mine).replace(
+        "'pinet2.py", f"'{ROOT}/configs/_base_/pinet2.py"
+    )
+    (tmp_path / 'config.py').write_text(code)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        head = MODELS.build(Config.fromfile(tmp_path / 'config.py').model).head
+    assert (head.refinement.num_passes, head.refinement.context) == (2, (2, 4))
+    assert type(head.offset_loss).__name__ == type(head.refine_loss).__name__ == 'SmoothOKSLoss'
+
+
 # --- docs/conventions.md, docs/method.md ---------------------------------------------------------
 
 
