@@ -64,7 +64,8 @@ def tell(report: Report, short_side: int | None = None) -> None:
 def summary(report: Report) -> str:
     """Return a line on how many images took how long, and where the results are."""
     if not report.is_written:
-        return f'no image could be read: {report.json}, of an earlier run, is left as it was'
+        folder = report.json.parent
+        return f'no image could be read: what an earlier run wrote into {folder} is left as it was'
     speed = f'{report.images / max(report.seconds, 1e-9):.1f} images/s'
     if 0 < report.images < report.seconds:
         speed = f'{report.seconds / report.images:.1f} s per image'

@@ -41,7 +41,7 @@ def _flush() -> None:
 
 
 def _reader_has_gone() -> bool:
-    if not hasattr(select, 'poll'):  # Windows
+    if not hasattr(select, 'poll') or sys.stdout is None:  # Windows; a daemon
         return False
     output = select.poll()
     output.register(sys.stdout.fileno(), 0)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import check_number
+from ..errors import InputError, check_number
 from .reading import sample_bilinear, sample_pixels
 from .scoring import PoseScore
 
@@ -127,7 +127,8 @@ class PoseRefinement(nn.Module):
             over n×n pixels, for each: (2, 4) reads at strides 8 and 16 beside 4. None in the paper.
 
     Raises:
-        InputError: `num_layers`, `num_passes` or a window is no count.
+        InputError: `num_layers`, `num_passes` or a window is no count, `context` no list, or
+            `uncertainty` neither True nor False.
 
     Attributes:
         product_dtype: half precision for the products of graph convolutions, or None; sums and
@@ -151,6 +152,10 @@ class PoseRefinement(nn.Module):
         super().__init__()
         check_number('refinement.num_layers', num_layers, 0, whole=True)
         check_number('refinement.num_passes', num_passes, 1, whole=True)
+        if not isinstance(context, list | tuple):
+            raise InputError(f'refinement.context must be a list of windows; found {context!r}')
+        if not isinstance(uncertainty, bool):
+            raise InputError(f'refinement.uncertainty must be True or False; found {uncertainty!r}')
         for window in context:
             check_number('a window of refinement.context', window, 2, whole=True)
         self.sample_features, self.num_passes = sample_features, num_passes

@@ -10,7 +10,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ..datasets.wrapped import bare_name
-from ..errors import InputError
+from ..errors import InputError, check_number
 from .codec import PINetCodec
 
 
@@ -34,12 +34,16 @@ class SmoothOKSLoss(KeypointLoss):
         sigmas: K OKS sigmas; the head gives those of its layout.
         stride: input pixels per map pixel; from the head too.
         loss_weight: factor of the loss.
+
+    Raises:
+        InputError: `loss_weight` is no number of at least 0.
     """
 
     sigmas: Tensor
 
     def __init__(self, sigmas: tuple[float, ...], stride: int, loss_weight: float = 0.003):
         super().__init__()
+        check_number('loss_weight of SmoothOKSLoss', loss_weight, 0)
         self.stride, self.loss_weight = stride, loss_weight
         self.register_buffer('sigmas', torch.tensor(sigmas, dtype=torch.float32), persistent=False)
 
@@ -68,10 +72,14 @@ class LaplaceLoss(KeypointLoss):
 
     Args:
         loss_weight: factor of the loss.
+
+    Raises:
+        InputError: `loss_weight` is no number of at least 0.
     """
 
     def __init__(self, loss_weight: float = 0.002):
         super().__init__()
+        check_number('loss_weight of LaplaceLoss', loss_weight, 0)
         self.loss_weight = loss_weight
 
     def forward(

@@ -41,13 +41,18 @@ def check_launcher(launcher: str) -> None:
         launcher: none, pytorch, slurm or mpi.
 
     Raises:
-        RunError: one is missing or holds no such number, or slurm is to number GPUs where none is.
+        RunError: one is missing or holds a number that makes no sense, or slurm is to number GPUs
+            where none is.
     """
     missing = [name for name in VARIABLES[launcher] if name not in os.environ]
     if missing:
         raise RunError(
             f'--launcher {launcher} is for runs that {START_BY[launcher]} starts, which sets '
             f'{", ".join(VARIABLES[launcher])}; missing: {", ".join(missing)}'
+        )
+    if launcher == 'mpi' and 'MASTER_ADDR' not in os.environ:
+        raise RunError(
+            '--launcher mpi needs the name of the machine of process 0: mpirun -x MASTER_ADDR=NAME'
         )
     # How many processes share the cores is asked of every run.
     ours = 'LOCAL_WORLD_SIZE', *VARIABLES[launcher], *(['LOCAL_RANK'] * (launcher == 'pytorch'))

@@ -115,9 +115,9 @@ def _check_schedule(name: str, settings: Mapping) -> None:
 
 
 def _check_saving(name: str, hook: Mapping) -> None:
-    for key in ('interval', 'max_keep_ckpts'):
+    for key, meaning in dict(interval='never', max_keep_ckpts='all').items():
         if hook.get(key) == 0:
-            raise InputError(f'{name}.{key} must be at least 1, or -1 for no limit; found 0')
+            raise InputError(f'{name}.{key} must be at least 1, or -1 for {meaning}; found 0')
     rules = hook.get('rule')
     for rule in rules if isinstance(rules, list | tuple) else [rules]:
         _require_word(f'{name}.rule', rule, RULES)

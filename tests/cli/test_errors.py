@@ -127,6 +127,12 @@ def test_another_broken_pipe_is_an_error():
         call(BrokenPipeError(32, 'Broken pipe'))
 
 
+def test_another_broken_pipe_of_a_process_without_an_output(monkeypatch):
+    monkeypatch.setattr('sys.stdout', None)
+    with pytest.raises(SystemExit, match='error: .*Broken pipe'):
+        call(BrokenPipeError(32, 'Broken pipe'))
+
+
 def test_a_terminal_obeys_no_name_of_a_file():
     with pytest.raises(SystemExit) as leaving:
         call(InputError('\x1b[31mred\r\x9b2J\x07.png is no image: ümlaut\tstays'))

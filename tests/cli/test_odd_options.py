@@ -107,7 +107,7 @@ REFUSED = {
     'optim_wrapper.paramwise_cfg.lr_mult=1': r'paramwise_cfg has the unknown keys \[.lr_mult.\]',
     # saving
     'default_hooks.checkpoint.rule=x': 'checkpoint.rule must be greater or less; found .x.',
-    'default_hooks.checkpoint.interval=0': 'checkpoint.interval must be at least 1, or -1 for no',
+    'default_hooks.checkpoint.interval=0': 'checkpoint.interval must be at least 1, or -1 for nev',
     'default_hooks.checkpoint.foo=5': r'default_hooks.checkpoint has the unknown keys \[.foo.\]',
     'default_hooks.checkpoint.filename_tmpl=a.pth': 'filename_tmpl must be the name of a file in',
     'default_hooks.checkpoint.filename_tmpl=../{}.pth': 'filename_tmpl must be the name of a file',

@@ -121,3 +121,5 @@ def test_windows_are_counts_above_one():
     for window in (1, 2.5, True):
         with pytest.raises(InputError, match='a window of refinement.context must be'):
             PoseRefinement(C, K, EDGES, context=(window,))
+    with pytest.raises(InputError, match='refinement.context must be a list of windows; found 2'):
+        PoseRefinement(C, K, EDGES, context=2)

@@ -1,11 +1,12 @@
 """A refinement that says how far off its keypoints are: the likelihood, and what comes out."""
 
 import copy
+from functools import partial
 
 from pinet_mm.errors import InputError
 from pinet_mm.method.refinement import PoseRefinement
 from pinet_mm.method.views import mirror_inputs
-from pinet_mm.models.keypoint_losses import LaplaceLoss
+from pinet_mm.models.keypoint_losses import LaplaceLoss, SmoothOKSLoss
 
 import numpy as np
 import pytest
@@ -100,6 +101,13 @@ def test_every_parameter_gets_a_finite_gradient(counts):
     assert_all_learn(head, head.loss([features], samples))
 
 
+@pytest.mark.parametrize('kind', [LaplaceLoss, partial(SmoothOKSLoss, (0.1,), 4)])
+@pytest.mark.parametrize('weight', [-1, float('nan'), 'x'])
+def test_a_weight_of_a_loss_is_a_number(kind, weight):
+    with pytest.raises(InputError, match='loss_weight of .* must be a number of at least 0; found'):
+        kind(loss_weight=weight)
+
+
 def test_losses_that_do_not_fit_are_refused():
     laplace, smooth = dict(type='LaplaceLoss'), dict(type='SmoothOKSLoss')
     with pytest.raises(InputError, match='offset_loss cannot be LaplaceLoss'):
@@ -113,15 +121,21 @@ def test_losses_that_do_not_fit_are_refused():
 # --- what comes out ------------------------------------------------------------------------------
 
 
-def build_uncertain(layout='three', **test_cfg):
-    """A model with uncertainty, and noise in which it sees people."""
+def build_model(layout='three', refinement=UNCERTAIN, **test_cfg):
+    """A model, and noise in which it sees people."""
     torch.manual_seed(0)
     test_cfg = dict(dict(max_per_part=6, part_thr=0.1, oks_thr=0.05), **test_cfg)
     config = model_config(layout, test_cfg)
-    config['head']['refinement'] = UNCERTAIN
+    config['head']['refinement'] = refinement
     model = build_in_mmpose(MODELS, config).eval()
     inputs = torch.randn(2, 3, *INPUT[::-1])
     awaken(model, inputs)
+    return model, inputs
+
+
+def build_uncertain(layout='three', **test_cfg):
+    """A model with uncertainty, and noise in which it sees people."""
+    model, inputs = build_model(layout, **test_cfg)
     scramble(model.head.refinement.uncertainty, seed=3)
     return model, inputs
 
@@ -201,7 +215,15 @@ def test_what_a_scale_of_two_finds_counts_half():
 
 
 def test_people_have_none_by_default_or_without_refinement():
+    plain = build_model(refinement=dict(UNCERTAIN, uncertainty=False), flip_test=False)
+    (found, _) = predict(*plain)
+    assert len(found) and 'keypoint_stds' not in found
     model, inputs = build_uncertain(flip_test=False)
     assert 'keypoint_stds' in predict(model, inputs)[0]
     assert 'keypoint_stds' not in predict(model, inputs, use_refinement=False)[0]
     assert 'keypoint_stds' in predict(model, inputs, use_agreement=True)[0]
+
+
+def test_uncertainty_is_wanted_or_not():
+    with pytest.raises(InputError, match="uncertainty must be True or False; found 'no'"):
+        PoseRefinement(C, K, EDGES, uncertainty='no')

@@ -84,6 +84,15 @@ def test_slurm_without_a_gpu_is_refused(monkeypatch):
     check_launcher('slurm')
 
 
+def test_mpi_is_told_where_processes_meet(monkeypatch):
+    numbers = dict.fromkeys(VARIABLES['mpi'], '1')
+    set_all(monkeypatch, **numbers)
+    with pytest.raises(RunError, match='mpi needs .*: mpirun -x MASTER_ADDR=NAME$'):
+        check_launcher('mpi')
+    monkeypatch.setenv('MASTER_ADDR', '127.0.0.1')
+    check_launcher('mpi')
+
+
 def test_a_process_that_waits_alone_says_for_whom(monkeypatch):
     set_all(monkeypatch, **WHOLE)
     with pytest.raises(

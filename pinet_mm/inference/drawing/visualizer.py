@@ -49,7 +49,7 @@ class CrowdVisualizer(PoseLocalVisualizer):
         for key, value in dict(kwargs, line_width=line_width).items():
             if key in LEAST and value is not None:
                 check_number(f'{key} of the visualizer', value, LEAST[key])
-        if kwargs.get('alpha', 0) > 1:
+        if (kwargs.get('alpha') or 0) > 1:
             raise InputError(f'alpha of the visualizer must be 0 to 1; found {kwargs["alpha"]}')
         super().__init__(name, line_width=line_width, **kwargs)
         self.pose_thr, self._score_kind = pose_thr, MEAN

@@ -3,6 +3,7 @@
 Coordinates are those of CVAT's `COCO Keypoints 1.0`, and so are the names of images and frames.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -108,6 +109,8 @@ def _person(skeleton: ElementTree.Element, names: Sequence[str], image: str) -> 
             raise InputError(f'{image}: a point must be one of {", ".join(names)}; found {name}')
         if point.attrib.get('outside') != '1':
             x, y = map(float, point.attrib['points'].split(','))
+            if not math.isfinite(x + y):
+                raise ValueError(point.attrib['points'])
             points[name] = x, y, 1 if point.attrib.get('occluded') == '1' else 2
     labeled = [(x, y) for x, y, seen in points.values() if seen]
     xs, ys = zip(*labeled) if labeled else ((0.0,), (0.0,))

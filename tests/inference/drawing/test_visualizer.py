@@ -203,3 +203,7 @@ def test_the_lines_of_the_layout_are_drawn_whatever_metainfo_is_set():
 def test_numbers_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(InputError, match=f'^{message}$'):
         CrowdVisualizer(**settings)
+
+
+def test_numbers_that_are_left_to_the_class_are_not_compared():
+    assert CrowdVisualizer(alpha=None, line_width=None).alpha is None

@@ -113,6 +113,8 @@ def test_poses_come_back_as_they_went():
         ('</annotations>', '', 'it is not as CVAT exports its images: ParseError'),
         (' width="64"', '', "it is not as CVAT exports its images: KeyError..width'"),
         ('54.47,94.81', '54.47', 'it is not as CVAT exports its images: ValueError'),
+        ('54.47,94.81', 'nan,1', "it is not as CVAT exports its images: ValueError..nan,1'"),
+        ('54.47,94.81', '1,1e999', "it is not as CVAT exports its images: ValueError..1,1e999'"),
         ('54.47,94.81', 'x,y', 'it is not as CVAT exports its images: ValueError'),
         ('<version>', '<track id="0" label="s1"/><version>', 'it has tracks: export it as `CVAT f'),
         ('skeleton', 'tag', r'its people must be skeletons of one label; found \[\]'),

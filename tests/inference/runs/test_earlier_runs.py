@@ -40,7 +40,7 @@ def test_a_run_that_can_read_nothing_leaves_an_earlier_one_alone(inputs, left):
     assert contents(out) == before
     assert report.unreadable == [str(bad / 'a.jpg'), str(bad / 'c.jpg')] and not report.images
     assert summary(report) == (
-        f'no image could be read: {out}/predictions.json, of an earlier run, is left as it was'
+        f'no image could be read: what an earlier run wrote into {out} is left as it was'
     )
 
 
