@@ -8,7 +8,6 @@ light runtime work without either.
 
 import argparse
 import importlib
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
@@ -16,7 +15,7 @@ from typing import NoReturn
 import pinet_mm
 
 from ..environment.installing import explain, missing_packages
-from ..environment.printing import run_for_reader
+from ..environment.printing import printable, run_for_reader
 from ..errors import InputError, RunError, Stopped
 from . import completion
 from .guessing import nearest, refuse_in_one_line
@@ -25,7 +24,6 @@ from .settings_errors import OF_SETTINGS, describe, find_build, is_of_settings
 # What a command answers with one sentence: mistakes in what it was given, and what the system
 # refuses (a file that is missing, a folder that cannot be written). All else is a bug.
 FOR_USERS = (InputError, RunError, OSError)
-CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')  # not tabs and ends of lines
 INTERRUPTED = 128 + 2  # the exit status after SIGINT
 
 # Command -> its module and what it does.
@@ -102,12 +100,8 @@ def command(
 
 
 def _with_notes(text: str, error: BaseException) -> str:
-    """Return a text, and the notes that an error got on its way; as terminals may show it.
-
-    Names of files and settings may hold characters that a terminal would obey.
-    """
-    text = '; '.join((text, *getattr(error, '__notes__', ())))
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    """Return a text, and the notes that an error got on its way; as terminals may show it."""
+    return printable('; '.join((text, *getattr(error, '__notes__', ()))))
 
 
 def _complete(parser: argparse.ArgumentParser, prog: str | None, examples: Sequence[str]) -> None:

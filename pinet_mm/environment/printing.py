@@ -1,13 +1,23 @@
-"""Printing for readers who may leave before the end, as `head` does."""
+"""Printing for terminals, and for readers who may leave before the end, as `head` does."""
 
 import os
+import re
 import select
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 UNREAD = 128 + 13  # the exit status after SIGPIPE, which ends other programs in this case
+CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')  # not tabs and ends of lines
 Returned = TypeVar('Returned')
+
+
+def printable(text: str) -> str:
+    """Return a text in which characters that a terminal would obey are written out.
+
+    Names of files and settings may hold such.
+    """
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def run_for_reader(call: Callable[[], Returned]) -> Returned:

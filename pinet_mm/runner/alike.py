@@ -65,7 +65,7 @@ def require_same(first: Mapping[str, str], other: Mapping[str, str], rank: int) 
 def _settings(node: Any, prefix: str = '') -> Iterator[tuple[str, str]]:
     """Iterate the full names of settings and what they are.
 
-    Without paths, which each machine may name, and objects that are told apart by their address.
+    Leave out paths, which machines may name otherwise, and objects that show their address.
     """
     if isinstance(node, list | tuple):
         node = {str(place): each for place, each in enumerate(node)}

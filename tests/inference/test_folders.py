@@ -105,6 +105,14 @@ def test_people_without_scores_and_boxes_get_those_of_their_keypoints(
     assert overlay[:, : round(25 * zoom)].max() < 60 <= overlay[:, round(27 * zoom) :].max()
 
 
+def test_a_terminal_obeys_no_name_of_an_image(images, model, tmp_path, capsys):
+    (images / '\x1b[31m.png').write_text('no image')
+    report = infer(model, [images], tmp_path / 'out')
+    assert report.unreadable == [str(images / '\x1b[31m.png')]
+    said = capsys.readouterr().err
+    assert f'{images}/\\x1b[31m.png is no image' in said and '\x1b[31m' not in said
+
+
 def test_an_exported_file_has_no_poses_before_fusion(images, tmp_path):
     exported = OnnxPoses.__new__(OnnxPoses)  # refused before anything is asked of it
     with pytest.raises(ValueError, match='before_fusion needs .* a PINet .*; found OnnxPoses'):
