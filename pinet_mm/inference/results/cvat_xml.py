@@ -76,7 +76,7 @@ def from_cvat_xml(text: str | bytes, names: Sequence[str] = ()) -> dict:
                 people.append(dict(id=len(people) + 1, image_id=number, **person))
     except InputError:
         raise
-    except (ElementTree.ParseError, KeyError, ValueError) as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise InputError(f'it is not as CVAT exports its images: {error!r}') from error
     category = dict(id=1, name=skeletons[0].attrib['label'], keypoints=names, skeleton=[])
     return dict(images=images, annotations=people, categories=[category])

@@ -126,3 +126,9 @@ def test_what_is_no_such_export_is_one_sentence(old, new, problem):
     assert old in EXPORT
     with pytest.raises(InputError, match=problem):
         from_cvat_xml(EXPORT.replace(old, new))
+
+
+@pytest.mark.parametrize('encoding', ['foo', 'hex', 'shift_jis'])
+def test_an_encoding_that_xml_does_not_have_is_one_sentence(encoding):
+    with pytest.raises(InputError, match='^it is not as CVAT exports its images: '):
+        from_cvat_xml(EXPORT.replace('utf-8', encoding).encode())
