@@ -163,18 +163,20 @@ def offsets_of_passes(
     """Return the offsets (B, T, K, 2) of the poses that each pass of the refinement is given.
 
     Args:
-        refinement: which stays in the mode that it is in.
+        refinement: whose modules stay in the modes that they are in.
         features: (B, C, H, W).
         predicted: (B, T, K, 2), what the first pass is given.
         centers: T of each image.
     """
-    given, training = [predicted], refinement.training
+    given = [predicted]
+    modes = {module: module.training for module in refinement.modules()}
     refinement.eval()  # moves poses as it does in inference, and leaves its statistics alone
     for _ in range(refinement.num_passes - 1):
         poses_hm = centers.xy_hm[:, :, None] - given[-1]
         refined = refinement.refine_once(features, poses_hm, centers.xy_hm, centers.valid)
         given.append(given[-1] + refined.offsets)
-    refinement.train(training)
+    for module, training in modes.items():
+        module.training = training  # what is frozen stays so
     return given
 
 

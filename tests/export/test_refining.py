@@ -1,7 +1,6 @@
 """A refinement of several passes that reads averaged maps, in the file and in a compiled graph."""
 
 from pinet_mm import api
-from pinet_mm.export import graph as export
 from pinet_mm.models import estimator
 from pinet_mm.models.acceleration import accelerate
 
@@ -9,15 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers.exports import assert_same_people, crowd, people, write_model
-
-OPTIONS = dict(num_passes=2, context=(2, 4), uncertainty=True)
+from tests.helpers.exports import REFINING, assert_same_people, crowd, people, write_model
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp('refining')
-    write_model(folder, 'paper', **OPTIONS)
+    write_model(folder, 'paper', **REFINING)
     return folder
 
 
@@ -25,12 +22,10 @@ def load(folder):
     return api.load(folder / 'config.py', folder / 'weights.pth', 'cpu')
 
 
-def test_the_file_finds_whom_pytorch_finds(folder):
+def test_the_file_finds_whom_pytorch_finds(light):
     pytest.importorskip('onnxscript', reason='the export needs onnx, onnxscript, onnxruntime')
-    model = load(folder)
+    model, runner = load(light), api.load_onnx(light / 'pinet.onnx')
     assert model.head.refinement.num_passes == 2 and model.head.refinement.context == (2, 4)
-    export.export_onnx(model, folder / 'pinet.onnx')
-    runner = api.load_onnx(folder / 'pinet.onnx')
     for image in crowd((128, 128), (300, 200)):
         found, wanted = (people(next(api.predict(each, [image]))) for each in (runner, model))
         assert len(wanted[2]) >= 3

@@ -29,6 +29,8 @@ TEST_CFG = dict(
     ),
 )
 
+REFINING = dict(num_passes=2, context=(2, 4), uncertainty=True)
+
 # With stages of stride 4 to 32 as HRNet's branches, but a third of its layers to trace.
 BACKBONE = dict(type='ResNet', depth=18, stem_channels=8, base_channels=4, out_indices=range(4))
 
@@ -68,12 +70,14 @@ def _awake(config):
 def write_light(folder):
     """Write a config of two scales and weights that float16 holds, with a score besides.
 
-    The backbone is of timm. The config does not mention the score: the weights bring it.
+    The backbone is of timm, and the refinement has all its options. The config does not mention
+    the score: the weights bring it.
     """
     config = Config.fromfile(SHIPPED)
     config.model = toys.model_config('coco', test_cfg=TEST_CFG['light'])
     config.model.head = toys.head_config('coco', channels=16)
     config.model.head.decoder = config.codec
+    config.model.head.refinement.update(REFINING)
     # Without `avg_down`, whose windows are cut at borders that are not known in the graph.
     config.model.backbone = dict(type='TimmBackbone', model_name='resnet10t', avg_down=False)
     config.model.neck = dict(type='SeparableFPN', in_channels=(64, 128, 256, 512), out_channels=16)
