@@ -103,3 +103,12 @@ def test_one_pass_is_the_default_and_none_is_too_few():
     assert PoseRefinement(C, K, EDGES).num_passes == 1
     with pytest.raises(InputError, match='refinement.num_passes must be .* 1; found 0'):
         PoseRefinement(C, K, EDGES, num_passes=0)
+
+
+def test_the_passes_leave_every_module_in_its_mode():
+    head, (features, samples) = build_refining(dict(num_passes=2)), make_batch()
+    head.train()
+    head.refinement.stem.eval()
+    before = [module.training for module in head.modules()]
+    head.loss([features], samples)
+    assert [module.training for module in head.modules()] == before
