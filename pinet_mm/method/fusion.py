@@ -37,6 +37,11 @@ class FusedPoses(NamedTuple):
     sources: Tensor
     stds: Tensor | None = None
 
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """The tensors that are there, in the order of the attributes."""
+        return tuple(values for values in self if values is not None)
+
 
 def pairwise_oks(keypoints: Tensor, sigmas: Tensor, others: Tensor | None = None) -> Tensor:
     """Compute the object keypoint similarity of all poses of an image with others: (..., T, U).

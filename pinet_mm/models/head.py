@@ -252,7 +252,7 @@ class PINetHead(BaseHead):
         proposals_per_part = fused.scores.shape[-1] // self.layout.num_parts
         instances = []
         for keypoints, keypoint_scores, scores, kept, sources, *stds in zip(
-            *(values.numpy(force=True) for values in fused if values is not None)
+            *(values.numpy(force=True) for values in fused.given)
         ):
             keypoints, keypoint_scores = keypoints[kept], keypoint_scores[kept]
             if self.codec.rules.clamp_scores:

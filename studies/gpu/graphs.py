@@ -38,7 +38,7 @@ def _finder(model: PINet, **options) -> Callable:
 
 def _sure(fused: FusedPoses) -> FusedPoses:
     # A copy, since a graph overwrites what it returned.
-    fused = FusedPoses(*(values.clone() for values in fused[:5]))
+    fused = FusedPoses(*(values.clone() for values in fused.given))
     return fused._replace(kept=fused.kept & (fused.scores >= SCORE))
 
 

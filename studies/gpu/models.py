@@ -201,7 +201,9 @@ def check_batches(place: Place) -> Iterator[Finding]:
         with exact_products():
             batch = find(model, shipped.images, **options)
             single = [find(model, image[None], **options) for image in shipped.images]
-        single = FusedPoses(*(torch.cat(values) for values in zip(*(each[:5] for each in single))))
+        single = FusedPoses(
+            *(torch.cat(values) for values in zip(*(each.given for each in single)))
+        )
         batch, single = (
             each._replace(kept=each.kept & (each.scores >= SCORE)) for each in (batch, single)
         )

@@ -156,7 +156,7 @@ def test_images_of_a_batch_are_independent(leading, merge):
             valid[index],
             merge=merge,
         )
-        for field, single in zip(fused, alone):
+        for field, single in zip(fused.given, alone.given):
             assert torch.equal(field[index], single)
 
 
@@ -227,5 +227,5 @@ def test_module_holds_the_sigmas(dtype, merge):
         poses, keypoint_scores, torch.tensor(SIGMAS, dtype=dtype), pose_scores, valid, 0.6, merge
     )
     assert found.keypoints.dtype == dtype
-    assert all(map(torch.equal, found, expected))
+    assert all(map(torch.equal, found.given, expected.given))
     assert fusion.state_dict() == {}

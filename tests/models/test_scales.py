@@ -196,7 +196,7 @@ def scale_maps(head, keypoints, factor, strength=1.0):
 def decode_scales(head, scales, factors, **test_cfg):
     settings = TestSettings.from_cfg(dict(scale_factors=factors, use_refinement=False, **test_cfg))
     fused, _ = decode(head, scales, torch.full((1, 2), 4.0), settings)
-    return [field[0, fused.kept[0]].numpy() for field in fused[:5]]
+    return [field[0, fused.kept[0]].numpy() for field in fused.given]
 
 
 @torch.no_grad()
