@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
     from ..atomic import write_whole
     from ..inference.documents import is_document, parse, results_of
 
-    found = None if args.input.endswith('.xml') else parse(args.input)
+    found = None if args.input.lower().endswith('.xml') else parse(args.input)
     if is_document(found):
         name = args.to or ('csv' if args.out.endswith('.csv') else None)
         if name is None:
@@ -116,7 +116,7 @@ def _to_cvat(results: Sequence[Any], args: argparse.Namespace) -> str:
     from ..inference.results.cvat_xml import to_cvat_xml
     from ..inference.results.exchange import to_cvat
 
-    if args.out.endswith('.xml'):
+    if args.out.lower().endswith('.xml'):
         return to_cvat_xml(results, pose_thr=args.pose_thr)
     return json.dumps(to_cvat(results, pose_thr=args.pose_thr))
 

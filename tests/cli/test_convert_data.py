@@ -130,12 +130,12 @@ def test_what_label_studio_exports_comes_back_with_the_same_keypoints(folder):
 
 def test_poses_go_to_cvat_and_back_as_xml(folder):
     write()
-    main(['p.json', 'cvat.xml', '--to', 'cvat'])
-    main(['cvat.xml', 'train.json'])
+    main(['p.json', 'CVAT.XML', '--to', 'cvat'])
+    main(['CVAT.XML', 'train.json'])
     found = json.load(open('train.json'))
     assert found['categories'][0]['keypoints'] == HEAD['keypoint_names']
     assert found['annotations'][0]['keypoints'] == [9, 19, 2, 19, 39, 2, 29, 59, 1]
-    main(['cvat.xml', 'again.json', '--predictions', 'p.json'])
+    main(['CVAT.XML', 'again.json', '--predictions', 'p.json'])
     assert json.load(open('again.json')) == found
 
 
