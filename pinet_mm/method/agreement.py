@@ -29,10 +29,9 @@ def weigh_by_agreement(
     """
     oks = pairwise_oks(fused.keypoints, sigmas.to(proposals.dtype), proposals)
     weights = agreement(oks, valid, num_parts)
-    keypoint_scores = fused.keypoint_scores * weights[..., None]
-    return FusedPoses(
-        fused.keypoints, keypoint_scores, fused.scores * weights, fused.kept, fused.sources
-    )
+    keypoints, keypoint_scores, scores, kept, sources, stds = fused
+    keypoint_scores = keypoint_scores * weights[..., None]
+    return FusedPoses(keypoints, keypoint_scores, scores * weights, kept, sources, stds)
 
 
 def agreement(oks: Tensor, valid: Tensor, num_parts: int) -> Tensor:

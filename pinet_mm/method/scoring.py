@@ -73,7 +73,8 @@ def score_as_expected(fused: FusedPoses, expected: Tensor, valid: Tensor) -> Fus
     """
     # The same order as in `fuse_poses`; what is not valid comes last.
     scores = expected.masked_fill(~valid, 0).sort(dim=-1, descending=True, stable=True).values
-    return FusedPoses(fused.keypoints, fused.keypoint_scores, scores, fused.kept, fused.sources)
+    keypoints, keypoint_scores, _, kept, sources, stds = fused
+    return FusedPoses(keypoints, keypoint_scores, scores, kept, sources, stds)
 
 
 def people_oks(poses_in: Tensor, people: People, sigmas: Tensor) -> Tensor:

@@ -247,7 +247,10 @@ def fuse(
         )
     keypoints_in = fused.keypoints / scale * head.codec.stride
     stds_in = proposals.stds_of(fused.sources, head.codec.stride)
-    return mark_lost(fused._replace(keypoints=keypoints_in, stds=stds_in), lost)
+    _, keypoint_scores, scores, kept, sources, _ = fused
+    return mark_lost(
+        FusedPoses(keypoints_in, keypoint_scores, scores, kept, sources, stds_in), lost
+    )
 
 
 def mark_lost(fused: FusedPoses, lost: Tensor) -> FusedPoses:

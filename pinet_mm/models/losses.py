@@ -169,6 +169,8 @@ def offsets_of_passes(
         centers: T of each image.
     """
     given = [predicted]
+    if refinement.num_passes == 1:
+        return given
     modes = {module: module.training for module in refinement.modules()}
     refinement.eval()  # moves poses as it does in inference, and leaves its statistics alone
     for _ in range(refinement.num_passes - 1):

@@ -83,7 +83,7 @@ def meeting() -> Iterator[None]:
     """Answer processes that do not meet, or have different models, with one sentence.
 
     Raises:
-        RunError: this is so.
+        RunError: the processes do not meet, or their models differ.
     """
     try:
         with naming_dead_workers():
