@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..tables import to_markdown
 from .claims import compare
-from .pinet2 import ALL, BASE, STUDIES
+from .pinet2 import ALL, BASE, PAPER, STUDIES
+from .variants import SCORED, Rows
 
 METRICS = ('AP', 'AP50', 'AP75', 'AP_hard', 'recall_near_any')
 HEADS = ('', 'AP', 'AP50', 'AP75', 'hard', 'recall near another', 'parameters', 'ms')
@@ -19,25 +22,37 @@ def tell_gains(results: dict) -> str:
     Args:
         results: content of a results file.
     """
-    rows = STUDIES['pinet2']
-    if not any(f'{name}/{seed}' in results['rows'] for name, seed in rows if name != BASE):
+    name = max(STUDIES, key=lambda name: _rows_there(results, STUDIES[name]))
+    if name == PAPER or f'{BASE}/0' not in results['rows']:
         return ''
-    cells = [list(_cells(results, name, seed)) for name, seed in rows]
+    cells = [
+        list(_cells(results, name, test))
+        for name in dict(STUDIES[name])
+        for test in ('fusion', SCORED)
+        if test == 'fusion' or ALL[name].scored
+    ]
     return f'## Against {ALL[BASE].title}\n\n{to_markdown(HEADS, cells)}\n'
 
 
-def _cells(results: dict, name: str, seed: int) -> Iterator[str]:
-    yield ALL[name].title
-    row = results['rows'].get(f'{name}/{seed}')
-    if row is None:
+def _rows_there(results: dict, rows: Rows) -> int:
+    return sum(f'{name}/{seed}' in results['rows'] for name, seed in rows)
+
+
+def _cells(results: dict, name: str, test: str) -> Iterator[str]:
+    yield ALL[name].title + ', score of expected OKS' * (test == SCORED)
+    tests = [
+        row['tests'][test]
+        for key, row in results['rows'].items()
+        if key.split('/')[0] == name and test in row['tests']
+    ]
+    if not tests:
         yield from ['not run'] + [''] * (len(HEADS) - 2)
         return
-    test = row['tests']['fusion']
     for metric in METRICS:
-        if name == BASE:
-            yield f'{100 * test["metrics"][metric]["all"]:.1f}'
+        if (name, test) == (BASE, 'fusion'):
+            yield f'{100 * np.mean([each["metrics"][metric]["all"] for each in tests]):.1f}'
         else:
-            gain = compare(results, (name, 'fusion'), (BASE, 'fusion'), metric)
+            gain = compare(results, (name, test), (BASE, 'fusion'), metric)
             yield f'{gain.mean:+.1f} ± {gain.error:.1f}' if gain else ''
-    yield f'{test["parameters"] / 1000:.0f} k' if 'parameters' in test else ''
-    yield f'{1000 / test["images_per_second"]:.0f}'
+    yield f'{tests[0]["parameters"] / 1000:.0f} k' if 'parameters' in tests[0] else ''
+    yield f'{1000 / np.mean([each["images_per_second"] for each in tests]):.0f}'

@@ -148,6 +148,48 @@ CLAIMS: tuple[Claim, ...] = (
         'AP_hard',
     ),
     Claim(
+        'all that was added, and the score, against the paper',
+        ('together', 'score'),
+        ('base', 'fusion'),
+        wanted=6,
+    ),
+    Claim(
+        'the same, recall of people near another in any part',
+        ('together', 'score'),
+        ('base', 'fusion'),
+        'recall_near_any',
+        wanted=10,
+    ),
+    Claim('expected OKS as score, of the paper', ('base', 'score'), ('base', 'fusion'), wanted=2),
+    Claim(
+        'expected OKS as score, of what was added',
+        ('together', 'score'),
+        ('together', 'fusion'),
+        wanted=2,
+    ),
+    Claim(
+        'three parts against one center, both with all that was added',
+        ('together', 'score'),
+        ('together_one-centre', 'score'),
+        wanted=3,
+    ),
+    Claim(
+        'the same, recall of people near another in any part',
+        ('together', 'score'),
+        ('together_one-centre', 'score'),
+        'recall_near_any',
+        wanted=None,
+    ),
+    *(
+        Claim(
+            f'all that was added against CID, {band} images',
+            ('together', 'score'),
+            ('cid', 'fusion'),
+            f'AP_{band}',
+        )
+        for band in ('easy', 'medium', 'hard')
+    ),
+    Claim(
         'three parts against two', ('three-parts', 'fusion'), ('two-parts', 'fusion'), wanted=None
     ),
     Claim(

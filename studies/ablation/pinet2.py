@@ -1,8 +1,10 @@
-"""What may be added to the paper's method, each alone, against the same three parts.
+"""What may be added to the paper's method, against the same three parts.
 
-The budget is a quarter of the study's, on few large people:
+Each alone, with a quarter of the study's budget, on few large people:
     python tools/ablation.py OUT --study pinet2 --pictures 1000 --backbone-epochs 16 --epochs 10
         --persons 2 4 --height 0.7 1.0 --seeds 1
+What gained, all together, with one center and CID beside it and the whole budget: `pinet2-full`,
+`--epochs 40`, and two seeds.
 """
 
 from dataclasses import replace
@@ -13,7 +15,7 @@ from mmengine.config import Config
 
 from .variants import PINET, ROWS, VARIANTS, Rows, Variant
 
-BASE = 'base'
+BASE, PAPER = 'base', 'paper'
 _TESTED = ('fusion', 'no-refinement')
 
 _HOOKS = Config.fromfile(config_path(PINET)).to_dict()['custom_hooks']
@@ -32,7 +34,7 @@ _OFFSETS = ('offset', 'refine')
 
 # The most promising first. The base has the cosine already.
 PINET2: dict[str, Variant] = {
-    BASE: Variant('three parts'),
+    BASE: Variant('three parts', scored=True),
     'oks-loss': Variant(
         'OKS loss of offsets and refinement',
         options={f'model.head.{name}_loss': dict(type='SmoothOKSLoss') for name in _OFFSETS},
@@ -48,13 +50,30 @@ PINET2: dict[str, Variant] = {
         'AdamW, averaged weights', options={**_ADAMW, 'custom_hooks': [*_HOOKS, _AVERAGING]}
     ),
     'together': Variant(
-        'OKS loss, two passes, strides 4, 8 and 16', config='pinet2_hrnet-slim_ablation.py'
+        'OKS loss, two passes, strides 4, 8 and 16',
+        config='pinet2_hrnet-slim_ablation.py',
+        scored=True,
     ),
     'uncertainty': Variant(
         'Laplace scale of each keypoint', options={'model.head.refinement.uncertainty': True}
     ),
 }
 PINET2 = {name: replace(variant, tested=_TESTED) for name, variant in PINET2.items()}
+_TOGETHER = PINET2['together']
+FULL: dict[str, Variant] = {
+    BASE: PINET2[BASE],
+    'together': _TOGETHER,
+    'together_one-centre': replace(
+        _TOGETHER,
+        title=f'one center, {_TOGETHER.title}',
+        options=VARIANTS['one-centre'].options,
+    ),
+    'cid': VARIANTS['cid'],
+}
 
-ALL: dict[str, Variant] = {**VARIANTS, **PINET2}
-STUDIES: dict[str, Rows] = {'paper': ROWS, 'pinet2': tuple((name, 0) for name in PINET2)}
+ALL: dict[str, Variant] = {**VARIANTS, **PINET2, **FULL}
+STUDIES: dict[str, Rows] = {
+    PAPER: ROWS,
+    'pinet2': tuple((name, 0) for name in PINET2),
+    'pinet2-full': tuple((name, seed) for seed in range(2) for name in FULL),
+}

@@ -13,9 +13,9 @@ from .against import tell_gains
 from .by_stage import LEAST_OKS, STAGES
 from .claims import judge
 from .metrics import CROWDING
-from .pinet2 import ALL, PINET2
+from .pinet2 import ALL, FULL, PINET2
 from .study import read
-from .variants import SWITCHES, THRESHOLDS
+from .variants import SCORED, SWITCHES, THRESHOLDS
 
 _SCORES = ('AP', 'AP50', 'AP75', 'AR', 'AP_easy', 'AP_medium', 'AP_hard', 'AP_box_area')
 _OCCLUSION = (
@@ -40,6 +40,7 @@ _TESTED = {
     'no-refinement': 'fusion, refinement left out',
     'no-refinement_nms': 'NMS, refinement left out',
     'no-flip': 'fusion, no flip',
+    SCORED: 'fusion, expected OKS as score',
 }
 _MAIN = (
     'one-centre',
@@ -49,6 +50,7 @@ _MAIN = (
     'release',
     'cid',
     'dekr',
+    *FULL,
     *PINET2,
 )
 
@@ -119,7 +121,7 @@ def _tests(results: dict) -> Iterator[tuple[str, str, list[dict]]]:
     """List variant, way of evaluation, and the results of all seeds, in the order of the tables."""
     for variant in ALL:
         rows = _rows(results, variant)
-        for switch in (*SWITCHES, *THRESHOLDS):
+        for switch in (*SWITCHES, *THRESHOLDS, SCORED):
             tests = [row['tests'][switch] for row in rows if switch in row['tests']]
             if tests:
                 yield variant, switch, tests

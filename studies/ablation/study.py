@@ -18,9 +18,9 @@ import torch
 from mmengine.device import get_device
 
 from .pinet2 import ALL
-from .testing import switches_of, test_by_stage, test_set, test_variant
-from .training import Budget, train_backbone, train_variant
-from .variants import BASELINES_WITH_OPERATORS, ROWS, SEEDS, Rows, Variant
+from .testing import switches_of, test_alone, test_by_stage, test_set, test_variant
+from .training import Budget, train_backbone, train_score, train_variant
+from .variants import BASELINES_WITH_OPERATORS, ROWS, SCORED, SEEDS, Rows, Variant
 
 SCHEMA = 'pinet_mm.ablation/1'
 
@@ -152,6 +152,8 @@ def _is_left(out: Path, name: str, seed: int, row: dict | None) -> bool:
         return True
     variant = ALL[name]
     missing = set(switches_of(variant, seed)) - set(row['tests'])
+    if variant.scored and SCORED not in row['tests']:
+        missing.add(SCORED)
     if _is_staged(variant) and 'by_stage' not in row:
         missing.add('by_stage')
     has_checkpoint = (out / row['checkpoint']).is_file()
@@ -182,6 +184,9 @@ def _row(
     row = dict(row, tests={**row['tests'], **more})
     if _is_staged(variant) and 'by_stage' not in row:
         row['by_stage'] = test_by_stage(variant, checkpoint, data)
+    if variant.scored and SCORED not in row['tests']:
+        scored = train_score(variant, checkpoint.parent / SCORED, budget, seed, checkpoint)
+        row['tests'][SCORED] = test_alone(variant, scored, data)
     return row
 
 

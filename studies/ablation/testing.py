@@ -11,6 +11,7 @@ from pinet_mm import api
 from pinet_mm.crowdsynth import CrowdSettings, write_dataset
 from pinet_mm.datasets.pose_files import to_entries
 from pinet_mm.errors import InputError
+from pinet_mm.inference.people import MEAN, kind_of, person_scores
 from pinet_mm.method.layouts import PartLayout
 from pinet_mm.models.codec import build_layout
 
@@ -114,6 +115,11 @@ def test_variant(
     }
 
 
+def test_alone(variant: Variant, checkpoint: Path, data: TestSet) -> dict:
+    """Evaluate a trained variant as its config says; see `test_variant`."""
+    return _test(_load(variant, checkpoint), {}, data)
+
+
 def test_by_stage(variant: Variant, checkpoint: Path, data: TestSet) -> dict[str, dict]:
     """Return who has a pose at each stage of inference: stage -> `by_stage.shares`."""
     model, found = _load(variant, checkpoint), {}
@@ -163,18 +169,16 @@ def _images_per_second(model, images: Sequence[np.ndarray]) -> float:
 
 
 def find_poses(model, images: dict[int, np.ndarray]) -> list[dict]:
-    """Find the poses of all images, in COCO's result format.
+    """Find the poses of all images, in COCO's result format, ranked as the model's scores say.
 
     Args:
         model: what `api.load` gives.
         images: image id -> (H, W, 3) BGR.
     """
-    samples = api.predict(model, images.values())
-    found: list[tuple[int, object]] = zip(images, samples)
-    return [
-        entry
-        for image, sample in found
-        for entry in to_entries(
-            image, sample.pred_instances.keypoints, sample.pred_instances.keypoint_scores
-        )
-    ]
+    expects_oks = kind_of(model) != MEAN
+    entries = []
+    for image, sample in zip(images, api.predict(model, images.values())):
+        people = sample.pred_instances
+        scores = person_scores(people) if expects_oks else None
+        entries += to_entries(image, people.keypoints, people.keypoint_scores, scores=scores)
+    return entries

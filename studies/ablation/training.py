@@ -5,10 +5,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pinet_mm import api, runner
+from pinet_mm.configs import config_path
 from pinet_mm.crowdsynth import CrowdSettings
 from pinet_mm.errors import InputError
 
-from .variants import BACKBONE, Variant
+from mmengine.config import Config
+
+from .variants import BACKBONE, PINET, Variant
+
+# A score learns for an epoch of one image at a time, as the schedule that ships is made for.
+_SCHEDULE = Config.fromfile(config_path('_base_/schedule_score.py')).to_dict()
+_LAST_STEP = len(Config.fromfile(config_path(PINET)).train_pipeline) - 1
+_SCORE = {
+    'model.head.refinement.score': dict(hidden=32),
+    'model.backbone.init_cfg': None,
+    'optim_wrapper.optimizer': dict(_delete_=True, **_SCHEDULE['optim_wrapper']['optimizer']),
+    'optim_wrapper.clip_grad': _SCHEDULE['optim_wrapper']['clip_grad'],
+    'param_scheduler.0.end': 50,
+    'auto_scale_lr.base_batch_size': 1,
+    'train_dataloader.batch_size': 1,
+    f'train_dataloader.dataset.pipeline.{_LAST_STEP}.meta_keys': ('img_id', 'img_path', 'area'),
+}
+SCORE_IMAGES = 1000
+_SCORE_SEEDS = 1000  # a score learns from images that the rest has not seen
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,30 @@ def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbo
             ),
         },
     )
+
+
+def train_score(variant: Variant, out: Path, budget: Budget, seed: int, checkpoint: Path) -> Path:
+    """Train a score of expected OKS on a trained variant, all else of it frozen.
+
+    Args:
+        variant: what was trained.
+        out: work folder of the score.
+        budget: for its crowd.
+        seed: of the variant.
+        checkpoint: of the variant.
+
+    Returns:
+        The checkpoint of variant and score.
+    """
+    options = {
+        'randomness.seed': seed,
+        **_data(budget),
+        **_SCORE,
+        'train_dataloader.dataset.length': SCORE_IMAGES,
+        'train_dataloader.dataset.seed': _SCORE_SEEDS + seed,
+        'load_from': str(checkpoint),
+    }
+    return _train(variant, out, 1, options)
 
 
 def _data(budget: Budget) -> dict:

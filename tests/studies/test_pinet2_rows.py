@@ -7,14 +7,14 @@ from pinet_mm.configs import read_config
 import pytest
 from mmpose.registry import DATASETS, MODELS
 
-from studies.ablation import against, pinet2, report, testing
+from studies.ablation import against, pinet2, report, study, testing, training
 from tests.helpers.ablations import results_of
 from tests.helpers.toys import build_in_mmpose
 
 
-@pytest.mark.parametrize('name', pinet2.PINET2)
+@pytest.mark.parametrize('name', [*pinet2.PINET2, 'together_one-centre'])
 def test_a_row_trains_on_what_it_says(name):
-    variant = pinet2.PINET2[name]
+    variant = pinet2.ALL[name]
     cfg = read_config(variant.config, json.loads(json.dumps(dict(variant.options))))
     model = build_in_mmpose(MODELS, cfg.model)
     sample = build_in_mmpose(DATASETS, cfg.train_dataloader.dataset).prepare_data(0)
@@ -72,3 +72,51 @@ def test_the_report_has_the_gains_and_no_claims_of_the_paper(tmp_path):
     assert '## Against three parts' in text and '+10.0 ± 0.0' in text and 'not run' in text
     assert 'Paired over folds' not in text
     assert plot.stat().st_size > 10_000
+
+
+def test_a_score_is_all_that_learns_on_a_trained_row(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training.runner, 'train', asked.append)
+    variant, budget = pinet2.FULL['together_one-centre'], training.Budget(persons=(2, 2))
+    trained = training.train_score(variant, tmp_path, budget, 1, tmp_path / 'row.pth')
+    (options,) = asked
+    cfg = read_config(options.config, json.loads(json.dumps(options.cfg_options)))
+    assert trained == tmp_path / 'epoch_1.pth'
+    assert cfg.load_from == str(tmp_path / 'row.pth')
+    assert cfg.train_dataloader.dataset.settings.persons == [2, 2]
+    assert (cfg.train_cfg.max_epochs, cfg.train_dataloader.dataset.length) == (1, 1000)
+    assert cfg.optim_wrapper.optimizer == dict(type='AdamW', lr=2e-3, weight_decay=0.3)
+    model = build_in_mmpose(MODELS, cfg.model)
+    sample = build_in_mmpose(DATASETS, cfg.train_dataloader.dataset).prepare_data(0)
+    assert len(sample['data_samples'].metainfo['area']) == 2
+    learns = {name for name, each in model.named_parameters() if each.requires_grad}
+    assert learns and all('.score.' in name for name in learns)
+    assert model.head.layout.num_parts == 1
+
+
+def test_a_row_with_a_score_is_left_until_it_has_one(tmp_path):
+    row = dict(checkpoint='row.pth', tests=dict.fromkeys(('fusion', 'no-refinement')))
+    (tmp_path / 'row.pth').touch()
+    assert study._is_left(tmp_path, 'base', 0, row)
+    row['tests']['score'] = None
+    assert not study._is_left(tmp_path, 'base', 0, row)
+    assert not study._is_left(tmp_path, 'oks-loss', 0, row)
+
+
+def test_the_full_rows_have_a_table_of_their_own():
+    results = results_of(
+        base=[(0, 'fusion', [0.2, 0.2]), (1, 'fusion', [0.3, 0.3]), (0, 'score', [0.22, 0.24])],
+        together=[(0, 'fusion', [0.3, 0.3]), (1, 'fusion', [0.5, 0.5])],
+        cid=[(0, 'fusion', [0.1, 0.2])],
+    )
+    rows = {}
+    for line in against.tell_gains(results).splitlines():
+        if '|' in line:
+            title, *cells = (cell.strip() for cell in line.split('|')[1:-1])
+            rows[title] = cells
+    assert 'AdamW, averaged weights' not in rows
+    assert rows['three parts'][0] == '25.0'  # of both seeds
+    assert rows['three parts, score of expected OKS'][0] == '+3.0 ± 1.0'  # of the first
+    assert rows['OKS loss, two passes, strides 4, 8 and 16'][0] == '+15.0 ± 0.0'
+    assert rows['one center, OKS loss, two passes, strides 4, 8 and 16'][0] == 'not run'
+    assert rows['CID'][0] == '-5.0 ± 5.0'
