@@ -1,4 +1,4 @@
-"""Processes of a training begin alike: with one config, as many images, at the same iteration.
+"""Processes of a training begin alike: with one config, as many batches, at the same iteration.
 
 Otherwise each would wait for gradients that another never computes, or train on its images twice.
 """
@@ -9,12 +9,16 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ..errors import RunError
 
 # By their last words: the iteration says where a training goes on, and machines have other cores.
 OWN = ('load_from', 'num_workers', 'persistent_workers', 'prefetch_factor', 'resume', 'work_dir')
+
+# Unequal where a sampler shares the images without rounding up: the process that is done first
+# would leave the others waiting.
+BATCHES = 'the number of batches (train_dataloader.sampler.round_up=True makes it one)'
 
 
 class AlikeGuard(Hook):
@@ -24,7 +28,7 @@ class AlikeGuard(Hook):
         """Compare them; every process raises where one differs.
 
         Raises:
-            RunError: a setting, the number of images or the first iteration differs.
+            RunError: a setting, the number of images or batches, or the first iteration differs.
         """
         found = all_gather_object(facts_of(runner))
         for rank, other in enumerate(found):
@@ -36,9 +40,11 @@ def facts_of(runner: Runner) -> dict[str, str]:
     settings = _settings(runner.cfg)
     found = {key: value for key, value in settings if key.rpartition('.')[2] not in OWN}
     found['the first iteration'] = str(runner.iter)
-    dataset = runner.train_dataloader.dataset
-    if hasattr(dataset, '__len__'):
-        found['the number of images'] = str(len(dataset))
+    loader = runner.train_dataloader
+    if hasattr(loader.dataset, '__len__'):
+        found['the number of images'] = str(len(loader.dataset))
+        if not isinstance(runner.train_loop, IterBasedTrainLoop):
+            found[BATCHES] = str(len(loader))
     return found
 
 

@@ -111,9 +111,15 @@ class QuietRunner(Runner):
             ) from error
 
     def build_dataloader(self, *args: Any, **options: Any) -> DataLoader:
-        """Build a dataloader; what its dataset prints goes to the log."""
+        """Build a dataloader; what its dataset prints goes to the log.
+
+        Raises:
+            RunError: it has nothing to load.
+        """
         with self._printing_to_log():
-            return super().build_dataloader(*args, **options)
+            loader = super().build_dataloader(*args, **options)
+        require_batches(loader)
+        return loader
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:
         """Build an evaluator; what its metrics print goes to the log."""
@@ -153,6 +159,27 @@ class StartHook(Hook):
         runner.logger.info(f'evaluating {describe_model(runner.model)}')
         runner.logger.info(f'on {_data(runner.test_dataloader)}')
         runner.logger.info(f'log, with config and environment: {runner.logger.log_file}')
+
+
+def require_batches(loader: DataLoader) -> None:
+    """Check that a dataloader has something to load, if that can be known.
+
+    MMEngine would fail at the first schedule, or train and evaluate on nothing.
+
+    Raises:
+        RunError: its dataset has no images, or they make no batch.
+    """
+    dataset = loader.dataset
+    count = len(dataset) if hasattr(dataset, '__len__') else None
+    file = getattr(dataset, 'ann_file', '')
+    name = type(dataset).__name__ + (f' of {file}' if file else '')
+    if count == 0:
+        raise RunError(f'the dataset {name} has no images')
+    if count is not None and len(loader) == 0:
+        raise RunError(
+            f'the dataset {name} has {count} images for this process, which make no batch of '
+            f'{loader.batch_size}: lower batch_size, or set drop_last=False'
+        )
 
 
 def describe_model(model: nn.Module) -> str:

@@ -13,6 +13,9 @@ from ..errors import RunError, Stopped
 from .resuming import candidates
 from .workers import death_of_process
 
+# What torch says of weights without a gradient, in the iteration after.
+UNUSED = 'Expected to have finished reduction in the prior iteration'
+
 
 @contextmanager
 def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[None]:
@@ -24,7 +27,8 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
 
     Raises:
         Stopped: a signal came.
-        RunError: the disk is full, or a process that loads data died.
+        RunError: the disk is full, a process died, or weights got no gradient that other
+            processes wait for.
     """
     try:
         with ending_by_signal():
@@ -34,7 +38,7 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
         raise Stopped(number, _advice(runner, command)) from None
     except (OSError, EOFError, RuntimeError) as error:
         is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = f'{error.strerror}: make room' if is_full else death_of_process(error)
+        reason = f'{error.strerror}: make room' if is_full else _reason(error)
         if reason is None:
             raise
         raise RunError(f'{reason}; {_advice(runner, command)}') from error
@@ -54,6 +58,15 @@ def ending_by_signal() -> Iterator[None]:
     finally:
         if in_main:
             signal.signal(signal.SIGTERM, before)
+
+
+def _reason(error: BaseException) -> str | None:
+    if UNUSED in str(error):
+        return (
+            'some weights got no gradient, for which the other processes of this run wait: '
+            '--cfg-options find_unused_parameters=True allows that'
+        )
+    return death_of_process(error)
 
 
 def _terminate(number: int, frame: object) -> None:

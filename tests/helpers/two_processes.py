@@ -13,10 +13,8 @@ import os
 import signal
 import socket
 import sys
-import time
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 from pinet_mm import runner
@@ -31,15 +29,20 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from tests.helpers import toy_runs, toys
-from tests.helpers.toy_runs import Toy, parse, write_config
+from tests.helpers.toy_runs import Toy, ToyBackbone, parse, write_config
 
 FORK = multiprocessing.get_context('fork')
-SAMPLES, TIMEOUT = 11, 5  # images, which two processes cannot share evenly; seconds
+SAMPLES = 11  # images, which two processes cannot share evenly
+TIMEOUT = 20  # seconds that a hanging process is waited for; a busy machine answers in less
+PATIENCE = 300  # seconds, after which a test has failed
 BY_TORCH = ('--launcher', 'pytorch')
 
 
-def forked(function: Callable, count: int, *args: object) -> list:
-    """Return what a function returns in so many processes that know each other's address."""
+def forked(function: Callable, count: int, *args: object, answering: int | None = None) -> list:
+    """Return what a function returns in so many processes that know each other's address.
+
+    Where not all are to end by themselves, `answering` says how many do.
+    """
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = str(free.getsockname()[1])
@@ -50,14 +53,13 @@ def forked(function: Callable, count: int, *args: object) -> list:
             MASTER_ADDR='127.0.0.1', MASTER_PORT=port, RANK=str(rank), LOCAL_RANK=str(rank),
             WORLD_SIZE=str(count), CUDA_VISIBLE_DEVICES='-1',
         )  # fmt: skip
-        start = time.monotonic()
         with contextlib.redirect_stdout(sys.stderr):
             try:
                 found = function(rank, *args)
             except BaseException as error:
                 found = f'{type(error).__name__}: {error}'
                 traceback.print_exc()
-        answers.put((rank, found, time.monotonic() - start))
+        answers.put((rank, found))
         answers.close()
         answers.join_thread()
         os._exit(0)
@@ -65,12 +67,7 @@ def forked(function: Callable, count: int, *args: object) -> list:
     processes = [FORK.Process(target=run, args=(rank,)) for rank in range(count)]
     for process in processes:
         process.start()
-    processes[0].join(120)
-    found = {}
-    while len(found) < count and (not answers.empty() or any(p.is_alive() for p in processes[:1])):
-        rank, value, seconds = answers.get(timeout=5)
-        found[rank] = (value, seconds)
-        time.sleep(0.2)
+    found = dict(answers.get(timeout=PATIENCE) for _ in range(answering or count))
     for process in processes:
         process.kill()
         process.join()
@@ -137,9 +134,7 @@ def gradients_of_score(rank: int, seen: tuple[bool, ...]) -> dict[str, float]:
     torch.nn.SyncBatchNorm.forward = norm_by_gloo
     model = convert_sync_batchnorm(model, 'torch').train()
     if len(seen) > 1:
-        distributed.init_process_group(
-            'gloo', rank=rank, world_size=len(seen), timeout=timedelta(seconds=TIMEOUT)
-        )
+        distributed.init_process_group('gloo', rank=rank, world_size=len(seen))
     torch.manual_seed(0)  # of dropout, and of the poses that are drawn
     model(inputs, [sample], mode='loss')['loss_score'].backward()
     grads = {name: each.grad for name, each in model.named_parameters() if each.requires_grad}
@@ -170,10 +165,27 @@ def interrupted(rank: int, folder: Path, number: int) -> str:
 
 def differing(rank: int, folder: Path) -> None:
     """Train for another number of epochs in each process."""
-    words = f'train_cfg.max_epochs={1 + rank}', f'env_cfg.dist_cfg.timeout={TIMEOUT}'
+    words = (f'train_cfg.max_epochs={1 + rank}',)
     folder /= 'differing'
     options = ('--work-dir', folder, *BY_TORCH, '--cfg-options', *words)
     runner.train(parse('train', folder.parent / 'toy.py', *options))
+
+
+def uneven(rank: int, folder: Path) -> None:
+    """Train on images that the sampler shares without making the shares equal."""
+    toy_runs.SAMPLES = SAMPLES
+    words = 'train_dataloader.batch_size=1', 'train_dataloader.sampler.round_up=False'
+    options = ('--work-dir', folder / 'uneven', *BY_TORCH, '--cfg-options', *words)
+    runner.train(parse('train', folder / 'toy.py', *options))
+
+
+def without_gradient(rank: int, folder: Path) -> None:
+    """Train a backbone that gets a gradient in the first process alone."""
+    forward = ToyBackbone.forward
+    if rank:
+        ToyBackbone.forward = lambda self, x: forward(self, x).detach()
+    options = ('--work-dir', folder / 'without_gradient', *BY_TORCH, '--no-validate')
+    runner.train(parse('train', folder / 'toy.py', *options))
 
 
 def main() -> None:
@@ -186,15 +198,16 @@ def main() -> None:
     for batch in (2, 4):
         one = forked(evaluate, 1, folder, batch, ())
         two = forked(evaluate, 2, folder, batch, BY_TORCH)
-        found[f'batch {batch}'] = [value for value, _ in (*one, *two)]
-    alone = [forked(lambda rank, count=count: gradients(0, (count,)), 1)[0][0] for count in (2, 0)]
-    together = [value for value, _ in forked(gradients, 2, (2, 0))]
+        found[f'batch {batch}'] = [*one, *two]
+    alone = [forked(lambda rank, count=count: gradients(0, (count,)), 1)[0] for count in (2, 0)]
+    together = forked(gradients, 2, (2, 0))
     found['gradients'] = [*alone, *together]
-    full = forked(lambda rank: gradients_of_score(0, (True,)), 1)[0][0]
-    found['score'] = [full, *(value for value, _ in forked(gradients_of_score, 2, (True, False)))]
+    full = forked(lambda rank: gradients_of_score(0, (True,)), 1)[0]
+    found['score'] = [full, *forked(gradients_of_score, 2, (True, False))]
     for name, number in dict(killed=signal.SIGKILL, hanging=signal.SIGSTOP).items():
-        found[name] = forked(interrupted, 2, folder, number)[0]
-    found['differing'] = [value for value, _ in forked(differing, 2, folder)]
+        found[name] = forked(interrupted, 2, folder, number, answering=1)[0]
+    for function in (differing, uneven, without_gradient):
+        found[function.__name__] = forked(function, 2, folder)
     print(json.dumps(found))
 
 

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from pinet_mm.errors import RunError
 from pinet_mm.runner import workers
+from pinet_mm.runner.stopping import saying_how_to_go_on
 from pinet_mm.runner.workers import death_of_process, death_of_worker, naming_dead_workers
 
 import pytest
@@ -118,3 +120,11 @@ def test_timeouts_of_loaders_and_files_are_no_lost_process(monkeypatch, message,
     death = death_of_process(RuntimeError(message))
     assert (death is not None) == of_a_process
     assert death is None or message in death
+
+
+def test_weights_without_a_gradient_are_one_line_with_the_setting_that_allows_them(tmp_path):
+    said = 'Expected to have finished reduction in the prior iteration before starting a new one.'
+    run = SimpleNamespace(iter=1, work_dir=str(tmp_path))
+    message = 'no gradient, .*find_unused_parameters=True allows that; stopped at iteration 1; '
+    with pytest.raises(RunError, match=message), saying_how_to_go_on(run):
+        raise RuntimeError(f'{said}\nParameter indices: 0 1')

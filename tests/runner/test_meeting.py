@@ -10,7 +10,9 @@ from pinet_mm.runner.meeting import VARIABLES, check_launcher
 
 import pytest
 from mmengine.config import Config
+from mmengine.runner import IterBasedTrainLoop
 from torch import distributed
+from torch.utils.data import DataLoader, SequentialSampler
 
 from tests.helpers.toy_runs import write_config
 
@@ -113,9 +115,14 @@ def test_processes_of_different_models_are_told_apart():
 
 
 def facts(**settings):
-    dataset = SimpleNamespace(dataset=range(settings.pop('images', 3)))
-    cfg = Config(dict(dict(lr=0.1, steps=[dict(at=1)], data_root='/a', work_dir='w'), **settings))
-    return facts_of(SimpleNamespace(cfg=cfg, iter=cfg.pop('iter', 0), train_dataloader=dataset))
+    images = range(settings.pop('images', 3))
+    sampler = SequentialSampler(range(settings.pop('share', 3)))
+    run = SimpleNamespace(iter=settings.pop('iter', 0), train_loop=settings.pop('loop', None))
+    run.train_dataloader = DataLoader(images, sampler=sampler)
+    run.cfg = Config(
+        dict(dict(lr=0.1, steps=[dict(at=1)], data_root='/a', work_dir='w'), **settings)
+    )
+    return facts_of(run)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +132,10 @@ def facts(**settings):
         (dict(steps=[dict(at=2)]), 'steps.0.at is 1 in process 0 and 2 in process 1'),
         (dict(amp=True), 'amp is nothing in process 0 and True in process 1'),
         (dict(images=2), 'the number of images is 3 in process 0 and 2 in process 1'),
+        (
+            dict(share=2),
+            r'the number of batches \(.*round_up=True .*\) is 3 in process 0 and 2 in .* 1',
+        ),
         (dict(iter=6), 'the first iteration is 0 in process 0 and 6 in process 1'),
     ],
 )
@@ -138,3 +149,8 @@ def test_processes_that_begin_otherwise_are_refused(changed, message):
 )
 def test_machines_may_have_folders_and_cores_of_their_own(changed):
     require_same(facts(), facts(loader=dict(num_workers=2), **changed), 1)
+
+
+def test_processes_that_count_iterations_may_have_batches_of_their_own():
+    loop = IterBasedTrainLoop.__new__(IterBasedTrainLoop)
+    require_same(facts(loop=loop), facts(loop=loop, share=2), 1)

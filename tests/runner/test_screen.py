@@ -5,6 +5,7 @@ import multiprocessing
 import re
 
 from pinet_mm import runner
+from pinet_mm.errors import RunError
 from pinet_mm.runner.screen import ScreenFilter, describe_model
 
 import cv2
@@ -12,6 +13,7 @@ import pytest
 from mmengine.logging import MMLogger, print_log
 from torch import nn
 
+from tests.helpers import toy_runs
 from tests.helpers.clean import MANAGERS, leaving_nothing
 from tests.helpers.toy_runs import Toy, ToyDataset, parse, train, write_config
 
@@ -94,6 +96,19 @@ def test_what_a_dataset_prints_goes_to_the_log(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(ToyDataset, '__init__', lambda self: print('index created!'), raising=False)
     shown, logged = run(tmp_path, capsys)
     assert 'index created!' in logged and 'index created!' not in '\n'.join(shown)
+
+
+def test_a_dataset_without_images_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(toy_runs, 'SAMPLES', 0)
+    with pytest.raises(RunError, match='^the dataset ToyDataset has no images$'):
+        train(tmp_path)
+
+
+def test_images_that_make_no_batch_are_named(tmp_path):
+    message = '^the dataset ToyDataset has 12 images .* no batch of 13: .* or set drop_last=False$'
+    with pytest.raises(RunError, match=message):
+        options = ('train_dataloader.batch_size=13', 'train_dataloader.drop_last=True')
+        train(tmp_path, '--cfg-options', *options)
 
 
 @pytest.mark.parametrize(
