@@ -261,9 +261,10 @@ class PoseRefinement(nn.Module):
         """
         read = [self.sample_features(features, poses_hm)]
         for window in self.context:
-            # Pixel i of the smaller map is the mean of pixels n·i to n·i + n - 1.
+            # Pixel i of the smaller map is the mean of those of pixels n·i to n·i + n - 1 that are.
             points = (poses_hm - (window - 1) / 2) / window
-            read.append(self.sample_features(F.avg_pool2d(features, window), points))
+            averaged = F.avg_pool2d(features, window, ceil_mode=True, count_include_pad=False)
+            read.append(self.sample_features(averaged, points))
         return torch.cat(read, dim=-1) if self.context else read[0]
 
     def _predict(self, pooled: Tensor) -> tuple[Tensor, Tensor | None]:

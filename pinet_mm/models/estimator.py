@@ -22,7 +22,7 @@ from ..onnx_runner import EXPECTED, MEAN
 from .decoding import decode, has_lost, mark_lost
 from .head import PINetHead
 from .keys import check_keys
-from .shapes import check_fit
+from .shapes import check_fit, check_windows
 from .test_cfg import TestSettings
 
 
@@ -37,7 +37,8 @@ class PINet(BottomupPoseEstimator):
     Raises:
         InputError: `head` or its codec has a key that is unknown.
         ValueError: `test_cfg` does not fit the head, see `PINetHead.check_settings`; or backbone,
-            neck, head and codec do not fit together, see `models.shapes.check_fit`.
+            neck, head and codec do not fit together, see `models.shapes.check_fit` and
+            `check_windows`.
 
     Attributes:
         input_dtype: of the weights of backbone and neck, where that is not float32, see
@@ -61,6 +62,7 @@ class PINet(BottomupPoseEstimator):
             self.head.codec.stride,
             self.head.codec.input_size,
         )
+        check_windows(getattr(self.head.refinement, 'context', ()), self.head.codec.heatmap_size)
         if score_of(self.head) is not None:
             self.requires_grad_(False)
             score_of(self.head).requires_grad_(True)

@@ -58,6 +58,24 @@ def check_fit(
         )
 
 
+def check_windows(windows: Sequence[int], heatmap_size: tuple[int, int]) -> None:
+    """Check that averages for the refinement are of parts of the map, see `PoseRefinement`.
+
+    Args:
+        windows: map pixels.
+        heatmap_size: of the codec, (w, h).
+
+    Raises:
+        InputError: a window is as large as the map.
+    """
+    side = min(heatmap_size)
+    if max(windows, default=0) >= side:
+        raise InputError(
+            f'a window of refinement.context must be smaller than the map, which has a side of '
+            f'{side} pixels (input_size / stride); found {max(windows)}'
+        )
+
+
 def _check_input_size(backbone: nn.Module, size: tuple[int, int], stride: float) -> None:
     if any(side % stride for side in size):
         raise InputError(

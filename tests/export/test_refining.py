@@ -25,7 +25,7 @@ def load(folder):
 def test_the_file_finds_whom_pytorch_finds(light):
     pytest.importorskip('onnxscript', reason='the export needs onnx, onnxscript, onnxruntime')
     model, runner = load(light), api.load_onnx(light / 'pinet.onnx')
-    assert model.head.refinement.num_passes == 2 and model.head.refinement.context == (2, 4)
+    assert model.head.refinement.num_passes == 2 and model.head.refinement.context == (2, 5)
     for image in crowd((128, 128), (300, 200)):
         found, wanted = (people(next(api.predict(each, [image]))) for each in (runner, model))
         assert len(wanted[2]) >= 3

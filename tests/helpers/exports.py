@@ -29,7 +29,8 @@ TEST_CFG = dict(
     ),
 )
 
-REFINING = dict(num_passes=2, context=(2, 4), uncertainty=True)
+# A window that divides the sides of maps, and one that does not.
+REFINING = dict(num_passes=2, context=(2, 5), uncertainty=True)
 
 # With stages of stride 4 to 32 as HRNet's branches, but a third of its layers to trace.
 BACKBONE = dict(type='ResNet', depth=18, stem_channels=8, base_channels=4, out_indices=range(4))

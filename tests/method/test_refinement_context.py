@@ -29,12 +29,18 @@ def make_inputs():
 
 
 def averaged(channel, window):
-    """The mean of every n×n pixels (H, W), by loops."""
+    """The mean of every n×n pixels (H, W), of fewer at the right and lower border, by loops."""
     h, w = channel.shape
     return np.array(
         [
             [
-                np.mean([channel[y + j, x + i] for j in range(window) for i in range(window)])
+                np.mean(
+                    [
+                        channel[j, i]
+                        for j in range(y, min(y + window, h))
+                        for i in range(x, min(x + window, w))
+                    ]
+                )
                 for x in range(0, w, window)
             ]
             for y in range(0, h, window)
@@ -42,7 +48,7 @@ def averaged(channel, window):
     )
 
 
-@pytest.mark.parametrize('context', [(), (2,), (2, 4)])
+@pytest.mark.parametrize('context', [(), (2,), (2, 4), (3, 5), (17, 99)])
 def test_each_keypoint_reads_every_map_where_it_lies_there(context):
     net, (features, poses, _) = make_net(context), make_inputs()
     found = net.read_nodes(features, poses)

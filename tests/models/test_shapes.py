@@ -123,3 +123,15 @@ def test_a_backbone_that_cannot_compute_a_tiny_image_is_not_checked():
 
     shapes.check_fit(Picky(), None, 3, 4, (128, 128))
     shapes.check_fit(nn.Flatten(), None, 3, 4, (128, 128))
+
+
+@pytest.mark.parametrize('window, fits', [(31, True), (32, False), (100, False)])
+def test_a_window_of_the_refinement_is_smaller_than_the_map(window, fits):
+    config = toys.model_config()  # 128 pixels at stride 4: 32
+    config['head']['refinement'] = dict(config['head']['refinement'], context=(2, window))
+    if fits:
+        toys.build_in_mmpose(MODELS, config)
+        return
+    message = f'refinement.context must be smaller than the map, .* a side of 32 .*; found {window}'
+    with pytest.raises(ValueError, match=message):
+        toys.build_in_mmpose(MODELS, config)
