@@ -178,12 +178,14 @@ def _corrected(tasks: Any, args: argparse.Namespace) -> Mapping:
 
 
 def _corrected_in_cvat(_: Any, args: argparse.Namespace) -> Mapping:
+    from ..inference.documents import read_file
     from ..inference.results.cvat_xml import from_cvat_xml
 
     _refuse_idle(args, 'an export of CVAT', ['predictions'])
     names = _names_in(args.predictions) if args.predictions else ()
+    content = read_file(args.input)
     try:
-        return from_cvat_xml(Path(args.input).read_bytes(), names)
+        return from_cvat_xml(content, names)
     except InputError as error:
         raise InputError(f'{args.input}: {error}') from error
 

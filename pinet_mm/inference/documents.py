@@ -4,6 +4,7 @@ Needs no torch. Reads `predictions.json` of both schemas, and `predictions.jsonl
 """
 
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,35 @@ def parse(path: str | Path) -> Any:
         path: of the file.
 
     Raises:
-        InputError: it is no JSON.
+        InputError: it is no file, or no JSON.
         OSError: it cannot be read.
     """
     path = Path(path)
+    content = read_file(path)
     try:
         if path.suffix != '.jsonl':
-            return json.loads(path.read_bytes())
-        lines = path.read_bytes().split(b'\n')[:-1]  # what is behind the last one is half a line
+            return json.loads(content)
+        lines = content.split(b'\n')[:-1]  # what is behind the last one is half a line
         head, *entries = map(json.loads, lines or [b'{}'])  # of none, no document
         return dict(head, images=[entry for entry in entries if 'persons' in entry])
-    except ValueError as error:
+    except (RecursionError, TypeError, ValueError) as error:
         raise InputError(f'{path} is no JSON that can be read: {error}') from error
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return what a file holds.
+
+    Args:
+        path: of the file; pipes and devices, whose content may never end, are refused.
+
+    Raises:
+        InputError: it is none.
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise InputError(f'{path} must be a file; found a folder, pipe or device')
+    return path.read_bytes()
 
 
 def is_document(found: Any) -> bool:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from pathlib import Path
 
 from pinet_mm import cli
 from pinet_mm.cli.convert_data import main
@@ -212,6 +214,21 @@ def test_what_is_missing_is_one_sentence(folder, words, message):
     with pytest.raises(SystemExit, match=f'^error: {message}'):
         main(words)
     assert not (folder / 'o.json').exists()
+
+
+@pytest.mark.parametrize('name', ['a.json', 'a.jsonl', 'a.xml'])
+def test_what_may_never_end_is_not_read(folder, name):
+    os.mkfifo(name)
+    with pytest.raises(SystemExit, match=f'^error: {name} must be a file; found a folder, pipe or'):
+        main([name, 'out.json'])
+
+
+@pytest.mark.parametrize('text', ['[' * 100_000, '5\n6\n', '9' * 5000])
+@pytest.mark.parametrize('name', ['a.json', 'a.jsonl'])
+def test_what_json_does_not_hold_is_one_sentence(folder, name, text):
+    Path(name).write_text(text)
+    with pytest.raises(SystemExit, match=f'^error: {name} is n'):
+        main([name, 'out.json'])
 
 
 def test_it_needs_no_torch(folder):

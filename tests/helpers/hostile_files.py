@@ -150,6 +150,58 @@ def annotations(folder: Path, place: Path, port: int, names: list[str]) -> list[
     return sorted(folder.glob('*.json'))
 
 
+def exports(folder: Path, place: Path, port: int) -> list[Path]:
+    """Write exports of annotation tools: XML that includes, grows or nests, JSON, and pipes."""
+    people = (
+        '<image id="0" name="a.png" width="{width}" height="40"><skeleton label="s">'
+        '<points label="1" points="{points}"/></skeleton></image>'
+    )
+
+    def xml(before: str = '', inside: str = '', width: str = '60', points: str = '1,2') -> str:
+        person = people.format(width=width, points=points)
+        return f'{before}<annotations>{person}{inside}</annotations>'
+
+    def entities(*lines: str) -> str:
+        return f'<!DOCTYPE annotations [{"".join(f"<!ENTITY {line}>" for line in lines)}]>'
+
+    include = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/hostname"/>'
+    address = f'http://127.0.0.1:{port}/a'
+    laughs = [f'{b} "{f"&{a};" * 10}"' for a, b in zip('abcdefghi', 'bcdefghij')]
+    texts = {
+        'plain.xml': xml(),
+        'laughs.xml': xml(entities('a "ha"', *laughs), '&j;'),
+        'blowup.xml': xml(entities(f'a "{"a" * 100_000}"'), '&a;' * 10_000),
+        'recursion.xml': xml(entities('a "&b;"', 'b "&a;"'), '&a;'),
+        'file.xml': xml(entities('a SYSTEM "file:///etc/hostname"'), '&a;'),
+        'url.xml': xml(entities(f'a SYSTEM "{address}"'), '&a;'),
+        'parameter.xml': xml(entities(f'% a SYSTEM "{address}"').replace(']', '%a;]')),
+        'doctype.xml': xml(f'<!DOCTYPE annotations SYSTEM "{address}">'),
+        'include.xml': xml(inside=include),
+        'style.xml': xml(f'<?xml-stylesheet href="{address}"?>'),
+        'deep.xml': xml(inside='<a>' * 200_000 + '</a>' * 200_000),
+        'attribute.xml': xml(points='1,' + '2' * 10_000_000),
+        'attributes.xml': xml(inside='<a ' + ' '.join(f'a{i}=""' for i in range(100_000)) + '/>'),
+        'digits.xml': xml(width='9' * 5000),
+        'negative.xml': xml(width='-60'),
+        'nan.xml': xml(width='nan'),
+        'code.xml': xml(points=f'__import__("os").mkdir({str(place)!r}),1'),
+        'nul.xml': xml(inside='\0'),
+        'empty.xml': '',
+        'deep.json': '[' * 100_000,
+        'numbers.json': '9' * 5000,
+        'tasks.json': json.dumps([dict(data=dict(image='a'), annotations=[dict(result=5)])]),
+        'lines.jsonl': '1\n2\n',
+    }  # fmt: skip
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    (folder / 'pickle.xml').write_bytes(pickle.dumps(Call(os.mkdir, str(place))))
+    os.symlink('/dev/zero', folder / 'endless.xml')
+    os.symlink('/dev/zero', folder / 'endless.json')
+    os.mkfifo(folder / 'pipe.xml')
+    os.mkfifo(folder / 'pipe.json')
+    return sorted(folder.iterdir())
+
+
 def images(folder: Path, place: Path) -> list[Path]:
     """Write images that are none, of names that a shell or a library might take for more."""
     eps = (

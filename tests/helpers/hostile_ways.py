@@ -164,6 +164,14 @@ class Tools:
             ),  # fmt: skip
         )  # fmt: skip
 
+    def exports_ways(self, file: Path) -> dict[str, Callable]:
+        """Return the ways in which exports of annotation tools are read."""
+        out, good = self.out / 'a.json', file.parent / 'plain.xml'
+        return dict(
+            back=self.tool('convert_data', file, out),
+            names=self.tool('convert_data', good, out, '--predictions', file),
+        )
+
     def onnx_ways(self, file: Path) -> dict[str, Callable]:
         """Return the ways in which exported models are run."""
         image, out = self.root / 'image.png', ('--out', self.out)

@@ -153,7 +153,7 @@ def run_quietly(call: Callable) -> tuple[str, str]:
     return 'refused', text
 
 
-KINDS = ('checkpoints', 'urls', 'configs', 'annotations', 'onnx', 'images', 'videos')
+KINDS = ('checkpoints', 'urls', 'configs', 'annotations', 'exports', 'onnx', 'images', 'videos')
 
 
 def all_cases(
@@ -166,6 +166,7 @@ def all_cases(
         urls=lambda folder: of.checkpoints(folder, tools.weights, place, port)[::4],
         configs=lambda folder: of.configs(folder, place),
         annotations=lambda folder: of.annotations(folder, place, port, tools.keypoints),
+        exports=lambda folder: of.exports(folder, place, port),
         onnx=lambda folder: of.onnx_files(folder, onnx_runner.SHIPPED),
         images=lambda folder: of.images(folder, place),
         videos=lambda folder: of.videos(folder, port),

@@ -57,8 +57,7 @@ def check_images(
         images: the records.
         findings: receives every fault.
         need_size: whether every record needs width and height; if not, wrong ones are faults all
-            the same where a record has both. None checks none, since they will be read from the
-            files.
+            the same. None checks none, since they will be read from the files.
         allow_outside: whether file names may leave the image folder.
     """
     for image in images:
@@ -68,8 +67,8 @@ def check_images(
         else:
             _check_id(image, 'image', findings)
         _check_name(image, name, findings, allow_outside)
-        given = None not in (image.get('width'), image.get('height'))
-        if need_size or (given and need_size is not None):
+        given = [side for side in (image.get('width'), image.get('height')) if side is not None]
+        if need_size or (need_size is not None and not all(map(_is_side, given))):
             _check_size(image, findings)
     _check_twice(images, 'id', 'image-id-twice', findings)
     _check_twice(images, 'file_name', 'file-name-twice', findings)
@@ -103,7 +102,11 @@ def is_outside(name: str) -> bool:
 def size_of(image: dict) -> tuple[int, int] | None:
     """Return (w, h) of a record; None unless both are positive integers."""
     size = image.get('width'), image.get('height')
-    return size if all(is_integer(side) and side > 0 for side in size) else None
+    return size if all(map(_is_side, size)) else None
+
+
+def _is_side(value: object) -> bool:
+    return is_integer(value) and value > 0
 
 
 def _check_size(image: dict, findings: Findings) -> None:

@@ -4,6 +4,7 @@ Coordinates are those of CVAT's `COCO Keypoints 1.0`, and so are the names of im
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -60,8 +61,8 @@ def from_cvat_xml(text: str | bytes, names: Sequence[str] = ()) -> dict:
         names: of the keypoints, in their order; by default as the export lists them.
 
     Raises:
-        InputError: it is no such export, has tracks or no skeleton, skeletons of several labels, or
-            a point that is not among `names`.
+        InputError: it is no such export, has tracks or no skeleton, skeletons of several labels, a
+            point that is not among `names`, or one that a skeleton has twice.
     """
     try:
         root = ElementTree.fromstring(text)
@@ -69,7 +70,9 @@ def from_cvat_xml(text: str | bytes, names: Sequence[str] = ()) -> dict:
         names = list(names) or _listed_names(root, skeletons[0])
         images, people = [], []
         for number, image in enumerate(root.iter('image'), start=1):
-            size = dict(width=int(image.attrib['width']), height=int(image.attrib['height']))
+            size = {side: int(image.attrib[side]) for side in ('width', 'height')}
+            if min(size.values()) < 1:
+                raise ValueError(size)
             images.append(dict(id=number, file_name=image.attrib['name'], **size))
             for skeleton in image.iter('skeleton'):
                 person = _person(skeleton, names, image.attrib['name'])
@@ -103,8 +106,11 @@ def _listed_names(root: ElementTree.Element, skeleton: ElementTree.Element) -> l
 
 def _person(skeleton: ElementTree.Element, names: Sequence[str], image: str) -> dict:
     points = {name: (0.0, 0.0, 0) for name in names}
-    for point in skeleton.iter('points'):
-        name = point.attrib['label']
+    found = [point.attrib['label'] for point in skeleton.iter('points')]
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise InputError(f'{image}: a skeleton has the point {twice[0]} more than once')
+    for name, point in zip(found, skeleton.iter('points')):
         if name not in points:
             raise InputError(f'{image}: a point must be one of {", ".join(names)}; found {name}')
         if point.attrib.get('outside') != '1':

@@ -73,6 +73,15 @@ def test_missing_sizes_without_files_to_read_them_from_are_refused(folder):
     assert [each.kind for each in check_data(data, Expected(NAMES)).findings] == ['image-size']
 
 
+@pytest.mark.parametrize('wrong', [-5, 0, 1.5, 'wide', True, float('inf')])
+def test_a_side_that_cannot_be_is_a_fault_even_where_sizes_are_not_needed(wrong):
+    data = valid()
+    data['images'][0] = dict(id=1, file_name='1.png', width=wrong)
+    data['images'][1] = dict(id=2, file_name='2.png', height=80)
+    (finding,) = check_data(data, Expected(NAMES, need_size=False)).findings
+    assert (finding.kind, finding.ids) == ('image-size', [1])
+
+
 def test_files_outside_the_folder_are_not_opened_unless_that_is_wanted(folder):
     data = valid()
     data['images'][0].update(file_name='../gone.png')

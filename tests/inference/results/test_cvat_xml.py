@@ -112,6 +112,11 @@ def test_poses_come_back_as_they_went():
     [
         ('</annotations>', '', 'it is not as CVAT exports its images: ParseError'),
         (' width="64"', '', "it is not as CVAT exports its images: KeyError..width'"),
+        (
+            'width="64"',
+            'width="-64"',
+            'it is not as CVAT exports its images: ValueError.*width.: -64',
+        ),
         ('54.47,94.81', '54.47', 'it is not as CVAT exports its images: ValueError'),
         ('54.47,94.81', 'nan,1', "it is not as CVAT exports its images: ValueError..nan,1'"),
         ('54.47,94.81', '1,1e999', "it is not as CVAT exports its images: ValueError..1,1e999'"),
@@ -119,6 +124,11 @@ def test_poses_come_back_as_they_went():
         ('<version>', '<track id="0" label="s1"/><version>', 'it has tracks: export it as `CVAT f'),
         ('skeleton', 'tag', r'its people must be skeletons of one label; found \[\]'),
         ('  </image>\n</', '<skeleton label="t"/></image></', r"one label; found \['s1', 't'\]"),
+        (
+            'points label="3"',
+            'points label="1"',
+            'a/filename000.jpg: .* the point 1 more than once',
+        ),
         ('<name>3<', '<name>4<', 'a/filename000.jpg: a point must be one of 2, 1, 4; found 3'),
     ],
 )
