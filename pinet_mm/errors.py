@@ -58,6 +58,11 @@ def check_number(
     kinds = (int,) if whole else (int, float)
     fits = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
     if not fits or value < least or (above and value == least):
-        kind = 'a whole number' if whole else 'a number'
+        kind = 'a whole number' if whole else a_number(value)
         bound = '' if least == -math.inf else f' {"above" if above else "of at least"} {least:g}'
         raise InputError(f'{name} must be {kind}{bound}; found {value!r}')
+
+
+def a_number(found: Any) -> str:
+    """Return what to ask for where this was found: a number, and a finite one if that is none."""
+    return 'a number' if not isinstance(found, float) or math.isfinite(found) else 'a finite number'

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from ..errors import InputError
+from ..errors import InputError, a_number
 
 NUMBERS: dict[str, tuple[type, ...]] = dict(
     part_thr=(float, int), oks_thr=(float, int), max_per_part=(int,)
@@ -69,7 +69,7 @@ class TestSettings:
         for name, kinds in NUMBERS.items():
             value = getattr(settings, name)
             if not _is_number(value, kinds):
-                raise InputError(f'{name} must be a number; found {value!r}')
+                raise InputError(f'{name} must be {a_number(value)}; found {value!r}')
         for name in FLAGS:
             value, unset = getattr(settings, name), (None,) if name in UNSET else ()
             if value not in (True, False, *unset):

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from ..configs import OF_RUNNER
-from ..errors import InputError
+from ..errors import InputError, a_number
 
 YES_NO = set(
     'amsgrad broadcast_buffers by_epoch convert_to_iter_based cudnn_benchmark deterministic '
@@ -61,8 +61,8 @@ def check_named_settings(cfg: Config) -> None:
 def _check_kind(name: str, word: str, value: Any) -> None:
     if word in YES_NO and isinstance(value, str | int | float | list) and value not in (0, 1):
         raise InputError(f'{name} must be True or False; found {value!r}')
-    if word in NUMBERS and not _has_numbers(value, name.startswith(FINITE) and word not in LIMITS):
-        raise InputError(f'{name} must be a number, or several; found {value!r}')
+    if word in NUMBERS:
+        _check_numbers(name, value, name.startswith(FINITE) and word not in LIMITS)
     if word in TEXTS and not isinstance(value, str | PurePath | None):
         raise InputError(f'{name} must be a text; found {value!r}')
     if word in CHOICES and value not in CHOICES[word]:
@@ -79,14 +79,12 @@ def _settings(node: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
             yield from _settings(value, f'{prefix}{key}.')
 
 
-def _has_numbers(value: Any, finite: bool) -> bool:
-    """Return whether a value, or all in a list, may be numbers; nothing may stand for a default."""
+def _check_numbers(name: str, value: Any, finite: bool) -> None:
+    """Check a value, or all in a list, that may be numbers; nothing may stand for a default."""
     for each in value if isinstance(value, list | tuple) else [value]:
-        if isinstance(each, str) or finite and isinstance(each, bool):
-            return False
-        if finite and isinstance(each, float) and not math.isfinite(each):
-            return False
-    return True
+        is_bad = isinstance(each, str) or (finite and isinstance(each, bool))
+        if is_bad or (finite and isinstance(each, float) and not math.isfinite(each)):
+            raise InputError(f'{name} must be {a_number(each)}, or several; found {value!r}')
 
 
 def _check_clipping(name: str, settings: Mapping) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmpose.registry import MODEL_WRAPPERS
 
 from ..errors import InputError, check_number
 
@@ -79,6 +80,9 @@ def check_plain_settings(cfg: Config) -> None:
     level = cfg.get('log_level', 'INFO')
     if not _is_log_level(level):
         raise InputError(f'log_level must be DEBUG, INFO, WARNING or ERROR; found {level!r}')
+    wrapper = _find(cfg, 'model_wrapper_cfg.type')
+    if isinstance(wrapper, str) and MODEL_WRAPPERS.get(wrapper) is None:
+        raise InputError(f'model_wrapper_cfg.type must be a known wrapper; found {wrapper!r}')
     pattern = _find(cfg, 'log_processor.mean_pattern')
     if pattern is not None and not _is_pattern(pattern):
         raise InputError(
@@ -126,7 +130,7 @@ def _require_mapping(name: str, value: object) -> None:
 def _is_log_level(level) -> bool:
     if isinstance(level, str):
         return isinstance(logging.getLevelName(level), int)
-    return isinstance(level, int) and not isinstance(level, bool)
+    return isinstance(level, int) and not isinstance(level, bool) and level >= 0
 
 
 def _find(node, name: str):

@@ -53,9 +53,12 @@ def check_training_settings(cfg: Config) -> None:
     _check_compiling(cfg.get('compile'))
     _check_optimizer(cfg.get('optim_wrapper'))
     schedules = cfg.get('param_scheduler') or []
-    for place, each in enumerate([schedules] if isinstance(schedules, Mapping) else schedules):
+    # One may stand without a list.
+    one = {'param_scheduler': schedules} if isinstance(schedules, Mapping) else {}
+    several = {f'param_scheduler.{place}': each for place, each in enumerate(schedules)}
+    for name, each in (one or several).items():
         if isinstance(each, Mapping):
-            _check_schedule(f'param_scheduler.{place}', each)
+            _check_schedule(name, each)
     hook = _find(cfg, 'default_hooks.checkpoint')
     if isinstance(hook, Mapping):
         _check_saving('default_hooks.checkpoint', hook)

@@ -2,6 +2,7 @@
 
 from pinet_mm import runner
 from pinet_mm.cli import train
+from pinet_mm.errors import InputError
 
 import pytest
 
@@ -41,6 +42,9 @@ REFUSED = {
     'log_level=LOUD': 'log_level must be DEBUG, INFO, WARNING or ERROR; found .LOUD.',
     'log_level=[1]': r'log_level must be DEBUG, INFO, WARNING or ERROR; found \[1\]',
     'log_level=True': 'log_level must be DEBUG, INFO, WARNING or ERROR; found True',
+    'log_level=-1': 'log_level must be DEBUG, INFO, WARNING or ERROR; found -1',
+    'model_wrapper_cfg.type=x': 'model_wrapper_cfg.type must be a known wrapper; found .x.',
+    'param_scheduler.0.begin=inf': '0.begin must be a finite number of at least 0; found inf',
     'log_processor.num_digits=x': 'log_processor.num_digits must be a whole number of at least 0',
     'auto_scale_lr.base_batch_size=x': 'base_batch_size must be a whole number of at least 1',
     'train_dataloader.prefetch_factor=x': 'prefetch_factor must be a whole number of at least 1',
@@ -79,9 +83,9 @@ REFUSED = {
     'default_hooks.visualization.kpt_thr=x': 'visualization.kpt_thr must be a number, or several',
     'find_unused_parameters=5': 'find_unused_parameters must be True or False; found 5',
     'optim_wrapper.optimizer.fused=x': 'optimizer.fused must be True or False; found .x.',
-    'optim_wrapper.optimizer.lr=nan': 'optimizer.lr must be a number, or several; found nan',
+    'optim_wrapper.optimizer.lr=nan': 'optimizer.lr must be a finite number, or several; found nan',
     'optim_wrapper.optimizer.lr=True': 'optimizer.lr must be a number, or several; found True',
-    'optim_wrapper.optimizer.betas=[inf,0]': r'betas must be a number, or several; found \[inf, 0',
+    'optim_wrapper.optimizer.betas=[inf,0]': r'betas must be a finite number, or .*\[inf, 0',
     'optim_wrapper.accumulative_counts=0': 'accumulative_counts must be a whole number of at least',
     'optim_wrapper.clip_grad.max_norm=0': 'clip_grad.max_norm must be a number above 0; found 0',
     'optim_wrapper.clip_grad.max_norm=nan': 'clip_grad.max_norm must be a number above 0; found n',
@@ -194,7 +198,15 @@ def test_hooks_may_be_switched_off(option, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'option', ['train_cfg.by_epoch=1', 'optim_wrapper.clip_grad.max_norm=5', 'compile=False']
+    'option',
+    [
+        'train_cfg.by_epoch=1',
+        'optim_wrapper.clip_grad.max_norm=5',
+        'optim_wrapper.clip_grad.max_norm=inf',
+        'compile=False',
+        'default_hooks.logger.interval_exp_name=1',
+        'model_wrapper_cfg.type=MMDistributedDataParallel',
+    ],
 )
 def test_settings_of_the_right_kind_stay(option, tmp_path):
     name, value = option.split('=', 1)
@@ -203,6 +215,14 @@ def test_settings_of_the_right_kind_stay(option, tmp_path):
     for word in name.split('.'):
         node = node[word]
     assert str(node) == value
+
+
+def test_a_schedule_without_a_list_is_named_as_it_stands(tmp_path):
+    config = write_config(tmp_path)
+    with open(config, 'a') as file:
+        file.write("param_scheduler = dict(_delete_=True, type='MultiStepLR', milestones=[-1])\n")
+    with pytest.raises(InputError, match='^each of param_scheduler.milestones must be a whole'):
+        runner.train_config(parse('train', config))
 
 
 def test_keypoints_are_described_by_types_of_their_own(tmp_path):

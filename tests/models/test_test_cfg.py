@@ -14,7 +14,7 @@ import pytest
         (dict(use_fusion=None), 'use_fusion must be True or False; found None'),
         (dict(max_per_part=2.5), 'max_per_part must be a number; found 2.5'),
         (dict(part_thr='0.1'), "part_thr must be a number; found '0.1'"),
-        (dict(part_thr=float('nan')), 'part_thr must be a number; found nan'),
+        (dict(part_thr=float('nan')), 'part_thr must be a finite number; found nan'),
         # A bool is an int to Python: True would be one proposal per part, or OKS above 1.
         (dict(part_thr=False), 'part_thr must be a number; found False'),
         (dict(oks_thr=True), 'oks_thr must be a number; found True'),

@@ -190,7 +190,10 @@ def test_the_lines_of_the_layout_are_drawn_whatever_metainfo_is_set():
     'settings, message',
     [
         (dict(pose_thr='x'), "pose_thr of the visualizer must be a number; found 'x'"),
-        (dict(pose_thr=float('nan')), 'pose_thr of the visualizer must be a number; found nan'),
+        (
+            dict(pose_thr=float('nan')),
+            'pose_thr of the visualizer must be a finite number; found nan',
+        ),
         (
             dict(line_width=0),
             'line_width of the visualizer must be a number of at least 1; found 0',
