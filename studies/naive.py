@@ -179,6 +179,8 @@ def oks(pose, other, sigmas):
 def fuse(poses, keypoint_scores, sigmas, pose_scores, valid=None, threshold=0.7, merge=True):
     """Run Algorithm 1 line by line; `merge=False` keeps the best pose of a group: OKS-NMS.
 
+    If `merge` holds a weight of each keypoint, a group's keypoints are averaged with these.
+
     Returns:
         For each person: keypoints, keypoint scores, their mean, source pose of each keypoint.
     """
@@ -195,10 +197,18 @@ def fuse(poses, keypoint_scores, sigmas, pose_scores, valid=None, threshold=0.7,
         ]
         used.update(group)
         sources = [
-            max(group, key=lambda i: keypoint_scores[i][k]) if merge else j
+            j if merge is False else max(group, key=lambda i: keypoint_scores[i][k])
             for k in range(len(poses[j]))
         ]
         scores = [keypoint_scores[i][k] for k, i in enumerate(sources)]
         keypoints = [poses[i][k] for k, i in enumerate(sources)]
+        if not isinstance(merge, bool):
+            for k in range(len(keypoints)):
+                total = sum(merge[i][k] for i in group)
+                if total > 0:
+                    keypoints[k] = [
+                        sum(merge[i][k] * poses[i][k][axis] for i in group) / total
+                        for axis in range(2)
+                    ]
         persons.append((keypoints, scores, sum(scores) / len(scores), sources))
     return persons

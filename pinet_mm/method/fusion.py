@@ -178,7 +178,7 @@ def fuse_poses(
     pose_scores: Tensor | None = None,
     valid: Tensor | None = None,
     oks_thr: float = 0.7,
-    merge: bool = True,
+    merge: bool | Tensor = True,
 ) -> FusedPoses:
     """Group poses of one person and keep the best keypoints of every group (Algorithm 1).
 
@@ -191,7 +191,9 @@ def fuse_poses(
         valid: (..., T) boolean, by default all. A pose with a number that is not finite is none.
         oks_thr: poses whose OKS is above it belong together.
         merge: take from the group the keypoint with the highest score (of equal ones that of
-            the better pose); otherwise keep the best pose as it is, which is OKS-NMS.
+            the better pose); if False keep the best pose as it is, which is OKS-NMS; given weights
+            (..., T, K) of at least 0, place the keypoint at the weighted mean of the group's, with
+            the score and the source of the one with the highest score.
 
     Returns:
         Poses from best to worst by `pose_scores`; rows that were taken or invalid have
@@ -212,12 +214,15 @@ def fuse_poses(
     index = torch.arange(owner.shape[-1], device=owner.device)
     kept = owner == index
     winner = index[:, None].expand(keypoint_scores.shape)
-    if merge and owner.shape[-1]:
+    if merge is not False and owner.shape[-1]:
         winner = torch.where(kept[..., None], _best_of_groups(keypoint_scores, owner), winner)
-    keypoints = keypoints.gather(-3, winner[..., None].expand(keypoints.shape))
+    chosen = keypoints.gather(-3, winner[..., None].expand(keypoints.shape))
+    if torch.is_tensor(merge):
+        weights = merge.gather(-2, order[..., None].expand(merge.shape))
+        chosen = _mean_of_groups(keypoints, weights, owner, chosen)
     keypoint_scores = keypoint_scores.gather(-2, winner)
     sources = order[..., None].expand(winner.shape).gather(-2, winner)
-    return FusedPoses(keypoints, keypoint_scores, keypoint_scores.mean(dim=-1), kept, sources)
+    return FusedPoses(chosen, keypoint_scores, keypoint_scores.mean(dim=-1), kept, sources)
 
 
 def _best_of_groups(keypoint_scores: Tensor, owner: Tensor) -> Tensor:
@@ -233,6 +238,16 @@ def _best_of_groups(keypoint_scores: Tensor, owner: Tensor) -> Tensor:
     index = torch.where(keypoint_scores == best.gather(-2, group), index, num_poses)
     first = owner.new_full(rows, num_poses).scatter_reduce(-2, group, index, 'amin')
     return first[..., :-1, :]
+
+
+def _mean_of_groups(keypoints: Tensor, weights: Tensor, owner: Tensor, chosen: Tensor) -> Tensor:
+    # (..., T, K, 2): in the row of each group's owner, the weighted mean of the group's keypoints;
+    # the chosen ones (..., T, K, 2) where nothing has weight, as in the rows of no group.
+    index = torch.arange(owner.shape[-1], device=owner.device)
+    member = (owner[..., None, :] == index[:, None]).to(weights.dtype)
+    total = (member @ weights)[..., None]
+    moments = member @ (weights[..., None] * keypoints).flatten(-2)
+    return torch.where(total > 0, moments.view_as(chosen) / total, chosen)
 
 
 class PoseFusion(nn.Module):
@@ -256,7 +271,7 @@ class PoseFusion(nn.Module):
         pose_scores: Tensor | None,
         valid: Tensor,
         oks_thr: float,
-        merge: bool = True,
+        merge: bool | Tensor = True,
     ) -> FusedPoses:
         """Fuse a batch of poses, see `fuse_poses`."""
         return fuse_poses(

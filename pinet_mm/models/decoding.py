@@ -22,7 +22,7 @@ from ..method.refinement import PoseRefinement
 from ..method.scoring import score_as_expected, score_of
 from ..method.views import ViewMirror, mirror_points
 from .codec import PINetCodec
-from .scales import Proposals, expected_stds, pool_scales
+from .scales import Proposals, expected_stds, pool_scales, weights_of
 from .test_cfg import TestSettings
 
 FARTHEST = 1e9  # input pixels; beyond it the arithmetic of boxes and scales overflows
@@ -235,9 +235,10 @@ def fuse(
     poses_img = proposals.poses_hm * scale
     usable = usable_poses(poses_img, keypoint_scores, pose_scores)
     lost, valid = (proposals.valid & ~usable).any(dim=1), proposals.valid & usable
-    fused = head.fusion(
-        poses_img, keypoint_scores, pose_scores, valid, settings.oks_thr, settings.use_fusion
-    )
+    merge: bool | Tensor = settings.use_fusion
+    if merge and settings.use_uncertainty and proposals.stds_hm is not None:
+        merge = weights_of(keypoint_scores, proposals.stds_hm)
+    fused = head.fusion(poses_img, keypoint_scores, pose_scores, valid, settings.oks_thr, merge)
     if expected is not None:
         fused = score_as_expected(fused, expected, valid)
     if settings.use_agreement:

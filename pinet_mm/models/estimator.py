@@ -32,7 +32,8 @@ class PINet(BottomupPoseEstimator):
 
     Takes the arguments of `BottomupPoseEstimator`; see `TestSettings` for what `test_cfg` holds.
     A head whose refinement has a score, see `method.scoring`, is trained in two steps: without the
-    score, and then the score alone. With it, all else is frozen, statistics of norms included.
+    score, and then the score, and the uncertainty if the refinement has one, alone. With it, all
+    else is frozen, statistics of norms included.
 
     Raises:
         InputError: `head` or its codec has a key that is unknown.
@@ -66,6 +67,8 @@ class PINet(BottomupPoseEstimator):
         if score_of(self.head) is not None:
             self.requires_grad_(False)
             score_of(self.head).requires_grad_(True)
+            if self.head.is_uncertain:
+                self.head.refinement.uncertainty.requires_grad_(True)
 
     def train(self, mode: bool = True) -> 'PINet':
         """Switch to training; with a score, that alone, all else computes as in evaluation."""
@@ -90,7 +93,7 @@ class PINet(BottomupPoseEstimator):
         self._dataset_meta = self.head.layout.to_metainfo(meta)
 
     def loss(self, inputs: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
-        """Compute the losses of `PINetHead.loss`, or that of the score if the head has one.
+        """Compute the losses of `PINetHead.loss`, or of `loss_of_score` if the head has a score.
 
         Args:
             inputs: (B, 3, H_in, W_in) normalized images.

@@ -90,15 +90,19 @@ class PINetHead(BaseHead):
         self.heatmap_loss = MODELS.build(
             heatmap_loss or dict(type='KeypointMSELoss', use_target_weight=True)
         )
-        uncertain = getattr(self.refinement, 'uncertainty', None) is not None
         self.offset_loss, self.refine_loss = build_losses(
-            offset_loss, refine_loss, self.codec, uncertain
+            offset_loss, refine_loss, self.codec, self.is_uncertain
         )
 
     @property
     def layout(self) -> PartLayout:
         """The dataset's keypoints and parts, as the codec knows them."""
         return self.codec.layout
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the refinement says how far off its keypoints are."""
+        return getattr(self.refinement, 'uncertainty', None) is not None
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Predict maps from the last feature map (B, C, H, W).
@@ -139,10 +143,13 @@ class PINetHead(BaseHead):
                 loss_offset=offset_loss(offsets, targets, self.offset_loss),
             )
             if self.refinement is not None:
-                losses['loss_refine'] = refinement_loss(
-                    features, offsets, targets, self.sampler, self.refinement, self.refine_loss
-                )
+                losses['loss_refine'] = self._refinement_loss(features, offsets, targets)
         return losses
+
+    def _refinement_loss(self, features: Tensor, offsets: Tensor, targets: Targets) -> Tensor:
+        return refinement_loss(
+            features, offsets, targets, self.sampler, self.refinement, self.refine_loss
+        )
 
     def loss_of_score(
         self,
@@ -150,7 +157,7 @@ class PINetHead(BaseHead):
         batch_data_samples: Sequence,
         settings: TestSettings,
     ) -> dict[str, Tensor]:
-        """Compute `loss_score`, of the refinement's score alone, see `PINet`.
+        """Compute `loss_score` and, of a refinement with uncertainty, `loss_refine`, see `PINet`.
 
         Args:
             feats: feature maps of all views at each of the scales of `settings`.
@@ -159,26 +166,27 @@ class PINetHead(BaseHead):
         """
         scales = [self.test_maps(each) for each in feats]
         with torch.autocast(scales[0].features.device.type, enabled=False):
-            loss = score_loss(self, scales, batch_data_samples, settings, self.memory)
-        return dict(loss_score=loss)
+            losses = dict(
+                loss_score=score_loss(self, scales, batch_data_samples, settings, self.memory)
+            )
+            if self.is_uncertain:
+                features = scales[0].features[: len(batch_data_samples)]
+                losses['loss_refine'] = self._refinement_loss(
+                    features, self.offset_branch(features), gather_targets(batch_data_samples)
+                )
+        return losses
 
     def check_settings(self, test_cfg: Mapping) -> TestSettings:
         """Check a `test_cfg` for this head, see `TestSettings`.
 
         Raises:
-            ValueError: a key is unknown or a value wrong, a refinement or score is asked for that
-                was not built, or `flip_test` for parts that have no mirror image.
+            ValueError: a key is unknown or a value wrong, something is asked for that was not
+                built, or `flip_test` for parts that have no mirror image.
         """
         settings = TestSettings.from_cfg(test_cfg)
-        if settings.use_refinement and self.refinement is None:
-            raise InputError(
-                'test_cfg asks for use_refinement=True, but the head was built with refinement=None'
-            )
-        if settings.use_score and (score_of(self) is None or settings.use_refinement is False):
-            raise InputError(
-                'test_cfg asks for use_score=True, which needs a head that was built with '
-                'refinement.score and use_refinement; see docs/pinet2.md'
-            )
+        settings.check_built(
+            self.refinement is not None, score_of(self) is not None, self.is_uncertain
+        )
         if settings.flip_test:
             _ = self.layout.part_flip_indices  # raises where parts have no mirror image
         return settings

@@ -28,7 +28,8 @@ class SmoothOKSLoss(KeypointLoss):
     """1 - 1/√(1 + 2e), where exp(-e) is what a keypoint adds to the OKS; the mean over Ω.
 
     For keypoints that are nearly right it is 1 - OKS to first order. Far off, where OKS is flat,
-    it still has a gradient, so that it trains from the start.
+    it still has a gradient, so that it trains from the start. Where log-scales are predicted,
+    their likelihood is added, see `LaplaceLoss`; it does not move the keypoints.
 
     Args:
         sigmas: K OKS sigmas; the head gives those of its layout.
@@ -45,6 +46,7 @@ class SmoothOKSLoss(KeypointLoss):
         super().__init__()
         check_number('loss_weight of SmoothOKSLoss', loss_weight, 0)
         self.stride, self.loss_weight = stride, loss_weight
+        self.likelihood = LaplaceLoss()
         self.register_buffer('sigmas', torch.tensor(sigmas, dtype=torch.float32), persistent=False)
 
     def forward(
@@ -56,12 +58,15 @@ class SmoothOKSLoss(KeypointLoss):
             predicted: (S, K, 2).
             wanted: (S, K, 2).
             weights: (S, K).
-            log_scales: not used.
+            log_scales: (S, K), ln b in map pixels, or None.
         """
         scale = self.stride * weights / (2 * self.sigmas)
         exponents = ((predicted - wanted) * scale[..., None]).square().sum(dim=-1) / 2
         losses = 1 - (1 + 2 * exponents).rsqrt()
-        return self.loss_weight * losses.sum() / (weights > 0).sum().clamp(min=1)
+        loss = self.loss_weight * losses.sum() / (weights > 0).sum().clamp(min=1)
+        if log_scales is None:
+            return loss
+        return loss + self.likelihood(predicted.detach(), wanted, weights, log_scales)
 
 
 @MODELS.register_module()
@@ -118,11 +123,14 @@ def build_losses(
     refine_config = refine_loss or (dict(type='LaplaceLoss') if uncertain else _smooth_l1())
     if bare_name(offset_config) == 'LaplaceLoss':
         raise InputError('offset_loss cannot be LaplaceLoss: only a refinement predicts scales')
-    if (bare_name(refine_config) == 'LaplaceLoss') != uncertain:
+    name = bare_name(refine_config)
+    if uncertain and name not in ('LaplaceLoss', 'SmoothOKSLoss'):
         raise InputError(
-            'refine_loss must be LaplaceLoss with refinement.uncertainty=True, and only with it; '
-            f'found {bare_name(refine_config)} with refinement.uncertainty={uncertain}'
+            'refine_loss must be LaplaceLoss or SmoothOKSLoss with refinement.uncertainty=True; '
+            f'found {name}'
         )
+    if name == 'LaplaceLoss' and not uncertain:
+        raise InputError('refine_loss=LaplaceLoss needs refinement.uncertainty=True; found False')
     return _build(offset_config, codec), _build(refine_config, codec)
 
 

@@ -64,6 +64,22 @@ def expected_stds(log_scales: Tensor | None, mirror: ViewMirror | None) -> Tenso
     return (plain + mirrored.index_select(2, mirror.keypoints)) / 2
 
 
+def weights_of(keypoint_scores: Tensor, stds_hm: Tensor) -> Tensor:
+    """Return what keypoints weigh in the mean of a person's poses: squared score over variance.
+
+    Args:
+        keypoint_scores: (B, T, K); what is below 0, or not finite, weighs nothing.
+        stds_hm: (B, T, K), see `Proposals`.
+
+    Returns:
+        (B, T, K) finite numbers of at least 0, where the highest score of the image counts as 1, so
+        that no square overflows.
+    """
+    scores = keypoint_scores.nan_to_num(posinf=0).clamp(min=0)
+    highest = scores.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
+    return (scores / highest / stds_hm).square().nan_to_num(posinf=0)
+
+
 def pool_scales(scales: Sequence[Proposals], num_parts: int) -> Proposals:
     """Pool the proposals of several scales into one set, ordered by part.
 

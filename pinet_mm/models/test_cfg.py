@@ -15,6 +15,7 @@ FLAGS = (
     'use_score',
     'use_fusion',
     'use_agreement',
+    'use_uncertainty',
     'output_heatmaps',
 )
 UNSET = ('use_refinement', 'use_score')  # may be None: as the head was built
@@ -37,6 +38,9 @@ class TestSettings:
         use_fusion: fuse the poses of a person; otherwise the best one stays (OKS-NMS).
         use_agreement: multiply scores by how far the parts agree, see `method.agreement`. Scores
             shrink: × 1/27 for a person found by one part of three.
+        use_uncertainty: place a person's keypoints at the mean of its poses, weighted by squared
+            score over expected variance, rather than where the highest score is; needs a refinement
+            with uncertainty.
         output_heatmaps: also return the keypoint and part maps, as `pred_fields`; those of factor
             1.
     """
@@ -52,6 +56,7 @@ class TestSettings:
     use_score: bool | None = None
     use_fusion: bool = True
     use_agreement: bool = False
+    use_uncertainty: bool = False
     output_heatmaps: bool = False
 
     @classmethod
@@ -79,6 +84,33 @@ class TestSettings:
         if not 0 <= settings.oks_thr <= 1:
             raise InputError(f'oks_thr must be between 0 and 1; found {settings.oks_thr}')
         return replace(settings, scale_factors=_scale_factors(settings.scale_factors))
+
+    def check_built(self, has_refinement: bool, has_score: bool, has_uncertainty: bool) -> None:
+        """Check that a head can do what is asked of it.
+
+        Args:
+            has_refinement: the head was built with one.
+            has_score: its refinement was built with a score.
+            has_uncertainty: its refinement was built with uncertainty.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if self.use_refinement and not has_refinement:
+            raise InputError(
+                'test_cfg asks for use_refinement=True, but the head was built with refinement=None'
+            )
+        refines = self.use_refinement is not False
+        if self.use_score and not (has_score and refines):
+            raise InputError(
+                'test_cfg asks for use_score=True, which needs a head that was built with '
+                'refinement.score and use_refinement; see docs/pinet2.md'
+            )
+        if self.use_uncertainty and not (has_uncertainty and refines):
+            raise InputError(
+                'test_cfg asks for use_uncertainty=True, which needs a head that was built with '
+                'refinement.uncertainty=True and use_refinement; see docs/pinet2.md'
+            )
 
 
 def _is_number(value: object, kinds: tuple[type, ...] = (float, int)) -> bool:

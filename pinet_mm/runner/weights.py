@@ -17,7 +17,8 @@ from ..errors import CheckpointError, RunError
 from ..method.scoring import score_of
 from .resuming import candidates, newest_usable, require_state
 
-SCORE = ('head.refinement.score.',)  # names of its weights
+# Names of the weights that learn on a frozen rest: a checkpoint of that rest need not have them.
+LATE = ('head.refinement.score.', 'head.refinement.uncertainty.')
 
 
 def choose_start(cfg: Config, resume: str | None) -> None:
@@ -101,7 +102,7 @@ def prepare_start(runner: Runner, resume: str | None = None) -> None:
                 'refinement.score learns on a model that is trained and frozen: name its '
                 'checkpoint, --cfg-options load_from=FILE'
             )
-        check_model(runner.model, read_checkpoint(load_from), SCORE)
+        check_model(runner.model, read_checkpoint(load_from), LATE)
         runner.register_hook(FreshScore())
     elif load_from:
         check_overlap(runner.model, read_checkpoint(load_from))

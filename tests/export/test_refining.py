@@ -25,6 +25,7 @@ def load(folder):
 def test_the_file_finds_whom_pytorch_finds(light):
     pytest.importorskip('onnxscript', reason='the export needs onnx, onnxscript, onnxruntime')
     model, runner = load(light), api.load_onnx(light / 'pinet.onnx')
+    assert model.test_cfg['use_uncertainty']
     assert model.head.refinement.num_passes == 2 and model.head.refinement.context == (2, 5)
     for image in crowd((128, 128), (300, 200)):
         found, wanted = (people(next(api.predict(each, [image]))) for each in (runner, model))
@@ -34,6 +35,8 @@ def test_the_file_finds_whom_pytorch_finds(light):
 
 def test_a_compiled_graph_finds_the_same(folder, monkeypatch):
     images, plain, compiled = crowd((128, 128)), load(folder), load(folder)
+    for model in (plain, compiled):
+        model.test_cfg = dict(model.test_cfg, use_uncertainty=True)
     whole = torch.compile(estimator.find_poses, fullgraph=True, backend='eager')
     monkeypatch.setattr(estimator, 'compiled_find_poses', lambda: whole)
     accelerate(compiled, compile=True)

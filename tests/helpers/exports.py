@@ -25,7 +25,12 @@ TEST_CFG = dict(
     paper=dict(flip_test=True, max_per_part=5, oks_thr=0.05, use_agreement=True),
     release=dict(max_per_part=4, oks_thr=0.05),
     light=dict(
-        scale_factors=(0.5, 1), flip_test=False, max_per_part=4, oks_thr=0.05, use_agreement=True
+        scale_factors=(0.5, 1),
+        flip_test=False,
+        max_per_part=4,
+        oks_thr=0.05,
+        use_agreement=True,
+        use_uncertainty=True,
     ),
 )
 

@@ -40,6 +40,41 @@ def test_fusion_is_algorithm_1(threshold, merge):
     assert matched > 10
 
 
+def test_a_group_is_averaged_with_the_weights_that_are_given():
+    merged = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        poses, keypoint_scores, pose_scores = pose_set(rng)
+        valid, weights = rng.random(len(poses)) < 0.9, rng.random(keypoint_scores.shape)
+        weights[:, 1] *= rng.random(len(poses)) < 0.2  # of some groups, none has weight there
+        found = fuse_poses(
+            *tensors(poses, keypoint_scores, SIGMAS, pose_scores, valid),
+            merge=torch.from_numpy(weights),
+        )
+        expected = naive.fuse(
+            poses, keypoint_scores, SIGMAS, pose_scores, valid, merge=weights.tolist()
+        )
+        assert_persons(found, expected)
+        merged += valid.sum() - len(expected)
+    assert merged > 10
+
+
+def test_a_weighted_mean_by_hand():
+    first = np.array([[0, 0], [40, 0], [0, 60], [40, 60], [20, 30.0]])
+    poses, weights = np.stack((first, first + 2, first + 300)), np.ones((3, 5))
+    weights[1] = 3
+    weights[:, 4] = 0  # there the pose with the higher score counts
+    scores = np.array([[0.5] * 5, [0.6] * 5, [0.9] * 5])
+    found = fuse_poses(
+        *tensors(poses, scores, SIGMAS, scores.mean(axis=1)), merge=torch.from_numpy(weights)
+    )
+    assert found.kept.tolist() == [True, True, False]
+    expected = np.concatenate((first[:4] + 1.5, first[4:] + 2))
+    np.testing.assert_allclose(found.keypoints[1], expected)
+    np.testing.assert_allclose(found.keypoints[0], first + 300)
+    np.testing.assert_array_equal(found.keypoint_scores[1], scores[1])
+
+
 @pytest.mark.parametrize('seed', range(10))
 def test_fusion_of_chains(seed):
     rng = np.random.default_rng(seed)

@@ -39,11 +39,11 @@ def make_sample_of(codec, keypoints, mask=None):
     return sample
 
 
-def build(layout='three', counts=(3, 0), mask=None, **test_cfg):
+def build(layout='three', counts=(3, 0), mask=None, uncertainty=False, **test_cfg):
     """A model with a score, in training, that sees people in noise; inputs and samples."""
     torch.manual_seed(0)
     config = model_config(layout, test_cfg=test_cfg)
-    config['head']['refinement']['score'] = dict(hidden=4)
+    config['head']['refinement'].update(score=dict(hidden=4), uncertainty=uncertainty)
     model = build_in_mmpose(MODELS, config)
     inputs = torch.randn(len(counts), 3, 128, 128)
     awaken(model.eval(), inputs)
@@ -159,6 +159,22 @@ def test_only_the_score_learns_and_norms_stay_as_they_are():
     changed = {name for name, value in model.state_dict().items() if (value != before[name]).any()}
     assert changed == {name for name in before if name.startswith('head.refinement.score.')}
     assert not any(each.training for each in model.eval().modules())
+
+
+def test_uncertainty_learns_beside_the_score():
+    model, inputs, samples = build(uncertainty=True, flip_test=True, scale_factors=(1, 0.5))
+    uncertainty, before = model.head.refinement.uncertainty, copy.deepcopy(model.state_dict())
+    scramble(uncertainty, seed=2)
+    losses = model.loss(inputs, samples)
+    assert set(losses) == {'loss_score', 'loss_refine'}
+    # That of the plain view at scale 1, as where all learns.
+    expected = model.head.loss(model.extract_feat(inputs), samples)['loss_refine']
+    torch.testing.assert_close(losses['loss_refine'], expected)
+    optimizer = OptimWrapper(torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.1))
+    model.train_step(dict(inputs=list(inputs), data_samples=samples), optimizer)
+    changed = {name for name, value in model.state_dict().items() if (value != before[name]).any()}
+    learned = ('head.refinement.score.', 'head.refinement.uncertainty.')
+    assert changed == {name for name in before if name.startswith(learned)}
 
 
 def test_steps_teach_the_score_whom_the_poses_are_of():

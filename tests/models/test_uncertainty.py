@@ -1,6 +1,5 @@
 """A refinement that says how far off its keypoints are: the likelihood, and what comes out."""
 
-import copy
 from functools import partial
 
 from pinet_mm.errors import InputError
@@ -11,16 +10,11 @@ from pinet_mm.models.keypoint_losses import LaplaceLoss, SmoothOKSLoss
 import numpy as np
 import pytest
 import torch
-from mmpose.registry import MODELS
 
 from studies import naive
 from tests.helpers.refinements import EDGES, C, K, make_inputs, make_net, shake
 from tests.helpers.refining import assert_all_learn, build_refining, make_batch
-from tests.helpers.toys import awaken, build_in_mmpose, model_config, plain_sample, scramble
-
-INPUT = (128, 64)  # w, h
-UNCERTAIN = dict(type='PoseRefinement', num_layers=1, uncertainty=True)
-
+from tests.helpers.uncertain import UNCERTAIN, build_model, build_uncertain, predict
 
 # --- the network ---------------------------------------------------------------------------------
 
@@ -104,51 +98,41 @@ def test_every_parameter_gets_a_finite_gradient(counts):
 @pytest.mark.parametrize('kind', [LaplaceLoss, partial(SmoothOKSLoss, (0.1,), 4)])
 @pytest.mark.parametrize('weight', [-1, float('nan'), 'x'])
 def test_a_weight_of_a_loss_is_a_number(kind, weight):
-    with pytest.raises(InputError, match='loss_weight of .* must be a number of at least 0; found'):
+    with pytest.raises(InputError, match='loss_weight of .* number of at least 0; found'):
         kind(loss_weight=weight)
 
 
 def test_losses_that_do_not_fit_are_refused():
-    laplace, smooth = dict(type='LaplaceLoss'), dict(type='SmoothOKSLoss')
+    laplace = dict(type='LaplaceLoss')
     with pytest.raises(InputError, match='offset_loss cannot be LaplaceLoss'):
         build_refining(dict(uncertainty=True), offset_loss=laplace)
-    with pytest.raises(InputError, match='found LaplaceLoss with refinement.uncertainty=False'):
+    with pytest.raises(InputError, match='LaplaceLoss needs refinement.uncertainty=True; found F'):
         build_refining(refine_loss=laplace)
-    with pytest.raises(InputError, match='found SmoothOKSLoss with refinement.uncertainty=True'):
+    smooth = dict(type='SoftWeightSmoothL1Loss', use_target_weight=True)
+    with pytest.raises(InputError, match='must be LaplaceLoss or SmoothOKSLoss .*; found SoftW'):
         build_refining(dict(uncertainty=True), refine_loss=smooth)
 
 
+def test_oks_moves_the_keypoints_and_likelihood_the_scales():
+    predicted, wanted = torch.randn(2, 3, 5, 2, generator=torch.Generator().manual_seed(0))
+    weights, scales = torch.full((3, 5), 0.05), torch.randn(3, 5)
+    loss, one = SmoothOKSLoss((0.1,) * 5, 4), predicted.clone().requires_grad_()
+    other, scales = predicted.clone().requires_grad_(), scales.requires_grad_()
+    alone, both = loss(one, wanted, weights), loss(other, wanted, weights, scales)
+    torch.testing.assert_close(both - alone, LaplaceLoss()(predicted, wanted, weights, scales))
+    alone.backward()
+    both.backward()
+    assert torch.equal(one.grad, other.grad) and one.grad.any()
+    assert scales.grad.all()
+
+
+def test_with_the_oks_loss_every_parameter_learns_too():
+    head = build_refining(dict(uncertainty=True), refine_loss=dict(type='SmoothOKSLoss'))
+    features, samples = make_batch((4, 2))
+    assert_all_learn(head, head.loss([features], samples))
+
+
 # --- what comes out ------------------------------------------------------------------------------
-
-
-def build_model(layout='three', refinement=UNCERTAIN, **test_cfg):
-    """A model, and noise in which it sees people."""
-    torch.manual_seed(0)
-    test_cfg = dict(dict(max_per_part=6, part_thr=0.1, oks_thr=0.05), **test_cfg)
-    config = model_config(layout, test_cfg)
-    config['head']['refinement'] = refinement
-    model = build_in_mmpose(MODELS, config).eval()
-    inputs = torch.randn(2, 3, *INPUT[::-1])
-    awaken(model, inputs)
-    return model, inputs
-
-
-def build_uncertain(layout='three', **test_cfg):
-    """A model with uncertainty, and noise in which it sees people."""
-    model, inputs = build_model(layout, **test_cfg)
-    scramble(model.head.refinement.uncertainty, seed=3)
-    return model, inputs
-
-
-@torch.no_grad()
-def predict(model, inputs, larger=1, **test_cfg):
-    model = copy.copy(model)
-    model.test_cfg = dict(model.test_cfg, **test_cfg)
-    samples = [plain_sample(INPUT) for _ in inputs]
-    for sample in samples:
-        scale = larger * sample.input_scale
-        sample.set_metainfo(dict(input_scale=scale, input_center=scale / 2))
-    return [sample.pred_instances for sample in model.predict(inputs, samples)]
 
 
 @torch.no_grad()

@@ -138,10 +138,11 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, trained, odd):
 
 def test_a_score_is_trained_on_a_model_whose_weights_are_all_there(tmp_path):
     config = model_config()
-    config['head']['refinement']['score'] = dict(hidden=4)
+    config['head']['refinement'].update(score=dict(hidden=4), uncertainty=True)
     model = build_in_mmpose(MODELS, config)
     state = model.state_dict()
-    base = {key: each for key, each in state.items() if '.score.' not in key}
+    late = ('head.refinement.score.', 'head.refinement.uncertainty.')
+    base = {key: each for key, each in state.items() if not key.startswith(late)}
     hooks = []
     cfg = Config(dict(load_from=None))
     runner_of = SimpleNamespace(model=model, cfg=cfg, register_hook=hooks.append)
