@@ -61,8 +61,9 @@ def from_cvat_xml(text: str | bytes, names: Sequence[str] = ()) -> dict:
         names: of the keypoints, in their order; by default as the export lists them.
 
     Raises:
-        InputError: it is no such export, has tracks or no skeleton, skeletons of several labels, a
-            point that is not among `names`, or one that a skeleton has twice.
+        InputError: it is no such export, has tracks or no skeleton, skeletons of several labels, an
+            image without width or height, a point that is not among `names`, or one that a skeleton
+            has twice.
     """
     try:
         root = ElementTree.fromstring(text)
@@ -72,7 +73,7 @@ def from_cvat_xml(text: str | bytes, names: Sequence[str] = ()) -> dict:
         for number, image in enumerate(root.iter('image'), start=1):
             size = {side: int(image.attrib[side]) for side in ('width', 'height')}
             if min(size.values()) < 1:
-                raise ValueError(size)
+                raise InputError(f'{image.attrib["name"]}: sides must be at least 1; found {size}')
             images.append(dict(id=number, file_name=image.attrib['name'], **size))
             for skeleton in image.iter('skeleton'):
                 person = _person(skeleton, names, image.attrib['name'])

@@ -115,7 +115,7 @@ def test_poses_come_back_as_they_went():
         (
             'width="64"',
             'width="-64"',
-            'it is not as CVAT exports its images: ValueError.*width.: -64',
+            'empty.jpg: sides must be at least 1; found .*width.: -64',
         ),
         ('54.47,94.81', '54.47', 'it is not as CVAT exports its images: ValueError'),
         ('54.47,94.81', 'nan,1', "it is not as CVAT exports its images: ValueError..nan,1'"),
