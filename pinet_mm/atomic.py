@@ -33,6 +33,19 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
+def remove_link(path: str | Path) -> None:
+    """Remove a link of this name, before a file is written there: what it leads to stays.
+
+    A file that has other names as well is such a link.
+
+    Args:
+        path: of the file.
+    """
+    path = Path(path)
+    if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
+        path.unlink()
+
+
 def require_writable(path: str | Path) -> None:
     """Check before the work that a file can be written after it; its folder is made.
 

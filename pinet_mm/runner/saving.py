@@ -5,6 +5,7 @@ writes checkpoints.
 """
 
 import glob
+import numbers
 import os.path as osp
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,6 +90,16 @@ class _Later:
                 remove(path)
 
 
+def _require_metric(name: str, metrics: dict) -> None:
+    if name == 'auto':  # the first that there is
+        return
+    if name not in metrics:
+        given = ', '.join(metrics) or 'nothing'
+        raise RunError(f'save_best: the evaluation gives no {name}; it gives {given}')
+    if not isinstance(metrics[name], numbers.Number | torch.Tensor | None):
+        raise RunError(f'save_best: {name} must be a number; the evaluation gave {metrics[name]!r}')
+
+
 @HOOKS.register_module(name='CheckpointHook', force=True)
 class WholeCheckpointHook(CheckpointHookOfMMEngine):
     """Save checkpoints as MMEngine's `CheckpointHook` does, which it replaces in all configs.
@@ -122,6 +133,8 @@ class WholeCheckpointHook(CheckpointHookOfMMEngine):
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         self._require_finite(runner)
+        for name in getattr(self, 'key_indicators', None) or ():
+            _require_metric(name, metrics)
         with self._removing_last():
             super()._save_best_checkpoint(runner, metrics)
         if self.save_best and not self._has_best():

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from ..errors import RunError, Stopped
 from .resuming import candidates
-from .workers import death_of_process
+from .workers import death_of_process, memory_is_full
 
 # What torch says of weights without a gradient, in the iteration after.
 UNUSED = 'Expected to have finished reduction in the prior iteration'
@@ -27,8 +27,8 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
 
     Raises:
         Stopped: a signal came.
-        RunError: the disk is full, a process died, or weights got no gradient that other
-            processes wait for.
+        RunError: the disk or the memory is full, a process died, or weights got no gradient that
+            other processes wait for.
     """
     try:
         with ending_by_signal():
@@ -36,7 +36,7 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
         raise Stopped(number, _advice(runner, command)) from None
-    except (OSError, EOFError, RuntimeError) as error:
+    except (OSError, EOFError, MemoryError, RuntimeError) as error:
         is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = f'{error.strerror}: make room' if is_full else _reason(error)
         if reason is None:
@@ -61,6 +61,9 @@ def ending_by_signal() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str | None:
+    if memory_is_full(error):
+        said = (str(error).strip().splitlines() or ['MemoryError'])[0][:200]
+        return f'the memory is full ({said}): train_dataloader.batch_size sets how much is needed'
     if UNUSED in str(error):
         return (
             'some weights got no gradient, for which the other processes of this run wait: '

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import distributed
 
 from ..errors import RunError
@@ -29,6 +30,16 @@ _LOST = re.compile(
 # What reading from a process that loads data raises, where its death is not known yet.
 BROKEN = (ConnectionResetError, ConnectionRefusedError, EOFError)
 PATIENCE = 5.0  # seconds, after which it must be known
+
+
+# What torch and Python raise where the memory of GPU or computer is full.
+_FULL = re.compile(r"out of memory|can't allocate memory|Unable to allocate")
+
+
+def memory_is_full(error: BaseException) -> bool:
+    """Return whether an error says that no memory is left."""
+    full = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, full) or bool(_FULL.search(str(error)))
 
 
 @contextmanager

@@ -105,6 +105,45 @@ def test_a_model_that_finds_nobody_is_not_the_best(tmp_path, capsys, monkeypatch
     assert said == (3 if not kept else 0)
 
 
+@pytest.mark.parametrize(
+    'metrics, message',
+    [
+        (dict(error=1.0), 'save_best: the evaluation gives no coco/AP; it gives error'),
+        ({'coco/AP': 'good'}, "save_best: coco/AP must be a number; the evaluation gave 'good'"),
+    ],
+)
+def test_a_metric_that_tells_no_best_is_named(metrics, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(ToyMetric, 'compute_metrics', lambda self, results: metrics)
+    extra = "default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))"
+    with pytest.raises(RunError, match=f'^{message}$'):
+        train(tmp_path, extra=extra)
+    assert 'epoch_3.pth' in names(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB.\nmore'),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes"),
+        MemoryError(),
+    ],
+)
+def test_a_full_memory_is_one_line(error, tmp_path, monkeypatch):
+    forward = Toy.forward
+
+    def fail(self, x, y, mode='tensor'):
+        if mode == 'loss' and self.passes == 4:
+            raise error
+        return forward(self, x, y, mode)
+
+    monkeypatch.setattr(Toy, 'forward', fail)
+    with pytest.raises(
+        RunError, match=r'^the memory is full \(.*\): .* stopped at iteration 4;'
+    ) as it:
+        train(tmp_path)
+    assert '\n' not in str(it.value)
+
+
 def test_the_best_is_by_the_first_number_of_the_metric(tmp_path, monkeypatch):
     values = iter([0.0, 0.3, 0.2])
     monkeypatch.setattr(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...atomic import whole_file
+from ...atomic import remove_link, whole_file
 from ...errors import InputError
 from ...onnx_runner import MEAN
 from ..results.records import compact, document_lines
@@ -55,6 +55,7 @@ class Journal:
                 self._begin()
 
     def _begin(self) -> BinaryIO:
+        remove_link(self.path)
         self._file = open(self.path, 'wb', buffering=0)  # no half of a line is left for later
         for entry in self._waiting:
             self.append(entry)

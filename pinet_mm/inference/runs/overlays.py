@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...atomic import remove_link
 from ..drawing.sheets import contact_sheet
 from ..sources.items import Source
 
@@ -128,8 +129,11 @@ class OverlayFolder:
         written, content = cv2.imencode(Path(name).suffix, image)
         try:
             if written:
-                (self.path / name).write_bytes(content.tobytes())
-                return name
+                target = self.path / name
+                remove_link(target)
+                if target.is_file() or not target.exists():  # a pipe might never be read
+                    target.write_bytes(content.tobytes())
+                    return name
         except OSError:
             pass
         self.missing.append(name)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..sources.videos import ACCURATE, DEFAULT_RATE, import_av, open_video
+from ..sources.videos import ACCURATE, DEFAULT_RATE, import_av, open_video, url_of
 
 SOUNDS = ('aac', 'ac3', 'alac', 'eac3', 'flac', 'mp3', 'opus')  # what MP4 takes as it is
+SLOWEST = Fraction(1, 1001)  # images per second
 FINEST = 10_000  # ticks per second at least, for sources of changing rate
 
 
@@ -34,9 +35,9 @@ class VideoWriter:
     ):
         self.path = Path(path)
         self.part = self.path.with_name(f'.{self.path.stem}.part.mp4')
-        self._rate, self._start = Fraction(rate).limit_denominator(1001), start
+        self._rate, self._start = max(Fraction(rate).limit_denominator(1001), SLOWEST), start
         self._container = import_av().open(
-            str(self.part), 'w', container_options={'movflags': 'faststart'}
+            url_of(self.part), 'w', container_options={'movflags': 'faststart'}
         )
         self._video = self._container.add_stream('libx264', rate=self._rate)
         self._video.options = {'preset': 'veryfast', 'crf': '20'}

@@ -20,6 +20,9 @@ DEFAULT_RATE = Fraction(30)  # frames per second where a source does not say
 ACCURATE = 0x4 | 0x40000 | 0x2000
 
 
+LARGEST = 10**9  # seconds, or frames, of a clip
+
+
 class Frame(NamedTuple):
     """A frame of a video or stream; `image` is None where it could not be decoded."""
 
@@ -48,6 +51,9 @@ class Clip:
     def __post_init__(self):
         if self.every < 1:
             raise InputError(f'every must be 1 or more; found {self.every}')
+        for name, value in dict(every=self.every, start=self.start, end=self.end or 0).items():
+            if not value <= LARGEST:
+                raise InputError(f'{name} must be at most {LARGEST}; found {value:g}')
         if self.start < 0 or (self.end is not None and self.end <= self.start):
             raise InputError(
                 f'a clip must start at 0 s or later and end after its start; found {self.start:g} '
@@ -105,12 +111,21 @@ def open_video(path: str | Path, **options: Any) -> Any:
         InputError: it cannot be opened, or has no images.
     """
     with naming(path):
-        container = import_av().open(str(path), **options)
+        container = import_av().open(url_of(path), **options)
     if not container.streams.video:
         container.close()
         raise InputError(f'{path} has no images, only sound or the like')
     container.streams.video[0].thread_type = 'AUTO'
     return container
+
+
+def url_of(path: str | Path) -> str:
+    """Return what FFmpeg opens: a name such as `tcp:a.mp4` would be an address to it.
+
+    Args:
+        path: of a file, or a URL.
+    """
+    return str(path) if '://' in str(path) else f'file:{path}'
 
 
 @contextmanager

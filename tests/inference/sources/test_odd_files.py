@@ -111,3 +111,36 @@ def test_a_file_that_is_no_image_names_what_takes_it(name, said, tmp_path):
     path.write_text('{}')
     with pytest.raises(InputError, match=f'^{path} is no image that can be read.*{said}'):
         read_image(path)
+
+
+@pytest.mark.parametrize('name', ['good.jpg', 'overview.jpg', 'predictions.json'])
+@pytest.mark.parametrize('link', ['symlink_to', 'hardlink_to'])
+def test_what_a_link_in_the_output_leads_to_stays(name, link, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, 'predict', predict)
+    (tmp_path / 'out').mkdir()
+    before = (images / 'good.png').read_bytes()
+    getattr(tmp_path / 'out' / name, link)(images / 'good.png')
+    assert infer(MODEL, [images / 'good.png'], tmp_path / 'out').images == 1
+    assert (images / 'good.png').read_bytes() == before
+    assert (tmp_path / 'out' / name).read_bytes() != before
+
+
+@pytest.mark.parametrize('link', ['symlink_to', 'hardlink_to'])
+def test_a_journal_that_is_a_link_is_begun_beside_it(link, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, 'predict', predict)
+    (tmp_path / 'out').mkdir()
+    other = tmp_path / 'other.jsonl'
+    other.write_text('mine')
+    getattr(tmp_path / 'out' / 'predictions.jsonl', link)(other)
+    infer(MODEL, [images / 'good.png'], tmp_path / 'out')
+    assert other.read_text() == 'mine'
+    lines = (tmp_path / 'out' / 'predictions.jsonl').read_text().splitlines()
+    assert len(lines) == 2 and 'good.png' in lines[1]
+
+
+def test_a_pipe_in_place_of_a_drawing_is_not_waited_for(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, 'predict', predict)
+    (tmp_path / 'out').mkdir()
+    os.mkfifo(tmp_path / 'out' / 'good.jpg')
+    with pytest.raises(OSError, match='1 image could not be written into .*: good.jpg'):
+        infer(MODEL, [images / 'good.png'], tmp_path / 'out')

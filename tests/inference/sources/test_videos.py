@@ -74,6 +74,10 @@ def test_clips_have_the_frames_that_were_asked_for(video, clip, wanted):
     [
         (dict(every=0), 'every must be 1 or more; found 0'),
         (dict(start=-1), 'start at 0 s or later .* found -1 to None'),
+        (dict(every=10**30), 'every must be at most 1000000000; found 1e\\+30'),
+        (dict(start=1e308), 'start must be at most 1000000000; found 1e\\+308'),
+        (dict(start=float('nan')), 'start must be at most 1000000000; found nan'),
+        (dict(end=float('inf')), 'end must be at most 1000000000; found inf'),
         (dict(start=2, end=2), 'end after its start; found 2 to 2 s'),
     ],
 )
@@ -163,3 +167,22 @@ def test_broken_data_in_between_is_a_frame_without_image(tmp_path):
     # All until the next frame that needs no other: FFmpeg puts one after twelve.
     assert [i for i, frame in enumerate(frames) if frame.image is None] == list(range(3, 12))
     assert [frame.seconds for frame in frames] == pytest.approx([i / 25 for i in range(20)])
+
+
+@pytest.mark.parametrize('name', ['tcp:127.0.0.1:9.mp4', 'concat:a.mp4', 'pipe:0.mp4', 'a%03d.mp4'])
+def test_names_of_files_are_no_addresses(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / 'a.mp4', 3).rename(name)
+    assert len(list(read_video(name))) == 3
+    writer = VideoWriter(name)
+    writer.write(np.zeros((48, 64, 3), np.uint8), 0.0)
+    writer.close()
+    assert len(list(read_video(name))) == 1
+
+
+def test_one_image_of_many_is_a_video_too(tmp_path):
+    # 25 / 100 000 images per second: less than FFmpeg has a number for
+    writer = VideoWriter(tmp_path / 'slow.mp4', Fraction(25, 100_000))
+    writer.write(np.zeros((48, 64, 3), np.uint8), 0.0)
+    writer.close()
+    assert len(list(read_video(tmp_path / 'slow.mp4'))) == 1
