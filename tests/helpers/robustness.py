@@ -149,6 +149,10 @@ TOPICS = dict(
     ),
     predictions=Topic('predictions of mixed sizes: growth', '', 'long_runs'),
     iterations=Topic('iterations of a training: growth', '', 'long_runs'),
+    scored=Topic(
+        'predictions with score and two scales, of the light model: growth', '', 'long_runs'
+    ),
+    frames=Topic('frames of a video, tracked, drawn and journaled: growth', '', 'long_runs'),
     workers=Topic(
         'data workers that die: named with the cause', '0', 'tests/runner/test_dead_workers.py'
     ),
