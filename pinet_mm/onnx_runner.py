@@ -23,6 +23,9 @@ import numpy as np
 MAX_PIXELS, MAX_BYTES = 2**28, 2**30  # what one image may cost, whatever its header says
 MAX_RATIO = 32  # of the sides: the short one is enlarged to the network's, the long one with it
 SCHEMA = 'pinet_mm.onnx/1'  # docs/export.md says what it holds
+CPU = ('CPUExecutionProvider',)  # of ONNX Runtime's providers
+# Characters of names that a terminal would obey, or that are no text: they are written out.
+WRITTEN = {c: repr(chr(c))[1:-1] for c in (*range(32), *range(127, 160), *range(0xD800, 0xE000))}
 SHIPPED = Path(__file__).parent / 'weights' / 'pinet_lite_photos.onnx'
 # People who score less are left out. A mean keypoint score is about half of the OKS with a person;
 # of expected OKS, 0.4 gives precision 0.62 and recall 0.54 on photographs, and 0.1 0.33 and 0.58.
@@ -54,9 +57,7 @@ class OnnxPoses:
         warning: what to mind about the weights, usually empty.
     """
 
-    def __init__(
-        self, path: str, providers: Sequence[str] = ('CPUExecutionProvider',), threads: int = 0
-    ):
+    def __init__(self, path: str, providers: Sequence[str] = CPU, threads: int = 0):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -152,8 +153,7 @@ def fit(
     return Frame(size_in, center, scale), warp
 
 
-def _with_numbers(found: dict) -> dict:
-    # JSON has no numbers for keys.
+def _with_numbers(found: dict) -> dict:  # JSON has no numbers for keys
     return {int(key) if key.isdigit() else key: value for key, value in found.items()}
 
 
@@ -192,14 +192,13 @@ def decode_image(content: bytes, name: str | Path, flags: int = cv2.IMREAD_COLOR
     while content[:4] == b'\x89PNG' and content[at + 4 : at + 8] not in (b'IEND', b''):
         at += 12 + int.from_bytes(content[at : at + 4], 'big')
     set_level = getattr(cv2, 'setLogLevel', None) or vars(cv2.utils)['logging'].setLogLevel
-    level = set_level(0)
+    level, image = set_level(0), None
     try:
-        data = np.frombuffer(content, np.uint8)
-        image = cv2.imdecode(data, flags) if at - 4 <= len(content) else None
+        if at - 4 <= len(content):
+            image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         if 'CV_IO_MAX_IMAGE' in str(error):
             raise ValueError(f'{name} is larger than {MAX_PIXELS} pixels') from None
-        image = None
     finally:
         set_level(level)
     if image is None:
@@ -272,18 +271,19 @@ def main(*arguments: str) -> None:
             print(json.dumps(dict(file=file, persons=_persons(model(read_image(file)), lowest))))
         except ValueError as error:
             status = 1
-            print(f'error: {error}', file=sys.stderr, flush=True)
+            print(f'error: {error}'.translate(WRITTEN), file=sys.stderr, flush=True)
     sys.exit(status)
 
 
 def _load(path: Path) -> OnnxPoses:
-    if not path.is_file():
-        sys.exit(f'error: {path} does not exist: name as MODEL.onnx what pinet-mm export wrote')
     try:
+        if not path.is_file():
+            raise ValueError(f'{path} does not exist: name as MODEL.onnx what pinet-mm export made')
         model = OnnxPoses(path)
     except (ImportError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    print(*filter(None, (*describe(path), model.warning)), sep='\nwarning: ', file=sys.stderr)
+        sys.exit(f'error: {error}'.translate(WRITTEN))
+    said = (each.translate(WRITTEN) for each in (*describe(path), model.warning) if each)
+    print(*said, sep='\nwarning: ', file=sys.stderr)
     return model
 
 

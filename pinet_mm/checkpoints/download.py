@@ -12,6 +12,7 @@ from mmengine.dist import barrier, get_dist_info
 from tqdm import tqdm
 
 from ..atomic import whole_file
+from ..environment.printing import print_line
 from ..errors import CheckpointError
 
 TIMEOUT = 60  # seconds without a byte, after which a server is given up
@@ -48,7 +49,7 @@ def _fetch(url: str) -> Path:
     file = folder / name
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        print(f'Downloading {url} to {file}', file=sys.stderr)
+        print_line(f'Downloading {url} to {file}', to_stderr=True)
         _download(url, file)
     _check_hash(file, url)
     return file

@@ -12,6 +12,7 @@ from mmengine.runner import load_state_dict
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..environment.printing import Lines
 from ..errors import CheckpointError
 from .files import Checkpoint
 from .names import is_official
@@ -127,9 +128,14 @@ def check_weights(
         more = len(complaints[shown:]) if shown is not None else 0
         listed = complaints[:shown] + ([f'and {more} more'] if more else [])
         raise CheckpointError(
-            '\n  '.join([f'the checkpoint {source} does not fit the network:', *listed])
-            # At the end, for there may be a thousand lines.
-            + f'\n{len(complaints)} keys do not fit; it may belong to another config'
+            Lines.of(
+                [
+                    f'the checkpoint {source} does not fit the network:',
+                    *(f'  {each}' for each in listed),
+                    # At the end, for there may be a thousand lines.
+                    f'{len(complaints)} keys do not fit; it may belong to another config',
+                ]
+            )
         )
 
 

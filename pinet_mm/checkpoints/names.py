@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from ..environment.printing import Lines
 from ..errors import CheckpointError
 
 # What an ImageNet HRNet has beyond the backbone.
@@ -44,8 +45,13 @@ def _rename_all(state_dict: Mapping[str, Tensor], column: int) -> dict[str, str]
     unknown = [key for key, name in names.items() if name is None]
     if unknown:
         raise CheckpointError(
-            f'{len(unknown)} keys belong to no parameter of PINet, whose prefixes are '
-            f'{[row[column] for row in RENAMED]}:\n  ' + '\n  '.join(unknown)
+            Lines.of(
+                [
+                    f'{len(unknown)} keys belong to no parameter of PINet, whose prefixes are '
+                    f'{[row[column] for row in RENAMED]}:',
+                    *(f'  {key}' for key in unknown),
+                ]
+            )
         )
     return names
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 import pinet_mm
 
 from ..environment.installing import explain, missing_packages
-from ..environment.printing import printable, run_for_reader
+from ..environment.printing import Lines, one_line, run_for_reader
 from ..errors import InputError, RunError, Stopped
 from . import completion
 from .guessing import nearest, refuse_in_one_line
@@ -101,7 +101,8 @@ def command(
 
 def _with_notes(text: str, error: BaseException) -> str:
     """Return a text, and the notes that an error got on its way; as terminals may show it."""
-    return printable('; '.join((text, *getattr(error, '__notes__', ()))))
+    notes = ''.join(f'; {one_line(note)}' for note in getattr(error, '__notes__', ()))
+    return (text if isinstance(text, Lines) else one_line(text)) + notes
 
 
 def _complete(parser: argparse.ArgumentParser, prog: str | None, examples: Sequence[str]) -> None:
@@ -120,7 +121,10 @@ def _example(prog: str, words: str) -> str:
 
 def without_worker(error: Exception) -> str:
     """Return the message of an error, without the traceback of the data worker that it is from."""
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    first = error.args[0] if error.args else None
+    if isinstance(first, Lines):
+        return first
+    text = first if isinstance(error, KeyError) and error.args else error
     lines = str(text).strip().splitlines()
     if len(lines) < 2 or 'Original Traceback' not in str(text):
         return str(text)

@@ -6,6 +6,7 @@ centers, the offsets from parts to keypoints, and where there is no loss. No mod
 
 import argparse
 
+from ..environment.printing import print_line
 from . import command
 from .options import CONFIG_HELP, add_config_options
 
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
 
     config = read_config(args.config, args.cfg_options)
     written = browse(config, args.out, args.count, args.seed)
-    print(f'{len(written)} sheets are in {args.out}')
+    print_line(f'{len(written)} sheets are in {args.out}')
 
 
 main = command(make_parser, run, examples=EXAMPLES)

@@ -13,6 +13,7 @@ from ..datasets.check.findings import to_lines
 from ..datasets.check.overlap import Print, find_shared, prints_of, write_names
 from ..datasets.check.page import to_markdown
 from ..datasets.labeling import keypoint_names
+from ..environment.printing import Lines, print_line
 from ..errors import InputError
 from ..inference.sources.images import find_images
 from . import command
@@ -100,20 +101,20 @@ def _check(path: str, names: Sequence[str] | None, args: argparse.Namespace) -> 
     try:
         checked = check_file(path, expected)
     except InputError as error:
-        print(f'refused: {error}')
+        print_line(f'refused: {error}')
         _say_no_copy(path, args)
         return False
     findings = list(checked.findings)
     if findings:
         (first, *rest) = to_lines(path, findings)
-        print('\n'.join((first if rest else f'{findings[0].what.level.value}: {first}', *rest)))
+        print(Lines.of((first if rest else f'{findings[0].what.level.value}: {first}', *rest)))
     if checked.is_refused(args.strict):
-        print(f'refused: {path}')
+        print_line(f'refused: {path}')
         _say_no_copy(path, args)
         return False
-    print(_summary(checked))
+    print_line(_summary(checked))
     if checked.looked:
-        print(checked.looked)
+        print_line(checked.looked)
     if args.fix:
         _fix(checked, args.fix)
     return True
@@ -121,19 +122,19 @@ def _check(path: str, names: Sequence[str] | None, args: argparse.Namespace) -> 
 
 def _say_no_copy(path: str, args: argparse.Namespace) -> None:
     if args.fix:
-        print(f'no mended copy of {path} is written: only its author can mend what is refused')
+        print_line(f'no mended copy of {path} is written: only its author can mend what is refused')
 
 
 def _fix(checked: Checked, folder: str) -> None:
     """Write a mended copy into a folder, if there is something to mend."""
     if not checked.is_mended:
-        print(f'no mended copy of {checked.path} is written: nothing is to be mended')
+        print_line(f'no mended copy of {checked.path} is written: nothing is to be mended')
         return
     target = Path(folder) / Path(checked.path).name.removesuffix('.gz')
     if target.exists():
         raise InputError(f'--fix: {target} exists already; name an empty folder')
     checked.write(target)
-    print(f'mended copy: {target}')
+    print_line(f'mended copy: {target}')
 
 
 def _summary(checked: Checked) -> str:
@@ -148,10 +149,10 @@ def _summary(checked: Checked) -> str:
 def _prints(folder: str) -> list[Print]:
     names = [str(path.relative_to(folder)) for path in find_images([folder])]
     prints, looked = prints_of(folder, names)
-    print(f'{folder}: {looked}')
+    print_line(f'{folder}: {looked}')
     unread = set(names) - {each.name for each in prints}
     if unread:
-        print(f'{folder}: {len(unread)} images cannot be read, such as {min(unread)}')
+        print_line(f'{folder}: {len(unread)} images cannot be read, such as {min(unread)}')
     return prints
 
 
@@ -161,11 +162,11 @@ def _compare(folders: Sequence[str], target: str | None) -> bool:
     shared = find_shared(first, second)
     for each in shared:
         how = f'{each.difference} of 256 bits differ' if each.difference else 'the same'
-        print(f'{folder}/{each.name} is {other}/{each.other} ({how})')
-    print(f'{len(shared)} of {len(first)} images of {folder} are in {other}')
+        print_line(f'{folder}/{each.name} is {other}/{each.other} ({how})')
+    print_line(f'{len(shared)} of {len(first)} images of {folder} are in {other}')
     if target:
         write_names(target, shared)
-        print(f'their names are in {target}')
+        print_line(f'their names are in {target}')
     return bool(shared)
 
 

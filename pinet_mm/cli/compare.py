@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..environment.printing import print_line
 from . import command
 from .options import POSE_THR_HELP, ConfigOptions, to_pose_thr
 
@@ -128,8 +129,9 @@ def run(args: argparse.Namespace) -> None:
         args.most_different,
         args.category,
     )
-    print(
-        f'\n{comparison.summary(report.document)}; drawings and {report.json.name} are in '
+    print()
+    print_line(
+        f'{comparison.summary(report.document)}; drawings and {report.json.name} are in '
         f'{report.json.parent}'
     )
 

@@ -9,6 +9,7 @@ without its optimizer. SRC and DST may end in .pth, .pth.tar or .safetensors.
 import argparse
 from typing import TYPE_CHECKING
 
+from ..environment.printing import print_line
 from . import command
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def run(args: argparse.Namespace) -> None:
     done = convert_checkpoint(args.source, args.target, args.config, args.to_release, args.half)
     if args.show_keys:
         for key, other, shape in done.names:
-            print(f'{key}  ->  {other}  {shape}')
-    print(f'{args.target}: {describe(done, args.config is not None)}')
+            print_line(f'{key}  ->  {other}  {shape}')
+    print_line(f'{args.target}: {describe(done, args.config is not None)}')
 
 
 def describe(done: 'Conversion', config_is_named: bool) -> str:

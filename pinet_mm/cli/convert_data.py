@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..environment.printing import print_line
 from ..errors import InputError
 from . import command
 from .options import POSE_THR_HELP, to_pose_thr
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
         make = _corrected_in_cvat if found is None else _corrected
         text = json.dumps(make(found, args))
     write_whole(args.out, text)
-    print(f'{args.out} is written')
+    print_line(f'{args.out} is written')
 
 
 def _refuse_idle(args: argparse.Namespace, what: str, needed: Sequence[str]) -> None:

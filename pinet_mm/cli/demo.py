@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..environment.printing import print_line
 from . import command, finding
 from .predict import load_model
 from .telling import tell
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
     inputs = [*find_photographs(), crowds / 'images']
     report = predict_files(model, inputs, Path(args.out, 'poses'), args.pose_thr)
     tell(report)
-    print(f'now open {report.json.parent / "overview.jpg"}')
+    print_line(f'now open {report.json.parent / "overview.jpg"}')
 
 
 main = command(make_parser, run, examples=EXAMPLES)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..atomic import require_writable
+from ..environment.printing import print_line
 from ..errors import InputError
 from . import command
 
@@ -92,14 +93,14 @@ def run(args: argparse.Namespace) -> None:
     category = people.category_id if people else args.category
     files = [read_results(path, category, len(sigmas)) for path in args.files]
     for note in filter(None, (each.note for each in files)):
-        print(note)
+        print_line(note)
     images = [each.images for each in files]
     truth = _to_truth(people, images, args) if people else None
     fused = ensemble.fuse_read(images, sigmas, args.oks_thr, args.weights)
     known = [people and people.category_id, *(each.category_id for each in files), 1]
     write_poses(args.out, fused, next(each for each in known if each is not None))
     count = sum(len(poses.scores) for poses in fused.values())
-    print(f'{count} poses of {len(fused)} images are in {args.out}')
+    print_line(f'{count} poses of {len(fused)} images are in {args.out}')
     if truth:
         _evaluate(dict(zip((*args.files, args.out), (*images, fused))), truth, sigmas, args)
 
@@ -111,7 +112,7 @@ def _check_people(args: argparse.Namespace, names: Sequence[str]) -> 'Checked':
     people = check_truth(args.annotations, args.iou_type, names, args.category)
     crowded = note_on_crowded(people.data['annotations'], args.max_poses)
     for note in filter(None, (*people.notes(), crowded)):
-        print(note)
+        print_line(note)
     return people
 
 
@@ -133,7 +134,8 @@ def _evaluate(
     from ..datasets.pose_files import list_poses
 
     for path, poses in files.items():
-        print(path, *_numbers(list_poses(poses), truth, sigmas, args))
+        numbers = _numbers(list_poses(poses), truth, sigmas, args)
+        print_line(' '.join(map(str, (path, *numbers))))
     if args.iou_type == 'keypoints_crowd':
         print(BOUNDS_NOTE)
 

@@ -23,6 +23,7 @@ from ..crowdsynth import (
     write_video_preview,
     write_videos,
 )
+from ..environment.printing import print_line
 from ..errors import InputError
 from . import command
 
@@ -186,7 +187,7 @@ def check_folder(args: argparse.Namespace, settings: CrowdSettings | VideoSettin
             f'{args.out} holds {path.relative_to(args.out)} with another {", ".join(other)}: '
             f'{advice} it'
         )
-    print(f'{args.out} holds {count} images that were drawn in the same way: drawn again')
+    print_line(f'{args.out} holds {count} images that were drawn in the same way: drawn again')
 
 
 def _drawn_with(path: Path) -> tuple[dict, int]:
@@ -211,7 +212,7 @@ def run(args: argparse.Namespace) -> None:
         path, statistics = write_dataset(args.out, settings, *_request(args))
         if args.preview:
             write_preview(args.preview, settings, *stream)
-    print(path)
+    print_line(path)
     for name, value in statistics.items():
         print(f'  {name}: {json.dumps(value)}')
 

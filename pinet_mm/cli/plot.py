@@ -8,6 +8,7 @@ import argparse
 import math
 from pathlib import Path
 
+from ..environment.printing import print_line
 from . import command
 
 EXAMPLES = (
@@ -36,8 +37,8 @@ def run(args: argparse.Namespace) -> None:
         losses, metrics = [*curves.losses.values()][0], [*curves.metrics.items()][:1]
         best = ''.join(f'; best {key} {max(each.values()):.3f}' for key, each in metrics if each)
         step = max(losses, default=0)
-        print(f'{name}: iteration {step}, loss {losses.get(step, math.nan):.4g}{best}')
-    print(f'curves are in {args.out}')
+        print_line(f'{name}: iteration {step}, loss {losses.get(step, math.nan):.4g}{best}')
+    print_line(f'curves are in {args.out}')
 
 
 def _name(folder: str, folders: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Sentences on a model, and on what it found."""
 
-import sys
 from pathlib import Path
 
+from ..environment.printing import print_line
 from ..errors import RunError
 from ..inference.nobody import explain_nobody
 from ..inference.runs.report import Report
@@ -20,9 +20,9 @@ def announce(weights: str | Path, warning: str = '') -> None:
     from ..onnx_runner import describe
 
     line, described = describe(weights)
-    print(line, flush=True)
+    print_line(line)
     if described or warning:
-        print(f'warning: {described or warning}', file=sys.stderr)
+        print_line(f'warning: {described or warning}', to_stderr=True)
 
 
 def require_resize(resize: object, path: str | Path) -> None:
@@ -52,7 +52,7 @@ def tell(report: Report, short_side: int | None = None) -> None:
     Raises:
         RunError: there are files among the inputs that cannot be read; all others are done.
     """
-    print(summary(report))
+    print_line(summary(report))
     print(explain_nobody(report.best_scores, report.pose_thr, short_side), end='')
     if report.unreadable:
         count, first = len(report.unreadable), report.unreadable[:MOST_NAMES]

@@ -5,6 +5,7 @@ The options are those of MMPose's tool, and --ann, --img, --json, --amp and --co
 
 import argparse
 
+from ..environment.printing import print_line
 from ..errors import InputError, RunError
 from . import command
 from .options import CONFIG_HELP, MixedParser, add_run_options, add_speed_options
@@ -67,7 +68,7 @@ def _shipped_weights(config: str) -> str:
         path = str(api.shipped_weights(config))
     except FileNotFoundError as error:
         raise RunError(str(error)) from error
-    print(api.describe(path)[0])
+    print_line(api.describe(path)[0])
     return path
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ..atomic import write_whole
 from ..datasets.labeling import keypoint_names
+from ..environment.printing import one_line
 from ..errors import InputError
 from ..inference.prediction import predict
 from ..inference.runs.overlays import OverlayFolder, overlay_names
@@ -74,7 +75,7 @@ def compare(
         truth.require_crowd_indices()
     files, left_out = _part_annotated(list(sizes), truth)
     for note in [*_notes_on(sides), *(truth.notes if truth else ())]:
-        print_log(note)
+        print_log(one_line(note))
     for file in files if truth else ():
         truth.require_size(file, sizes[file])
     compared = _compare_all(sides, files, truth)

@@ -6,6 +6,7 @@ Records are the entries of `images` in an annotation file. Shape shorthand: K ke
 import warnings
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
+from ..environment.printing import one_line
 from ..errors import InputError
 from ..method.layouts import names_of
 
@@ -105,8 +106,10 @@ def warn_unused(records: Collection[Mapping], field: str, labels: Mapping, file:
     unused = [value for value in labels if value not in found]
     if unused:
         warnings.warn(
-            f'labeled_keypoints lists {unused}, which no image of {file} has as '
-            f'{field!r}; found {found}',
+            one_line(
+                f'labeled_keypoints lists {unused}, which no image of {file} has as '
+                f'{field!r}; found {found}'
+            ),
             stacklevel=2,
         )
 

@@ -1,14 +1,22 @@
-"""Printing for terminals, and for readers who may leave before the end, as `head` does."""
+"""Printing for terminals, and for readers who may leave before the end, as `head` does.
+
+Names that users and files give may hold anything: `one_line` makes a line of what is printed of
+them, in messages, on the screen and in logs.
+"""
 
 import os
 import re
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 UNREAD = 128 + 13  # the exit status after SIGPIPE, which ends other programs in this case
-CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')  # not tabs and ends of lines
+# Not tabs and ends of lines. What turns the direction of letters, ends lines elsewhere, or is no
+# text that can be printed belongs to them.
+CONTROL = re.compile(
+    r'[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
+)
 Returned = TypeVar('Returned')
 
 
@@ -18,6 +26,30 @@ def printable(text: str) -> str:
     Names of files and settings may hold such.
     """
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def one_line(text: object) -> str:
+    """Return a text as `printable` does, with ends of lines and tabs written out as well."""
+    return printable(str(text).replace('\t', '\\t').replace('\n', '\\n'))
+
+
+def print_line(text: object, to_stderr: bool = False) -> None:
+    """Print a text that holds names as one line.
+
+    Args:
+        text: what is printed.
+        to_stderr: not to stdout.
+    """
+    print(one_line(text), file=sys.stderr if to_stderr else sys.stdout, flush=True)
+
+
+class Lines(str):
+    """A message of several lines; every other one is shown in one line."""
+
+    @classmethod
+    def of(cls, lines: Iterable[object]) -> 'Lines':
+        """Join lines, each as `one_line` shows it."""
+        return cls('\n'.join(map(one_line, lines)))
 
 
 def run_for_reader(call: Callable[[], Returned]) -> Returned:

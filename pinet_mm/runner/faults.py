@@ -12,6 +12,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
+from ..environment.printing import one_line
 from ..errors import RunError
 
 MOST_IN_A_ROW = 20  # skipped batches; after more of them the network itself must be broken
@@ -87,7 +88,7 @@ class FiniteGuard(Hook):
             )
         count = runner.message_hub.runtime_info.get('skipped_batches', 0) + 1
         runner.message_hub.update_info('skipped_batches', count)
-        print_log(f'{said}. Batch skipped, {count} so far', 'current')
+        print_log(one_line(f'{said}. Batch skipped, {count} so far'), 'current')
 
     def after_train(self, runner: Runner) -> None:
         """Log how many batches were skipped."""

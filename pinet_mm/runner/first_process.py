@@ -4,6 +4,8 @@ import os
 
 from mmengine.logging import print_log
 
+from ..environment.printing import Lines
+
 # Variables in which launchers number the processes of a machine, or of all machines.
 RANKS = ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK', 'RANK')
 
@@ -17,4 +19,4 @@ def is_first() -> bool:
 def say(*lines: str) -> None:
     """Log lines once per machine."""
     if lines and is_first():
-        print_log('\n'.join(lines), 'current')
+        print_log(Lines.of(lines), 'current')

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ..datasets.evaluation import CocoResults
+from ..environment.printing import one_line
 
 
 @contextmanager
@@ -60,4 +61,4 @@ def _write(metric: BaseMetric) -> str:
 def _add_note(error: BaseException, note: str) -> None:
     vars(error).setdefault('__notes__', []).append(note)
     if sys.version_info < (3, 11):  # whose tracebacks have no notes
-        print_log(note, 'current', logging.WARNING)
+        print_log(one_line(note), 'current', logging.WARNING)

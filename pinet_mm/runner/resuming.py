@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from ..checkpoints import Checkpoint, checkpoint_of, read_content, require_checkpoint
+from ..environment.printing import one_line
 from ..errors import CheckpointError
 
 MOST = 2**32  # seeds and iterations are fewer
@@ -78,7 +79,7 @@ def newest_usable(paths: Sequence[str], check: Callable[[Checkpoint], None]) -> 
             problems.append(str(error).splitlines()[0])
             continue
         for problem in problems:
-            print_log(f'WARNING: {problem}; resuming from {path}', 'current')
+            print_log(one_line(f'WARNING: {problem}; resuming from {path}'), 'current')
         return path
     raise CheckpointError(
         'the training cannot be resumed from any checkpoint of its work folder, and none was '

@@ -14,6 +14,7 @@ from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..checkpoints.carried import carry_metainfo, carry_score
 from ..configs import config_path, read_config
 from ..datasets.limits import BOUNDS
+from ..environment.printing import one_line
 from ..errors import InputError, RunError
 from ..models.early import check_settings
 from ..models.keypoints import note_on_weights
@@ -90,7 +91,7 @@ def test(options: TestOptions) -> dict:
     load_weights(runner.model, checkpoint)
     note = note_on_weights(runner.model, checkpoint)
     if note:
-        print_log(note, 'current', logging.WARNING)
+        print_log(one_line(note), 'current', logging.WARNING)
     with ending_by_signal(), keeping_poses(runner), naming_dead_workers():
         metrics = runner.test()
     if options.out and is_main_process():

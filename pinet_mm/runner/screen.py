@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..checkpoints.fit import unwrapped
+from ..environment.printing import one_line
 from ..errors import CheckpointError, InputError, RunError
 from ..method.layouts import PartLayout
 from .resuming import check_optimizers
@@ -152,13 +153,13 @@ class StartHook(Hook):
             f'checkpoints: {runner.work_dir}',
         ]
         for line in lines:
-            runner.logger.info(line)
+            runner.logger.info(one_line(line))
 
     def before_test(self, runner: Runner) -> None:
         """Say what is evaluated, on how many images, and where the log is."""
         runner.logger.info(f'evaluating {describe_model(runner.model)}')
-        runner.logger.info(f'on {_data(runner.test_dataloader)}')
-        runner.logger.info(f'log, with config and environment: {runner.logger.log_file}')
+        runner.logger.info(one_line(f'on {_data(runner.test_dataloader)}'))
+        runner.logger.info(one_line(f'log, with config and environment: {runner.logger.log_file}'))
 
 
 def require_batches(loader: DataLoader) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from ..checkpoints import check_model, check_overlap, read_checkpoint, require_checkpoint
 from ..checkpoints.fit import unwrapped
+from ..environment.printing import one_line
 from ..errors import CheckpointError, RunError
 from ..method.scoring import score_of
 from .resuming import candidates, newest_usable, require_state
@@ -36,7 +37,8 @@ def choose_start(cfg: Config, resume: str | None) -> None:
         resume = next(filter(osp.isfile, found), found[0]) if found else None
         if resume is None:
             cfg.resume = False
-            print_log(f'{cfg.work_dir} holds no checkpoint to resume from: start at the beginning')
+            work_dir = one_line(cfg.work_dir)
+            print_log(f'{work_dir} holds no checkpoint to resume from: start at the beginning')
     if resume is not None:
         cfg.update(resume=True, load_from=resume)
     if cfg.get('load_from'):

@@ -3,6 +3,7 @@
 import argparse
 
 from pinet_mm.cli import command, without_worker
+from pinet_mm.environment.printing import Lines, print_line
 from pinet_mm.errors import InputError
 from pinet_mm.models.codec import build_layout
 
@@ -133,9 +134,24 @@ def test_another_broken_pipe_of_a_process_without_an_output(monkeypatch):
         call(BrokenPipeError(32, 'Broken pipe'))
 
 
+NASTY = '\x1b[31mred\r\n\x9b2J\x07\u2028\u202e\udcff.png'
+SHOWN = r'\x1b[31mred\r\n\x9b2J\x07\u2028\u202e\udcff.png'
+
+
 def test_a_terminal_obeys_no_name_of_a_file():
     with pytest.raises(SystemExit) as leaving:
-        call(InputError('\x1b[31mred\r\x9b2J\x07.png is no image: ümlaut\tstays'))
-    assert leaving.value.code == (
-        r'error: \x1b[31mred\r\x9b2J\x07.png is no image: ümlaut' + '\tstays'
-    )
+        call(InputError(f'{NASTY} is no image: ümlaut\tgoes'))
+    assert leaving.value.code == rf'error: {SHOWN} is no image: ümlaut\tgoes'
+
+
+def test_a_list_keeps_its_lines_and_no_others():
+    with pytest.raises(SystemExit) as leaving:
+        call(InputError(Lines.of([f'{NASTY} has faults:', '  one', f'  {NASTY}'])))
+    assert leaving.value.code == f'error: {SHOWN} has faults:\n  one\n  {SHOWN}'
+
+
+def test_what_is_printed_of_a_name_is_one_line(capsys):
+    print_line(f'{NASTY} is written')
+    print_line(f'warning: {NASTY}', to_stderr=True)
+    written = capsys.readouterr()
+    assert (written.out, written.err) == (f'{SHOWN} is written\n', f'warning: {SHOWN}\n')

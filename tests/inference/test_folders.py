@@ -106,11 +106,11 @@ def test_people_without_scores_and_boxes_get_those_of_their_keypoints(
 
 
 def test_a_terminal_obeys_no_name_of_an_image(images, model, tmp_path, capsys):
-    (images / '\x1b[31m.png').write_text('no image')
+    (images / '\x1b[31m\n.png').write_text('no image')
     report = infer(model, [images], tmp_path / 'out')
-    assert report.unreadable == [str(images / '\x1b[31m.png')]
+    assert report.unreadable == [str(images / '\x1b[31m\n.png')]
     said = capsys.readouterr().err
-    assert f'{images}/\\x1b[31m.png is no image' in said and '\x1b[31m' not in said
+    assert f'{images}/\\x1b[31m\\n.png is no image' in said and '\x1b[31m' not in said
 
 
 def test_an_exported_file_has_no_poses_before_fusion(images, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 from pinet_mm import api, onnx_runner
 
@@ -98,6 +99,26 @@ def test_the_runner_says_in_a_line_what_is_wrong(crowd, tmp_path, monkeypatch, c
     (tmp_path / 'text.onnx').write_text('no graph')
     with pytest.raises(SystemExit, match='^error: .*text.onnx is no ONNX file that can be run: '):
         onnx_runner.main(str(tmp_path / 'text.onnx'), str(crowd))
+
+
+def test_a_terminal_obeys_no_name_that_the_runner_prints(tmp_path, monkeypatch, capsys):
+    nasty, shown = '\x1b[31m\nerror: \udcff', r'\x1b[31m\nerror: \udcff'
+    (tmp_path / f'{nasty}.onnx').write_text('no graph')
+    for name in (f'{nasty}.onnx', f'gone{nasty}.onnx'):
+        with pytest.raises(SystemExit) as leaving:
+            onnx_runner.main(str(tmp_path / name), 'a.jpg')
+        assert f'{tmp_path}/{name.replace(nasty, shown)} ' in leaving.value.code
+        assert not set(leaving.value.code) & set('\n\x1b\udcff')
+    model = SimpleNamespace(score_kind=onnx_runner.MEAN, warning=f'mind {nasty}')
+    monkeypatch.setattr(onnx_runner, 'OnnxPoses', lambda _: model)
+    with pytest.raises(SystemExit, match='1'):
+        onnx_runner.main(str(tmp_path / f'{nasty}.onnx'), f'{nasty}.jpg')
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f'model: {tmp_path}/{shown}.onnx',
+        f'warning: mind {shown}',
+        f'error: {shown}.jpg cannot be read: No such file or directory',
+    ]
 
 
 # --- tools/demo.py -------------------------------------------------------------------------------

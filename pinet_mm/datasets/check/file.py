@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...atomic import write_whole
+from ...environment.printing import Lines
 from .cache import Looked
 from .categories import choose_category, keep_category, order_keypoints
 from .exporters import recognize
@@ -95,7 +96,7 @@ class Checked:
             AnnotationError: it cannot; all that is wrong with it, what is refused first.
         """
         if self.is_refused(strict):
-            raise AnnotationError('\n'.join(to_lines(self.path, list(self.findings))))
+            raise AnnotationError(Lines.of(to_lines(self.path, list(self.findings))))
         return self
 
     def require_count(self, num_keypoints: int, owner: str) -> None:

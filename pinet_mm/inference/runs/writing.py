@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ...environment.printing import printable
+from ...environment.printing import one_line
 from ..sources.items import Item, Source
 from ..sources.videos import DEFAULT_RATE, video_facts
 from .journal import Journal
@@ -72,7 +72,7 @@ class Outputs:
             self._journal.append(self._entry(item, result, drawn))
         if result is None:
             why = item.error if item.frame is None else f'{item.name} {item.error}'
-            tqdm.write(printable(why), file=sys.stderr)
+            tqdm.write(one_line(why), file=sys.stderr)
         self._frames += result is not None
 
     def _begin(self, source: Source) -> None:
