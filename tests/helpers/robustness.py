@@ -61,8 +61,9 @@ TOPICS = dict(
         'test_code_in_a_checkpoint_is_not_run',
     ),
     hostile=Topic(
-        'hostile checkpoints, configs, annotations, exported models, images, play lists, through '
-        'every tool: no process, no connection, no file outside of the output, no traceback',
+        'hostile checkpoints, configs, annotations, exports of annotation tools, exported models, '
+        'images, play lists, through every tool: no process, no connection, no file outside of '
+        'the output, no traceback',
         '',
         'watching FOLDER',
     ),
