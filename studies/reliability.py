@@ -15,6 +15,7 @@ from pinet_mm.datasets.matching import person_oks
 from pinet_mm.datasets.pose_files import read_entries
 from pinet_mm.errors import InputError
 from pinet_mm.models.codec import build_layout
+from pinet_mm.models.score_loss import ON_A_PERSON
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -24,7 +25,6 @@ from xtcocotools.coco import COCO
 from .tables import to_markdown
 
 EDGES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
-ON_A_PERSON = 0.3  # OKS of a pose that counts although it lies where nobody is labeled
 
 
 class Scored(NamedTuple):
@@ -132,7 +132,7 @@ def to_table(kinds: Mapping[str, Scored]) -> str:
     """
     header = [
         'range',
-        *(f'{name}: {what}' for name in kinds for what in ('poses', 'mean', 'their OKS')),
+        *(f'{name}: {what}' for name in kinds for what in ('poses', 'mean score', 'mean OKS')),
     ]
     cells = [
         [f'{rows[0].low:g} to {rows[0].high:g}', *(text for row in rows for text in _texts(row))]
@@ -154,7 +154,7 @@ def draw(kinds: Mapping[str, Scored], path: Path) -> None:
     """
     figure = Figure(figsize=(5.5, 5), layout='constrained')
     axis = figure.subplots()
-    axis.plot([0, 1], [0, 1], color='gray', linestyle=':', label='as it says')
+    axis.plot([0, 1], [0, 1], color='gray', linestyle=':', label='perfect calibration')
     for name, scored in kinds.items():
         rows = [row for row in by_range(scored) if row.count]
         axis.plot([row.score for row in rows], [row.oks for row in rows], marker='o', label=name)

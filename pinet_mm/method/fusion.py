@@ -25,7 +25,8 @@ class FusedPoses(NamedTuple):
         keypoint_scores: (..., T, K).
         scores: (..., T) of the poses: from `fuse_poses`, the mean of their keypoint scores.
         kept: (..., T) boolean.
-        sources: (..., T, K) which input pose each keypoint came from.
+        sources: (..., T, K) which input pose each keypoint came from; of an average, the one with
+            the highest score.
         stds: (..., T, K) standard deviation that the error of a keypoint is expected to have, in x
             and in y, in the frame of the keypoints; None from a model that does not say.
     """
@@ -193,7 +194,8 @@ def fuse_poses(
         merge: take from the group the keypoint with the highest score (of equal ones that of
             the better pose); if False keep the best pose as it is, which is OKS-NMS; given weights
             (..., T, K) of at least 0, place the keypoint at the weighted mean of the group's, with
-            the score and the source of the one with the highest score.
+            the score and the source of the one with the highest score. Weights that are not finite
+            are 0.
 
     Returns:
         Poses from best to worst by `pose_scores`; rows that were taken or invalid have
@@ -214,11 +216,12 @@ def fuse_poses(
     index = torch.arange(owner.shape[-1], device=owner.device)
     kept = owner == index
     winner = index[:, None].expand(keypoint_scores.shape)
-    if merge is not False and owner.shape[-1]:
+    if (torch.is_tensor(merge) or merge) and owner.shape[-1]:
         winner = torch.where(kept[..., None], _best_of_groups(keypoint_scores, owner), winner)
     chosen = keypoints.gather(-3, winner[..., None].expand(keypoints.shape))
     if torch.is_tensor(merge):
-        weights = merge.gather(-2, order[..., None].expand(merge.shape))
+        weights = torch.where(usable[..., None], merge, 0).nan_to_num(posinf=0)
+        weights = weights.gather(-2, order[..., None].expand(merge.shape))
         chosen = _mean_of_groups(keypoints, weights, owner, chosen)
     keypoint_scores = keypoint_scores.gather(-2, winner)
     sources = order[..., None].expand(winner.shape).gather(-2, winner)
@@ -246,8 +249,11 @@ def _mean_of_groups(keypoints: Tensor, weights: Tensor, owner: Tensor, chosen: T
     index = torch.arange(owner.shape[-1], device=owner.device)
     member = (owner[..., None, :] == index[:, None]).to(weights.dtype)
     total = (member @ weights)[..., None]
-    moments = member @ (weights[..., None] * keypoints).flatten(-2)
-    return torch.where(total > 0, moments.view_as(chosen) / total, chosen)
+    # Differences, which are small, go through the product: a GPU may round its factors to TF32.
+    rows = owner.clamp(min=0)[..., None, None].expand(keypoints.shape)
+    moved = weights[..., None] * (keypoints - chosen.gather(-3, rows))
+    mean = chosen + (member @ moved.flatten(-2)).view_as(chosen) / total
+    return torch.where(total > 0, mean, chosen)
 
 
 class PoseFusion(nn.Module):

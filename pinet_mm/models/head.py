@@ -250,8 +250,8 @@ class PINetHead(BaseHead):
             `bboxes` (N, 4; x1, y1, x2, y2 around the keypoints), `bbox_scores` (N,) the score of
             the fused pose, and `keypoint_parts` (N, K) the index of the part whose proposal won;
             from a refinement with uncertainty also `keypoint_stds` (N, K), the standard deviation
-            that a keypoint's error is expected to have in x and in y; and the heatmaps of each
-            image, or None.
+            that the error of the keypoint with the highest score of the group is expected to have
+            in x and in y; and the heatmaps of each image, or None.
         """
         fields = None if heatmaps is None else [PixelData(heatmaps=maps) for maps in heatmaps]
         return self._to_instances(fused), fields

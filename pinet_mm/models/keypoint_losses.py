@@ -29,7 +29,8 @@ class SmoothOKSLoss(KeypointLoss):
 
     For keypoints that are nearly right it is 1 - OKS to first order. Far off, where OKS is flat,
     it still has a gradient, so that it trains from the start. Where log-scales are predicted,
-    their likelihood is added, see `LaplaceLoss`; it does not move the keypoints.
+    their `LaplaceLoss` is added, with its own weight. It takes the offsets as constants, and trains
+    the layers that scales and offsets share.
 
     Args:
         sigmas: K OKS sigmas; the head gives those of its layout.

@@ -72,8 +72,8 @@ def weights_of(keypoint_scores: Tensor, stds_hm: Tensor) -> Tensor:
         stds_hm: (B, T, K), see `Proposals`.
 
     Returns:
-        (B, T, K) finite numbers of at least 0, where the highest score of the image counts as 1, so
-        that no square overflows.
+        (B, T, K) finite numbers of at least 0. The highest score of all T counts as 1, so that no
+        square overflows.
     """
     scores = keypoint_scores.nan_to_num(posinf=0).clamp(min=0)
     highest = scores.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)

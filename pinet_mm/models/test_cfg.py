@@ -74,7 +74,8 @@ class TestSettings:
         for name, kinds in NUMBERS.items():
             value = getattr(settings, name)
             if not _is_number(value, kinds):
-                raise InputError(f'{name} must be {a_number(value)}; found {value!r}')
+                kind = 'a whole number' if kinds == (int,) else a_number(value)
+                raise InputError(f'{name} must be {kind}; found {value!r}')
         for name in FLAGS:
             value, unset = getattr(settings, name), (None,) if name in UNSET else ()
             if value not in (True, False, *unset):
@@ -83,7 +84,12 @@ class TestSettings:
             raise InputError(f'max_per_part must be at least 1; found {settings.max_per_part}')
         if not 0 <= settings.oks_thr <= 1:
             raise InputError(f'oks_thr must be between 0 and 1; found {settings.oks_thr}')
-        return replace(settings, scale_factors=_scale_factors(settings.scale_factors))
+        flags = {name: getattr(settings, name) for name in FLAGS}
+        return replace(
+            settings,
+            scale_factors=_scale_factors(settings.scale_factors),
+            **{name: bool(value) for name, value in flags.items() if value is not None},
+        )
 
     def check_built(self, has_refinement: bool, has_score: bool, has_uncertainty: bool) -> None:
         """Check that a head can do what is asked of it.

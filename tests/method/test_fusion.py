@@ -75,6 +75,26 @@ def test_a_weighted_mean_by_hand():
     np.testing.assert_array_equal(found.keypoint_scores[1], scores[1])
 
 
+@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_none(bad):
+    first = np.array([[0, 0], [40, 0], [0, 60], [40, 60], [20, 30.0]])
+    poses, weights, scores = np.stack((first, first + 2, first)), np.ones((3, 5)), np.ones((3, 5))
+    weights[1] = bad
+    poses[2], weights[2] = np.nan, np.nan  # no pose
+    found = fuse_poses(*tensors(poses, scores, SIGMAS), merge=torch.from_numpy(weights).relu())
+    assert found.kept.sum() == 1
+    np.testing.assert_allclose(found.keypoints[found.kept][0], first)
+
+
+def test_an_average_far_from_the_origin_loses_no_digits():
+    first = np.array([[0, 0], [40, 0], [0, 60], [40, 60], [20, 30.0]], np.float32) + 60000
+    poses, weights = np.stack((first, first + 1)), np.full((2, 5), 0.3, np.float32)
+    weights[1] = 0.7
+    values = tensors(poses, np.full((2, 5), 0.3, np.float32), SIGMAS.astype(np.float32))
+    found = fuse_poses(*values, merge=torch.from_numpy(weights))
+    np.testing.assert_allclose(found.keypoints[0], first + np.float32(0.7), rtol=0, atol=0.004)
+
+
 @pytest.mark.parametrize('seed', range(10))
 def test_fusion_of_chains(seed):
     rng = np.random.default_rng(seed)

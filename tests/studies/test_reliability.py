@@ -84,8 +84,8 @@ def test_the_tool_prints_a_table_and_draws_it(tmp_path, capsys):
     assert [cell.strip() for cell in rows[0]] == [
         'range',
         'expected: poses',
-        'expected: mean',
-        'expected: their OKS',
+        'expected: mean score',
+        'expected: mean OKS',
     ]
     cells = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows[2:]}
     assert cells['0.6 to 0.8'] == ['1', '0.70', '1.00']
