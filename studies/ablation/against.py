@@ -10,6 +10,8 @@ from .pinet2 import ALL, BASE, PAPER, STUDIES
 from .variants import SCORED, Rows
 
 METRICS = ('AP', 'AP50', 'AP75', 'AP_hard', 'recall_near_any')
+_TESTS = ('fusion', *SCORED)
+_MORE = ('score of expected OKS', 'fusion by uncertainty')  # each test has one more
 HEADS = ('', 'AP', 'AP50', 'AP75', 'hard', 'recall near another', 'parameters', 'ms')
 
 
@@ -28,7 +30,7 @@ def tell_gains(results: dict) -> str:
     cells = [
         list(_cells(results, name, test))
         for name in dict(STUDIES[name])
-        for test in ('fusion', SCORED)
+        for test in ('fusion', *SCORED)
         if test == 'fusion' or ALL[name].scored
     ]
     return f'## Against {ALL[BASE].title}\n\n{to_markdown(HEADS, cells)}\n'
@@ -39,7 +41,7 @@ def _rows_there(results: dict, rows: Rows) -> int:
 
 
 def _cells(results: dict, name: str, test: str) -> Iterator[str]:
-    yield ALL[name].title + ', score of expected OKS' * (test == SCORED)
+    yield ', '.join((ALL[name].title, *_MORE[: _TESTS.index(test)]))
     tests = [
         row['tests'][test]
         for key, row in results['rows'].items()

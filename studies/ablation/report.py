@@ -40,7 +40,8 @@ _TESTED = {
     'no-refinement': 'fusion, refinement left out',
     'no-refinement_nms': 'NMS, refinement left out',
     'no-flip': 'fusion, no flip',
-    SCORED: 'fusion, expected OKS as score',
+    'score': 'fusion, expected OKS as score',
+    'score_uncertainty': 'fusion by uncertainty, expected OKS as score',
 }
 _MAIN = (
     'one-centre',
@@ -121,7 +122,7 @@ def _tests(results: dict) -> Iterator[tuple[str, str, list[dict]]]:
     """List variant, way of evaluation, and the results of all seeds, in the order of the tables."""
     for variant in ALL:
         rows = _rows(results, variant)
-        for switch in (*SWITCHES, *THRESHOLDS, SCORED):
+        for switch in (*SWITCHES, *THRESHOLDS, *SCORED):
             tests = [row['tests'][switch] for row in rows if switch in row['tests']]
             if tests:
                 yield variant, switch, tests

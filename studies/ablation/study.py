@@ -18,7 +18,7 @@ import torch
 from mmengine.device import get_device
 
 from .pinet2 import ALL
-from .testing import switches_of, test_alone, test_by_stage, test_set, test_variant
+from .testing import switches_of, test_by_stage, test_scored, test_set, test_variant
 from .training import Budget, train_backbone, train_score, train_variant
 from .variants import BASELINES_WITH_OPERATORS, ROWS, SCORED, SEEDS, Rows, Variant
 
@@ -152,8 +152,8 @@ def _is_left(out: Path, name: str, seed: int, row: dict | None) -> bool:
         return True
     variant = ALL[name]
     missing = set(switches_of(variant, seed)) - set(row['tests'])
-    if variant.scored and SCORED not in row['tests']:
-        missing.add(SCORED)
+    if variant.scored:
+        missing |= set(SCORED) - set(row['tests'])
     if _is_staged(variant) and 'by_stage' not in row:
         missing.add('by_stage')
     has_checkpoint = (out / row['checkpoint']).is_file()
@@ -184,9 +184,9 @@ def _row(
     row = dict(row, tests={**row['tests'], **more})
     if _is_staged(variant) and 'by_stage' not in row:
         row['by_stage'] = test_by_stage(variant, checkpoint, data)
-    if variant.scored and SCORED not in row['tests']:
-        scored = train_score(variant, checkpoint.parent / SCORED, budget, seed, checkpoint)
-        row['tests'][SCORED] = test_alone(variant, scored, data)
+    if variant.scored and not set(SCORED) <= set(row['tests']):
+        scored = train_score(variant, checkpoint.parent / 'score', budget, seed, checkpoint)
+        row['tests'].update(test_scored(variant, scored, data))
     return row
 
 

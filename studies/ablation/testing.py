@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +23,8 @@ from xtcocotools.coco import COCO
 
 from .by_stage import STAGES, reached_oks, shares
 from .metrics import Persons, measure, read_persons
-from .training import Budget
-from .variants import PINET, SWITCHES, THRESHOLDS, Variant
+from .training import UNCERTAIN, Budget
+from .variants import PINET, SCORED, SWITCHES, THRESHOLDS, Variant
 
 TIMED = 60  # images, one at a time, to measure images/s
 
@@ -115,9 +116,10 @@ def test_variant(
     }
 
 
-def test_alone(variant: Variant, checkpoint: Path, data: TestSet) -> dict:
-    """Evaluate a trained variant as its config says; see `test_variant`."""
-    return _test(_load(variant, checkpoint), {}, data)
+def test_scored(variant: Variant, checkpoint: Path, data: TestSet) -> dict[str, dict]:
+    """Evaluate what `train_score` has trained as `SCORED` says; see `test_variant`."""
+    model = _load(replace(variant, options={**variant.options, **UNCERTAIN}), checkpoint)
+    return {name: _test(model, changes, data) for name, changes in SCORED.items()}
 
 
 def test_by_stage(variant: Variant, checkpoint: Path, data: TestSet) -> dict[str, dict]:

@@ -16,8 +16,10 @@ from .variants import BACKBONE, PINET, Variant
 # A score learns for an epoch of one image at a time, as the schedule that ships is made for.
 _SCHEDULE = Config.fromfile(config_path('_base_/schedule_score.py')).to_dict()
 _LAST_STEP = len(Config.fromfile(config_path(PINET)).train_pipeline) - 1
+UNCERTAIN = {'model.head.refinement.uncertainty': True}
 _SCORE = {
     'model.head.refinement.score': dict(hidden=32),
+    **UNCERTAIN,
     'model.backbone.init_cfg': None,
     'optim_wrapper.optimizer': dict(_delete_=True, **_SCHEDULE['optim_wrapper']['optimizer']),
     'optim_wrapper.clip_grad': _SCHEDULE['optim_wrapper']['clip_grad'],
@@ -108,7 +110,7 @@ def train_variant(variant: Variant, out: Path, budget: Budget, seed: int, backbo
 
 
 def train_score(variant: Variant, out: Path, budget: Budget, seed: int, checkpoint: Path) -> Path:
-    """Train a score of expected OKS on a trained variant, all else of it frozen.
+    """Train a score of expected OKS, and deviations, on a trained variant, all else of it frozen.
 
     Args:
         variant: what was trained.
@@ -118,7 +120,7 @@ def train_score(variant: Variant, out: Path, budget: Budget, seed: int, checkpoi
         checkpoint: of the variant.
 
     Returns:
-        The checkpoint of variant and score.
+        The checkpoint of all of it.
     """
     options = {
         'randomness.seed': seed,

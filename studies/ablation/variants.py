@@ -43,7 +43,7 @@ class Variant:
         options: changes of the config, dotted names to values.
         amp: train as `--amp` does: in bfloat16 on a CPU that has it, in float16 on a GPU.
         tested: names of the switches that it is evaluated with; by default all that fit it.
-        scored: besides, with a score of expected OKS that is trained on its frozen weights.
+        scored: besides as `SCORED` says, with what is trained on its frozen weights.
     """
 
     title: str
@@ -94,7 +94,8 @@ SWITCHES: dict[str, dict] = {
     'no-refinement_nms': dict(use_refinement=False, use_fusion=False),
     'no-flip': dict(flip_test=False),
 }
-SCORED = 'score'  # the name of the evaluation of a variant that is `scored`
+# With a score and the deviations of keypoints, which learn when all else is trained and frozen.
+SCORED: dict[str, dict] = {'score': {}, 'score_uncertainty': dict(use_uncertainty=True)}
 # Studied on one model only.
 THRESHOLDS: dict[str, dict] = {
     'oks_thr-0.5': dict(oks_thr=0.5),

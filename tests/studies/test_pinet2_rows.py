@@ -89,8 +89,8 @@ def test_a_score_is_all_that_learns_on_a_trained_row(tmp_path, monkeypatch):
     model = build_in_mmpose(MODELS, cfg.model)
     sample = build_in_mmpose(DATASETS, cfg.train_dataloader.dataset).prepare_data(0)
     assert len(sample['data_samples'].metainfo['area']) == 2
-    learns = {name for name, each in model.named_parameters() if each.requires_grad}
-    assert learns and all('.score.' in name for name in learns)
+    learns = {name.split('.')[2] for name, each in model.named_parameters() if each.requires_grad}
+    assert learns == {'score', 'uncertainty'}
     assert model.head.layout.num_parts == 1
 
 
@@ -99,6 +99,8 @@ def test_a_row_with_a_score_is_left_until_it_has_one(tmp_path):
     (tmp_path / 'row.pth').touch()
     assert study._is_left(tmp_path, 'base', 0, row)
     row['tests']['score'] = None
+    assert study._is_left(tmp_path, 'base', 0, row)
+    row['tests']['score_uncertainty'] = None
     assert not study._is_left(tmp_path, 'base', 0, row)
     assert not study._is_left(tmp_path, 'oks-loss', 0, row)
 
@@ -117,6 +119,7 @@ def test_the_full_rows_have_a_table_of_their_own():
     assert 'AdamW, averaged weights' not in rows
     assert rows['three parts'][0] == '25.0'  # of both seeds
     assert rows['three parts, score of expected OKS'][0] == '+3.0 ± 1.0'  # of the first
+    assert rows['three parts, score of expected OKS, fusion by uncertainty'][0] == 'not run'
     assert rows['OKS loss, two passes, strides 4, 8 and 16'][0] == '+15.0 ± 0.0'
     assert rows['one center, OKS loss, two passes, strides 4, 8 and 16'][0] == 'not run'
     assert rows['CID'][0] == '-5.0 ± 5.0'
