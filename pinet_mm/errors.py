@@ -64,5 +64,5 @@ def check_number(
 
 
 def a_number(found: Any) -> str:
-    """Return what to ask for where this was found: a number, and a finite one if that is none."""
+    """Return 'a finite number' for NaN and infinities, 'a number' for anything else."""
     return 'a number' if not isinstance(found, float) or math.isfinite(found) else 'a finite number'

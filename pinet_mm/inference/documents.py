@@ -59,12 +59,14 @@ def read_file(path: str | Path) -> bytes:
         path: of the file; pipes and devices, whose content may never end, are refused.
 
     Raises:
-        InputError: it is none.
+        InputError: it is no regular file.
         OSError: it cannot be read.
     """
     path = Path(path)
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise InputError(f'{path} must be a file; found a folder, pipe or device')
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        found = 'a folder' if stat.S_ISDIR(mode) else 'a pipe or device'
+        raise InputError(f'{path} must be a file; found {found}')
     return path.read_bytes()
 
 

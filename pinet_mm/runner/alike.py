@@ -18,7 +18,7 @@ OWN = ('load_from', 'num_workers', 'persistent_workers', 'prefetch_factor', 'res
 
 # Unequal where a sampler shares the images without rounding up: the process that is done first
 # would leave the others waiting.
-BATCHES = 'the number of batches (train_dataloader.sampler.round_up=True makes it one)'
+BATCHES = 'the number of batches (equal with train_dataloader.sampler.round_up=True)'
 
 
 class AlikeGuard(Hook):

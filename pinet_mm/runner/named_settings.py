@@ -99,4 +99,4 @@ def _check_clipping(name: str, settings: Mapping) -> None:
         raise InputError(f'{name} must have {known[0]}; found {dict(settings)}')
     limit = settings[known[0]]
     if not isinstance(limit, int | float) or not limit > 0:  # NaN is not
-        raise InputError(f'{name}.{known[0]} must be a number above 0; found {limit!r}')
+        raise InputError(f'{name}.{known[0]} must be {a_number(limit)} above 0; found {limit!r}')

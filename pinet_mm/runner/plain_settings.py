@@ -81,13 +81,26 @@ def check_plain_settings(cfg: Config) -> None:
     if not _is_log_level(level):
         raise InputError(f'log_level must be DEBUG, INFO, WARNING or ERROR; found {level!r}')
     wrapper = _find(cfg, 'model_wrapper_cfg.type')
-    if isinstance(wrapper, str) and MODEL_WRAPPERS.get(wrapper) is None:
-        raise InputError(f'model_wrapper_cfg.type must be a known wrapper; found {wrapper!r}')
+    if wrapper is not None and not isinstance(wrapper, type) and not _is_wrapper(wrapper):
+        raise InputError(
+            'model_wrapper_cfg.type must be a registered wrapper, such as '
+            f'MMDistributedDataParallel; found {wrapper!r}'
+        )
     pattern = _find(cfg, 'log_processor.mean_pattern')
     if pattern is not None and not _is_pattern(pattern):
         raise InputError(
             f'log_processor.mean_pattern must be a regular expression; found {pattern!r}'
         )
+
+
+def _is_wrapper(name: object) -> bool:
+    # A scope or a module may stand before the name.
+    if not isinstance(name, str) or not name:
+        return False
+    try:
+        return isinstance(MODEL_WRAPPERS.get(name), type)
+    except RuntimeError:  # no module of that name
+        return False
 
 
 def _check_hooks(hooks: object) -> None:

@@ -176,11 +176,17 @@ def require_batches(loader: DataLoader) -> None:
     name = type(dataset).__name__ + (f' of {file}' if file else '')
     if count == 0:
         raise RunError(f'the dataset {name} has no images')
-    if count is not None and len(loader) == 0:
+    if count is None or len(loader) > 0:
+        return
+    if loader.batch_size is None or not len(loader.sampler):
         raise RunError(
-            f'the dataset {name} has {count} images for this process, which make no batch of '
-            f'{loader.batch_size}: lower batch_size, or set drop_last=False'
+            f'the dataset {name} has {count} images, of which this process has no batch: use '
+            'fewer processes, or a smaller batch'
         )
+    raise RunError(
+        f'the dataset {name} has {len(loader.sampler)} images for this process, which make no '
+        f'batch of {loader.batch_size}: lower batch_size, or set drop_last=False'
+    )
 
 
 def describe_model(model: nn.Module) -> str:

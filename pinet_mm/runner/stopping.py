@@ -27,8 +27,8 @@ def saying_how_to_go_on(runner: Runner, command: str | None = None) -> Iterator[
 
     Raises:
         Stopped: a signal came.
-        RunError: the disk or the memory is full, a process died, or weights got no gradient that
-            other processes wait for.
+        RunError: the disk or the memory is full, a process died, or weights that other processes
+            wait for got no gradient.
     """
     try:
         with ending_by_signal():
@@ -66,7 +66,7 @@ def _reason(error: BaseException) -> str | None:
         return f'the memory is full ({said}): train_dataloader.batch_size sets how much is needed'
     if UNUSED in str(error):
         return (
-            'some weights got no gradient, for which the other processes of this run wait: '
+            'some weights got no gradient, and the other processes wait for it: '
             '--cfg-options find_unused_parameters=True allows that'
         )
     return death_of_process(error)

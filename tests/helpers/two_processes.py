@@ -67,10 +67,12 @@ def forked(function: Callable, count: int, *args: object, answering: int | None 
     processes = [FORK.Process(target=run, args=(rank,)) for rank in range(count)]
     for process in processes:
         process.start()
-    found = dict(answers.get(timeout=PATIENCE) for _ in range(answering or count))
-    for process in processes:
-        process.kill()
-        process.join()
+    try:
+        found = dict(answers.get(timeout=PATIENCE) for _ in range(answering or count))
+    finally:  # one that is stopped would be waited for when this process ends
+        for process in processes:
+            process.kill()
+            process.join()
     return [found.get(rank) for rank in range(count)]
 
 

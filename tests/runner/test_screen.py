@@ -6,12 +6,13 @@ import re
 
 from pinet_mm import runner
 from pinet_mm.errors import RunError
-from pinet_mm.runner.screen import ScreenFilter, describe_model
+from pinet_mm.runner.screen import ScreenFilter, describe_model, require_batches
 
 import cv2
 import pytest
 from mmengine.logging import MMLogger, print_log
 from torch import nn
+from torch.utils.data import DataLoader
 
 from tests.helpers import toy_runs
 from tests.helpers.clean import MANAGERS, leaving_nothing
@@ -109,6 +110,19 @@ def test_images_that_make_no_batch_are_named(tmp_path):
     with pytest.raises(RunError, match=message):
         options = ('train_dataloader.batch_size=13', 'train_dataloader.drop_last=True')
         train(tmp_path, '--cfg-options', *options)
+
+
+@pytest.mark.parametrize(
+    'share, message',
+    [
+        ([3, 5], 'has 2 images for this process, which make no batch of 7: lower batch_size'),
+        ([], 'has 12 images, of which this process has no batch: use fewer processes'),
+    ],
+)
+def test_the_share_of_a_process_is_what_counts(share, message):
+    loader = DataLoader(range(12), 7, sampler=share, drop_last=True)
+    with pytest.raises(RunError, match=message):
+        require_batches(loader)
 
 
 @pytest.mark.parametrize(

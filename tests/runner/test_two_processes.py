@@ -75,7 +75,7 @@ def test_images_that_are_shared_unequally_end_before_they_train(found):
     for said in found['uneven']:
         assert said.startswith('RunError: the processes of this run must begin alike'), said
         # 11 images, one a batch
-        assert said.endswith('round_up=True makes it one) is 6 in process 0 and 5 in process 1')
+        assert said.endswith('round_up=True) is 6 in process 0 and 5 in process 1')
 
 
 def test_weights_without_a_gradient_are_named_where_they_are(found):

@@ -71,9 +71,7 @@ def from_cvat_xml(text: str | bytes, names: Sequence[str] = ()) -> dict:
         names = list(names) or _listed_names(root, skeletons[0])
         images, people = [], []
         for number, image in enumerate(root.iter('image'), start=1):
-            size = {side: int(image.attrib[side]) for side in ('width', 'height')}
-            if min(size.values()) < 1:
-                raise InputError(f'{image.attrib["name"]}: sides must be at least 1; found {size}')
+            size = _size_of(image)
             images.append(dict(id=number, file_name=image.attrib['name'], **size))
             for skeleton in image.iter('skeleton'):
                 person = _person(skeleton, names, image.attrib['name'])
@@ -84,6 +82,14 @@ def from_cvat_xml(text: str | bytes, names: Sequence[str] = ()) -> dict:
         raise InputError(f'it is not as CVAT exports its images: {error!r}') from error
     category = dict(id=1, name=skeletons[0].attrib['label'], keypoints=names, skeleton=[])
     return dict(images=images, annotations=people, categories=[category])
+
+
+def _size_of(image: ElementTree.Element) -> dict[str, int]:
+    found = {side: image.get(side, '') for side in ('width', 'height')}
+    if not all(value.isdecimal() and int(value) for value in found.values()):
+        name = image.get('name')
+        raise InputError(f'{name}: sides must be whole numbers of at least 1; found {found}')
+    return {side: int(value) for side, value in found.items()}
 
 
 def _require_skeletons(root: ElementTree.Element) -> list[ElementTree.Element]:
