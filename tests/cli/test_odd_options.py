@@ -45,7 +45,6 @@ REFUSED = {
     'log_level=-1': 'log_level must be DEBUG, INFO, WARNING or ERROR; found -1',
     'model_wrapper_cfg.type=x': 'model_wrapper_cfg.type must be a registered wrapper.*found .x.',
     'model_wrapper_cfg.type=os': 'model_wrapper_cfg.type must be a registered wrapper.*found .os.',
-    'model_wrapper_cfg.type=5': 'model_wrapper_cfg.type must be a registered wrapper.*found 5',
     'param_scheduler.0.begin=inf': '0.begin must be a finite number of at least 0; found inf',
     'log_processor.num_digits=x': 'log_processor.num_digits must be a whole number of at least 0',
     'auto_scale_lr.base_batch_size=x': 'base_batch_size must be a whole number of at least 1',
