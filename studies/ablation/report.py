@@ -271,5 +271,7 @@ def _plot(results: dict, path: Path) -> None:
         axis.spines[['top', 'right']].set_visible(False)
     several = any(len(tests) > 1 for _, tests in bars)
     axes[0].set_ylabel('hundredths' + '; whiskers: range over seeds' * several)
-    axes[0].legend(fontsize=8, frameon=False)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=3, frameon=False
+    )
     figure.savefig(path, dpi=110)

@@ -219,7 +219,7 @@ def test_what_is_missing_is_one_sentence(folder, words, message):
 @pytest.mark.parametrize('name', ['a.json', 'a.jsonl', 'a.xml'])
 def test_what_may_never_end_is_not_read(folder, name):
     os.mkfifo(name)
-    with pytest.raises(SystemExit, match=f'^error: {name} must be a file; found a folder, pipe or'):
+    with pytest.raises(SystemExit, match=f'^error: {name} must be a file; found a pipe or device'):
         main([name, 'out.json'])
 
 

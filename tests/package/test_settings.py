@@ -18,7 +18,9 @@ ODD = (math.nan, math.inf, -1, 'x', None, True, [1])
 def test_numbers_of_the_codec(name, value):
     if name == 'min_area' and value == -1:  # as good as 0
         return
-    with pytest.raises(InputError, match=f'{name} must be a number'):
+    odd = isinstance(value, float) and not math.isfinite(value)
+    kind = 'a finite number' if odd else 'a number'
+    with pytest.raises(InputError, match=f'{name} must be {kind}'):
         toys.build_codec(**{name: value})
 
 

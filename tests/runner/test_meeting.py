@@ -134,7 +134,7 @@ def facts(**settings):
         (dict(images=2), 'the number of images is 3 in process 0 and 2 in process 1'),
         (
             dict(share=2),
-            r'the number of batches \(.*round_up=True .*\) is 3 in process 0 and 2 in .* 1',
+            r'the number of batches \(.*round_up=True\) is 3 in process 0 and 2 in .* 1',
         ),
         (dict(iter=6), 'the first iteration is 0 in process 0 and 6 in process 1'),
     ],
