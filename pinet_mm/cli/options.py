@@ -27,6 +27,8 @@ class ConfigOptions(argparse.Action):
             action(parser, namespace, values, option_string)
         except AssertionError as error:
             raise argparse.ArgumentError(self, str(error)) from error
+        except RecursionError as error:
+            raise argparse.ArgumentError(self, 'lists are nested too deeply') from error
 
 
 class MixedParser(argparse.ArgumentParser):

@@ -164,6 +164,7 @@ def test_a_setting_that_makes_no_sense_is_one_line(option, tmp_path):
     'words, message',
     [
         (['--cfg-options', 'a'], "argument --cfg-options: expected KEY=VALUE; found 'a'"),
+        (['--cfg-options', 'a=' + '[' * 5000 + ']' * 5000], 'lists are nested too deeply'),
         (['--cfg-options', 'a=[1,2'], 'argument --cfg-options: Imbalanced brackets exist in [1,2'),
     ],
 )
