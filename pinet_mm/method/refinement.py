@@ -127,8 +127,8 @@ class PoseRefinement(nn.Module):
             over n×n pixels, for each: (2, 4) reads at strides 8 and 16 beside 4. None in the paper.
 
     Raises:
-        InputError: `num_layers`, `num_passes` or a window is no count, `context` no list, or
-            `uncertainty` neither True nor False.
+        InputError: `num_layers`, `num_passes` or a window is no count, `context` no list, `score`
+            no mapping, or `uncertainty` neither True nor False.
 
     Attributes:
         product_dtype: half precision for the products of graph convolutions, or None; sums and
@@ -169,6 +169,11 @@ class PoseRefinement(nn.Module):
             nn.ReLU(),
             nn.Linear(in_channels, 2 * num_keypoints),
         )
+        if score is not None and not isinstance(score, Mapping):
+            raise InputError(
+                f'refinement.score must be a mapping such as dict(hidden=32); found {score!r}; on '
+                'a command line: model.head.refinement.score.hidden=32'
+            )
         self.score = None if score is None else PoseScore(in_channels, **score)
         self.uncertainty = nn.Linear(in_channels, num_keypoints) if uncertainty else None
         if self.uncertainty is not None:

@@ -4,6 +4,7 @@ import copy
 
 from pinet_mm.checkpoints import Checkpoint, load_weights
 from pinet_mm.errors import CheckpointError, InputError
+from pinet_mm.method.refinement import PoseRefinement
 from pinet_mm.method.views import mirror_inputs
 
 import numpy as np
@@ -175,6 +176,11 @@ def test_it_cannot_be_asked_for_where_it_is_not(more):
         asked.head.check_settings(more)
     with pytest.raises(InputError, match="use_score must be True or False; found 'yes'"):
         asked.head.check_settings(dict(use_score='yes'))
+
+
+def test_a_score_is_a_mapping():
+    with pytest.raises(InputError, match=r"score must be a mapping .*; found 'dict\(hidden=32\)'"):
+        PoseRefinement(4, 5, [(0, 1)], score='dict(hidden=32)')
 
 
 def test_weights_with_it_fit_a_model_without_but_not_the_other_way():

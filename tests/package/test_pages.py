@@ -13,7 +13,7 @@ from pinet_mm.models.test_cfg import TestSettings
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmpose.registry import MODELS
+from mmpose.registry import DATASETS, MODELS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / 'pinet_mm'
@@ -223,6 +223,25 @@ def test_the_example_of_pinet_2_builds(tmp_path):
         head = MODELS.build(Config.fromfile(tmp_path / 'config.py').model).head
     assert (head.refinement.num_passes, head.refinement.context) == (2, (2, 4))
     assert type(head.offset_loss).__name__ == type(head.refine_loss).__name__ == 'SmoothOKSLoss'
+
+
+def test_the_example_of_a_score_builds(tmp_path):
+    (code,) = re.findall(
+        r'```python\n# a score for my model.*?\n(.*?)```',
+        (DOCS / 'training.md').read_text(),
+        flags=re.S,
+    )
+    mine = f'{ROOT}/configs/pinet_hrnet-slim_crowdsynth.py'
+    (tmp_path / 'config.py').write_text(code.replace('my_config.py', mine))
+    config = Config.fromfile(tmp_path / 'config.py')
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        model = MODELS.build(config.model)
+        sample = DATASETS.build(config.train_dataloader.dataset)[0]
+    assert model.head.refinement.score is not None
+    assert 'area' in sample['data_samples'].metainfo
+    assert config.optim_wrapper.optimizer == dict(type='AdamW', lr=2e-3, weight_decay=0.3)
+    assert [each.type for each in config.param_scheduler] == ['LinearLR', 'CosineAnnealingLR']
+    assert (config.train_cfg.max_epochs, config.train_dataloader.batch_size) == (1, 1)
 
 
 # --- docs/conventions.md, docs/method.md ---------------------------------------------------------
