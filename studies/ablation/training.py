@@ -13,21 +13,7 @@ from mmengine.config import Config
 
 from .variants import BACKBONE, PINET, Variant
 
-# A score learns for an epoch of one image at a time, as the schedule that ships is made for.
-_SCHEDULE = Config.fromfile(config_path('_base_/schedule_score.py')).to_dict()
-_LAST_STEP = len(Config.fromfile(config_path(PINET)).train_pipeline) - 1
 UNCERTAIN = {'model.head.refinement.uncertainty': True}
-_SCORE = {
-    'model.head.refinement.score': dict(hidden=32),
-    **UNCERTAIN,
-    'model.backbone.init_cfg': None,
-    'optim_wrapper.optimizer': dict(_delete_=True, **_SCHEDULE['optim_wrapper']['optimizer']),
-    'optim_wrapper.clip_grad': _SCHEDULE['optim_wrapper']['clip_grad'],
-    'param_scheduler.0.end': 50,
-    'auto_scale_lr.base_batch_size': 1,
-    'train_dataloader.batch_size': 1,
-    f'train_dataloader.dataset.pipeline.{_LAST_STEP}.meta_keys': ('img_id', 'img_path', 'area'),
-}
 SCORE_IMAGES = 1000
 _SCORE_SEEDS = 1000  # a score learns from images that the rest has not seen
 
@@ -125,12 +111,29 @@ def train_score(variant: Variant, out: Path, budget: Budget, seed: int, checkpoi
     options = {
         'randomness.seed': seed,
         **_data(budget),
-        **_SCORE,
+        **_score_options(),
         'train_dataloader.dataset.length': SCORE_IMAGES,
         'train_dataloader.dataset.seed': _SCORE_SEEDS + seed,
         'load_from': str(checkpoint),
     }
     return _train(variant, out, 1, options)
+
+
+def _score_options() -> dict:
+    # An epoch of one image at a time, as the schedule that ships is made for.
+    wrapper = Config.fromfile(config_path('_base_/schedule_score.py')).optim_wrapper.to_dict()
+    last_step = len(Config.fromfile(config_path(PINET)).train_pipeline) - 1
+    return {
+        'model.head.refinement.score': dict(hidden=32),
+        **UNCERTAIN,
+        'model.backbone.init_cfg': None,
+        'optim_wrapper.optimizer': dict(_delete_=True, **wrapper['optimizer']),
+        'optim_wrapper.clip_grad': wrapper['clip_grad'],
+        'param_scheduler.0.end': 50,
+        'auto_scale_lr.base_batch_size': 1,
+        'train_dataloader.batch_size': 1,
+        f'train_dataloader.dataset.pipeline.{last_step}.meta_keys': ('img_id', 'img_path', 'area'),
+    }
 
 
 def _data(budget: Budget) -> dict:

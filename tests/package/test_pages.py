@@ -193,12 +193,15 @@ def test_the_example_of_own_keypoints_builds(tmp_path, monkeypatch):
     assert codec.layout.part_flip_indices == (0, 1)
 
 
+def example_of(title):
+    """The config in training.md whose first line is a comment that begins so."""
+    text = (DOCS / 'training.md').read_text()
+    (code,) = re.findall(rf'```python\n# {title}.*?\n(.*?)```', text, flags=re.S)
+    return code
+
+
 def test_the_example_of_any_backbone_builds(tmp_path):
-    (code,) = re.findall(
-        r'```python\n# any backbone.*?\n(_base_.*?)```',
-        (DOCS / 'training.md').read_text(),
-        flags=re.S,
-    )
+    code = example_of('any backbone')
     (tmp_path / 'config.py').write_text(code.replace("['", f"['{ROOT}/configs/"))
     config = Config.fromfile(tmp_path / 'config.py')
     config.model.backbone.init_cfg = None  # nothing is downloaded
@@ -209,11 +212,7 @@ def test_the_example_of_any_backbone_builds(tmp_path):
 
 
 def test_the_example_of_pinet_2_builds(tmp_path):
-    (code,) = re.findall(
-        r'```python\n# PINet-2 of my model\n(.*?)```',
-        (DOCS / 'training.md').read_text(),
-        flags=re.S,
-    )
+    code = example_of('PINet-2 of my model')
     mine = f'{ROOT}/configs/pinet_hrnet-slim_ablation.py'
     code = code.replace('my_config.py', mine).replace(
         "'pinet2.py", f"'{ROOT}/configs/_base_/pinet2.py"
@@ -226,11 +225,7 @@ def test_the_example_of_pinet_2_builds(tmp_path):
 
 
 def test_the_example_of_a_score_builds(tmp_path):
-    (code,) = re.findall(
-        r'```python\n# a score for my model.*?\n(.*?)```',
-        (DOCS / 'training.md').read_text(),
-        flags=re.S,
-    )
+    code = example_of('a score for my model')
     mine = f'{ROOT}/configs/pinet_hrnet-slim_crowdsynth.py'
     (tmp_path / 'config.py').write_text(code.replace('my_config.py', mine))
     config = Config.fromfile(tmp_path / 'config.py')
