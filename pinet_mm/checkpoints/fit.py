@@ -19,6 +19,8 @@ from .names import is_official
 
 SHOWN = 10  # complaints listed in an error, except in a conversion
 STAGES = 15  # channels of HRNet's four maps side by side, in widths: 1 + 2 + 4 + 8
+# Names of the weights that may be learned when the rest is trained, and what they are.
+LATE = {'head.refinement.score.': 'score', 'head.refinement.uncertainty.': 'uncertainty'}
 _LAYER = re.compile(r'(?:pr\.gconv_layers|head\.refinement\.blocks)\.(\d+)\.')
 
 
@@ -183,13 +185,27 @@ def check_model(model: nn.Module, checkpoint: Checkpoint, but: tuple[str, ...] =
 
     Raises:
         CheckpointError: weights of the model are missing, have another shape or kind of number,
-            are not finite, or have the names of the official implementation.
+            are not finite, or have the names of the official implementation; or all that is missing
+            is a score or an uncertainty.
     """
     wanted = unwrapped(model).state_dict()
     _refuse_official(checkpoint, wanted)
-    wanted = {key: value for key, value in wanted.items() if not key.startswith(but)}
+    lacking = tuple(
+        name for name in LATE if _has(wanted, name) and not _has(checkpoint.weights, name)
+    )
+    wanted = {key: value for key, value in wanted.items() if not key.startswith(but + lacking)}
     found = {key: value for key, value in checkpoint.weights.items() if key in wanted}
     check_weights(found, wanted, checkpoint.source)
+    untrained = [LATE[name] for name in lacking if name not in but]
+    if untrained:
+        raise CheckpointError(
+            f'the checkpoint {checkpoint.source} has no {" and no ".join(untrained)}, to be '
+            "trained first: see docs/training.md, 'A score that says how good a pose is'"
+        )
+
+
+def _has(weights: Mapping[str, Tensor], name: str) -> bool:
+    return any(key.startswith(name) for key in weights)
 
 
 def check_overlap(model: nn.Module, checkpoint: Checkpoint) -> None:

@@ -12,14 +12,11 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ..checkpoints import check_model, check_overlap, read_checkpoint, require_checkpoint
-from ..checkpoints.fit import unwrapped
+from ..checkpoints.fit import LATE, unwrapped
 from ..environment.printing import one_line
 from ..errors import CheckpointError, RunError
 from ..method.scoring import score_of
 from .resuming import candidates, newest_usable, require_state
-
-# Names of the weights that learn on a frozen rest: a checkpoint of that rest need not have them.
-LATE = ('head.refinement.score.', 'head.refinement.uncertainty.')
 
 
 def choose_start(cfg: Config, resume: str | None) -> None:
@@ -104,7 +101,8 @@ def prepare_start(runner: Runner, resume: str | None = None) -> None:
                 'refinement.score learns on a model that is trained and frozen: name its '
                 'checkpoint, --cfg-options load_from=FILE'
             )
-        check_model(runner.model, read_checkpoint(load_from), LATE)
+        # A checkpoint of the frozen rest need not have what is to learn on it.
+        check_model(runner.model, read_checkpoint(load_from), tuple(LATE))
         runner.register_hook(FreshScore())
     elif load_from:
         check_overlap(runner.model, read_checkpoint(load_from))

@@ -183,10 +183,33 @@ def test_a_score_is_a_mapping():
         PoseRefinement(4, 5, [(0, 1)], score='dict(hidden=32)')
 
 
-def test_weights_with_it_fit_a_model_without_but_not_the_other_way():
+def test_weights_with_it_fit_a_model_without():
     model, plain, inputs = build_pair(images=1)
     wanted = predict(plain, inputs)[0]
     load_weights(plain, Checkpoint(model.state_dict(), {}, 'with.pth'))
     assert_same(predict(plain, inputs)[0], wanted, rtol=0, atol=0)
-    with pytest.raises(CheckpointError, match=r'missing head\.refinement\.score\.norm'):
-        load_weights(model, Checkpoint(plain.state_dict(), {}, 'without.pth'))
+
+
+@pytest.mark.parametrize(
+    'options, lacking',
+    [
+        (dict(score=dict(hidden=8)), 'no score'),
+        (dict(uncertainty=True), 'no uncertainty'),
+        (dict(score=dict(hidden=8), uncertainty=True), 'no score and no uncertainty'),
+    ],
+)
+def test_weights_are_said_to_lack_what_was_not_trained(options, lacking):
+    config = model_config('three')
+    weights = build_in_mmpose(MODELS, config).state_dict()
+    config['head']['refinement'].update(options)
+    model = build_in_mmpose(MODELS, config)
+    message = (
+        f'the checkpoint plain.pth has {lacking}, to be trained first: see docs/training.md, '
+        "'A score that says how good a pose is'"
+    )
+    with pytest.raises(CheckpointError, match=f'^{message}$'):
+        load_weights(model, Checkpoint(weights, {}, 'plain.pth'))
+    del weights['head.part_branch.bias']  # of another network: that goes first
+    with pytest.raises(CheckpointError, match=r'missing head\.part_branch\.bias') as error:
+        load_weights(model, Checkpoint(weights, {}, 'other.pth'))
+    assert 'trained' not in str(error.value)
