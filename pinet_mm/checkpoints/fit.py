@@ -1,5 +1,6 @@
 """Weights and networks: which network weights belong to, and whether they fit one."""
 
+import copy
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -243,6 +244,9 @@ def _refuse_official(checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> No
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
     """Load a checkpoint into a model, all of whose weights it must hold.
 
+    A score or an uncertainty that the model is to do without is left out; MMEngine would print the
+    names of their weights as unexpected.
+
     Args:
         model: in a wrapper or not.
         checkpoint: of this package.
@@ -251,7 +255,12 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
         CheckpointError: see `check_model`.
     """
     check_model(model, checkpoint)
-    load_state_dict(unwrapped(model), checkpoint.weights)
+    known = unwrapped(model).state_dict()
+    weights = copy.copy(checkpoint.weights)  # with the versions of modules, an attribute
+    for name in checkpoint.weights:
+        if name.startswith(tuple(LATE)) and name not in known:
+            del weights[name]
+    load_state_dict(unwrapped(model), weights)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

@@ -183,11 +183,23 @@ def test_a_score_is_a_mapping():
         PoseRefinement(4, 5, [(0, 1)], score='dict(hidden=32)')
 
 
-def test_weights_with_it_fit_a_model_without():
+def test_weights_with_it_fit_a_model_without_a_word(capfd):
     model, plain, inputs = build_pair(images=1)
-    wanted = predict(plain, inputs)[0]
-    load_weights(plain, Checkpoint(model.state_dict(), {}, 'with.pth'))
+    wanted, weights = predict(plain, inputs)[0], model.state_dict()
+    load_weights(plain, Checkpoint(weights, {}, 'with.pth'))
     assert_same(predict(plain, inputs)[0], wanted, rtol=0, atol=0)
+    assert capfd.readouterr() == ('', '')
+    assert weights.keys() == model.state_dict().keys()
+    # What belongs to nothing that may be switched off is still told.
+    weights['head.refinement.scale'] = torch.zeros(1)
+    load_weights(plain, Checkpoint(weights, {}, 'with.pth'))
+    said = capfd.readouterr().out
+    assert 'head.refinement.scale' in said and 'head.refinement.score' not in said
+
+
+def test_a_model_without_it_may_be_told_to_do_without():
+    _, plain, inputs = build_pair(images=1)
+    assert_same(predict(plain, inputs, use_score=False)[0], predict(plain, inputs)[0], rtol=0)
 
 
 @pytest.mark.parametrize(
