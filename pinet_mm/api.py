@@ -18,7 +18,7 @@ from mmpose.apis import init_model
 from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 
 from .checkpoints import load_weights, read_checkpoint
-from .checkpoints.carried import carry_metainfo, carry_score
+from .checkpoints.carried import carry_metainfo, carry_score, carry_uncertainty
 from .configs import config_path, read_config
 from .datasets.pipelines import set_short_side
 from .errors import RunError
@@ -123,6 +123,7 @@ def load(
     loaded = read_checkpoint(checkpoint)
     carry_metainfo(config, loaded.meta.get('dataset_meta', {}))
     carry_score(config, loaded.weights)
+    carry_uncertainty(config, loaded.weights)
     if short_side:
         set_short_side(config.test_dataloader.dataset, short_side)
     model = init_model(config, None, device)

@@ -1,4 +1,4 @@
-"""What a checkpoint brings beside its weights: metainfo of its keypoints, and a score."""
+"""What a checkpoint brings beside its weights: metainfo of its keypoints, score, uncertainty."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..configs import mappings
+from ..datasets.wrapped import bare_name
 
 NEEDED = ('keypoint_id2name', 'flip_indices', 'sigmas')
 
@@ -49,6 +50,25 @@ def carry_score(config: Config, weights: Mapping[str, Tensor]) -> bool:
         return False
     refinement.setdefault('score', dict(hidden=len(matrix)))
     return bool(refinement['score'])
+
+
+def carry_uncertainty(config: Config, weights: Mapping[str, Tensor]) -> None:
+    """Give a config the uncertainty whose weights a checkpoint has, in place, for inference.
+
+    A config that says whether there is to be one keeps that.
+
+    Args:
+        config: of a model.
+        weights: of the checkpoint.
+    """
+    head = config.model.get('head') or {}
+    refinement, loss = head.get('refinement'), head.get('refine_loss')
+    known = 'head.refinement.uncertainty.weight' in weights
+    if not (known and refinement) or 'uncertainty' in refinement:
+        return
+    refinement['uncertainty'] = True
+    if loss and bare_name(loss) != 'SmoothOKSLoss':
+        head['refine_loss'] = None  # a head that has an uncertainty refuses the paper's
 
 
 def as_written(dataset_meta: Mapping) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..configs import config_path, load_config
 from ..errors import InputError
-from .carried import carry_score
+from .carried import carry_score, carry_uncertainty
 from .files import Checkpoint, check_target, halve, read_checkpoint, write_checkpoint
 from .fit import Network, build_network, check_weights, has_size, recognize, recognize_backbone
 from .names import (
@@ -82,6 +82,7 @@ def convert_checkpoint(
         raise InputError('--half and --to-release are for whole networks; this is a backbone')
     settings, network = find_config(checkpoint.weights, config)
     carry_score(settings, checkpoint.weights)
+    carry_uncertainty(settings, checkpoint.weights)
     if backbone:
         weights, meta = _checked_backbone(checkpoint, settings, network), {}
     else:

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 
 from ..atomic import require_writable
 from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
-from ..checkpoints.carried import carry_metainfo, carry_score
+from ..checkpoints.carried import carry_metainfo, carry_score, carry_uncertainty
 from ..configs import config_path, read_config
 from ..datasets.limits import BOUNDS
 from ..environment.printing import one_line
@@ -80,6 +80,7 @@ def test(options: TestOptions) -> dict:
     carry_metainfo(cfg, checkpoint.meta.get('dataset_meta', {}))
     if carry_score(cfg, checkpoint.weights):
         settings.rank_by_score(cfg)
+    carry_uncertainty(cfg, checkpoint.weights)
     follow_layout(cfg, 'test_dataloader')
     check_annotations(
         cfg,

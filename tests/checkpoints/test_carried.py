@@ -1,6 +1,6 @@
-"""The metainfo that a checkpoint brings, where the file that a config names is not there."""
+"""What a checkpoint brings: metainfo where a config's file is gone, score and uncertainty."""
 
-from pinet_mm.checkpoints.carried import as_written, carry_metainfo, carry_score
+from pinet_mm.checkpoints.carried import as_written, carry_metainfo, carry_score, carry_uncertainty
 from pinet_mm.models.codec import build_layout
 from pinet_mm.runner.settings import rank_by_score
 
@@ -109,3 +109,34 @@ def test_no_score_comes_where_it_is_switched_off_or_has_no_weights(refinement, t
 def test_weights_of_another_shape_bring_no_score():
     odd = {'head.refinement.score.layers.1.weight': torch.tensor(1.0)}
     assert not carry_score(scored(dict(type='PoseRefinement')), odd)
+
+
+UNCERTAIN = {'head.refinement.uncertainty.weight': torch.zeros(17, 6)}
+
+
+@pytest.mark.parametrize(
+    'loss, kept',
+    [
+        (None, None),
+        (dict(type='SoftWeightSmoothL1Loss'), None),  # a head with uncertainty refuses it
+        (dict(type='SmoothOKSLoss'), dict(type='SmoothOKSLoss')),
+    ],
+)
+def test_an_uncertainty_comes_with_its_weights(loss, kept):
+    cfg = scored(dict(type='PoseRefinement'))
+    cfg.model.head.refine_loss = loss
+    carry_uncertainty(cfg, UNCERTAIN)
+    assert cfg.model.head.refinement == dict(type='PoseRefinement', uncertainty=True)
+    assert cfg.model.head.refine_loss == kept
+    assert 'use_uncertainty' not in cfg.model.test_cfg
+
+
+@pytest.mark.parametrize(
+    'refinement, weights',
+    [(dict(), {}), (dict(uncertainty=False), UNCERTAIN), (None, UNCERTAIN)],
+)
+def test_no_uncertainty_comes_without_weights_or_against_the_config(refinement, weights):
+    cfg = scored(None if refinement is None else dict(refinement, type='PoseRefinement'))
+    before = cfg.to_dict()
+    carry_uncertainty(cfg, weights)
+    assert cfg.to_dict() == before

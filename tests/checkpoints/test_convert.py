@@ -231,6 +231,16 @@ def test_a_network_that_is_not_on_hrnet_is_written_anew_by_its_config(convert, t
         convert(shipped, tmp_path / 'b.pth')
 
 
+def test_an_uncertainty_is_converted_by_a_config_without_one(convert, tmp_path):
+    config = 'pinet_lite_photos.py'
+    state = dict(checkpoints.read_checkpoint(api.shipped_weights(config)).weights)
+    state['head.refinement.uncertainty.weight'] = torch.full((17, 128), 0.5)
+    state['head.refinement.uncertainty.bias'] = torch.full((17,), 0.25)
+    torch.save(state, tmp_path / 'a.pth')
+    convert(tmp_path / 'a.pth', tmp_path / 'b.pth', '--config', config)
+    assert_same(checkpoints.read_checkpoint(tmp_path / 'b.pth').weights, state)
+
+
 def test_missing_files_are_told(convert, tmp_path):
     with pytest.raises(SystemExit, match="error: the checkpoint '.*a.pth' does not exist"):
         convert(tmp_path / 'a.pth', tmp_path / 'b.pth')

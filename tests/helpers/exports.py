@@ -77,7 +77,7 @@ def write_light(folder):
     """Write a config of two scales and weights that float16 holds, with a score besides.
 
     The backbone is of timm, and the refinement has all its options. The config does not mention
-    the score: the weights bring it.
+    score and uncertainty: the weights bring them.
     """
     config = Config.fromfile(SHIPPED)
     config.model = toys.model_config('coco', test_cfg=TEST_CFG['light'])
@@ -87,7 +87,9 @@ def write_light(folder):
     # Without `avg_down`, whose windows are cut at borders that are not known in the graph.
     config.model.backbone = dict(type='TimmBackbone', model_name='resnet10t', avg_down=False)
     config.model.neck = dict(type='SeparableFPN', in_channels=(64, 128, 256, 512), out_channels=16)
+    uncertainty = config.model.head.refinement.pop('uncertainty')
     config.dump(folder / 'config.py')
+    config.model.head.refinement.uncertainty = uncertainty
     torch.manual_seed(0)
     weights = _awake(config).half().state_dict()
     for name, value in toys.scramble(PoseScore(16, 8), 1).half().state_dict().items():

@@ -1,4 +1,4 @@
-"""An evaluation ranks people by the score that a checkpoint brings along."""
+"""An evaluation takes score and uncertainty that a checkpoint brings along."""
 
 from pinet_mm.checkpoints import Checkpoint
 from pinet_mm.runner import run
@@ -11,13 +11,16 @@ from mmengine.config import Config
 
 CONFIG = 'pinet_hrnet-slim_crowdsynth_demo.py'
 WEIGHT = 'head.refinement.score.layers.1.weight'
+UNCERTAINTY = 'head.refinement.uncertainty.weight'
 
 
 class Settled(Exception):
     """Carries the config of an evaluation that stops before it builds a model."""
 
 
-@pytest.mark.parametrize('names, mode', [((WEIGHT,), 'bbox'), ((), 'keypoint')])
+@pytest.mark.parametrize(
+    'names, mode', [((WEIGHT,), 'bbox'), ((), 'keypoint'), ((UNCERTAINTY,), 'keypoint')]
+)
 def test_metrics_rank_by_a_score_that_comes_with_the_weights(names, mode, tmp_path, monkeypatch):
     file = tmp_path / 'weights.pth'
     file.touch()
@@ -30,7 +33,9 @@ def test_metrics_rank_by_a_score_that_comes_with_the_weights(names, mode, tmp_pa
     monkeypatch.setattr(run, 'follow_layout', settled)
     with pytest.raises(Settled) as stopped:
         run.test(TestOptions(config=CONFIG, checkpoint=str(file), work_dir=str(tmp_path)))
-    assert stopped.value.args[0].test_evaluator.score_mode == mode
+    (cfg,) = stopped.value.args
+    assert cfg.test_evaluator.score_mode == mode
+    assert cfg.model.head.refinement.get('uncertainty', False) == (UNCERTAINTY in names)
 
 
 def test_poses_are_written_with_the_score_that_ranks_them_beside_a_dump():
