@@ -34,7 +34,7 @@ class Checkpoint(NamedTuple):
     Attributes:
         weights: by name, without the prefix of a wrapper; with the versions of the modules that
             wrote them, as a state dict has them in `_metadata`.
-        meta: `dataset_meta` and `epoch`, as far as the file tells them.
+        meta: `dataset_meta`, `epoch` and `iter`, as far as the file tells them.
         source: path, URL or package, for messages.
     """
 

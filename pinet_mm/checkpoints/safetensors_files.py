@@ -18,7 +18,7 @@ from ..errors import CheckpointError
 
 SAFETENSORS = '.safetensors'
 # What is kept of a checkpoint beside its weights.
-KEPT = ('dataset_meta', 'epoch')
+KEPT = ('dataset_meta', 'epoch', 'iter')
 # JSON has no arrays, tuples or numeric keys; MMPose needs them restored.
 _ARRAYS = dict(
     keypoint_colors=np.uint8,

@@ -15,8 +15,9 @@ from ..onnx_runner import MEAN
 from .file_order import require_order
 from .limits import BOUNDS_NOTE, note_on_proposals
 from .pose_files import to_entries
-from .reasons import BEHIND, why_no_number, why_zero
+from .reasons import BEHIND, FEW, why_no_number, why_zero
 
+BEFORE_TEST = 'iterations of the checkpoint'  # where MMEngine's hub holds them
 MANY = 1000  # images, from which COCO's evaluation takes so long that a line announces it
 
 
@@ -164,10 +165,26 @@ class PlainCocoMetric(LayoutCocoMetric):
 
 
 def _iterations() -> int | None:
-    """Return how long a training has gone on of which this is the validation, else None."""
+    """Return how long a training has gone on of which this is the validation.
+
+    Otherwise what `tell_iterations` was told, or None.
+    """
     hub = MessageHub.get_current_instance()
-    last = hub.get_info('iter') if hub.get_info('loop_stage') == 'val' else None
+    if hub.get_info('loop_stage') != 'val':
+        return hub.get_info(BEFORE_TEST)
+    last = hub.get_info('iter')
     return None if last is None else last + 1
+
+
+def tell_iterations(hub: MessageHub, iterations: object) -> None:
+    """Let the reason of AP 0 say that a checkpoint has hardly been trained, where that is so.
+
+    Args:
+        hub: of the run.
+        iterations: what the checkpoint says of its training.
+    """
+    is_few = isinstance(iterations, int) and 0 <= iterations < FEW
+    hub.update_info(BEFORE_TEST, iterations if is_few else None)
 
 
 def check_converter(

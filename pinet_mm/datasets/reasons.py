@@ -10,6 +10,7 @@ from .keypoint_order import areas_of, boxes_of, keypoints_of, why_order
 from .matching import person_oks
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
+FEW = 500  # iterations after which poses say nothing of data and settings yet
 LIKE = (0.5, 2.0)  # size of the pose over that of the person; others give a reason
 NO_WEIGHTS = 'are these its trained weights, and are the images those that were annotated?'
 WEAK = 'a model that knows such images scores higher: is it the right checkpoint?'
@@ -45,7 +46,8 @@ def why_zero(
         entries: poses in COCO's result format, with keypoints in pixels of the image.
         sigmas: K OKS sigmas.
         use_area: OKS with the annotated areas, where there are any; else with 0.53 of the boxes.
-        iterations: how long a training has gone on, if this is its validation.
+        iterations: how long a training has gone on, if this is its validation, or had gone on
+            before the checkpoint; None if that is not known.
         score_kind: what the poses' scores are, a key of `POSE_THRS`.
     """
     persons = _by_image(
@@ -65,6 +67,8 @@ def why_zero(
     best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
     if best >= LEAST_OKS:
         return None
+    if iterations is not None and iterations < FEW:
+        return f'{_why_weak(iterations, WEAK)}; {_best(best)}'
     reason = _why_unlike(best, ratios, entries, iterations, POSE_THRS[score_kind])
     order = why_order([(persons[image], poses[image]) for image in shared], sigmas, use_area)
     return reason + order
@@ -79,6 +83,10 @@ def _why_weak(iterations: int | None, doubt: str) -> str:
     )
 
 
+def _best(oks: float) -> str:
+    return f'the best of all poses has an OKS of {oks:.2f}, below {LEAST_OKS}'
+
+
 def _why_unlike(
     best: float,
     ratios: Sequence[float],
@@ -87,7 +95,7 @@ def _why_unlike(
     shown: float,
 ) -> str:
     """Return what the best OKS, the scores and the sizes of poses say, none of which matches."""
-    reasons = [f'the best of all poses has an OKS of {best:.2f}, below {LEAST_OKS}']
+    reasons = [_best(best)]
     scores = np.array([each['score'] for each in entries])
     good = int((scores > shown).sum())
     reasons.append(f'{good} of {len(scores)} poses score above {shown:g}')

@@ -14,6 +14,7 @@ from ..checkpoints import load_weights, read_checkpoint, require_checkpoint
 from ..checkpoints.carried import carry_metainfo, carry_score, carry_uncertainty
 from ..configs import config_path, read_config
 from ..datasets.limits import BOUNDS
+from ..datasets.metrics import tell_iterations
 from ..environment.printing import one_line
 from ..errors import InputError, RunError
 from ..models.early import check_settings
@@ -90,6 +91,7 @@ def test(options: TestOptions) -> dict:
     )
     runner = _build_runner(cfg, options.local_rank)
     load_weights(runner.model, checkpoint)
+    tell_iterations(runner.message_hub, checkpoint.meta.get('iter'))
     note = note_on_weights(runner.model, checkpoint)
     if note:
         print_log(one_line(note), 'current', logging.WARNING)

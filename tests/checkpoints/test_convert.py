@@ -60,7 +60,7 @@ def test_a_checkpoint_of_ours_is_written_anew_with_its_metainfo(weights, convert
     assert text.endswith('arrays\n') and 'its config' not in text
     found = storage.read_checkpoint(tmp_path / 'small.safetensors')
     assert_same(found.weights, ours)
-    assert found.meta == dict(dataset_meta=dict(dataset_name='mine'))
+    assert found.meta == dict(dataset_meta=dict(dataset_name='mine'), iter=3)
 
 
 def test_the_key_table(weights, convert, tmp_path):

@@ -8,7 +8,7 @@ import math
 
 from pinet_mm import LayoutCocoMetric
 from pinet_mm.datasets import metrics
-from pinet_mm.datasets.metrics import check_converter
+from pinet_mm.datasets.metrics import check_converter, tell_iterations
 
 import numpy as np
 import pytest
@@ -224,6 +224,21 @@ def test_the_validation_of_a_training_is_not_asked_for_its_weights(stage, tmp_pa
         'AP is 0: the model proposed no pose in any image: '
         + (learned if stage == 'val' else doubt)
     ]
+
+
+@pytest.mark.parametrize(
+    'iterations, told', [(2, True), (20_000, False), ('2', False), (None, False)]
+)
+def test_a_checkpoint_that_has_hardly_been_trained_is_told_so(iterations, told, tmp_path, said):
+    data = write(tmp_path)
+    metric = LayoutCocoMetric(str(tmp_path / 'a.json'), sigmas=SIGMAS, **COCO)
+    hub = MessageHub.get_instance(f'{tmp_path} checkpoint')
+    hub.update_info('loop_stage', 'test')
+    tell_iterations(hub, 7)  # of another checkpoint before
+    tell_iterations(hub, iterations)
+    evaluate(metric, metainfo(SIGMAS), predictions(data, 40))
+    (line,) = said
+    assert line.startswith('AP is 0: it has learned for 2 iterations; ') == told
 
 
 def test_poses_behind_the_twenty_best(tmp_path, said):

@@ -46,6 +46,17 @@ def test_a_training_that_has_just_begun_is_not_asked_for_its_weights():
         assert doubt not in said and 'it has learned for 20 iterations' in said
 
 
+def test_poses_of_a_training_that_has_just_begun_say_nothing_of_the_data():
+    # Four times as large, and sure of it: after two iterations that is no reason. The corner, at
+    # (10, 10), is off by (30, 30), so that OKS is exp(-1800 / 8.48) = 0.00; the rest is farther.
+    large = [pose(PERSON, factor=4.0)]
+    said = why_zero([PERSON], large, SIGMAS, iterations=2)
+    assert said.startswith('it has learned for 2 iterations; if it stays so, look at')
+    assert said.endswith('; the best of all poses has an OKS of 0.00, below 0.5')
+    assert '4 times as large' in why_zero([PERSON], large, SIGMAS, iterations=5000)
+    assert why_zero([PERSON], [pose(PERSON)], SIGMAS, iterations=2) is None
+
+
 def test_the_best_oks_and_the_scores():
     # All keypoints 10 px beside: exp(-100 / (2 · 0.1² · 0.53 · 800)) = exp(-11.79) = 0.0000.
     said = why_zero([PERSON], [pose(PERSON, 0.05, shift=(10, 0))], SIGMAS)

@@ -5,9 +5,11 @@ import pickle
 from pathlib import Path
 
 from pinet_mm import runner
+from pinet_mm.datasets.metrics import BEFORE_TEST
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 
 from tests.helpers.toy_runs import PRETRAINED, SAMPLES, Toy, ToyDataset, parse, train, write_config
 
@@ -53,6 +55,13 @@ def test_a_checkpoint_of_averaged_weights_is_tested_as_it_is(tmp_path):
         for item in [{name: value[None] for name, value in item.items()} for item in items]
     ]
     assert runner.test(args)['mean'] == pytest.approx(sum(errors) / SAMPLES)
+
+
+def test_a_checkpoint_tells_how_little_it_was_trained(tmp_path, trained):
+    options = write_config(tmp_path, PRETRAINED), trained / 'epoch_3.pth', '--work-dir', tmp_path
+    runner.test(parse('test', *options))
+    told = MessageHub.get_current_instance().get_info(BEFORE_TEST)
+    assert told == 18  # three epochs of six batches
 
 
 def test_test_keeps_the_config_of_the_training(tmp_path, trained):
