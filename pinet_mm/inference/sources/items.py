@@ -129,7 +129,9 @@ def _sources_of(word: str) -> list[Source]:
     elif glob.has_magic(word):
         return _matches(word)
     elif is_video:
-        raise FileNotFoundError(f'{word} does not exist')
+        raise FileNotFoundError(
+            f'{word} does not exist; expected a video, or the index of a camera such as 0'
+        )
     return [Source(str(path), 'image') for path in find_images([word])]
 
 

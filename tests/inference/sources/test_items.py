@@ -83,8 +83,12 @@ def test_lists_come_from_the_standard_input(folder, monkeypatch):
 def test_what_is_missing_is_named(folder):
     with pytest.raises(FileNotFoundError, match=r'\*.bmp matches no image and no video'):
         find_sources([f'{folder}/*.bmp'])
-    with pytest.raises(FileNotFoundError, match='gone.mp4 does not exist'):
+    message = 'gone.mp4 does not exist; expected a video, or the index of a camera such as 0$'
+    with pytest.raises(FileNotFoundError, match=message):
         find_sources(['gone.mp4'])
+    with pytest.raises(FileNotFoundError, match=r'gone\.jpg does not exist; .* a folder') as error:
+        find_sources(['gone.jpg'])
+    assert 'camera' not in str(error.value)
     with pytest.raises(FileNotFoundError, match='all images lie in'):
         find_sources([folder / 'sub'], folder)
     assert found(folder, out=folder / 'sub')[-1] == ('image', str(folder / 'b.png'))
@@ -95,13 +99,13 @@ def test_one_missing_input_does_not_stop_the_others(folder):
     sources = find_sources([gone, a, pattern], folder / 'out')
     assert [source.name for source in sources] == [gone, a, pattern]
     (first,), (second,), (third,) = map(read_items, sources)
-    assert first.image is None and first.error == f'{gone} does not exist'
+    assert first.image is None and first.error.startswith(f'{gone} does not exist; ')
     assert second.image is not None and not second.error
     assert third.error == f'{pattern} matches no image and no video'
     assert find_sources([source.name for source in sources]) == sources, 'as names too'
     with pytest.raises(FileNotFoundError, match='gone.mp4 does not exist'):
         find_sources([gone, pattern])
-    with pytest.raises(FileNotFoundError, match='gone.mp4 does not exist; all other images lie in'):
+    with pytest.raises(FileNotFoundError, match='gone.mp4 does not exist; .*all other images lie'):
         find_sources([gone, folder / 'sub'], folder / 'sub')
 
 
