@@ -203,7 +203,8 @@ def test_installed_commands_run_the_installed_package(site, script):
 
 
 def test_installed_wheel_serves_mim_and_mmengine(site, tmp_path):
-    (tmp_path / 'leaf.py').write_text("_base_ = 'pinet_mm::pinet_hrnet_crowdpose.py'\n")
+    bases = ['pinet_mm::pinet_hrnet_crowdpose.py', 'pinet_mm::_base_/pinet2.py']
+    (tmp_path / 'leaf.py').write_text(f'_base_ = {bases}\nmodel = dict(head=_base_.pinet2)\n')
     script = (
         'import sys\n'
         'from mim.commands.search import get_model_info\n'
@@ -216,6 +217,7 @@ def test_installed_wheel_serves_mim_and_mmengine(site, tmp_path):
         "config = Config.fromfile('leaf.py', import_custom_modules=False)\n"
         # A scope would name registries of a package, and this one has none.
         "print(config.model.type, '_scope_' in str(config), config.default_scope)\n"
+        'print(config.model.head.refinement.num_passes)\n'
     )
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', script],
@@ -228,4 +230,5 @@ def test_installed_wheel_serves_mim_and_mmengine(site, tmp_path):
         "['pinet_hrnet_crowdpose', 'pinet_hrnet_ochuman', 'pinet_hrnet_coco', "
         "'pinet_hrnet-slim_crowdsynth', 'pinet_lite_photos']",
         'PINet False mmpose',
+        '2',
     ], done.stderr
