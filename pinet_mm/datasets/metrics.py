@@ -183,6 +183,7 @@ def tell_iterations(hub: MessageHub, iterations: object) -> None:
         hub: of the run.
         iterations: what the checkpoint says of its training.
     """
+    # After many, weak poses rather ask whether this is the right checkpoint.
     is_few = isinstance(iterations, int) and 0 <= iterations < FEW
     hub.update_info(BEFORE_TEST, iterations if is_few else None)
 

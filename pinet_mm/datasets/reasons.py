@@ -10,7 +10,7 @@ from .keypoint_order import areas_of, boxes_of, keypoints_of, why_order
 from .matching import person_oks
 
 LEAST_OKS = 0.5  # COCO's lowest threshold: AP is 0 if no pose reaches it with any person
-FEW = 500  # iterations after which poses say nothing of data and settings yet
+FEW = 500  # iterations after which poses of a training from scratch say nothing of the data yet
 LIKE = (0.5, 2.0)  # size of the pose over that of the person; others give a reason
 NO_WEIGHTS = 'are these its trained weights, and are the images those that were annotated?'
 WEAK = 'a model that knows such images scores higher: is it the right checkpoint?'
@@ -47,7 +47,7 @@ def why_zero(
         sigmas: K OKS sigmas.
         use_area: OKS with the annotated areas, where there are any; else with 0.53 of the boxes.
         iterations: how long a training has gone on, if this is its validation, or had gone on
-            before the checkpoint; None if that is not known.
+            before the checkpoint, but for what came before that training; None if it is not known.
         score_kind: what the poses' scores are, a key of `POSE_THRS`.
     """
     persons = _by_image(
@@ -67,8 +67,6 @@ def why_zero(
     best, ratios = _compare(persons, poses, shared, np.asarray(sigmas), use_area)
     if best >= LEAST_OKS:
         return None
-    if iterations is not None and iterations < FEW:
-        return f'{_why_weak(iterations, WEAK)}; {_best(best)}'
     reason = _why_unlike(best, ratios, entries, iterations, POSE_THRS[score_kind])
     order = why_order([(persons[image], poses[image]) for image in shared], sigmas, use_area)
     return reason + order
@@ -77,14 +75,11 @@ def why_zero(
 def _why_weak(iterations: int | None, doubt: str) -> str:
     if iterations is None:
         return doubt
+    count = f'{iterations} iteration{"s" * (iterations != 1)}'
     return (
-        f'it has learned for {iterations} iterations; if it stays so, look at what it learns from '
+        f'its last training has gone on for {count}; if it stays so, look at what it learns from '
         'with pinet-mm data browse'
     )
-
-
-def _best(oks: float) -> str:
-    return f'the best of all poses has an OKS of {oks:.2f}, below {LEAST_OKS}'
 
 
 def _why_unlike(
@@ -95,11 +90,14 @@ def _why_unlike(
     shown: float,
 ) -> str:
     """Return what the best OKS, the scores and the sizes of poses say, none of which matches."""
-    reasons = [_best(best)]
+    # First, but not alone: a training may have begun with all that another one has learned.
+    has_begun = iterations is not None and iterations < FEW
+    reasons = [_why_weak(iterations, WEAK)] if has_begun else []
+    reasons.append(f'the best of all poses has an OKS of {best:.2f}, below {LEAST_OKS}')
     scores = np.array([each['score'] for each in entries])
     good = int((scores > shown).sum())
     reasons.append(f'{good} of {len(scores)} poses score above {shown:g}')
-    if not good:
+    if not good and not has_begun:
         reasons.append(_why_weak(iterations, WEAK))
     ratio = float(np.median(ratios))
     if good and not LIKE[0] <= ratio <= LIKE[1]:  # the size of a weak pose says nothing

@@ -217,8 +217,8 @@ def test_the_validation_of_a_training_is_not_asked_for_its_weights(stage, tmp_pa
     evaluate(metric, metainfo(SIGMAS), nothing)
     doubt = 'are these its trained weights, and are the images those that were annotated?'
     learned = (
-        'it has learned for 20 iterations; if it stays so, look at what it learns from with '
-        'pinet-mm data browse'
+        'its last training has gone on for 20 iterations; if it stays so, look at what it learns '
+        'from with pinet-mm data browse'
     )
     assert said == [
         'AP is 0: the model proposed no pose in any image: '
@@ -238,7 +238,7 @@ def test_a_checkpoint_that_has_hardly_been_trained_is_told_so(iterations, told, 
     tell_iterations(hub, iterations)
     evaluate(metric, metainfo(SIGMAS), predictions(data, 40))
     (line,) = said
-    assert line.startswith('AP is 0: it has learned for 2 iterations; ') == told
+    assert line.startswith('AP is 0: its last training has gone on for 2 iterations; ') == told
 
 
 def test_poses_behind_the_twenty_best(tmp_path, said):
