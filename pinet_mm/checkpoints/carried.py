@@ -9,7 +9,6 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..configs import mappings
-from ..datasets.wrapped import bare_name
 
 NEEDED = ('keypoint_id2name', 'flip_indices', 'sigmas')
 
@@ -62,13 +61,12 @@ def carry_uncertainty(config: Config, weights: Mapping[str, Tensor]) -> None:
         weights: of the checkpoint.
     """
     head = config.model.get('head') or {}
-    refinement, loss = head.get('refinement'), head.get('refine_loss')
+    refinement = head.get('refinement')
     known = 'head.refinement.uncertainty.weight' in weights
     if not (known and refinement) or 'uncertainty' in refinement:
         return
     refinement['uncertainty'] = True
-    if loss and bare_name(loss) != 'SmoothOKSLoss':
-        head['refine_loss'] = None  # a head that has an uncertainty refuses the paper's
+    head['refine_loss'] = None  # inference needs none, and with an uncertainty some are refused
 
 
 def as_written(dataset_meta: Mapping) -> dict[str, Any]:

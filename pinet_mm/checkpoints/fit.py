@@ -22,6 +22,10 @@ SHOWN = 10  # complaints listed in an error, except in a conversion
 STAGES = 15  # channels of HRNet's four maps side by side, in widths: 1 + 2 + 4 + 8
 # Names of the weights that may be learned when the rest is trained, and what they are.
 LATE = {'head.refinement.score.': 'score', 'head.refinement.uncertainty.': 'uncertainty'}
+_SWITCHES = {  # settings that leave them out
+    'score': 'model.head.refinement.score=None',
+    'uncertainty': 'model.head.refinement.uncertainty=False',
+}
 _LAYER = re.compile(r'(?:pr\.gconv_layers|head\.refinement\.blocks)\.(\d+)\.')
 
 
@@ -197,11 +201,13 @@ def check_model(model: nn.Module, checkpoint: Checkpoint, but: tuple[str, ...] =
     wanted = {key: value for key, value in wanted.items() if not key.startswith(but + lacking)}
     found = {key: value for key, value in checkpoint.weights.items() if key in wanted}
     check_weights(found, wanted, checkpoint.source)
-    untrained = [LATE[name] for name in lacking if name not in but]
+    untrained = [LATE[name] for name in lacking if not name.startswith(but)]
     if untrained:
+        switches = ' '.join(_SWITCHES[each] for each in untrained)
         raise CheckpointError(
             f'the checkpoint {checkpoint.source} has no {" and no ".join(untrained)}, to be '
-            "trained first: see docs/training.md, 'A score that says how good a pose is'"
+            "trained first, see docs/training.md, 'A score that says how good a pose is', or left "
+            f'out with {switches}'
         )
 
 
@@ -256,9 +262,10 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
     """
     check_model(model, checkpoint)
     known = unwrapped(model).state_dict()
+    left_out = tuple(name for name in LATE if not _has(known, name))
     weights = copy.copy(checkpoint.weights)  # with the versions of modules, an attribute
     for name in checkpoint.weights:
-        if name.startswith(tuple(LATE)) and name not in known:
+        if name.startswith(left_out):
             del weights[name]
     load_state_dict(unwrapped(model), weights)
 

@@ -1,5 +1,6 @@
 """A head with expected OKS as score: what fusion does with it, and what stays as without it."""
 
+import argparse
 import copy
 
 from pinet_mm.checkpoints import Checkpoint, load_weights
@@ -10,6 +11,7 @@ from pinet_mm.method.views import mirror_inputs
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config, DictAction
 from mmpose.registry import MODELS
 
 from studies import naive
@@ -17,6 +19,8 @@ from tests.helpers.toys import awaken, build_in_mmpose, model_config, plain_samp
 
 INPUT = (128, 64)  # w, h
 SCORE = dict(type='PoseRefinement', num_layers=1, score=dict(hidden=8))
+SCORE_OFF = 'model.head.refinement.score=None'
+UNCERTAINTY_OFF = 'model.head.refinement.uncertainty=False'
 
 
 def build_pair(layout='three', images=2, **test_cfg):
@@ -195,32 +199,46 @@ def test_weights_with_it_fit_a_model_without_a_word(capfd):
     load_weights(plain, Checkpoint(weights, {}, 'with.pth'))
     said = capfd.readouterr().out
     assert 'head.refinement.scale' in said and 'head.refinement.score' not in said
+    # So is what a score of another form has.
+    weights['head.refinement.score.scale'] = torch.zeros(1)
+    load_weights(model, Checkpoint(weights, {}, 'with.pth'))
+    assert 'head.refinement.score.scale' in capfd.readouterr().out
 
 
 def test_a_model_without_it_may_be_told_to_do_without():
-    _, plain, inputs = build_pair(images=1)
-    assert_same(predict(plain, inputs, use_score=False)[0], predict(plain, inputs)[0], rtol=0)
+    _, plain, _ = build_pair(images=1)
+    plain.head.check_settings(dict(use_score=False))
 
 
 @pytest.mark.parametrize(
-    'options, lacking',
+    'options, lacking, switches',
     [
-        (dict(score=dict(hidden=8)), 'no score'),
-        (dict(uncertainty=True), 'no uncertainty'),
-        (dict(score=dict(hidden=8), uncertainty=True), 'no score and no uncertainty'),
+        (dict(score=dict(hidden=8)), 'no score', [SCORE_OFF]),
+        (dict(uncertainty=True), 'no uncertainty', [UNCERTAINTY_OFF]),
+        (
+            dict(score=dict(hidden=8), uncertainty=True),
+            'no score and no uncertainty',
+            [SCORE_OFF, UNCERTAINTY_OFF],
+        ),
     ],
 )
-def test_weights_are_said_to_lack_what_was_not_trained(options, lacking):
+def test_weights_are_said_to_lack_what_was_not_trained(options, lacking, switches):
     config = model_config('three')
     weights = build_in_mmpose(MODELS, config).state_dict()
     config['head']['refinement'].update(options)
     model = build_in_mmpose(MODELS, config)
     message = (
-        f'the checkpoint plain.pth has {lacking}, to be trained first: see docs/training.md, '
-        "'A score that says how good a pose is'"
+        f'the checkpoint plain.pth has {lacking}, to be trained first, see docs/training.md, '
+        f"'A score that says how good a pose is', or left out with {' '.join(switches)}"
     )
     with pytest.raises(CheckpointError, match=f'^{message}$'):
         load_weights(model, Checkpoint(weights, {}, 'plain.pth'))
+    # What the sentence offers works, as it is read from a command line.
+    parser = argparse.ArgumentParser()
+    parser.add_argument('switches', nargs='+', action=DictAction)
+    switched = Config(dict(model=config))
+    switched.merge_from_dict(parser.parse_args(switches).switches)
+    load_weights(build_in_mmpose(MODELS, switched.model), Checkpoint(weights, {}, 'plain.pth'))
     del weights['head.part_branch.bias']  # of another network: that goes first
     with pytest.raises(CheckpointError, match=r'missing head\.part_branch\.bias') as error:
         load_weights(model, Checkpoint(weights, {}, 'other.pth'))
