@@ -18,24 +18,36 @@ class Settled(Exception):
     """Carries the config of an evaluation that stops before it builds a model."""
 
 
-@pytest.mark.parametrize(
-    'names, mode', [((WEIGHT,), 'bbox'), ((), 'keypoint'), ((UNCERTAINTY,), 'keypoint')]
-)
-def test_metrics_rank_by_a_score_that_comes_with_the_weights(names, mode, tmp_path, monkeypatch):
+@pytest.fixture
+def settle(tmp_path, monkeypatch):
+    """A function that returns the config of an evaluation of weights with the given names."""
     file = tmp_path / 'weights.pth'
     file.touch()
-    weights = dict.fromkeys(names, torch.zeros(24, 6))
 
     def settled(cfg, *loaders):
         raise Settled(cfg)
 
-    monkeypatch.setattr(run, 'read_checkpoint', lambda source: Checkpoint(weights, {}, source))
+    def config_for(*names):
+        weights = dict.fromkeys(names, torch.zeros(24, 6))
+        monkeypatch.setattr(run, 'read_checkpoint', lambda source: Checkpoint(weights, {}, source))
+        with pytest.raises(Settled) as stopped:
+            run.test(TestOptions(config=CONFIG, checkpoint=str(file), work_dir=str(tmp_path)))
+        return stopped.value.args[0]
+
     monkeypatch.setattr(run, 'follow_layout', settled)
-    with pytest.raises(Settled) as stopped:
-        run.test(TestOptions(config=CONFIG, checkpoint=str(file), work_dir=str(tmp_path)))
-    (cfg,) = stopped.value.args
-    assert cfg.test_evaluator.score_mode == mode
-    assert cfg.model.head.refinement.get('uncertainty', False) == (UNCERTAINTY in names)
+    return config_for
+
+
+@pytest.mark.parametrize(
+    'names, mode', [((WEIGHT,), 'bbox'), ((), 'keypoint'), ((UNCERTAINTY,), 'keypoint')]
+)
+def test_metrics_rank_by_a_score_that_comes_with_the_weights(names, mode, settle):
+    assert settle(*names).test_evaluator.score_mode == mode
+
+
+@pytest.mark.parametrize('names, comes', [((UNCERTAINTY,), True), ((WEIGHT,), False)])
+def test_an_uncertainty_comes_with_the_weights(names, comes, settle):
+    assert settle(*names).model.head.refinement.get('uncertainty', False) == comes
 
 
 def test_poses_are_written_with_the_score_that_ranks_them_beside_a_dump():

@@ -130,7 +130,7 @@ def _sources_of(word: str) -> list[Source]:
         return _matches(word)
     elif is_video:
         raise FileNotFoundError(
-            f'{word} does not exist; expected a video, or the index of a camera such as 0'
+            f'{word} does not exist; expected a video, a URL, or the index of a camera such as 0'
         )
     return [Source(str(path), 'image') for path in find_images([word])]
 

@@ -83,7 +83,9 @@ def test_lists_come_from_the_standard_input(folder, monkeypatch):
 def test_what_is_missing_is_named(folder):
     with pytest.raises(FileNotFoundError, match=r'\*.bmp matches no image and no video'):
         find_sources([f'{folder}/*.bmp'])
-    message = 'gone.mp4 does not exist; expected a video, or the index of a camera such as 0$'
+    message = (
+        'gone.mp4 does not exist; expected a video, a URL, or the index of a camera such as 0$'
+    )
     with pytest.raises(FileNotFoundError, match=message):
         find_sources(['gone.mp4'])
     with pytest.raises(FileNotFoundError, match=r'gone\.jpg does not exist; .* a folder') as error:
