@@ -51,19 +51,20 @@ class GPUBenchmark:
     Args:
         device: where; a CPU takes the smallest network and batches alone.
         networks: that are measured; those whose config does not exist are left out.
-        batches: sizes.
+        batches: sizes; by default all of `BATCHES`, of which graphs and compiled code take some.
     """
 
     def __init__(
         self,
         device: str,
         networks: tuple[Network, ...] = NETWORKS,
-        batches: tuple[int, ...] = BATCHES,
+        batches: Sequence[int] | None = None,
     ):
         self.device, self.cuda = device, torch.device(device).type == 'cuda'
         self.missing = [network for network in networks if not _exists(network.config)]
         self.networks = [network for network in networks if network not in self.missing]
-        self.batches = batches
+        self.batches = batches or (BATCHES if self.cuda else (1, 2))
+        self.recorded = batches or (1, 16, 64)
         # By network and precision: layout and cudnn.benchmark that were fastest.
         self.best: dict[tuple[str, str], tuple[bool, bool]] = {}
         self.models: dict[str, torch.nn.Module] = {}
@@ -79,9 +80,9 @@ class GPUBenchmark:
         for precision in PRECISIONS:
             yield from self._grid('eager', self.batches, precision)
             if self.cuda:
-                yield from self._grid('CUDA graph', (1, 16, 64), precision)
+                yield from self._grid('CUDA graph', self.recorded, precision)
         if self.cuda:
-            yield from self._grid('compiled', (1, 16, 64), 'bf16')
+            yield from self._grid('compiled', self.recorded, 'bf16')
         # Last, since what is timed after the profiler has run takes up to twice as long.
         for network in self.networks[:2]:
             yield Step(f'kernels of {network.name}', KERNELS, partial(self._kernels, network))
@@ -115,7 +116,7 @@ class GPUBenchmark:
                 )
                 yield Step(_name(case, 'training'), TRAINING, partial(self._train, case))
 
-    def _grid(self, way: str, batches: tuple[int, ...], precision: str) -> Iterator[Step]:
+    def _grid(self, way: str, batches: Sequence[int], precision: str) -> Iterator[Step]:
         for network in self.networks:
             for batch in batches:
                 case = Case(network, precision, batch, way)
@@ -207,9 +208,8 @@ def _exists(config: str) -> bool:
         return False
 
 
-def _name(case: Case, what: str = '') -> str:
-    text = f'{case.network.name}, {case.precision}, batch {case.batch}, {case.way}'
-    return f'{what} of {text}' if what else text
+def _name(case: Case, what: str = 'speed') -> str:
+    return f'{what} of {case.network.name}, {case.precision}, batch {case.batch}, {case.way}'
 
 
 def _speed(case: Case, ms: float) -> dict[str, object]:
@@ -220,7 +220,7 @@ def bench_gpu(
     budget: float = 120,
     device: str = 'cuda:0',
     networks: tuple[Network, ...] = NETWORKS,
-    batches: tuple[int, ...] | None = None,
+    batches: Sequence[int] | None = None,
     tell: Callable[[str], None] = lambda text: None,
     only: Sequence[str] = (),
 ) -> list[Table]:
@@ -235,9 +235,7 @@ def bench_gpu(
         only: words; the steps whose name contains one, in the words' order, instead of all.
     """
     cuda = torch.device(device).type == 'cuda'
-    bench = GPUBenchmark(
-        device, networks if cuda else networks[-1:], batches or (BATCHES if cuda else (1, 2))
-    )
+    bench = GPUBenchmark(device, networks if cuda else networks[-1:], batches)
     found: dict[str, list[dict]] = {title: [] for title in (IMAGES, SHARE, TRAINING, KERNELS, HOST)}
     left = [
         dict(step=network.name, reason=f'there is no config {network.config}')

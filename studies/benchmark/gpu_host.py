@@ -88,7 +88,7 @@ def host_rows(model: PINet, case: Case, device: str) -> Iterator[dict[str, objec
 def _without_targets(samples: list[PoseDataSample]) -> list[PoseDataSample]:
     # A prediction has none, and they would be copied to the device.
     for sample in samples:
-        del sample.gt_fields, sample.gt_instance_labels
+        del sample.gt_fields, sample.gt_instance_labels, sample.gt_instances
     return samples
 
 

@@ -121,17 +121,18 @@ def make_samples(codec: PINetCodec, images: int, persons: int) -> list[PoseDataS
     """Encode random crowds as the training pipeline packs them: one per image."""
     samples = []
     for seed in range(images):
-        fields = codec.encode(
-            *random_crowd(persons, codec.layout.num_keypoints, codec.input_size, seed)
-        )
+        crowd = random_crowd(persons, codec.layout.num_keypoints, codec.input_size, seed)
+        fields = codec.encode(*crowd)
         labels = {name: fields.pop(name) for name in codec.label_mapping_table if name in fields}
         mask = np.ones((1, *codec.heatmap_size[::-1]), dtype=bool)
         sample = PoseDataSample()
         sample.gt_fields = PixelData(heatmap_mask=mask, **fields).to_tensor()
         sample.gt_instance_labels = InstanceData(**labels).to_tensor()
+        sample.gt_instances = InstanceData(keypoints=crowd[0], keypoints_visible=crowd[1])
         size = np.array(codec.input_size, dtype=np.float32)
         sample.set_metainfo(
             dict(
+                area=crowd[2],
                 input_size=tuple(codec.input_size),
                 input_center=size / 2,
                 input_scale=size,

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from pinet_mm.conventions import official as release
 from pinet_mm.method import agreement as rescoring
-from pinet_mm.method import fusion, proposals, reading
+from pinet_mm.method import fusion, proposals, reading, scoring
 from pinet_mm.method import views as scaling
+from pinet_mm.method.batch_targets import People
 from pinet_mm.method.targets import OffsetTargets
 from pinet_mm.method.views import ViewMirror
-from pinet_mm.models import losses
+from pinet_mm.models import losses, scales
 
 import torch
 from torch import Tensor
@@ -70,8 +71,20 @@ def _targets(given: _Inputs) -> OffsetTargets:
     return OffsetTargets(pixels, ones[:, None, None], ones[:, None], ones)
 
 
-def _fused(given: _Inputs) -> fusion.FusedPoses:
-    return fusion.fuse_poses(given.poses, given.scores, given.sigmas, None, given.valid)
+def _fused(given: _Inputs, merge: bool | Tensor = True) -> fusion.FusedPoses:
+    return fusion.fuse_poses(
+        given.poses, given.scores, given.sigmas, None, given.valid, merge=merge
+    )
+
+
+def _weights(given: _Inputs) -> Tensor:
+    return scales.weights_of(given.scores, 0.5 + given.scores.flip(-1))
+
+
+def _oks(given: _Inputs) -> Tensor:
+    # With six of the poses as people.
+    people = People(given.poses[:, :6], given.scores[:, :6] > 0.3, 900 * given.scores[:, :6, 0])
+    return scoring.people_oks(given.poses, people, given.sigmas)
 
 
 # By name: a function of the inputs, and how far its tensors may be from the CPU's.
@@ -111,6 +124,14 @@ _FUNCTIONS: dict[str, tuple[Callable[[_Inputs], object], float]] = {
         0,
     ),
     'fuse_poses': (_fused, 1e-4),
+    'weights_of': (_weights, 1e-5),
+    'fuse_poses, weighted': (lambda g: _fused(g, _weights(g)), 1e-4),
+    'score_as_expected': (
+        lambda g: scoring.score_as_expected(_fused(g), g.scores[..., 0], g.valid),
+        1e-4,
+    ),
+    'people_oks': (_oks, 1e-5),
+    'match_one_to_one': (lambda g: scoring.match_one_to_one(g.maps[:, 0, :, :6]), 0),
     'weigh_by_agreement': (
         lambda g: rescoring.weigh_by_agreement(_fused(g), g.poses, g.valid, g.sigmas, 3),
         1e-4,
@@ -139,14 +160,16 @@ def _all_apart(found: object, wanted: object) -> float:
 
 
 def _compare_modules(place: Place, given: _Inputs, moved: _Inputs) -> Iterator[Finding]:
-    head = make_head('paper', Sizes(128, given.maps.shape[1], 1, 1)).eval()
-    twin = copy.deepcopy(head).to(place.device)
+    sizes = Sizes(128, given.maps.shape[1], 1, 1)
     with torch.no_grad(), exact_products():
-        refining, wanted = (
-            each.refinement(g.maps, g.points, g.centers, g.valid)
-            for each, g in ((twin, moved), (head, given))
-        )
-        yield Finding('PoseRefinement, evaluation', apart(refining, wanted), POSE_LIMIT, 'px')
+        for name, options in (('paper', {}), ('pinet2', dict(uncertainty=True))):
+            head = make_head(name, sizes, **options).eval()
+            twin = copy.deepcopy(head).to(place.device)
+            pairs = (
+                each.refinement.refine(g.maps, g.points, g.centers, g.valid)
+                for each, g in ((twin, moved), (head, given))
+            )
+            yield Finding(f'PoseRefinement, {name}', _all_apart(*pairs), POSE_LIMIT, 'px')
         maps, wanted = (each._heatmaps(g.maps) for each, g in ((twin, moved), (head, given)))
         yield Finding('heatmaps', apart(maps, wanted), 1e-4)
         mirror = ViewMirror(head.layout)

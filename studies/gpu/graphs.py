@@ -16,11 +16,12 @@ from pinet_mm.models.acceleration import accelerate
 from pinet_mm.models.estimator import PINet, compiled_find_poses, find_poses
 
 import torch
+from torch import Tensor
 
 from ..benchmark.graphs import GraphedFinder
-from .models import SCORE, Shipped, load_shipped, settings_of
+from .models import SCORE, Shipped, load_pinet2, load_shipped, settings_of
+from .people import compare_fused
 from .running import Finding, LeftOut, Place, default_products, exact_products
-from .values import compare_fused
 
 LIMIT = 0.05
 PACKAGE = Path(pinet_mm.__file__).parent
@@ -49,41 +50,54 @@ def check_graphs(place: Place) -> Iterator[Finding]:
         LeftOut: the device has no CUDA.
     """
     _need_cuda(place)
-    shipped = load_shipped(count=8)
-    images = shipped.images.to(place.device)
-    per_map = torch.full((len(images), 2), 4.0, device=place.device)
-    for name, amp in (('fp32', False), ('fp16', torch.float16), ('bf16', torch.bfloat16)):
-        model = accelerate(copy.deepcopy(shipped.model).to(place.device), amp)
-        for options in (dict(), dict(scale_factors=(1, 0.5), use_agreement=True)):
-            finder = _finder(model, **options)
-            with torch.no_grad(), default_products() if amp else exact_products():
-                graph = GraphedFinder(finder, images.flip(0), per_map)
-                found, wanted = (_sure(run(images, per_map)[0]) for run in (graph, finder))
-            scales = ', two scales' if options else ''
-            yield from compare_fused(
-                f'CUDA graph, {name}{scales}', found, wanted, images.shape[-1], LIMIT
-            )
+    for load in (load_shipped, load_pinet2):
+        shipped = load(count=8)
+        for name, amp in (('fp32', False), ('fp16', torch.float16), ('bf16', torch.bfloat16)):
+            model = accelerate(copy.deepcopy(shipped.model).to(place.device), amp)
+            yield from _record(f'{shipped.name}, {name}', model, shipped.images, bool(amp))
+
+
+def _record(name: str, model: PINet, images: Tensor, half: bool) -> Iterator[Finding]:
+    device = next(model.parameters()).device
+    images, per_map = images.to(device), torch.full((len(images), 2), 4.0, device=device)
+    for options in (dict(), dict(scale_factors=(1, 0.5), use_agreement=True)):
+        finder = _finder(model, **options)
+        with torch.no_grad(), default_products() if half else exact_products():
+            graph = GraphedFinder(finder, images.flip(0), per_map)
+            found, wanted = (_sure(run(images, per_map)[0]) for run in (graph, finder))
+        way = ', two scales, agreement' if options else ''
+        yield from compare_fused(f'{name}{way}', found, wanted, images.shape[-1], LIMIT)
 
 
 def check_compile(place: Place) -> Iterator[Finding]:
-    """Compile the tensor part of the shipped model and compare it with the eager one.
+    """Compile the tensor part of a shipped model and of PINet-2, and compare it with the eager one.
 
     Raises:
         LeftOut: small sizes are asked for.
     """
     if place.small:
         raise LeftOut('it takes minutes; tests/models/test_acceleration.py compiles on the CPU')
-    shipped = load_shipped(count=8)
-    images = shipped.images.to(place.device)
-    per_map = torch.full((len(images), 2), 4.0, device=place.device)
-    eager = copy.deepcopy(shipped.model).to(place.device)
-    settings = settings_of(eager)
+    for load in (load_shipped, load_pinet2):
+        yield from compile_and_compare(load(count=8), place.device)
+
+
+def compile_and_compare(shipped: Shipped, device: torch.device) -> Iterator[Finding]:
+    """Compare the compiled tensor part of a model with the eager one, in float32.
+
+    Args:
+        shipped: model and images.
+        device: where they are computed.
+    """
+    images = shipped.images.to(device)
+    per_map = torch.full((len(images), 2), 4.0, device=device)
+    model = copy.deepcopy(shipped.model).to(device)
+    settings = settings_of(model, scale_factors=(1,))  # another scale takes a minute more
     with torch.no_grad(), exact_products():
         found, wanted = (
-            _sure(find(eager, images, per_map, settings)[0])
+            _sure(find(model, images, per_map, settings)[0])
             for find in (compiled_find_poses(), find_poses)
         )
-    yield from compare_fused('torch.compile, fp32', found, wanted, images.shape[-1], LIMIT)
+    yield from compare_fused(f'{shipped.name}, fp32', found, wanted, images.shape[-1], LIMIT)
 
 
 @contextmanager
@@ -125,6 +139,11 @@ def check_syncs(place: Place) -> Iterator[Finding]:
         yield _count(name, shipped, _finder(model, **options), place)
     half = accelerate(copy.deepcopy(model), torch.bfloat16)
     yield _count('bf16', shipped, _finder(half), place)
+    shipped = load_pinet2(2)
+    model = copy.deepcopy(shipped.model).to(place.device)
+    yield _count('PINet-2', shipped, _finder(model), place)
+    plain = _finder(model, flip_test=False, scale_factors=(1,))
+    yield _count('PINet-2, one view and scale', shipped, plain, place)
 
 
 def _count(name: str, shipped: Shipped, finder: Callable, place: Place) -> Finding:

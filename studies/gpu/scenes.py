@@ -21,7 +21,11 @@ from scipy.optimize import linear_sum_assignment
 
 from ..benchmark.scenes import codec_of_size, crowd_maps
 
-CONFIGS = dict(paper='pinet_hrnet_coco.py', release='pinet_hrnet_coco_release.py')
+CONFIGS = dict(
+    paper='pinet_hrnet_coco.py',
+    release='pinet_hrnet_coco_release.py',
+    pinet2='pinet2_hrnet_coco.py',
+)
 
 
 class Sizes(NamedTuple):
@@ -45,19 +49,23 @@ def sizes_of(small: bool) -> Sizes:
     return Sizes(128, 16, 2, 3) if small else Sizes(512, 480, 2, 12)
 
 
-def make_head(convention: str, sizes: Sizes, sparse: bool = False) -> PINetHead:
+def make_head(convention: str, sizes: Sizes, sparse: bool = False, **refinement) -> PINetHead:
     """Build the head of a COCO config with random weights that show in what it computes.
 
     Args:
-        convention: `'paper'` or `'release'`.
+        convention: `'paper'`, `'release'` or, for the paper's with the losses, passes and strides
+            of docs/pinet2.md, `'pinet2'`.
         sizes: gives the side of the input and C.
         sparse: whether its codec encodes sparse offsets.
+        **refinement: options of `PoseRefinement` beside the config's.
     """
     torch.manual_seed(0)
     config = Config.fromfile(config_path(CONFIGS[convention]))
     codec = _resized(config.codec, sizes.side, sparse)
-    head = MODELS.build(dict(config.model.head, in_channels=sizes.channels, decoder=codec))
-    for branch in (head.score_branch, head.part_branch, head.offset_branch):
+    own = dict(config.model.head, in_channels=sizes.channels, decoder=codec)
+    head = MODELS.build(dict(own, refinement=dict(own['refinement'], **refinement)))
+    branches = [head.score_branch, head.part_branch, head.offset_branch]
+    for branch in branches + [head.refinement.uncertainty] * head.is_uncertain:
         torch.nn.init.normal_(branch.weight, std=1 / sizes.channels**0.5)
         torch.nn.init.normal_(branch.bias, std=0.1)
     return head
@@ -98,11 +106,13 @@ class Distance(NamedTuple):
         wanted: how many are expected.
         missing: those without a counterpart nearer than a tenth of the input's side.
         offs: distances of all keypoints of the others, in pixels.
+        pairs: of each image, the rows of the others' counterparts, and their own.
     """
 
     wanted: int
     missing: int
     offs: np.ndarray
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]]
 
     @property
     def lost(self) -> float:
@@ -118,6 +128,19 @@ class Distance(NamedTuple):
         """Return the distance that a share of the keypoints does not exceed; NaN without any."""
         return float(np.quantile(self.offs, share)) if len(self.offs) else math.nan
 
+    def of_values(self, found: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> 'Distance':
+        """Return the same, with differences of other values of the people for distances.
+
+        Args:
+            found: (N, ...) of each image.
+            wanted: the same, expected.
+        """
+        offs = [
+            np.abs(own[row] - others[column]).ravel()
+            for own, others, (row, column) in zip(found, wanted, self.pairs)
+        ]
+        return self._replace(offs=_joined(offs))
+
 
 def compare_persons(
     found: Sequence[np.ndarray], wanted: Sequence[np.ndarray], side: float
@@ -129,16 +152,20 @@ def compare_persons(
         wanted: the same, expected; people in `found` beside them do not count.
         side: of the input, in pixels.
     """
-    missing, offs = 0, []
+    missing, offs, rows = 0, [], []
     for own, others in zip(found, wanted):
         distance = np.linalg.norm(own[:, None] - others[None], axis=-1)
         row, column = linear_sum_assignment(distance.mean(axis=-1))
         pairs = distance[row, column]
-        near = pairs[pairs.mean(axis=-1) < side / 10]
-        missing += len(others) - len(near)
-        offs.append(near.ravel())
-    count = sum(map(len, wanted))
-    return Distance(count, missing, np.concatenate(offs) if offs else np.zeros(0))
+        near = pairs.mean(axis=-1) < side / 10
+        missing += len(others) - near.sum()
+        offs.append(pairs[near].ravel())
+        rows.append((row[near], column[near]))
+    return Distance(sum(map(len, wanted)), int(missing), _joined(offs), rows)
+
+
+def _joined(offs: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(offs) if offs else np.zeros(0)
 
 
 def build_codec(convention: str, sizes: Sizes, sparse: bool) -> PINetCodec:

@@ -2,27 +2,46 @@
 
 Every parameter must get a finite gradient and every loss be finite, in the first step. Only of
 float16 up to 12 steps may overflow: GradScaler starts with 65536 and halves it until gradients fit.
+PINet-2 has the options of docs/pinet2.md: all that learn together, or what learns while the rest is
+frozen.
 """
 
 import copy
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from pinet_mm.configs import read_config
 from pinet_mm.models.estimator import PINet
 
 import torch
 from mmengine.config import ConfigDict
 from mmengine.model.wrappers import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmpose.apis import init_model
 from torch import distributed, nn
 
 from ..benchmark.scenes import load_model, make_samples
+from .models import pinet2_model
 from .running import Finding, LeftOut, Place, default_products, exact_products
 
-SLIM = 'pinet_hrnet-slim_crowdsynth.py'
+SLIM, PINET2 = 'pinet_hrnet-slim_crowdsynth.py', 'pinet2_hrnet-slim_ablation.py'
 MOST_STEPS = 12
+
+
+def _pinet2() -> PINet:
+    torch.manual_seed(0)
+    uncertain = {'model.head.refinement.uncertainty': True}
+    return init_model(read_config(PINET2, uncertain), None, 'cpu')
+
+
+# How they are called in rows, and what makes one on the CPU.
+MODELS: dict[str, Callable[[], PINet]] = {
+    '': lambda: load_model(SLIM),
+    'PINet-2, ': _pinet2,
+    'PINet-2, score and deviations, ': pinet2_model,
+}
 
 
 def training_data(model: PINet, images: int = 4) -> dict[str, list]:
@@ -58,15 +77,10 @@ def _step(model: nn.Module, data: Mapping, wrapper: OptimWrapper) -> tuple:
     missing = [
         name
         for name, value in model.named_parameters()
-        if value.grad is None or not value.grad.isfinite().all()
+        if value.requires_grad and (value.grad is None or not value.grad.isfinite().all())
     ]
     wrapper.step()
     return wrong, missing
-
-
-def _build(place: Place, kind: str, **options) -> tuple:
-    model = load_model(SLIM, device=str(place.device)).train()
-    return model, _wrap(model, type=kind, **options)
 
 
 def _wrap(model: nn.Module, **options) -> OptimWrapper:
@@ -83,12 +97,14 @@ def check_amp(place: Place) -> Iterator[Finding]:
         ]
     else:
         kinds += [('bf16', 'CPUAmpOptimWrapper', dict(dtype='bfloat16'))]
-    for name, kind, options in kinds:
-        model, wrapper = _build(place, kind, **options)
-        steps = MOST_STEPS if name == 'fp16' else 1
-        with exact_products() if name == 'fp32' else default_products():
-            rows = list(_train(name, model, training_data(model), wrapper, steps))
-        yield from rows
+    for what, load in MODELS.items():
+        for name, kind, options in kinds:
+            model = load().to(place.device).train()
+            wrapper = _wrap(model, type=kind, **options)
+            steps = MOST_STEPS if name == 'fp16' else 1
+            with exact_products() if name == 'fp32' else default_products():
+                rows = list(_train(what + name, model, training_data(model), wrapper, steps))
+            yield from rows
 
 
 def _train(
@@ -140,23 +156,29 @@ def one_process(backend: str) -> Iterator[None]:
 
 def check_distributed(place: Place) -> Iterator[Finding]:
     """Convert to SyncBatchNorm and train a step under DDP: NCCL on a GPU, gloo on the CPU."""
+    with one_process('nccl' if place.device.type == 'cuda' else 'gloo'):
+        for what, load in MODELS.items():
+            yield from _distribute(what, load().train(), place)
+
+
+def _distribute(what: str, model: PINet, place: Place) -> Iterator[Finding]:
     cuda = place.device.type == 'cuda'
-    with one_process('nccl' if cuda else 'gloo'):
-        model, _ = _build(place, 'OptimWrapper')
-        if cuda:
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        count = sum(isinstance(module, nn.SyncBatchNorm) for module in model.modules())
-        yield Finding('SyncBatchNorm layers', count, None, '' if cuda else 'they need a GPU')
-        devices = [place.device.index or 0] if cuda else None
-        wrapped = MMDistributedDataParallel(
-            model, device_ids=devices, broadcast_buffers=False, find_unused_parameters=False
-        )
-        wrapper, data = _wrap(wrapped, type='OptimWrapper'), training_data(model)
-        with exact_products():
-            rows = list(_train('DDP, one process', wrapped, data, wrapper))
-            wrong = _not_finite(wrapped.train_step(copy.deepcopy(data), wrapper))
-        yield from rows
-        yield Finding('DDP, train_step: losses not finite', len(wrong), 0, ', '.join(wrong))
+    if cuda:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    count = sum(isinstance(module, nn.SyncBatchNorm) for module in model.modules())
+    yield Finding(f'{what}SyncBatchNorm layers', count, None, '' if cuda else 'they need a GPU')
+    wrapped = MMDistributedDataParallel(
+        model.to(place.device),
+        device_ids=[place.device.index or 0] if cuda else None,
+        broadcast_buffers=False,
+        find_unused_parameters=False,
+    )
+    wrapper, data = _wrap(wrapped, type='OptimWrapper'), training_data(model)
+    with exact_products():
+        rows = list(_train(f'{what}DDP, one process', wrapped, data, wrapper))
+        wrong = _not_finite(wrapped.train_step(copy.deepcopy(data), wrapper))
+    yield from rows
+    yield Finding(f'{what}DDP, train_step: losses not finite', len(wrong), 0, ', '.join(wrong))
 
 
 def _not_finite(losses: Mapping[str, torch.Tensor]) -> list[str]:

@@ -3,11 +3,12 @@
 Limits: 1e-4 for losses; 1e-2 of their own norm for gradients, as features that differ in their last
 digit move some gradients by 1e-3, through units next to a ReLU's kink; the norm counts as at least
 a thousandth of the largest one, since gradients of biases before a batch norm are nothing but
-rounding; 1e-3 pixels for poses, of which none may be missing.
+rounding; 1e-3 pixels for poses, of which none may be missing, 1e-3 for their scores.
 """
 
 import copy
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pinet_mm.method import fusion
 from pinet_mm.models.decoding import RawMaps, decode
@@ -17,23 +18,40 @@ import torch
 from torch import Tensor
 
 from ..benchmark.scenes import make_samples
+from .people import compare_fused
 from .running import Finding, Place, exact_products
-from .scenes import (
-    Sizes,
-    build_codec,
-    compare_persons,
-    make_head,
-    make_maps,
-    persons_of,
-    relative,
-    sizes_of,
-)
+from .scenes import Sizes, build_codec, make_head, make_maps, relative, sizes_of
 
 LOSS_LIMIT, GRADIENT_LIMIT, POSE_LIMIT = 1e-4, 1e-2, 1e-3
 
 
+class Learning(NamedTuple):
+    """What a head learns from.
+
+    Attributes:
+        convention: see `make_head`; says which losses, passes and strides the head has.
+        sparse: whether its targets are.
+        uncertain: whether its refinement expects deviations.
+    """
+
+    convention: str
+    sparse: bool
+    uncertain: bool = False
+
+
+_LEARNING = {
+    'paper, whole targets': Learning('paper', False),
+    'paper, sparse targets': Learning('paper', True),
+    'release, whole targets': Learning('release', False),
+    'release, sparse targets': Learning('release', True),
+    'OKS loss, two passes, strides': Learning('pinet2', False),
+    'OKS loss, uncertainty, sparse targets': Learning('pinet2', True, True),
+    'Laplace loss': Learning('paper', False, True),
+}
+
+
 def check_losses(place: Place) -> Iterator[Finding]:
-    """Compare losses and all gradients of a head: both conventions, whole and sparse targets."""
+    """Compare losses and all gradients of a head: both conventions, PINet-2, kinds of targets."""
     sizes = sizes_of(place.small)
     sizes = sizes._replace(side=min(sizes.side, 256), images=2, persons=3)
     features = torch.randn(
@@ -42,21 +60,20 @@ def check_losses(place: Place) -> Iterator[Finding]:
         *(sizes.side // 4,) * 2,
         generator=torch.Generator().manual_seed(0),
     )
-    for convention in ('paper', 'release'):
-        for sparse in (False, True):
-            with exact_products():
-                wanted, found = (
-                    _learn(convention, sizes, sparse, features, device)
-                    for device in (torch.device('cpu'), place.device)
-                )
-            name = f'{convention}, {"sparse" if sparse else "whole"} targets'
-            yield from _compare_learning(name, found, wanted)
+    for name, learning in _LEARNING.items():
+        with exact_products():
+            wanted, found = (
+                _learn(learning, sizes, features, device)
+                for device in (torch.device('cpu'), place.device)
+            )
+        yield from _compare_learning(name, found, wanted)
 
 
 def _learn(
-    convention: str, sizes: Sizes, sparse: bool, features: Tensor, device: torch.device
+    learning: Learning, sizes: Sizes, features: Tensor, device: torch.device
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    head = make_head(convention, sizes, sparse).to(device).train()
+    convention, sparse, uncertain = learning
+    head = make_head(convention, sizes, sparse, uncertainty=uncertain).to(device).train()
     codec = build_codec(convention, sizes, sparse)
     samples = [sample.to(device) for sample in make_samples(codec, sizes.images, sizes.persons)]
     features = features.to(device).clone().requires_grad_()
@@ -94,7 +111,10 @@ def _compare_learning(name: str, found: tuple, wanted: tuple) -> Iterator[Findin
 
 
 def check_decoding(place: Place) -> Iterator[Finding]:
-    """Compare the people of random crowds' maps, by convention, views, scales and precision."""
+    """Compare the people of random crowds' maps, by convention, views, scales and precision.
+
+    PINet-2 has all options of docs/pinet2.md.
+    """
     sizes = sizes_of(place.small)
     for convention in ('paper', 'release'):
         maps = make_maps(convention, sizes)
@@ -120,6 +140,20 @@ def check_decoding(place: Place) -> Iterator[Finding]:
         [maps, half],
         dict(scale_factors=(1, 0.5), use_agreement=True),
     )
+    yield from _check_pinet2(place, sizes)
+
+
+def _check_pinet2(place: Place, sizes: Sizes) -> Iterator[Finding]:
+    head = make_head('pinet2', sizes, uncertainty=True, score=dict(hidden=32)).eval()
+    maps = make_maps('pinet2', sizes)
+    half = make_maps('pinet2', sizes._replace(side=sizes.side // 2))
+    for name, scales, options in (
+        ('flip test', [maps], {}),
+        ('two scales', [maps, half], dict(scale_factors=(1, 0.5))),
+    ):
+        yield from _compare_decoding(
+            f'PINet-2, {name}', place, head, scales, dict(options, use_uncertainty=True)
+        )
 
 
 def _compare_decoding(
@@ -142,33 +176,3 @@ def _decode(head: PINetHead, scales: list, settings, device: torch.device) -> fu
     ]
     images = moved[0].heatmaps.shape[0] // (1 + settings.flip_test)
     return decode(head, moved, torch.full((images, 2), 4.0, device=device), settings)[0]
-
-
-def compare_fused(
-    name: str, found: fusion.FusedPoses, wanted: fusion.FusedPoses, side: float, limit: float
-) -> Iterator[Finding]:
-    """Compare fused poses, person by person.
-
-    Args:
-        name: of the comparison.
-        found: on any device.
-        wanted: likewise.
-        side: of the input, in pixels.
-        limit: for keypoints, in pixels.
-    """
-    distance = compare_persons(
-        persons_of(found.keypoints, found.kept), persons_of(wanted.keypoints, wanted.kept), side
-    )
-    extra = int(found.kept.sum()) - int(wanted.kept.sum())
-    yield Finding(
-        f'{name}: people missing or too many',
-        distance.lost + abs(extra),
-        0,
-        distance.said,
-    )
-    yield Finding(
-        f'{name}: keypoints',
-        distance.quantile(1),
-        limit,
-        f'px at most, median {distance.quantile(0.5):.1e}',
-    )

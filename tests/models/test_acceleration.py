@@ -17,6 +17,7 @@ from mmengine.config import Config
 from studies.benchmark.scenes import draw_images
 from tests.helpers.finding import awake_model, find, noise, prepared
 from tests.helpers.toys import plain_sample
+from tests.helpers.uncertain import UNCERTAIN, build_uncertain
 
 
 def compiled_by(model, monkeypatch, **options):
@@ -155,8 +156,17 @@ def test_something_else_is_not_accelerated():
 @pytest.mark.parametrize('test_cfg', [dict(), dict(flip_test=True, output_heatmaps=True)])
 def test_the_tensor_part_is_one_graph(monkeypatch, test_cfg):
     # fullgraph raises where the graph would break; the eager backend runs what was traced.
-    test_cfg = dict(test_cfg, max_per_part=4)
-    model = awake_model(test_cfg=test_cfg)
+    assert_one_graph(awake_model(test_cfg=dict(test_cfg, max_per_part=4)), monkeypatch)
+
+
+def test_the_tensor_part_is_one_graph_with_all_options(monkeypatch):
+    refinement = dict(UNCERTAIN, num_passes=2, context=(2, 4), score=dict(hidden=4))
+    test_cfg = dict(flip_test=True, use_uncertainty=True, max_per_part=4)
+    model, _ = build_uncertain(refinement=refinement, **test_cfg)
+    assert_one_graph(model, monkeypatch)
+
+
+def assert_one_graph(model, monkeypatch):
     images = [noise((64, 64), 1), noise((64, 64), 2)]
     expected = find(model, images)
     graphs = []
@@ -170,6 +180,9 @@ def test_the_tensor_part_is_one_graph(monkeypatch, test_cfg):
         assert len(one) == len(other) >= 1
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
         np.testing.assert_allclose(one.keypoint_scores, other.keypoint_scores, atol=1e-5)
+        np.testing.assert_allclose(one.bbox_scores, other.bbox_scores, atol=1e-5)
+        if model.head.is_uncertain:
+            np.testing.assert_allclose(one.keypoint_stds, other.keypoint_stds, atol=1e-3)
     assert len(graphs) == 1
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from studies.gpu import functions, models, training, values
+from tests.helpers import uncertain
 from tests.helpers.gpus import rows_of, verdicts
 from tests.helpers.toys import build_model
 
@@ -26,10 +27,14 @@ def second_call(function, change):
 
 @pytest.fixture
 def small_training(monkeypatch):
-    """Let the checks of training take a narrow network of the same parts."""
-    monkeypatch.setattr(
-        training, 'load_model', lambda config, device: build_model(size=(64, 64)).to(device)
+    """Let the checks of training take narrow networks of the same parts."""
+    pinet2 = dict(uncertain.UNCERTAIN, num_passes=2, context=(2, 4))
+    kinds = (
+        lambda: build_model(size=(64, 64)),
+        lambda: uncertain.build_model(refinement=pinet2)[0],
+        lambda: uncertain.build_model(refinement=dict(pinet2, score=dict(hidden=4)))[0],
     )
+    monkeypatch.setattr(training, 'MODELS', dict(zip(training.MODELS, kinds, strict=True)))
 
 
 def test_functions_agree_on_one_device_and_a_planted_error_shows(monkeypatch):
@@ -100,6 +105,13 @@ def test_training_checks_pass_and_a_parameter_without_gradient_shows(small_train
     assert [row.verdict() for row in rows] == ['ok', 'FAILED', 'ok'] and rows[1].unit == 'idle'
     rows = list(training._train('part', part, float('inf'), wrapper))
     assert rows[0].verdict() == 'FAILED' and rows[0].unit == 'loss'
+
+
+def test_a_score_learns_from_poses_of_random_images():
+    model = models.pinet2_model().train()
+    wrapper = training._wrap(model, type='OptimWrapper')
+    rows = list(training._train('score', model, training.training_data(model, 1), wrapper))
+    assert [row.verdict() for row in rows] == ['ok'] * 3 and model.head.memory.count > 5
 
 
 def test_one_process_of_a_distributed_training(small_training):

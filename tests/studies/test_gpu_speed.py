@@ -1,5 +1,7 @@
 """The benchmark of a GPU: its logic on the CPU."""
 
+from types import SimpleNamespace
+
 from pinet_mm.configs import read_config
 
 import pytest
@@ -56,6 +58,34 @@ def test_steps_are_chosen_by_words_of_their_names_and_follow_the_words():
         for table in speed.bench_gpu(0, 'cpu', (TINY,), (1,), only=('host', 'kernels'))[-1].rows
     ]
     assert names == [f'host part of {TINY.name}', f'kernels of {TINY.name}']
+
+
+def test_one_network_is_measured_first_by_every_batch():
+    bench = speed.GPUBenchmark('cuda:0', batches=list(speed.BATCHES))
+    words = ('layouts of light 256²', 'speed of light 256², bf16')
+    first, *names = dict.fromkeys(step.name for step in steps.choose(bench.steps(), words))
+    assert first == 'layouts of light 256², bf16, batch 64, eager'
+    assert sorted(names) == sorted(
+        f'speed of light 256², bf16, batch {batch}, {way}'
+        for way in ('eager', 'CUDA graph', 'compiled')
+        for batch in (1, 2, 4, 8, 16, 32, 64)
+    )
+
+
+def test_every_batch_is_compiled(monkeypatch):
+    compiled = []
+
+    def backend(graph, _):
+        compiled.append(graph)
+        return graph.forward
+
+    find = torch.compile(lambda model, images, *_: images + 1, dynamic=False, backend=backend)
+    monkeypatch.setattr(gpu_cases, 'compiled_find_poses', lambda: find)
+    model = SimpleNamespace(head=SimpleNamespace(check_settings=dict), test_cfg={})
+    for batch in range(1, 11):
+        inputs = gpu_cases.Inputs(torch.zeros(batch, 3), torch.zeros(batch, 2))
+        gpu_cases.finder_of(model, gpu_cases.Case(TINY, 'fp32', batch, 'compiled'), inputs)()
+    assert len(compiled) == 10
 
 
 def test_an_error_leaves_out_a_step_and_its_reason_is_told():

@@ -1,6 +1,7 @@
 """How the checks of a GPU compare: people, providers, graphs, overflows, precisions."""
 
 import copy
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 from pinet_mm import api
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from studies.benchmark.scenes import draw_images
-from studies.gpu import graphs, models, others, running, scenes, training
+from studies.gpu import graphs, models, others, people, running, scenes, training
 from studies.gpu.running import Finding, Place
 from tests.helpers.gpus import CPU, rows_of, verdicts
 from tests.helpers.toys import build_model
@@ -28,6 +29,38 @@ def test_people_are_paired_and_counted():
     nobody = scenes.compare_persons([np.zeros((0, 5, 2))], [wanted[:0]], 100.0)
     assert nobody.missing == 0
     assert np.isnan(nobody.quantile(1)) and np.isnan(nobody.lost), 'no limit may let this pass'
+
+
+@pytest.fixture
+def fused():
+    """Six poses of two images, of which the last is no person."""
+    generator = torch.Generator().manual_seed(0)
+    keypoints, numbers = (torch.rand(2, 6, 5, n, generator=generator) for n in (2, 3))
+    kept = torch.arange(6).expand(2, 6) < 5
+    scores, stds, sources = numbers.unbind(-1)
+    return fusion.FusedPoses(100 * keypoints, scores, scores.mean(-1), kept, sources, stds)
+
+
+def wrong_of(found, wanted):
+    rows = people.compare_fused('a', found, wanted, 100.0, 1e-3)
+    return {row.what.removeprefix('a: '): row.value for row in rows if row.verdict() != 'ok'}
+
+
+@pytest.mark.parametrize(
+    'field, said',
+    [('keypoint_scores', 'keypoint scores'), ('scores', 'scores'), ('stds', 'deviations')],
+)
+def test_scores_and_deviations_are_those_of_the_same_person(fused, field, said):
+    # In another order the same people are found.
+    found = fusion.FusedPoses(*(values[:, [3, 1, 5, 0, 2, 4]] for values in fused))
+    assert wrong_of(found, fused) == {}
+    found = found._replace(**{field: getattr(found, field) + 0.01})
+    assert wrong_of(found, fused) == pytest.approx({said: 0.01}, rel=1e-3)
+
+
+def test_a_person_too_many_is_one_wrong(fused):
+    more = fused._replace(kept=torch.ones_like(fused.kept))
+    assert wrong_of(more, fused) == {'people missing or too many': 2 / 10}
 
 
 def test_a_check_with_nobody_to_compare_fails(monkeypatch):
@@ -65,6 +98,7 @@ def test_float32_trains_without_tf32(monkeypatch):
         flags[name] = (torch.backends.cudnn.allow_tf32, steps)
         yield Finding(name, 0, 0)
 
+    monkeypatch.setattr(training, 'MODELS', {'': build_model})
     monkeypatch.setattr(training, '_train', train)
     monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', True)
     rows_of(training.check_amp)
@@ -171,6 +205,14 @@ def test_matching_without_questions_settles_the_same(shape, density):
     match = (torch.rand(*shape, shape[-1], generator=generator) < density).triu(1).float()
     valid = (torch.rand(shape, generator=generator) < 0.8).float()
     assert torch.equal(fusion._settle_unasked(match, valid), fusion._settle(match, valid))
+
+
+def test_with_all_options_no_number_of_a_device_is_read(monkeypatch):
+    # Tensors on the device `meta` have no numbers: what waits for one, or mixes devices, raises.
+    monkeypatch.setattr(torch, 'autocast', lambda *_, **__: nullcontext())  # it knows no `meta`
+    shipped = models.load_pinet2(2)
+    fused = models.find(shipped.model.to('meta'), shipped.images)
+    assert {values.device.type for values in fused} == {'meta'}
 
 
 def test_half_precision_can_be_named():
