@@ -4,6 +4,8 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from pinet_mm.errors import InputError
+
 import torch
 
 from ..errors import describe
@@ -30,8 +32,15 @@ def choose(steps: Iterable[Step], words: Sequence[str]) -> list[Step]:
     Args:
         steps: to choose from.
         words: none for all steps.
+
+    Raises:
+        InputError: no step has a word in its name.
     """
     steps = list(steps)
+    for word in words:
+        if not any(word in step.name for step in steps):
+            known = '; '.join(dict.fromkeys(step.name for step in steps))
+            raise InputError(f'no step has {word!r} in its name; there are: {known}')
     return [step for word in words for step in steps if word in step.name] if words else steps
 
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from pinet_mm.configs import read_config
+from pinet_mm.errors import InputError
 
 import pytest
 import torch
@@ -58,6 +59,12 @@ def test_steps_are_chosen_by_words_of_their_names_and_follow_the_words():
         for table in speed.bench_gpu(0, 'cpu', (TINY,), (1,), only=('host', 'kernels'))[-1].rows
     ]
     assert names == [f'host part of {TINY.name}', f'kernels of {TINY.name}']
+
+
+def test_a_word_of_no_step_is_refused():
+    message = rf"^no step has 'speed of W48' in its name; there are: .*kernels of {TINY.name}"
+    with pytest.raises(InputError, match=message):
+        speed.bench_gpu(0, 'cpu', (TINY,), (1,), only=('kernels', 'speed of W48'))
 
 
 def test_one_network_is_measured_first_by_every_batch():
