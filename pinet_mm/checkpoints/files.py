@@ -11,12 +11,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import URLError
 
 import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from ..atomic import whole_file
+from ..environment.network import reason_of_download
 from ..errors import CheckpointError
 from .download import fetch
 from .metainfo import check_metainfo
@@ -181,6 +183,8 @@ def reason_of(error: Exception) -> str:
         return 'it is cut off'
     if isinstance(error, KeyError):  # torch's reader of pickles, at a byte that begins no command
         return 'it is no checkpoint'
+    if isinstance(error, URLError):
+        return reason_of_download(error)
     return (str(error) or type(error).__name__).splitlines()[0].partition('. ')[0]
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..errors import RunError
 from . import command, finding
 from .options import SHIPPED, add_config_options, add_speed_options, to_count
-from .telling import announce, require_resize, tell
+from .telling import announce, require_resize, tell, warn_of_problems
 
 EXAMPLES = (
     'street.jpg folder/ --out poses',
@@ -120,6 +120,7 @@ def run(args: argparse.Namespace) -> None:
     options = replace(finding.make_options(args, _name_of_run(args)), explain=args.explain)
     sources = find_sources(args.inputs, args.out)  # fails before torch is imported
     finding.require_resumable(args, sources)
+    warn_of_problems(sources)
     finding.make_folder(args.out)
 
     import torch

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError, RunError
 from . import command, finding
 from .options import SHIPPED as NAME
-from .telling import announce, require_resize, tell
+from .telling import announce, require_resize, tell, warn_of_problems
 
 if TYPE_CHECKING:
     from ..onnx_runner import OnnxPoses
@@ -127,6 +127,7 @@ def run(args: argparse.Namespace) -> None:
     options = finding.make_options(args, _name_of_run(args))
     sources = find_sources(args.inputs, args.out)  # fails before the model is loaded
     finding.require_resumable(args, sources)
+    warn_of_problems(sources)
     finding.make_folder(args.out)
     model = load_model(args.model, args.threads, args.short_side)
     names = [source.name for source in sources]

@@ -1,11 +1,16 @@
 """Sentences on a model, and on what it found."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..environment.printing import print_line
 from ..errors import RunError
 from ..inference.nobody import explain_nobody
 from ..inference.runs.report import Report
+
+if TYPE_CHECKING:
+    from ..inference.sources.items import Source
 
 MOST_NAMES = 20  # of inputs that cannot be read; predictions.json has all
 
@@ -42,6 +47,22 @@ def require_resize(resize: object, path: str | Path) -> None:
         )
 
 
+def warn_of_problems(sources: Sequence['Source']) -> None:
+    """Warn on stderr, before a model is loaded, of inputs that are known not to be readable.
+
+    Args:
+        sources: see `find_sources`.
+    """
+    problems = [source.problem for source in sources if source.problem]
+    if problems:
+        print_line(f'warning: {_listed(problems, "; ")}; all others are done', to_stderr=True)
+
+
+def _listed(names: Sequence[str], separator: str = ', ') -> str:
+    more = f' and {len(names) - MOST_NAMES} more' if len(names) > MOST_NAMES else ''
+    return separator.join(names[:MOST_NAMES]) + more
+
+
 def tell(report: Report, short_side: int | None = None) -> None:
     """Print how many images took how long, where the results are, and what was not found.
 
@@ -55,10 +76,9 @@ def tell(report: Report, short_side: int | None = None) -> None:
     print_line(summary(report))
     print(explain_nobody(report.best_scores, report.pose_thr, short_side), end='')
     if report.unreadable:
-        count, first = len(report.unreadable), report.unreadable[:MOST_NAMES]
+        count = len(report.unreadable)
         what = '1 input' if count == 1 else f'{count} inputs'
-        more = f' and {count - MOST_NAMES} more' if count > MOST_NAMES else ''
-        raise RunError(f'{what} cannot be read: {", ".join(first)}{more}')
+        raise RunError(f'{what} cannot be read: {_listed(report.unreadable)}')
 
 
 def summary(report: Report) -> str:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pinet_mm.cli.telling import announce, summary
+from pinet_mm.cli.telling import MOST_NAMES, announce, summary, warn_of_problems
 from pinet_mm.inference.runs.report import Report
+from pinet_mm.inference.sources.items import Source
 
 import pytest
 
@@ -29,3 +30,15 @@ def test_what_an_exported_file_says_to_mind_is_a_warning(tmp_path, capsys):
     assert (
         said.out == f'model: {tmp_path}/own.onnx\n' and said.err == 'warning: drawn people only\n'
     )
+
+
+def test_inputs_that_do_not_exist_are_told_before_a_model_is_loaded(capsys):
+    there = Source('street.jpg', 'image')
+    warn_of_problems([there])
+    assert capsys.readouterr().err == ''
+    gone = [Source(f'{i}.jpg', 'image', f'{i}.jpg does not exist') for i in range(2)]
+    warn_of_problems([gone[0], there, gone[1]])
+    problems = '0.jpg does not exist; 1.jpg does not exist'
+    assert capsys.readouterr().err == f'warning: {problems}; all others are done\n'
+    warn_of_problems(gone[:1] * (MOST_NAMES + 3))
+    assert capsys.readouterr().err.endswith('exist and 3 more; all others are done\n')

@@ -58,6 +58,11 @@ class Answer:
         return self._sorted('keypoint_parts') if 'keypoint_parts' in self.pred_instances else None
 
     @property
+    def stds(self) -> np.ndarray | None:
+        """Deviation (N, K), in x and in y, expected of each keypoint; None if nothing tells it."""
+        return self._sorted('keypoint_stds') if 'keypoint_stds' in self.pred_instances else None
+
+    @property
     def ids(self) -> np.ndarray | None:
         """Identities (N,) of people that are tracked through a video; None without tracking."""
         return self._sorted('track_ids') if 'track_ids' in self.pred_instances else None
@@ -297,4 +302,5 @@ COLUMNS = [
     'y',
     'keypoint_score',
     'part',
+    'std',
 ]

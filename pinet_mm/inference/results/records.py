@@ -31,7 +31,8 @@ def to_record(sample: Any, name: str, pose_thr: float | str | None = None, schem
     Returns:
         `file`, `width`, `height` and `persons`, the best first, each with `score`, `bbox` (x1, y1,
         x2, y2) and `keypoints`, a list of [x, y, score]; in schema 2 also `id` where people are
-        tracked, and `parts`, that of each keypoint, where the model tells it.
+        tracked, and `parts` and `stds` (pixels), those of each keypoint, where the model tells
+        them.
     """
     people, (height, width) = sample.pred_instances, sample.metainfo['ori_shape'][:2]
     scores, boxes = person_scores(people), person_boxes(people)
@@ -59,6 +60,8 @@ def _extras(people: Any, i: int) -> dict:
         found['id'] = int(people['track_ids'][i])
     if 'keypoint_parts' in people:
         found['parts'] = np.asarray(people['keypoint_parts'][i]).astype(int).tolist()
+    if 'keypoint_stds' in people:
+        found['stds'] = np.asarray(people['keypoint_stds'][i], dtype=np.float64).round(2).tolist()
     return found
 
 
@@ -89,8 +92,9 @@ def from_record(record: Mapping, keypoints: int) -> dict[str, np.ndarray]:
     )
     if any('id' in person for person in persons):
         people['track_ids'] = np.array([person.get('id', -1) for person in persons])
-    if persons and all('parts' in person for person in persons):
-        people['keypoint_parts'] = np.array([person['parts'] for person in persons])
+    for key in ('parts', 'stds'):
+        if persons and all(key in person for person in persons):
+            people[f'keypoint_{key}'] = np.array([person[key] for person in persons])
     return people
 
 
@@ -178,9 +182,11 @@ def to_rows(record: Mapping, names: Iterable[str]) -> Iterator[dict]:
 
     Yields:
         `file`, `frame`, `seconds`, `person` (0 is the best of its image), `id`, `score`, `x1`,
-        `y1`, `x2`, `y2`, `keypoint`, `x`, `y`, `keypoint_score`, `part`; None where not known.
+        `y1`, `x2`, `y2`, `keypoint`, `x`, `y`, `keypoint_score`, `part`, `std`; None where not
+        known.
     """
     names = list(names)
+    unknown = [None] * len(names)
     for i, person in enumerate(record['persons']):
         whose = dict(
             file=record['file'],
@@ -191,9 +197,10 @@ def to_rows(record: Mapping, names: Iterable[str]) -> Iterator[dict]:
             score=person['score'],
             **dict(zip(('x1', 'y1', 'x2', 'y2'), person['bbox'])),
         )
-        parts = person.get('parts') or [None] * len(names)
-        for name, (x, y, score), part in zip(names, person['keypoints'], parts):
-            yield dict(whose, keypoint=name, x=x, y=y, keypoint_score=score, part=part)
+        more = zip(person.get('parts', unknown), person.get('stds', unknown))
+        for name, (x, y, score), (part, std) in zip(names, person['keypoints'], more):
+            point = dict(keypoint=name, x=x, y=y, keypoint_score=score, part=part, std=std)
+            yield dict(whose, **point)
 
 
 def to_coco(record: Mapping, image_id: int, category_id: int = 1) -> list[dict]:

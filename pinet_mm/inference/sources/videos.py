@@ -3,6 +3,7 @@
 Times are seconds from the first frame of the source. Images are (H, W, 3) uint8 BGR, upright.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...environment.network import unknown_host
 from ...errors import InputError, RunError
 
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
@@ -141,7 +143,9 @@ def naming(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, import_av().error.FFmpegError) as error:
-        raise InputError(f'{path} is no video that can be read: {error}') from error
+        is_vague = getattr(error, 'errno', None) == errno.EIO  # FFmpeg's of hosts, for one
+        reason = (is_vague and unknown_host(str(path))) or error
+        raise InputError(f'{path} is no video that can be read: {reason}') from error
 
 
 def read_video(path: str | Path, clip: Clip = WHOLE) -> Iterator[Frame]:

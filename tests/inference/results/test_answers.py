@@ -116,6 +116,22 @@ def test_a_record_gives_the_people_back():
     assert len(to_record(sample(), 'x.jpg')['persons']) == 3
 
 
+def test_deviations_of_keypoints_come_along_where_they_are_known(tmp_path):
+    pytest.importorskip('pandas')
+    certain, uncertain = result(), result()
+    uncertain.pred_instances.keypoint_stds = np.arange(15, dtype=np.float32).reshape(3, 5) + 0.126
+    assert certain.stds is None and 'stds' not in certain.to_record()['persons'][0]
+    np.testing.assert_allclose(uncertain.stds[:, 0], [5.126, 10.126, 0.126])
+    best = uncertain.to_record()['persons'][0]
+    assert best['stds'] == [5.13, 6.13, 7.13, 8.13, 9.13]
+    uncertain.to_json(tmp_path / 'p.json', pose_thr=None)
+    (read,) = read_document(tmp_path / 'p.json')
+    np.testing.assert_allclose(read.stds, uncertain.stds, atol=5e-3)
+    table = to_df([certain, uncertain])
+    assert table['std'][:10].isna().all() and table['std'][12] == 7.13
+    assert 'stds' not in to_record(uncertain, 'a', schema=1)['persons'][0]
+
+
 def test_coco_results_have_boxes_by_size_and_points_in_one_list():
     first, *others = result().to_coco(image_id=12, category_id=1)
     assert len(others) == 2

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import re
 import socket
 import threading
 import time
@@ -222,6 +223,18 @@ def test_servers_that_speak_no_http_are_named_in_a_line(answer):
 def test_urls_that_cannot_be_asked_for_are_named(url):
     (item,) = read_items(Source(url, 'image'))
     assert item.error.startswith(f'{url} cannot be read: ')
+
+
+def test_a_host_that_does_not_exist_is_said_to_be_missing():
+    (image,) = read_items(Source('http://nowhere.invalid/a.png', 'image'))
+    head = 'http://nowhere.invalid/a.png cannot be read: '
+    # Name or service not known; temporary failure in name resolution, where nobody can be asked.
+    assert image.error.startswith(head) and re.search(' name | name$', image.error.lower())
+    assert '<' not in image.error and 'Errno' not in image.error
+    pytest.importorskip('av')
+    (live,) = read_items(Source('rtsp://nowhere.invalid/live', 'stream'))
+    head = 'rtsp://nowhere.invalid/live is no video that can be read: '
+    assert live.error.startswith(f'{head}the host nowhere.invalid cannot be found: ')
 
 
 @pytest.mark.parametrize('url', ['://', 'nothing://x'])
