@@ -6,7 +6,9 @@ from pathlib import Path
 from pinet_mm.errors import RunError
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from ..tables import to_markdown
 from .against import tell_gains
@@ -43,6 +45,7 @@ _TESTED = {
     'score': 'fusion, expected OKS as score',
     'score_uncertainty': 'fusion by uncertainty, expected OKS as score',
 }
+_HATCH = '///'  # of bars with a score
 _MAIN = (
     'one-centre',
     'two-parts',
@@ -244,34 +247,50 @@ def _plot(results: dict, path: Path) -> None:
         ('recall of people near another', _NEAR[:4]),
     )
     figure = Figure(figsize=(15, 4.5), layout='constrained')
-    axes = figure.subplots(1, 3)
-    bars = [
-        (variant, tests)
-        for variant, switch, tests in _tests(results)
-        if switch == 'fusion' and variant in _MAIN
-    ]
-    width = 0.8 / max(len(bars), 1)
+    axes, bars = figure.subplots(1, 3), list(_bars(results))
     for axis, (title, names) in zip(axes, panels):
-        for i, (variant, tests) in enumerate(bars):
-            scores = 100 * np.array(
-                [[test['metrics'][name]['all'] for name in names] for test in tests], float
-            )
-            mean = scores.mean(axis=0)
-            spread = (mean - scores.min(axis=0), scores.max(axis=0) - mean)
-            axis.bar(
-                np.arange(len(names)) + (i - len(bars) / 2 + 0.5) * width,
-                mean,
-                width,
-                yerr=spread if len(tests) > 1 else None,
-                capsize=2,
-                label=ALL[variant].title,
-            )
-        axis.set_xticks(range(len(names)), [name.split('_')[-1] for name in names])
+        _draw_bars(axis, bars, names)
         axis.set_title(title)
         axis.spines[['top', 'right']].set_visible(False)
-    several = any(len(tests) > 1 for _, tests in bars)
+    several = any(len(tests) > 1 for *_, tests in bars)
     axes[0].set_ylabel('hundredths' + '; whiskers: range over seeds' * several)
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=3, frameon=False
-    )
+    handles, _ = axes[0].get_legend_handles_labels()
+    if any(is_scored for _, is_scored, _ in bars):
+        scored = 'with a score of expected OKS, and fusion by uncertainty if it was tested'
+        handles.append(Patch(facecolor='white', edgecolor='black', hatch=_HATCH, label=scored))
+    figure.legend(handles=handles, loc='outside lower center', ncols=3, frameon=False)
     figure.savefig(path, dpi=110)
+
+
+def _bars(results: dict) -> Iterator[tuple[str, bool, list[dict]]]:
+    # Variant, and tests of all seeds: without a score, and with all that was trained besides.
+    found = {(variant, switch): tests for variant, switch, tests in _tests(results)}
+    for variant in (variant for variant in ALL if (variant, 'fusion') in found):
+        if variant in _MAIN:
+            yield variant, False, found[variant, 'fusion']
+            scored = [found[variant, each] for each in SCORED if (variant, each) in found]
+            yield from ((variant, True, tests) for tests in scored[-1:])
+
+
+def _draw_bars(
+    axis: Axes, bars: Sequence[tuple[str, bool, list[dict]]], names: Sequence[str]
+) -> None:
+    # A group of bars for each metric, a color for each variant.
+    width, colors = 0.8 / max(len(bars), 1), list(dict.fromkeys(variant for variant, *_ in bars))
+    for i, (variant, is_scored, tests) in enumerate(bars):
+        scores = 100 * np.array(
+            [[test['metrics'][name]['all'] for name in names] for test in tests], float
+        )
+        mean = scores.mean(axis=0)
+        spread = (mean - scores.min(axis=0), scores.max(axis=0) - mean)
+        axis.bar(
+            np.arange(len(names)) + (i - len(bars) / 2 + 0.5) * width,
+            mean,
+            width,
+            yerr=spread if len(tests) > 1 else None,
+            capsize=2,
+            color=f'C{colors.index(variant)}',
+            hatch=_HATCH if is_scored else None,
+            label=None if is_scored else ALL[variant].title,
+        )
+    axis.set_xticks(range(len(names)), [name.split('_')[-1] for name in names])
