@@ -54,13 +54,11 @@ def warn_of_problems(sources: Sequence['Source']) -> None:
         sources: see `find_sources`.
     """
     problems = [source.problem for source in sources if source.problem]
-    if problems:
-        print_line(f'warning: {_listed(problems, "; ")}; all others are done', to_stderr=True)
-
-
-def _listed(names: Sequence[str], separator: str = ', ') -> str:
-    more = f' and {len(names) - MOST_NAMES} more' if len(names) > MOST_NAMES else ''
-    return separator.join(names[:MOST_NAMES]) + more
+    for problem in problems[:MOST_NAMES]:
+        print_line(f'warning: {problem}', to_stderr=True)
+    if len(problems) > MOST_NAMES:
+        more = len(problems) - MOST_NAMES
+        print_line(f'warning: {more} more inputs do not exist', to_stderr=True)
 
 
 def tell(report: Report, short_side: int | None = None) -> None:
@@ -76,9 +74,10 @@ def tell(report: Report, short_side: int | None = None) -> None:
     print_line(summary(report))
     print(explain_nobody(report.best_scores, report.pose_thr, short_side), end='')
     if report.unreadable:
-        count = len(report.unreadable)
+        count, first = len(report.unreadable), report.unreadable[:MOST_NAMES]
         what = '1 input' if count == 1 else f'{count} inputs'
-        raise RunError(f'{what} cannot be read: {_listed(report.unreadable)}')
+        more = f' and {count - MOST_NAMES} more' if count > MOST_NAMES else ''
+        raise RunError(f'{what} cannot be read: {", ".join(first)}{more}')
 
 
 def summary(report: Report) -> str:
