@@ -29,15 +29,18 @@ from .gpu_tables import (
     AS_SHIPPED,
     HOST,
     IMAGES,
+    KEEPING,
     KERNELS,
     LIGHT,
     SHARE,
     SLIM,
+    TITLES,
     TRAINING,
     WIDE,
     to_tables,
 )
 from .gpu_timing import device_time, kernel_times, peak_of
+from .keeping import keeping_rows
 from .report import Table
 from .steps import Step, choose, run_step
 
@@ -77,6 +80,8 @@ class GPUBenchmark:
         yield from self._trainings()
         for network in self.networks:
             yield Step(f'host part of {network.name}', HOST, partial(self._host, network))
+        rows = partial(keeping_rows, self.device, self.seconds)
+        yield Step('which poses are kept', KEEPING, rows)
         for precision in PRECISIONS:
             yield from self._grid('eager', self.batches, precision)
             if self.cuda:
@@ -236,7 +241,7 @@ def bench_gpu(
     """
     cuda = torch.device(device).type == 'cuda'
     bench = GPUBenchmark(device, networks if cuda else networks[-1:], batches)
-    found: dict[str, list[dict]] = {title: [] for title in (IMAGES, SHARE, TRAINING, KERNELS, HOST)}
+    found: dict[str, list[dict]] = {title: [] for title in TITLES}
     left = [
         dict(step=network.name, reason=f'there is no config {network.config}')
         for network in bench.missing
