@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import URLError
 
 import torch
 from mmengine.runner import CheckpointLoader
@@ -148,10 +147,10 @@ def read_content(source: str) -> Any:
     except CheckpointError:
         raise
     except Exception as error:  # which one torch raises depends on the first bytes of the file
+        is_download = is_url(source) and isinstance(error, OSError)
+        reason = reason_of_download(source, error) if is_download else reason_of(error)
         # Without its cause, which ends in advice to trust the file.
-        raise CheckpointError(
-            f'the checkpoint {source} cannot be read: {reason_of(error)}'
-        ) from None
+        raise CheckpointError(f'the checkpoint {source} cannot be read: {reason}') from None
 
 
 def _read(source: str) -> Any:
@@ -183,8 +182,6 @@ def reason_of(error: Exception) -> str:
         return 'it is cut off'
     if isinstance(error, KeyError):  # torch's reader of pickles, at a byte that begins no command
         return 'it is no checkpoint'
-    if isinstance(error, URLError):
-        return reason_of_download(error)
     return (str(error) or type(error).__name__).splitlines()[0].partition('. ')[0]
 
 

@@ -54,11 +54,13 @@ def warn_of_problems(sources: Sequence['Source']) -> None:
         sources: see `find_sources`.
     """
     problems = [source.problem for source in sources if source.problem]
-    for problem in problems[:MOST_NAMES]:
-        print_line(f'warning: {problem}', to_stderr=True)
-    if len(problems) > MOST_NAMES:
-        more = len(problems) - MOST_NAMES
-        print_line(f'warning: {more} more inputs do not exist', to_stderr=True)
+    for line in _first(problems):
+        print_line(f'warning: {line}', to_stderr=True)
+
+
+def _first(names: Sequence[str]) -> list[str]:
+    more = [f'and {len(names) - MOST_NAMES} more'] if len(names) > MOST_NAMES else []
+    return [*names[:MOST_NAMES], *more]
 
 
 def tell(report: Report, short_side: int | None = None) -> None:
@@ -74,10 +76,9 @@ def tell(report: Report, short_side: int | None = None) -> None:
     print_line(summary(report))
     print(explain_nobody(report.best_scores, report.pose_thr, short_side), end='')
     if report.unreadable:
-        count, first = len(report.unreadable), report.unreadable[:MOST_NAMES]
+        count = len(report.unreadable)
         what = '1 input' if count == 1 else f'{count} inputs'
-        more = f' and {count - MOST_NAMES} more' if count > MOST_NAMES else ''
-        raise RunError(f'{what} cannot be read: {", ".join(first)}{more}')
+        raise RunError(f'{what} cannot be read: {", ".join(_first(report.unreadable))}')
 
 
 def summary(report: Report) -> str:

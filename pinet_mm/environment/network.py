@@ -5,15 +5,18 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 
-def reason_of_download(error: Exception) -> str:
+def reason_of_download(url: str, error: Exception) -> str:
     """Return in one line what went wrong, without the `<urlopen error ...>` around it.
 
     Args:
+        url: that was asked for.
         error: of `urllib.request.urlopen`, or of reading what it returned.
     """
-    inner = error.reason if isinstance(error, URLError) else error
-    if isinstance(error, HTTPError):  # its reason lacks the number
-        inner = error
+    inner: object = error
+    if isinstance(error, URLError) and not isinstance(error, HTTPError):
+        inner = error.reason
+    if isinstance(inner, socket.gaierror):
+        return _missing_host(url, inner)
     return ' '.join(str(getattr(inner, 'strerror', None) or inner).split())
 
 
@@ -24,11 +27,14 @@ def unknown_host(url: str) -> str:
         url: that could not be opened; a path is a URL without a host.
     """
     try:
-        host = urlsplit(url).hostname
-        if host:
+        if host := urlsplit(url).hostname:
             socket.getaddrinfo(host, None)
     except socket.gaierror as error:
-        return f'the host {host} cannot be found: {error.strerror}'
+        return _missing_host(url, error)
     except ValueError:  # no URL, or no name that a host can have
-        return ''
+        pass
     return ''
+
+
+def _missing_host(url: str, error: socket.gaierror) -> str:
+    return f'the host {urlsplit(url).hostname} cannot be found: {error.strerror}'

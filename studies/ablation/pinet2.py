@@ -49,6 +49,10 @@ PINET2: dict[str, Variant] = {
     'recipe': Variant(
         'AdamW, averaged weights', options={**_ADAMW, 'custom_hooks': [*_HOOKS, _AVERAGING]}
     ),
+    'scales': Variant(
+        'crops at 0.75 to 1.5 of the size',
+        options={'train_dataloader.dataset.pipeline.1.scale_factor': (0.75, 1.5)},
+    ),
     'together': Variant(
         'OKS loss, two passes, strides 4, 8 and 16',
         config='pinet2_hrnet-slim_ablation.py',

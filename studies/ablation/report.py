@@ -6,35 +6,18 @@ from pathlib import Path
 from pinet_mm.errors import RunError
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from ..tables import to_markdown
 from .against import tell_gains
 from .by_stage import LEAST_OKS, STAGES
 from .claims import judge
 from .metrics import CROWDING
-from .pinet2 import ALL, FULL, PINET2
+from .pinet2 import ALL
+from .plot import plot
+from .results import NEAR_METRICS, SEEN_METRICS, rows_of, tests_of
 from .study import read
-from .variants import SCORED, SWITCHES, THRESHOLDS
 
 _SCORES = ('AP', 'AP50', 'AP75', 'AR', 'AP_easy', 'AP_medium', 'AP_hard', 'AP_box_area')
-_OCCLUSION = (
-    'recall_seen_0-25',
-    'recall_seen_25-50',
-    'recall_seen_50-75',
-    'recall_seen_75-100',
-    'keypoints_seen',
-    'keypoints_hidden',
-)
-_NEAR = (
-    'recall_near_any',
-    'recall_near_head',
-    'recall_near_body',
-    'recall_near_leg',
-    'recall_near_person',
-)
 _TESTED = {
     'fusion': 'fusion',
     'agreement': 'fusion, agreement',
@@ -45,18 +28,6 @@ _TESTED = {
     'score': 'fusion, expected OKS as score',
     'score_uncertainty': 'fusion by uncertainty, expected OKS as score',
 }
-_HATCH = '///'  # of bars with a score
-_MAIN = (
-    'one-centre',
-    'two-parts',
-    'three-parts',
-    'three-parts_no-refinement',
-    'release',
-    'cid',
-    'dekr',
-    *FULL,
-    *PINET2,
-)
 
 
 def write_report(results_file: Path, out: Path) -> tuple[Path, Path]:
@@ -85,7 +56,7 @@ def write_report(results_file: Path, out: Path) -> tuple[Path, Path]:
         tell_gains(results),
     )
     table.write_text('\n'.join(section for section in sections if section))
-    _plot(results, image)
+    plot(results, image)
     return table, image
 
 
@@ -121,28 +92,11 @@ def _range(ends: Sequence[float]) -> str:
     return ' to '.join(map(str, ends))
 
 
-def _tests(results: dict) -> Iterator[tuple[str, str, list[dict]]]:
-    """List variant, way of evaluation, and the results of all seeds, in the order of the tables."""
-    for variant in ALL:
-        rows = _rows(results, variant)
-        for switch in (*SWITCHES, *THRESHOLDS, *SCORED):
-            tests = [row['tests'][switch] for row in rows if switch in row['tests']]
-            if tests:
-                yield variant, switch, tests
-
-
-def _rows(results: dict, variant: str) -> list[dict]:
-    # One of each seed.
-    return [
-        content for row, content in sorted(results['rows'].items()) if row.split('/')[0] == variant
-    ]
-
-
 def _tables(results: dict) -> Iterator[str]:
     for title, names in (
         ('Accuracy', _SCORES),
-        ('By what is seen', _OCCLUSION),
-        ('Recall of people near another', _NEAR),
+        ('By what is seen', SEEN_METRICS),
+        ('Recall of people near another', NEAR_METRICS),
     ):
         heads = [
             name.removeprefix('recall_').removeprefix('AP_')
@@ -159,7 +113,7 @@ def _tables(results: dict) -> Iterator[str]:
                 *(_spread([test['metrics'][name]['all'] for test in tests]) for name in names),
                 *([_number([test['images_per_second'] for test in tests])] if speed else []),
             ]
-            for variant, switch, tests in _tests(results)
+            for variant, switch, tests in tests_of(results)
         ]
         yield _table(
             f'## {title}', ['trained', 'tested', *heads, *(['images/s'] if speed else [])], rows
@@ -175,7 +129,7 @@ def _tested(variant: str, switch: str) -> str:
 def _by_stage(results: dict) -> str:
     rows = []
     for variant in ALL:
-        found = [row['by_stage'] for row in _rows(results, variant) if 'by_stage' in row]
+        found = [row['by_stage'] for row in rows_of(results, variant) if 'by_stage' in row]
         for group in found[0]['fused'] if found else ():
             rows.append(
                 [
@@ -238,59 +192,3 @@ def _spread(values: Sequence[float]) -> str:
 
 def _number(values: Sequence[float]) -> str:
     return f'{np.mean(values):.0f}'
-
-
-def _plot(results: dict, path: Path) -> None:
-    panels = (
-        ('AP by crowd index', ('AP_easy', 'AP_medium', 'AP_hard')),
-        ('recall by share of keypoints seen', _OCCLUSION[:4]),
-        ('recall of people near another', _NEAR[:4]),
-    )
-    figure = Figure(figsize=(15, 4.5), layout='constrained')
-    axes, bars = figure.subplots(1, 3), list(_bars(results))
-    for axis, (title, names) in zip(axes, panels):
-        _draw_bars(axis, bars, names)
-        axis.set_title(title)
-        axis.spines[['top', 'right']].set_visible(False)
-    several = any(len(tests) > 1 for *_, tests in bars)
-    axes[0].set_ylabel('hundredths' + '; whiskers: range over seeds' * several)
-    handles, _ = axes[0].get_legend_handles_labels()
-    if any(is_scored for _, is_scored, _ in bars):
-        scored = 'with a score of expected OKS, and fusion by uncertainty if it was tested'
-        handles.append(Patch(facecolor='white', edgecolor='black', hatch=_HATCH, label=scored))
-    figure.legend(handles=handles, loc='outside lower center', ncols=3, frameon=False)
-    figure.savefig(path, dpi=110)
-
-
-def _bars(results: dict) -> Iterator[tuple[str, bool, list[dict]]]:
-    # Variant, and tests of all seeds: without a score, and with all that was trained besides.
-    found = {(variant, switch): tests for variant, switch, tests in _tests(results)}
-    for variant in (variant for variant in ALL if (variant, 'fusion') in found):
-        if variant in _MAIN:
-            yield variant, False, found[variant, 'fusion']
-            scored = [found[variant, each] for each in SCORED if (variant, each) in found]
-            yield from ((variant, True, tests) for tests in scored[-1:])
-
-
-def _draw_bars(
-    axis: Axes, bars: Sequence[tuple[str, bool, list[dict]]], names: Sequence[str]
-) -> None:
-    # A group of bars for each metric, a color for each variant.
-    width, colors = 0.8 / max(len(bars), 1), list(dict.fromkeys(variant for variant, *_ in bars))
-    for i, (variant, is_scored, tests) in enumerate(bars):
-        scores = 100 * np.array(
-            [[test['metrics'][name]['all'] for name in names] for test in tests], float
-        )
-        mean = scores.mean(axis=0)
-        spread = (mean - scores.min(axis=0), scores.max(axis=0) - mean)
-        axis.bar(
-            np.arange(len(names)) + (i - len(bars) / 2 + 0.5) * width,
-            mean,
-            width,
-            yerr=spread if len(tests) > 1 else None,
-            capsize=2,
-            color=f'C{colors.index(variant)}',
-            hatch=_HATCH if is_scored else None,
-            label=None if is_scored else ALL[variant].title,
-        )
-    axis.set_xticks(range(len(names)), [name.split('_')[-1] for name in names])

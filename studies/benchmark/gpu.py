@@ -32,15 +32,15 @@ from .gpu_tables import (
     KEEPING,
     KERNELS,
     LIGHT,
+    NOTES,
     SHARE,
     SLIM,
-    TITLES,
     TRAINING,
     WIDE,
     to_tables,
 )
 from .gpu_timing import device_time, kernel_times, peak_of
-from .keeping import keeping_rows
+from .keeping import WAYS, keeping_rows
 from .report import Table
 from .steps import Step, choose, run_step
 
@@ -80,8 +80,9 @@ class GPUBenchmark:
         yield from self._trainings()
         for network in self.networks:
             yield Step(f'host part of {network.name}', HOST, partial(self._host, network))
-        rows = partial(keeping_rows, self.device, self.seconds)
-        yield Step('which poses are kept', KEEPING, rows)
+        for way in list(WAYS)[: 3 if self.cuda else 2]:
+            rows = partial(keeping_rows, way, self.device, self.recorded, self.seconds)
+            yield Step(f'which poses are kept, {way}', KEEPING, rows)
         for precision in PRECISIONS:
             yield from self._grid('eager', self.batches, precision)
             if self.cuda:
@@ -241,7 +242,7 @@ def bench_gpu(
     """
     cuda = torch.device(device).type == 'cuda'
     bench = GPUBenchmark(device, networks if cuda else networks[-1:], batches)
-    found: dict[str, list[dict]] = {title: [] for title in TITLES}
+    found: dict[str, list[dict]] = {title: [] for title in NOTES}
     left = [
         dict(step=network.name, reason=f'there is no config {network.config}')
         for network in bench.missing

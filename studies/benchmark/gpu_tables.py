@@ -12,32 +12,32 @@ SLIM = Network('slim HRNet 128², flip test', 'pinet_hrnet-slim_crowdsynth.py', 
 IMAGES, SHARE = 'Images per second', 'Share of everything but backbone and neck'
 TRAINING, HOST, KERNELS = 'Training', 'The part of the host', 'Kernels of the decoding'
 KEEPING = 'Which poses are kept'
-TITLES = (IMAGES, SHARE, TRAINING, KERNELS, HOST, KEEPING)
+# What stands under each title, in the order of the tables.
+NOTES = {
+    IMAGES: 'From normalized images on the device to fused poses there; random weights and '
+    'random images: every image refines 30 proposals per part, whatever is in it. '
+    'Medians of back-to-back calls, timed by events of the device. fp32 alone is '
+    'without TF32; fp16 and bf16 are backbone, neck and the products of the '
+    'refinement.',
+    SHARE: 'Of a prediction as above: the time beyond that of backbone and neck alone.',
+    TRAINING: 'Forward, backward and optimizer, images and targets on the device already, '
+    'Adam; half precision by autocast. Peak memory as torch allocated it.',
+    KERNELS: 'Of everything but backbone and neck, by the profiler: the longest, and all.',
+    HOST: 'What Python does per image around the tensors, and whole predictions from uint8 '
+    'arrays in memory to people.',
+    KEEPING: 'Of 90 random proposals per image, by greedy matching: in rounds of two kernels, '
+    'as the package does; nine poses at a time; by one Triton kernel, where Triton is '
+    'installed.',
+}
 
 
 def to_tables(found: dict[str, list[dict]], left: list[dict]) -> list[Table]:
     """Put rows into tables, the goals first; tables without rows are left out.
 
     Args:
-        found: title of a table -> its rows.
+        found: title of a table, as in `NOTES` -> its rows.
         left: the steps that were left out, and why.
     """
-    notes = {
-        IMAGES: 'From normalized images on the device to fused poses there; random weights and '
-        'random images: every image refines 30 proposals per part, whatever is in it. '
-        'Medians of back-to-back calls, timed by events of the device. fp32 alone is '
-        'without TF32; fp16 and bf16 are backbone, neck and the products of the '
-        'refinement.',
-        SHARE: 'Of a prediction as above: the time beyond that of backbone and neck alone.',
-        TRAINING: 'Forward, backward and optimizer, images and targets on the device already, '
-        'Adam; half precision by autocast. Peak memory as torch allocated it.',
-        KERNELS: 'Of everything but backbone and neck, by the profiler: the longest, and all.',
-        HOST: 'What Python does per image around the tensors, and whole predictions from uint8 '
-        'arrays in memory to people.',
-        KEEPING: 'Of 90 random proposals per image, by greedy matching: in rounds of two kernels, '
-        'as the package does; nine poses at a time; by one Triton kernel, where Triton is '
-        'installed.',
-    }
     tables = [
         Table(
             'gpu',
@@ -46,7 +46,7 @@ def to_tables(found: dict[str, list[dict]], left: list[dict]) -> list[Table]:
             goals(found[IMAGES], found[SHARE]),
         )
     ]
-    tables += [Table('gpu', title, notes[title], rows) for title, rows in found.items()]
+    tables += [Table('gpu', title, NOTES[title], rows) for title, rows in found.items()]
     tables.append(
         Table('gpu', 'Left out', 'Steps that were not measured, or not to their end.', left)
     )

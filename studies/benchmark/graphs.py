@@ -1,27 +1,23 @@
-"""CUDA graphs of a whole prediction: recorded once for one input size, then replayed.
-
-Shape shorthand: B images.
-"""
+"""CUDA graphs, of a whole prediction for one: recorded for one size of inputs, then replayed."""
 
 from collections.abc import Callable
-
-from pinet_mm.method.fusion import FusedPoses
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
 class GraphedFinder:
-    """Replay a function on images of one size and number; results are overwritten.
+    """Replay a function on tensors of the same shapes; results are overwritten.
 
     Args:
-        finder: `estimator.find_poses` of a model on a CUDA device and its settings.
-        images: (B, 3, H_in, W_in), normalized.
-        image_per_map: (B, 2), see `decoding.decode`.
+        finder: a function of tensors on a CUDA device, such as `estimator.find_poses` of a model
+            and its settings.
+        *inputs: of the function.
     """
 
-    def __init__(self, finder: Callable, images: Tensor, image_per_map: Tensor):
-        self.inputs = images.clone(), image_per_map.clone()
+    def __init__(self, finder: Callable, *inputs: Tensor):
+        self.inputs = [given.clone() for given in inputs]
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         # Libraries and caches set themselves up, which a graph must not record.
@@ -33,9 +29,9 @@ class GraphedFinder:
         with torch.no_grad(), torch.cuda.graph(self.graph):
             self.outputs = finder(*self.inputs)
 
-    def __call__(self, images: Tensor, image_per_map: Tensor) -> tuple[FusedPoses, Tensor | None]:
-        """Find the poses of other images, as many and as large."""
-        for own, given in zip(self.inputs, (images, image_per_map)):
+    def __call__(self, *inputs: Tensor) -> Any:
+        """Compute on other inputs, and return what the function returned."""
+        for own, given in zip(self.inputs, inputs):
             own.copy_(given)
         self.graph.replay()
         return self.outputs

@@ -1,13 +1,13 @@
 """Ways to compute which poses greedy matching keeps, and how long each takes.
 
-The package's needs two kernels per pose. A pose is kept unless a kept, better one matches it. Shape
-shorthand: B images, T poses from the best to the worst.
+A pose is kept unless a kept, better one matches it. Shape shorthand: B images, T poses from the
+best to the worst.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from pinet_mm.method import fusion
+from pinet_mm.method.fusion import _settle_unasked as keep_in_rounds
 
 import torch
 import torch.nn.functional as F
@@ -16,28 +16,18 @@ from torch import Tensor
 from .gpu_timing import device_time
 from .graphs import GraphedFinder
 
-Keeping = Callable[[Tensor, Tensor], Tensor]
 BLOCK = 9  # poses; of a block all 2⁹ outcomes are weighed at once
 
 
-def ways(device: str = 'cpu') -> dict[str, Keeping]:
-    """Return the ways by name, the package's first, and Triton's where it can run.
+def keep_by_triton(match: Tensor, valid: Tensor) -> Tensor:
+    """Return which poses are kept, by one kernel, see `keep_in_blocks`; needs Triton and a GPU."""
+    from . import keeping_triton
 
-    Args:
-        device: where they compute.
-    """
-    found: dict[str, Keeping] = {'rounds': fusion._settle_unasked, 'blocks': keep_in_blocks}
-    if torch.device(device).type == 'cpu':
-        return found
-    try:
-        from .keeping_triton import keep_by_triton
-    except ImportError:
-        return found
-    return {**found, 'Triton': keep_by_triton}
+    return keeping_triton.keep(match, valid)
 
 
 def keep_in_blocks(match: Tensor, valid: Tensor) -> Tensor:
-    """Return which poses are kept, nine at a time, with six kernels for each nine.
+    """Return which poses are kept, nine at a time.
 
     A subset of a block is what is kept if each of the block's poses is in it just when no better
     block and no member of the subset takes it. There is one such subset.
@@ -85,23 +75,35 @@ def draw_matches(batch: int, poses: int, device: str) -> tuple[Tensor, Tensor]:
     return match.to(device), valid.to(device)
 
 
-def keeping_rows(device: str, seconds: float, poses: int = 90) -> Iterator[dict[str, object]]:
-    """Measure each way on single images and batches.
+WAYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    'rounds': keep_in_rounds,
+    'blocks': keep_in_blocks,
+    'Triton': keep_by_triton,
+}
+
+
+def keeping_rows(
+    way: str, device: str, batches: Sequence[int], seconds: float, poses: int = 90
+) -> Iterator[dict[str, object]]:
+    """Measure a way.
 
     Args:
+        way: a key of `WAYS`.
         device: where.
+        batches: how many images.
         seconds: that the measured calls of a row take about.
         poses: T.
+
+    Yields:
+        Way, batch, poses, whether the result is that of the package's rounds, mode, and ms.
     """
-    for batch in (1, 8, 64):
+    for batch in batches:
         match, valid = draw_matches(batch, poses, device)
-        wanted = fusion._settle_unasked(match, valid)
-        for name, keep in ways(device).items():
-            is_equal = torch.equal(keep(match, valid), wanted)
-            row = dict(way=name, batch=batch, poses=poses, equal=is_equal)
-            ms = device_time(partial(keep, match, valid), device, seconds)
-            yield {**row, 'mode': 'eager', 'ms': ms}
-            if torch.device(device).type == 'cuda':
-                graph = GraphedFinder(keep, match, valid)
-                ms = device_time(partial(graph, match, valid), device, seconds)
-                yield {**row, 'mode': 'CUDA graph', 'ms': ms}
+        is_equal = torch.equal(WAYS[way](match, valid), keep_in_rounds(match, valid))
+        row = dict(way=way, batch=batch, poses=poses, equal=is_equal)
+        keep = partial(WAYS[way], match, valid)
+        yield {**row, 'mode': 'eager', 'ms': device_time(keep, device, seconds)}
+        if torch.device(device).type == 'cuda':
+            # Without the copies of new inputs into the graph's.
+            replay = GraphedFinder(WAYS[way], match, valid).graph.replay
+            yield {**row, 'mode': 'CUDA graph', 'ms': device_time(replay, device, seconds)}

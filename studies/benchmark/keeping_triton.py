@@ -19,15 +19,15 @@ def _keep(match, kept, poses, COLUMNS: tl.constexpr):
     tl.store(kept + image * poses + column, now, there)
 
 
-def keep_by_triton(match: Tensor, valid: Tensor) -> Tensor:
-    """Return which poses are kept, see `keeping`.
+def keep(match: Tensor, valid: Tensor) -> Tensor:
+    """Return which poses are kept: (B, T) float.
 
     Args:
         match: (B, T, T) float, 1 where a pose matches a worse one, else 0.
         valid: (B, T) float.
     """
     kept, poses = valid.clone(memory_format=torch.contiguous_format), valid.shape[1]
-    # In one warp, whose threads exchange sums without memory.
     columns = triton.next_power_of_2(poses)
+    # One warp for an image: its threads exchange sums without memory.
     _keep[(len(valid),)](match.contiguous(), kept, poses, COLUMNS=columns, num_warps=1)
     return kept

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pinet_mm.cli import infer, predict
 from pinet_mm.cli.telling import MOST_NAMES, announce, summary, warn_of_problems
 from pinet_mm.inference.runs.report import Report
 from pinet_mm.inference.sources.items import Source
@@ -32,7 +33,7 @@ def test_what_an_exported_file_says_to_mind_is_a_warning(tmp_path, capsys):
     )
 
 
-def test_inputs_that_do_not_exist_are_told_before_a_model_is_loaded(capsys):
+def test_inputs_that_cannot_be_read_are_named_a_line_each(capsys):
     there = Source('street.jpg', 'image')
     warn_of_problems([there])
     assert capsys.readouterr().err == ''
@@ -42,4 +43,23 @@ def test_inputs_that_do_not_exist_are_told_before_a_model_is_loaded(capsys):
     assert capsys.readouterr().err.splitlines() == lines
     warn_of_problems(gone[:1] * (MOST_NAMES + 3))
     *named, last = capsys.readouterr().err.splitlines()
-    assert named == lines[:1] * MOST_NAMES and last == 'warning: 3 more inputs do not exist'
+    assert named == lines[:1] * MOST_NAMES and last == 'warning: and 3 more'
+
+
+@pytest.mark.parametrize('command', [infer, predict])
+def test_a_missing_input_is_named_before_the_model_is_loaded(
+    command, monkeypatch, tmp_path, capsys
+):
+    class Loaded(Exception):
+        pass
+
+    def load(*_):
+        raise Loaded
+
+    monkeypatch.setattr(command, 'load_model', load)
+    (tmp_path / 'there.jpg').touch()
+    there, gone = tmp_path / 'there.jpg', tmp_path / 'gone.jpg'
+    args = command.make_parser().parse_args([str(there), str(gone), '--out', str(tmp_path / 'o')])
+    with pytest.raises(Loaded):
+        command.run(args)
+    assert capsys.readouterr().err.startswith(f'warning: {gone} does not exist')

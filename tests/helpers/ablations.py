@@ -5,7 +5,7 @@ from pinet_mm.method.layouts import PartLayout
 import numpy as np
 from xtcocotools.coco import COCO
 
-from studies.ablation import Budget, report, study
+from studies.ablation import Budget, report, results, study
 
 K = 3
 LAYOUT = PartLayout(
@@ -71,7 +71,8 @@ def results_of(**rows):
             scores = dict(all=float(np.nanmean(folds)), folds=folds)
             row['tests'][switch] = dict(
                 metrics={
-                    metric: scores for metric in report._SCORES + report._OCCLUSION + report._NEAR
+                    metric: scores
+                    for metric in report._SCORES + results.SEEN_METRICS + results.NEAR_METRICS
                 },
                 images_per_second=12.6,
                 poses=3.0,

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from studies import naive
+from tests.helpers.greedy import greedy_owners
 from tests.helpers.pose_sets import SIGMAS, chain, pose_set, tensors
 
 # --- object keypoint similarity ------------------------------------------------------------------
@@ -80,18 +81,6 @@ def test_larger_sigmas_forgive_more():
 
 
 # --- matching ------------------------------------------------------------------------------------
-
-
-def greedy_owners(oks, valid, threshold):
-    owner = [-1] * len(oks)
-    for j in range(len(oks)):
-        if not valid[j] or owner[j] >= 0:
-            continue
-        owner[j] = j
-        for i in range(j + 1, len(oks)):
-            if valid[i] and owner[i] < 0 and oks[j, i] > threshold:
-                owner[i] = j
-    return owner
 
 
 @pytest.mark.parametrize('threshold', [0.3, 0.7, 0.95])

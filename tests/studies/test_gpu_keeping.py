@@ -6,51 +6,50 @@ import pytest
 import torch
 
 from studies.benchmark import keeping
+from tests.helpers.greedy import greedy_owners
+
+ON_CPU = ('rounds', 'blocks')
+HAS_GPU = torch.cuda.is_available()
 
 
 def keep_one_by_one(match, valid):
-    kept = valid.clone().bool()
-    for image in range(len(match)):
-        for pose in range(match.shape[1]):
-            better = range(pose)
-            taken = any(kept[image, each] and match[image, each, pose] for each in better)
-            kept[image, pose] = bool(valid[image, pose]) and not taken
-    return kept.float()
+    owners = [greedy_owners(*image, 0.5) for image in zip(match, valid)]
+    return torch.tensor(owners).eq(torch.arange(match.shape[1])).float()
+
+
+def check(way, poses, share, device='cpu'):
+    torch.manual_seed(poses)
+    match = (torch.rand(6, poses, poses) < share).float().triu(1)
+    valid = (torch.rand(6, poses) < 0.8).float()
+    found = keeping.WAYS[way](match.to(device), valid.to(device)).cpu()
+    assert torch.equal(found, keep_one_by_one(match, valid))
 
 
 @pytest.mark.parametrize('poses', [1, 8, 9, 40])
 @pytest.mark.parametrize('share', [0.02, 0.1, 0.5])
 def test_every_way_keeps_what_a_loop_keeps(poses, share):
-    torch.manual_seed(poses)
-    match = (torch.rand(6, poses, poses) < share).float().triu(1)
-    valid = (torch.rand(6, poses) < 0.8).float()
-    wanted = keep_one_by_one(match, valid)
-    for name in ('rounds', 'blocks'):
-        torch.testing.assert_close(keeping.ways()[name](match, valid), wanted, rtol=0, atol=0)
+    for way in ON_CPU:
+        check(way, poses, share)
+
+
+@pytest.mark.skipif(
+    not HAS_GPU and os.environ.get('TRITON_INTERPRET') != '1',
+    reason='needs a GPU, or TRITON_INTERPRET=1 beside an installed Triton',
+)
+@pytest.mark.parametrize('poses', [1, 8, 9, 40])
+def test_triton_keeps_what_a_loop_keeps(poses):
+    pytest.importorskip('triton')
+    check('Triton', poses, 0.1, 'cuda' if HAS_GPU else 'cpu')
 
 
 def test_a_chain_of_matches_keeps_every_other_pose():
     chain = torch.diag(torch.ones(19), 1)[None]
-    for keep in (keeping.ways()[name] for name in ('rounds', 'blocks')):
-        assert keep(chain, torch.ones(1, 20))[0].tolist() == [1, 0] * 10
+    for way in ON_CPU:
+        assert keeping.WAYS[way](chain, torch.ones(1, 20))[0].tolist() == [1, 0] * 10
 
 
-@pytest.mark.skipif(
-    os.environ.get('TRITON_INTERPRET') != '1', reason='TRITON_INTERPRET=1 runs it on the CPU'
-)
-def test_triton_keeps_what_a_loop_keeps():
-    pytest.importorskip('triton')
-    from studies.benchmark.keeping_triton import keep_by_triton
-
-    match, valid = keeping.draw_matches(3, 40, 'cpu')
-    assert torch.equal(keep_by_triton(match, valid), keep_one_by_one(match, valid))
-
-
-def test_rows_say_whether_the_ways_agree(monkeypatch):
-    rows = list(keeping.keeping_rows('cpu', 0.0, poses=10))
-    assert {(row['way'], row['batch'], row['equal']) for row in rows} == {
-        (way, batch, True) for way in ('rounds', 'blocks') for batch in (1, 8, 64)
-    }
-    monkeypatch.setattr(keeping, 'keep_in_blocks', lambda match, valid: valid)
-    rows = list(keeping.keeping_rows('cpu', 0.0, poses=10))
-    assert not any(row['equal'] for row in rows if row['way'] == 'blocks' and row['batch'] > 1)
+def test_rows_say_whether_a_way_agrees(monkeypatch):
+    monkeypatch.setitem(keeping.WAYS, 'all', lambda match, valid: valid)
+    for way, is_equal in (('rounds', True), ('blocks', True), ('all', False)):
+        rows = list(keeping.keeping_rows(way, 'cpu', (8, 64), 0.0, poses=10))
+        assert [(row['batch'], row['equal']) for row in rows] == [(8, is_equal), (64, is_equal)]

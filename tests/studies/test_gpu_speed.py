@@ -41,6 +41,10 @@ def test_the_benchmark_measures_every_precision(tables):
     assert all(row['rest, ms'] < row['ms'] for row in tables[speed.SHARE])
     assert [row['what'] for row in tables[speed.HOST]][-1] == 'whole test_step, uint8 to people'
     assert tables[speed.KERNELS][-1]['kernel'] == 'all'
+    kept = tables[speed.KEEPING]
+    assert {row['way'] for row in kept} == {'rounds', 'blocks'} and all(
+        row['equal'] for row in kept
+    )
 
 
 def test_what_the_benchmark_leaves_out_is_listed(monkeypatch):

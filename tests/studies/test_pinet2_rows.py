@@ -5,9 +5,10 @@ import json
 from pinet_mm.configs import read_config
 
 import pytest
+from matplotlib.figure import Figure
 from mmpose.registry import DATASETS, MODELS
 
-from studies.ablation import against, pinet2, report, study, testing, training
+from studies.ablation import against, pinet2, plot, report, study, testing, training
 from tests.helpers.ablations import results_of
 from tests.helpers.toys import build_in_mmpose
 
@@ -123,3 +124,22 @@ def test_the_full_rows_have_a_table_of_their_own():
     assert rows['OKS loss, two passes, strides 4, 8 and 16'][0] == '+15.0 ± 0.0'
     assert rows['one center, OKS loss, two passes, strides 4, 8 and 16'][0] == 'not run'
     assert rows['CID'][0] == '-5.0 ± 5.0'
+
+
+def test_bars_of_rows_with_a_score_are_hatched():
+    tests = ((0, each, [0.3, 0.2]) for each in ('fusion', 'score', 'score_uncertainty'))
+    both, score = list(tests), [(0, 'fusion', [0.3, 0.2]), (0, 'score', [0.4, 0.3])]
+    bars = plot.bars_of(results_of(base=both, recipe=score, strides=[(0, 'fusion', [0.2, 0.1])]))
+    assert [(bar.variant, bar.scored) for bar in bars] == [
+        ('base', ''),
+        ('base', 'score_uncertainty'),
+        ('strides', ''),
+        ('recipe', ''),
+        ('recipe', 'score'),
+    ]
+    axis = Figure().subplots()
+    plot._draw_bars(axis, bars, ['AP', 'AP50'])
+    hatches = [patch.get_hatch() for patch in axis.patches]
+    assert hatches == [hatch for hatch in (None, '///', None, None, '..') for _ in range(2)]
+    colors = [patch.get_facecolor() for patch in axis.patches[::2]]
+    assert colors[0] == colors[1] != colors[2] != colors[3] == colors[4]

@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def stds(self) -> np.ndarray | None:
-        """Deviation (N, K), in x and in y, expected of each keypoint; None if nothing tells it."""
+        """Deviation (N, K) in pixels, in x and in y, expected of each keypoint; or None."""
         return self._sorted('keypoint_stds') if 'keypoint_stds' in self.pred_instances else None
 
     @property

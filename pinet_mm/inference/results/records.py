@@ -73,15 +73,16 @@ def from_record(record: Mapping, keypoints: int) -> dict[str, np.ndarray]:
         keypoints: K, which a record without people does not tell.
 
     Raises:
-        InputError: somebody has another number of keypoints.
+        InputError: somebody has another number of keypoints, or of what is said of each.
     """
     persons = record['persons']
     for i, person in enumerate(persons):
-        if len(person['keypoints']) != keypoints:
-            raise InputError(
-                f'{record["file"]}: person {i} has {len(person["keypoints"])} keypoints; expected '
-                f'{keypoints}, as there are keypoint_names'
-            )
+        for key in ('keypoints', 'parts', 'stds'):
+            if key in person and len(person[key]) != keypoints:
+                raise InputError(
+                    f'{record["file"]}: person {i} has {len(person[key])} {key}; expected '
+                    f'{keypoints}, as there are keypoint_names'
+                )
     rows = np.array([person['keypoints'] for person in persons], dtype=np.float64)
     rows = rows.reshape(-1, keypoints, 3)
     people = dict(
@@ -197,7 +198,7 @@ def to_rows(record: Mapping, names: Iterable[str]) -> Iterator[dict]:
             score=person['score'],
             **dict(zip(('x1', 'y1', 'x2', 'y2'), person['bbox'])),
         )
-        more = zip(person.get('parts', unknown), person.get('stds', unknown))
+        more = zip(person.get('parts') or unknown, person.get('stds') or unknown)
         for name, (x, y, score), (part, std) in zip(names, person['keypoints'], more):
             point = dict(keypoint=name, x=x, y=y, keypoint_score=score, part=part, std=std)
             yield dict(whose, **point)

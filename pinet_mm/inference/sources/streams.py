@@ -136,7 +136,7 @@ def download(url: str) -> tuple[str, bytes]:
             kind = answer.headers.get_content_type()
             data = answer.read(LARGEST + 1) if kind.startswith('image/') else b''
     except (OSError, ValueError, HTTPException) as error:  # the last for what is no HTTP
-        raise InputError(f'{url} cannot be read: {reason_of_download(error)}') from error
+        raise InputError(f'{url} cannot be read: {reason_of_download(url, error)}') from error
     if len(data) > LARGEST:
         raise InputError(f'{url} is larger than {LARGEST >> 20} MiB')
     return kind, data

@@ -143,9 +143,10 @@ def naming(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, import_av().error.FFmpegError) as error:
-        is_vague = getattr(error, 'errno', None) == errno.EIO  # FFmpeg's of hosts, for one
-        reason = (is_vague and unknown_host(str(path))) or error
-        raise InputError(f'{path} is no video that can be read: {reason}') from error
+        reason = ''
+        if getattr(error, 'errno', None) == errno.EIO:  # what FFmpeg says of hosts, too
+            reason = unknown_host(str(path))
+        raise InputError(f'{path} is no video that can be read: {reason or error}') from error
 
 
 def read_video(path: str | Path, clip: Clip = WHOLE) -> Iterator[Frame]:

@@ -130,6 +130,9 @@ def test_deviations_of_keypoints_come_along_where_they_are_known(tmp_path):
     table = to_df([certain, uncertain])
     assert table['std'][:10].isna().all() and table['std'][12] == 7.13
     assert 'stds' not in to_record(uncertain, 'a', schema=1)['persons'][0]
+    best['stds'].pop()
+    with pytest.raises(InputError, match='person 0 has 4 stds; expected 5, as there are keypoint'):
+        from_record(dict(file='a.jpg', persons=[best]), 5)
 
 
 def test_coco_results_have_boxes_by_size_and_points_in_one_list():

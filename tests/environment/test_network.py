@@ -1,0 +1,40 @@
+"""What is said of URLs that cannot be read."""
+
+import socket
+from urllib.error import HTTPError, URLError
+
+from pinet_mm.environment.network import reason_of_download, unknown_host
+
+import pytest
+
+URL = 'https://nowhere.invalid/w.pth'
+UNKNOWN = socket.gaierror(socket.EAI_NONAME, 'not known')
+
+
+@pytest.mark.parametrize(
+    'error, reason',
+    [
+        (URLError(ConnectionRefusedError(111, 'Connection refused')), 'Connection refused'),
+        (URLError('unknown url type: x'), 'unknown url type: x'),
+        (HTTPError(URL, 404, 'Not Found', {}, None), 'HTTP Error 404: Not Found'),
+        (ConnectionResetError(104, 'Connection reset by peer'), 'Connection reset by peer'),
+        (TimeoutError('timed out'), 'timed out'),
+        (ValueError('two\nlines'), 'two lines'),
+        (URLError(UNKNOWN), 'the host nowhere.invalid cannot be found: not known'),
+    ],
+)
+def test_a_reason_is_a_line_without_pythons_words(error, reason):
+    assert reason_of_download(URL, error) == reason
+
+
+def test_only_a_host_without_an_address_is_unknown(monkeypatch):
+    monkeypatch.setattr(socket, 'getaddrinfo', lambda *_: [])
+    assert unknown_host(URL) == ''
+
+    def know_nobody(*_):
+        raise UNKNOWN
+
+    monkeypatch.setattr(socket, 'getaddrinfo', know_nobody)
+    assert unknown_host(URL) == 'the host nowhere.invalid cannot be found: not known'
+    # A path, a URL without a host, and what is no URL.
+    assert [unknown_host(each) for each in ('a.mp4', 'file:///a.mp4', 'http://[x/a')] == [''] * 3
