@@ -24,7 +24,7 @@ def tell_gains(results: dict) -> str:
     Args:
         results: content of a results file.
     """
-    name = max(STUDIES, key=lambda name: _rows_there(results, STUDIES[name]))
+    name = max(STUDIES, key=lambda name: _done(results, STUDIES[name]))
     if name == PAPER or f'{BASE}/0' not in results['rows']:
         return ''
     cells = [
@@ -36,8 +36,10 @@ def tell_gains(results: dict) -> str:
     return f'## Against {ALL[BASE].title}\n\n{to_markdown(HEADS, cells)}\n'
 
 
-def _rows_there(results: dict, rows: Rows) -> int:
-    return sum(f'{name}/{seed}' in results['rows'] for name, seed in rows)
+def _done(results: dict, rows: Rows) -> tuple[int, float]:
+    # Rows of a study that are there, and their share of its variants: studies have rows in common.
+    count = sum(f'{name}/{seed}' in results['rows'] for name, seed in rows)
+    return count, count / len(dict(rows))
 
 
 def _cells(results: dict, name: str, test: str) -> Iterator[str]:

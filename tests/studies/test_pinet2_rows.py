@@ -60,8 +60,17 @@ def test_rows_that_were_not_run_are_listed_as_such(monkeypatch):
     assert line.split('|')[2].strip() == 'not run'
 
 
+def test_the_study_that_is_done_most_gives_the_rows():
+    fold = [(0, 'fusion', [0.3, 0.2])]
+    begun = against.tell_gains(results_of(base=fold, together=fold))
+    assert 'CID' in begun and 'Laplace' not in begun
+    done = against.tell_gains(results_of(**{name: fold for name in ('base', 'recipe', 'scales')}))
+    assert 'Laplace' in done and 'CID' not in done
+
+
 def test_the_paper_s_study_has_no_such_table():
-    rows = dict.fromkeys(('base', 'three-parts'), [(0, 'fusion', [0.3, 0.2])])
+    names = ('base', 'three-parts', 'one-centre')
+    rows = dict.fromkeys(names, [(0, 'fusion', [0.3, 0.2])])
     assert against.tell_gains(results_of(**rows)) == ''
 
 
