@@ -286,21 +286,7 @@ def to_df(results: Iterable[Answer], pose_thr: float | str | None = AUTO) -> Any
     return pandas.DataFrame(rows, columns=COLUMNS)
 
 
-COLUMNS = [
-    'file',
-    'frame',
-    'seconds',
-    'person',
-    'id',
-    'score',
-    'x1',
-    'y1',
-    'x2',
-    'y2',
-    'keypoint',
-    'x',
-    'y',
-    'keypoint_score',
-    'part',
-    'std',
-]
+COLUMNS = (
+    'file frame seconds person id score x1 y1 x2 y2 '
+    'keypoint x y keypoint_score part std'
+).split()

@@ -30,6 +30,7 @@ def number_of(image):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     frames, pause = 20, 0.02
+    seen = threading.Event()  # what '/live?waiting' waits for before its last frame
 
     def log_message(self, *_):
         pass
@@ -50,6 +51,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         try:
             for i in range(self.frames):
+                if i == self.frames - 1 and 'waiting' in self.path:
+                    self.seen.wait(20)
                 data = jpeg(i)
                 head = f'--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n'
                 self.wfile.write(head.encode() + data + b'\r\n')
@@ -137,8 +140,12 @@ def test_a_camera_that_shows_nothing_is_named(monkeypatch):
     assert item.error == '3 ended before it showed an image' and camera.released
 
 
-def images_of(url, clip=Clip()):  # noqa: B008, frozen
-    *items, last = read_items(Source(url, 'stream'), clip)
+def images_of(url, clip=Clip(), see=lambda: None):  # noqa: B008, frozen
+    items = []
+    for item in read_items(Source(url, 'stream'), clip):
+        items.append(item)
+        see()
+    *items, last = items
     # A server that hangs up may look like the end or like an error.
     assert last.image is not None or 'error' in last.error
     return [*items, last] if last.image is not None else items
@@ -146,8 +153,9 @@ def images_of(url, clip=Clip()):  # noqa: B008, frozen
 
 def test_an_http_stream_is_read_while_it_runs(server):
     pytest.importorskip('av')
-    items = images_of(f'{server}/live')
-    assert len(items) > 5
+    Handler.seen.clear()
+    items = images_of(f'{server}/live?waiting', see=Handler.seen.set)
+    assert Handler.seen.is_set() and number_of(items[0].image) < 19, 'seen before the end'
     assert {number_of(item.image) - item.frame for item in items} == {0}, 'none is lost'
     assert number_of(items[-1].image) == 19
     times = [item.seconds for item in items]
