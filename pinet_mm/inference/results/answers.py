@@ -287,6 +287,5 @@ def to_df(results: Iterable[Answer], pose_thr: float | str | None = AUTO) -> Any
 
 
 COLUMNS = (
-    'file frame seconds person id score x1 y1 x2 y2 '
-    'keypoint x y keypoint_score part std'
+    'file frame seconds person id score x1 y1 x2 y2 keypoint x y keypoint_score part std'
 ).split()
