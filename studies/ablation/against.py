@@ -7,6 +7,7 @@ import numpy as np
 from ..tables import to_markdown
 from .claims import compare
 from .pinet2 import ALL, BASE, PAPER, STUDIES
+from .results import rows_of
 from .variants import SCORED, Rows
 
 METRICS = ('AP', 'AP50', 'AP75', 'AP_hard', 'recall_near_any')
@@ -44,11 +45,7 @@ def _done(results: dict, rows: Rows) -> tuple[int, float]:
 
 def _cells(results: dict, name: str, test: str) -> Iterator[str]:
     yield ', '.join((ALL[name].title, *_MORE[: _TESTS.index(test)]))
-    tests = [
-        row['tests'][test]
-        for key, row in results['rows'].items()
-        if key.split('/')[0] == name and test in row['tests']
-    ]
+    tests = [row['tests'][test] for row in rows_of(results, name) if test in row['tests']]
     if not tests:
         yield from ['not run'] + [''] * (len(HEADS) - 2)
         return

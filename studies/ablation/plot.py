@@ -11,7 +11,6 @@ from matplotlib.patches import Patch
 
 from .pinet2 import ALL, FULL, PINET2
 from .results import NEAR_METRICS, SEEN_METRICS, tests_of
-from .variants import SCORED
 
 MAIN = (
     'one-centre',
@@ -24,10 +23,10 @@ MAIN = (
     *FULL,
     *PINET2,
 )
-HATCHES = {'': None, 'score': '..', 'score_uncertainty': '///'}
-_SCORED = {
-    'score': 'a score of expected OKS',
-    'score_uncertainty': 'a score of expected OKS and fusion by uncertainty',
+# Of what was trained on a row besides: the hatch of its bars, and the legend.
+SCORED_BARS = {
+    'score': ('..', 'with a score of expected OKS'),
+    'score_uncertainty': ('///', 'with a score of expected OKS and fusion by uncertainty'),
 }
 
 
@@ -36,7 +35,7 @@ class Bar(NamedTuple):
 
     Attributes:
         variant: its name.
-        scored: the key of `SCORED` that it was tested as, empty without a score.
+        scored: the key of `SCORED_BARS` that it was tested as, empty without a score.
         tests: of all seeds.
     """
 
@@ -66,11 +65,9 @@ def plot(results: dict, path: Path) -> None:
     several = any(len(bar.tests) > 1 for bar in bars)
     axes[0].set_ylabel('hundredths' + '; whiskers: range over seeds' * several)
     handles, _ = axes[0].get_legend_handles_labels()
-    for scored in sorted({bar.scored for bar in bars} - {''}):
-        label = f'with {_SCORED[scored]}'
-        handles.append(
-            Patch(facecolor='white', edgecolor='black', hatch=HATCHES[scored], label=label)
-        )
+    for scored, (hatch, label) in SCORED_BARS.items():
+        if any(bar.scored == scored for bar in bars):
+            handles.append(Patch(facecolor='white', edgecolor='black', hatch=hatch, label=label))
     figure.legend(handles=handles, loc='outside lower center', ncols=3, frameon=False)
     figure.savefig(path, dpi=110)
 
@@ -87,7 +84,7 @@ def bars_of(results: dict) -> list[Bar]:
             continue
         if switch == 'fusion':
             bars.append(Bar(variant, '', tests))
-        elif switch in SCORED:
+        elif switch in SCORED_BARS:
             # With uncertainty, where that was tested, in place of the score alone.
             bars = [
                 *(bar for bar in bars if bar[:2] != (variant, 'score')),
@@ -112,7 +109,7 @@ def _draw_bars(axis: Axes, bars: Sequence[Bar], names: Sequence[str]) -> None:
             yerr=spread if len(tests) > 1 else None,
             capsize=2,
             color=f'C{colors.index(variant)}',
-            hatch=HATCHES[scored],
+            hatch=SCORED_BARS[scored][0] if scored else None,
             label=None if scored else ALL[variant].title,
         )
     axis.set_xticks(range(len(names)), [name.split('_')[-1] for name in names])
