@@ -8,7 +8,7 @@ import argparse
 
 from ..environment.printing import print_line
 from . import command
-from .options import CONFIG_HELP, add_config_options
+from .options import CONFIG_HELP, add_config_options, to_count, to_seed
 
 EXAMPLES = ('my_config.py --count 20 --out browse',)
 
@@ -19,9 +19,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument('--out', default='browse', help='folder to write into (%(default)s)')
     parser.add_argument(
-        '--count', type=int, default=8, help='samples, spread over the dataset (%(default)s)'
+        '--count', type=to_count, default=8, help='samples, spread over the dataset (%(default)s)'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of crops and flips (%(default)s)')
+    parser.add_argument('--seed', type=to_seed, default=0, help='of crops and flips (%(default)s)')
     add_config_options(parser)
     return parser
 

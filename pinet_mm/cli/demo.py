@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..environment.printing import print_line
 from . import command, finding
+from .options import to_count
 from .predict import load_model
 from .telling import tell
 
@@ -27,7 +28,7 @@ def make_parser() -> argparse.ArgumentParser:
         'scikit-image is installed, in the photograph that it brings, too'
     )
     parser.add_argument(
-        '--images', type=int, default=4, metavar='N', help='so many crowds (%(default)s)'
+        '--images', type=to_count, default=4, metavar='N', help='so many crowds (%(default)s)'
     )
     finding.add_basic_options(parser, 'pinet-demo')
     finding.add_threads_option(parser)

@@ -9,6 +9,7 @@ from typing import Any
 # As in onnx_runner, which imports OpenCV: `--help` answers before that is done.
 SHIPPED = 'pinet_lite_photos'
 POSE_THR_HELP = 'by the model: 0.4 for expected OKS, 0.1 for mean keypoint scores'
+LARGEST_SEED = 2**32 - 1
 CONFIG_HELP = "a file, or the name of one of the project's configs"
 
 
@@ -99,6 +100,19 @@ def to_threads(text: str) -> int:
     """
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f'expected a number from 0 on; found {text}')
+    return int(text)
+
+
+def to_seed(text: str) -> int:
+    """Return a seed that numpy takes.
+
+    Raises:
+        ArgumentTypeError: the text is none.
+    """
+    if not text.isdecimal() or int(text) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(
+            f'expected a whole number from 0 to {LARGEST_SEED}; found {text}'
+        )
     return int(text)
 
 

@@ -103,6 +103,27 @@ def test_what_predict_cannot_use_is_one_sentence(words, message, tmp_path, monke
         cli.main(['predict', *words])
 
 
+@pytest.mark.parametrize(
+    'words, said',
+    [
+        ('demo --images 0', '--images: expected a number from 1 on; found 0'),
+        ('demo --images=-1', '--images: expected a number from 1 on; found -1'),
+        ('data browse c.py --count 0', '--count: expected a number from 1 on; found 0'),
+        ('data browse c.py --seed=-1', '--seed: expected a whole number from 0 to 4294967295; fou'),
+        ('data browse c.py --seed 4294967296', 'from 0 to 4294967295; found 4294967296'),
+    ],
+)
+def test_numbers_that_make_no_sense_are_one_line(words, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words.split())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2 and said in line
+
+
+def test_the_largest_seed_is_one_of_numpy():
+    np.random.seed([options.to_seed('4294967295'), 0])
+
+
 @pytest.fixture(scope='module')
 def film(tmp_path_factory):
     """A drawn crowd that stands still for six frames."""

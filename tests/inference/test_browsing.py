@@ -121,14 +121,17 @@ def test_the_command_draws_samples_of_a_config(tmp_path, monkeypatch, capsys):
     first = Path('sheets/000000.jpg').read_bytes()
     main(['data', 'browse', 'configs/mouse.py', '--out', 'sheets', '--count', '1'])
     assert Path('sheets/000000.jpg').read_bytes() == first
-    with pytest.raises(SystemExit, match='count must be at least 1; found 0'):
-        main(['data', 'browse', 'configs/mouse.py', '--count', '0'])
     gone = ['--cfg-options', 'train_dataloader.dataset.ann_file=gone.json']
     with pytest.raises(SystemExit, match='error: the annotation file .*gone.json of train_datal'):
         main(['data', 'browse', 'configs/mouse.py', *gone])
     monkeypatch.setattr(cv2, 'imwrite', lambda *_: False)  # OpenCV's way to refuse
     with pytest.raises(SystemExit, match='error: could not write sheets/000000.jpg'):
         main(['data', 'browse', 'configs/mouse.py', '--out', 'sheets', '--count', '1'])
+
+
+def test_no_samples_are_refused():
+    with pytest.raises(InputError, match='^count must be at least 1; found 0$'):
+        browsing.browse(browsing.Config(), 'sheets', count=0)
 
 
 def test_only_a_pinet_codec_can_be_drawn():
