@@ -129,9 +129,9 @@ def _merge(config: Config, options: Mapping) -> None:
 
 def _check_form(config: Config, name: str, value) -> None:
     """Raise if a word or number is to replace what a class is built from."""
-    node, is_plain = config.get(name), isinstance(value, (str, int, float))
-    for word in name.split('.') if node is None else ():
-        node = (node or config).get(word) if isinstance(node, (Mapping, type(None))) else None
+    node, is_plain = config, isinstance(value, (str, int, float))
+    for word in name.split('.'):
+        node = node.get(word) if isinstance(node, (Mapping, Config)) else None
     in_list = isinstance(node, (list, tuple)) and any(isinstance(each, Mapping) for each in node)
     if isinstance(node, bool) and isinstance(value, str):
         raise InputError(f'{name} must be True or False; found {value!r}')

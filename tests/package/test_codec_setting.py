@@ -278,6 +278,11 @@ def test_options_that_the_runner_reads_need_not_be_in_the_file():
         assert read_config(bare, {name: None})[name] is None
 
 
+def test_an_option_may_be_named_as_a_group_elsewhere():
+    cfg = read_config('pinet_hrnet_crowdpose', {'default_hooks.foo.model': 3})
+    assert cfg.default_hooks.foo.model == 3
+
+
 def test_options_may_add_below_a_setting():
     cfg = read_config(
         'pinet_hrnet_crowdpose', {'model.test_cfg.extra.deep': 1, 'codec.min_area': 4}
