@@ -109,11 +109,11 @@ def check_numbers(
         FileNotFoundError: there is no such file of annotations.
     """
     given = [number for number in (hardest, most_different) if number is not None]
-    if given and (annotations is None or min(given) < 1):
+    if given and min(given) < 1:
+        raise InputError(f'hardest and most_different must be at least 1; found {min(given)}')
+    if given and not annotations:
         raise InputError(
-            'the number of drawings must be at least 1 and needs annotations to find '
-            f'the images by; found {min(given)} and '
-            f'{annotations or "no annotations"}'
+            'hardest and most_different need annotations, by which images are chosen; found none'
         )
     if annotations and not Path(annotations).is_file():
         raise FileNotFoundError(f'the annotation file {annotations} does not exist')

@@ -203,11 +203,11 @@ def test_compare_without_annotations(folder, monkeypatch, capsys):
     [
         (
             ('--hardest', '3'),
-            'must be at least 1 and needs annotations .* found 3 and no annotations',
+            'hardest and most_different need annotations, by which images are chosen; found none$',
         ),
         (
             ('--hardest', '3', '--most-different', '0'),
-            'must be at least 1 and needs .* found 0 and no',
+            'hardest and most_different must be at least 1; found 0$',
         ),
         (('--annotations', 'gone.json'), 'the annotation file gone.json does not exist'),
         (('--names', 'A', 'A'), 'names of the two models must differ; both are A'),
