@@ -68,19 +68,37 @@ def run(args: argparse.Namespace) -> int:
     """Check, print, write; the status is 1 if a file is refused or images overlap.
 
     Raises:
-        InputError: there is nothing to check, or no such folder of images.
+        InputError: there is nothing to check, options do not go together, or there is no such
+            folder of images.
     """
     if args.list:
         print(to_markdown(), end='')
         return 0
-    if not args.files and not args.overlap:
-        raise InputError('nothing to check: name an annotation file, or two folders to --overlap')
-    if args.images and not Path(args.images).is_dir():
-        raise InputError(f'the folder --images {args.images} does not exist')
+    _check_options(args)
     names = _names(args.metainfo) if args.metainfo else None
     refused = [not _check(path, names, args) for path in args.files]
     shared = _compare(args.overlap, args.exclude) if args.overlap else False
     return int(any(refused) or shared)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    if not args.files and not args.overlap:
+        raise InputError('nothing to check: name an annotation file, or two folders to --overlap')
+    if args.exclude and not args.overlap:
+        raise InputError('--exclude is for --overlap A B: name two folders of images')
+    if args.images and not Path(args.images).is_dir():
+        raise InputError(f'the folder --images {args.images} does not exist')
+    copies = [_name_of_copy(path) for path in args.files if args.fix]
+    several = next((name for name in copies if copies.count(name) > 1), None)
+    if several:
+        raise InputError(
+            f'--fix writes files by their names; several are called {several}: fix them into '
+            'folders of their own'
+        )
+
+
+def _name_of_copy(path: str) -> str:
+    return Path(path).name.removesuffix('.gz')
 
 
 def _names(path: str) -> list[str]:
@@ -130,7 +148,7 @@ def _fix(checked: Checked, folder: str) -> None:
     if not checked.is_mended:
         print_line(f'no mended copy of {checked.path} is written: nothing is to be mended')
         return
-    target = Path(folder) / Path(checked.path).name.removesuffix('.gz')
+    target = Path(folder) / _name_of_copy(checked.path)
     if target.exists():
         raise InputError(f'--fix: {target} exists already; name an empty folder')
     checked.write(target)

@@ -76,6 +76,23 @@ def test_nothing_to_check():
         main([])
 
 
+def test_names_to_exclude_need_two_folders(tmp_path):
+    path, target = mutated(tmp_path / 'a.json', 'nothing'), tmp_path / 'names.json'
+    with pytest.raises(SystemExit, match='^error: --exclude is for --overlap A B: name two folde'):
+        main([path, '--exclude', str(target)])
+
+
+@pytest.mark.parametrize('other', ['b/t.json', 'b/t.json.gz', 'a/t.json'])
+def test_mended_copies_of_one_name_are_refused_before_one_is_written(other, tmp_path, capsys):
+    for folder in 'ab':
+        (tmp_path / folder).mkdir()
+    mutated(tmp_path / 'a/t.json', 'category has id 9')
+    files = [str(tmp_path / 'a/t.json'), str(tmp_path / other)]
+    with pytest.raises(SystemExit, match='^error: --fix writes .* several are called t.json: fix'):
+        main([*files, '--fix', str(tmp_path / 'out')])
+    assert not capsys.readouterr().out and not (tmp_path / 'out').exists()
+
+
 def test_overlapping_folders(tmp_path, capsys):
     rng = np.random.default_rng(0)
     for folder, name in (('a', 'x.png'), ('a', 'y.png'), ('b', 'z.png')):
