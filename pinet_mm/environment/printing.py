@@ -55,6 +55,8 @@ class Lines(str):
 def run_for_reader(call: Callable[[], Returned]) -> Returned:
     """Return what a call returns; end silently where nobody reads what it prints.
 
+    Characters that the encoding of the output lacks are written out, as on stderr.
+
     Args:
         call: prints; may raise SystemExit, as a parser does after its help.
 
@@ -62,6 +64,8 @@ def run_for_reader(call: Callable[[], Returned]) -> Returned:
         BrokenPipeError: nobody reads another pipe.
     """
     try:
+        if hasattr(sys.stdout, 'reconfigure'):  # a program around this one may have replaced it
+            sys.stdout.reconfigure(errors='backslashreplace')
         try:
             returned = call()
         except SystemExit as leaving:

@@ -52,6 +52,13 @@ def test_output_that_is_read_is_whole(lines):
     assert (read.returncode, read.stdout.count(b'line')) == (3, lines)
 
 
+def test_a_name_that_the_encoding_of_the_output_lacks_is_written_out():
+    script = COMMAND.replace('"line"', '"é \u732b"').format(1)
+    latin = dict(BUFFERED, PYTHONIOENCODING='latin-1', PYTHONUTF8='0')
+    read = subprocess.run([sys.executable, '-c', script], capture_output=True, env=latin, cwd=ROOT)
+    assert (read.returncode, read.stdout.strip()) == (3, b'\xe9 \\u732b'), read.stderr
+
+
 def test_what_is_wrong_is_said_where_nobody_reads_the_rest():
     unread = start(CLI.format(['trian']))
     assert b'there is no command trian' in unread.stderr.read() and unread.wait() == 2
