@@ -22,6 +22,7 @@ from .checkpoints.carried import carry_metainfo, carry_score, carry_uncertainty
 from .configs import config_path, read_config
 from .datasets.pipelines import set_short_side
 from .errors import RunError
+from .inference import light
 from .inference.folders import infer
 from .inference.prediction import predict
 from .inference.results.answers import to_df, to_json
@@ -166,19 +167,7 @@ def load_onnx(
         RunError: ONNX Runtime is missing or cannot run the file, or `short_side` is given and the
             file does not say how to resize images.
     """
-    path = path or WEIGHTS / f'{Path(SHIPPED).stem}.onnx'
-    if not Path(path).is_file():
-        raise FileNotFoundError(
-            f'{path} does not exist: name a file that tools/export_onnx.py wrote'
-        )
-    try:
-        model = OnnxPoses(path, threads=threads)
-    except (ImportError, ValueError) as error:
-        raise RunError(str(error)) from error
-    if short_side:
-        if not model.resize:
-            raise RunError(f'{path} does not say how to resize images: it takes no short side')
-        model.resize.update(size=[short_side, short_side])
+    model = light.load(path, threads, short_side)
     if model.warning:
         logging.getLogger(__name__).warning(model.warning)
     return model

@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..errors import RunError
 from . import command, finding
 from .options import SHIPPED, add_config_options, add_speed_options, to_count
-from .telling import announce, require_resize, tell, warn_of_problems
+from .telling import announce, tell, warn_of_problems
 
 EXAMPLES = (
     'street.jpg folder/ --out poses',
@@ -89,6 +89,7 @@ def load_model(args: argparse.Namespace):
             does not say how to resize images.
     """
     from .. import api
+    from ..inference.light import require_resize
 
     if not args.onnx:
         return api.load(
@@ -104,7 +105,7 @@ def load_model(args: argparse.Namespace):
         if getattr(args, name):
             raise RunError(f'--{name.replace("_", "-")} has no effect on the file of --onnx')
     model = api.load_onnx(args.onnx, args.threads, args.short_side)
-    require_resize(model.resize, args.onnx)
+    require_resize(model, args.onnx)
     return model
 
 

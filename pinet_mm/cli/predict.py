@@ -9,10 +9,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, RunError
 from . import command, finding
 from .options import SHIPPED as NAME
-from .telling import announce, require_resize, tell, warn_of_problems
+from .telling import announce, tell, warn_of_problems
 
 if TYPE_CHECKING:
     from ..onnx_runner import OnnxPoses
@@ -94,22 +93,16 @@ def load_model(path: Path | None, threads: int, short_side: int | None = None) -
         short_side: pixels to which images are resized; None for those of the file.
 
     Raises:
-        InputError: there is no such file.
+        FileNotFoundError: there is no such file.
         RunError: ONNX Runtime is missing or cannot run the file, or the file does not say how to
             resize images.
     """
-    from ..onnx_runner import SHIPPED, OnnxPoses
+    from ..inference.light import load, require_resize
+    from ..onnx_runner import SHIPPED
 
     path = path or SHIPPED
-    if not path.is_file():
-        raise InputError(f'{path} does not exist: name a file that pinet-mm export wrote')
-    try:
-        model = OnnxPoses(str(path), threads=threads)
-    except (ImportError, ValueError) as error:
-        raise RunError(str(error)) from error
-    require_resize(model.resize, path)
-    if short_side:
-        model.resize.update(size=[short_side, short_side])
+    model = load(path, threads, short_side)
+    require_resize(model, path)
     announce(path, model.warning)
     return model
 

@@ -30,23 +30,6 @@ def announce(weights: str | Path, warning: str = '') -> None:
         print_line(f'warning: {described or warning}', to_stderr=True)
 
 
-def require_resize(resize: object, path: str | Path) -> None:
-    """Check that an exported file says how to resize images.
-
-    Args:
-        resize: what its model has to say.
-        path: of the file.
-
-    Raises:
-        RunError: it says nothing.
-    """
-    if not resize:
-        raise RunError(
-            f'{path} does not say how to resize images: the test pipeline of its config has '
-            'neither BottomupResize (resize_mode=expand) nor WholeCentreResize'
-        )
-
-
 def warn_of_problems(sources: Sequence['Source']) -> None:
     """Warn on stderr, before a model is loaded, of inputs that are known not to be readable.
 

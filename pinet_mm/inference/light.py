@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..onnx_runner import OnnxPoses
+from ..errors import RunError
+from ..onnx_runner import SHIPPED, OnnxPoses
 from .people import AUTO, kind_of
 from .results.answers import Answer
 from .results.records import facts
@@ -42,6 +43,51 @@ class LightResult(Answer):
             people: arrays named as in `pred_instances`.
         """
         return LightResult(people, self.metainfo)
+
+
+def load(
+    path: str | Path | None = None, threads: int = 0, short_side: int | None = None
+) -> OnnxPoses:
+    """Load an exported model.
+
+    Args:
+        path: of its file; None for the one that the package ships.
+        threads: of ONNX Runtime; 0 for one per core.
+        short_side: pixels to which images are resized; None for those of the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        RunError: ONNX Runtime is missing or cannot run the file, or `short_side` is given and the
+            file does not say how to resize images.
+    """
+    path = path or SHIPPED
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path} does not exist: name a file that pinet-mm export wrote')
+    try:
+        model = OnnxPoses(str(path), threads=threads)
+    except (ImportError, ValueError) as error:
+        raise RunError(str(error)) from error
+    if short_side:
+        require_resize(model, path)
+        model.resize.update(size=[short_side, short_side])
+    return model
+
+
+def require_resize(model: OnnxPoses, path: str | Path) -> None:
+    """Check that an exported model says how to resize images.
+
+    Args:
+        model: an exported model.
+        path: of its file.
+
+    Raises:
+        RunError: it says nothing.
+    """
+    if not model.resize:
+        raise RunError(
+            f'{path} does not say how to resize images: the test pipeline of its config has '
+            'neither BottomupResize (resize_mode=expand) nor WholeCentreResize'
+        )
 
 
 def predict(model: OnnxPoses, images: Any) -> Iterator[LightResult]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from pinet_mm import api, onnx_runner
+from pinet_mm.cli import predict
 from pinet_mm.errors import RunError
 
 import cv2
@@ -124,6 +125,19 @@ def test_made_up_facts_are_refused_in_a_line(name, value, tmp_path):
     with pytest.raises(RunError, match='a.onnx must have .* found it damaged: ') as error:
         api.load_onnx(tmp_path / 'a.onnx')
     assert '\n' not in str(error.value)
+
+
+def test_a_file_that_does_not_say_how_to_resize_is_refused_where_images_are_resized(tmp_path):
+    model, path = onnx.load(onnx_runner.SHIPPED), tmp_path / 'a.onnx'
+    next(each for each in model.metadata_props if each.key == 'resize').value = '{}'
+    onnx.save(model, path)
+    assert api.load_onnx(path, threads=1).resize == {}
+    message = f'^{path} does not say how to resize images: the test pipeline of its config has'
+    for load in (api.load_onnx, predict.load_model):
+        with pytest.raises(RunError, match=message):
+            load(path, 1, short_side=128)
+    with pytest.raises(RunError, match=message):
+        predict.load_model(path, 1)
 
 
 # --- the tools -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from pinet_mm import api, onnx_runner
+from pinet_mm.inference import light
 
 import cv2
 import numpy as np
@@ -15,9 +16,9 @@ from tests.helpers.tools import load_tool
 
 
 def test_the_onnx_file_that_is_missing_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(api, 'WEIGHTS', tmp_path)
     name = f'{Path(api.SHIPPED).stem}.onnx'
-    with pytest.raises(FileNotFoundError, match=rf'{name} does not exist: name a file that tools/'):
+    monkeypatch.setattr(light, 'SHIPPED', tmp_path / name)
+    with pytest.raises(FileNotFoundError, match=f'{name} does not exist: name a file that pin'):
         api.load_onnx()
     (tmp_path / name).write_text('no graph')
     with pytest.raises(api.RunError, match=f'{name} is no ONNX file that can be run'):
