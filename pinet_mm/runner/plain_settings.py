@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -52,6 +53,19 @@ TYPES = {
 WORDS = {bool: 'True or False', str: 'a text'}
 
 
+def find_setting(cfg: Config, name: str) -> Any:
+    """Return the setting of a dotted name; None where the config has none.
+
+    Args:
+        cfg: as it was read.
+        name: such as `env_cfg.mp_cfg`.
+    """
+    node: Any = cfg
+    for word in name.split('.'):
+        node = node.get(word) if isinstance(node, Mapping | Config) else None
+    return node
+
+
 def check_plain_settings(cfg: Config) -> None:
     """Check those settings of the tables above that a config has, its hooks and its log level.
 
@@ -62,16 +76,16 @@ def check_plain_settings(cfg: Config) -> None:
         InputError: one has another type, or is too small.
     """
     for name, least in LEAST.items():
-        value = _find(cfg, name)
+        value = find_setting(cfg, name)
         if value is not None:
             check_number(name, value, least, whole=True)
             _check_largest(name, value)
     for name, kind in TYPES.items():
-        value = _find(cfg, name)
+        value = find_setting(cfg, name)
         if value is not None and not isinstance(value, kind):
             raise InputError(f'{name} must be {WORDS[kind]}; found {value!r}')
     for name in MAPPINGS:
-        value = _find(cfg, name)
+        value = find_setting(cfg, name)
         is_list = name.endswith('init_cfg') and isinstance(value, list | tuple)
         for each in value if is_list else [value]:
             _require_mapping(name, each)
@@ -80,13 +94,13 @@ def check_plain_settings(cfg: Config) -> None:
     level = cfg.get('log_level', 'INFO')
     if not _is_log_level(level):
         raise InputError(f'log_level must be DEBUG, INFO, WARNING or ERROR; found {level!r}')
-    wrapper = _find(cfg, 'model_wrapper_cfg.type')
+    wrapper = find_setting(cfg, 'model_wrapper_cfg.type')
     if wrapper is not None and not isinstance(wrapper, type) and not _is_wrapper(wrapper):
         raise InputError(
             'model_wrapper_cfg.type must be a registered wrapper, such as '
             f'MMDistributedDataParallel; found {wrapper!r}'
         )
-    pattern = _find(cfg, 'log_processor.mean_pattern')
+    pattern = find_setting(cfg, 'log_processor.mean_pattern')
     if pattern is not None and not _is_pattern(pattern):
         raise InputError(
             f'log_processor.mean_pattern must be a regular expression; found {pattern!r}'
@@ -144,9 +158,3 @@ def _is_log_level(level) -> bool:
     if isinstance(level, str):
         return isinstance(logging.getLevelName(level), int)
     return isinstance(level, int) and not isinstance(level, bool) and level >= 0
-
-
-def _find(node, name: str):
-    for word in name.split('.'):
-        node = node.get(word) if isinstance(node, Mapping | Config) else None
-    return node

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from ..datasets.wrapped import bare_name
 from ..errors import InputError, check_number
+from .plain_settings import find_setting
 
 RULES = ('greater', 'less')
 SYNC_BN = ('torch', 'mmcv')
@@ -34,7 +35,7 @@ KNOWN = {
     'env_cfg': ('cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit'),
     'env_cfg.mp_cfg': ('mp_start_method', 'opencv_num_threads'),
 }
-OF_RUNNER = {'backend_args', 'by_epoch', 'file_client_args', 'meta', 'priority', 'type'}
+OF_HOOKS = {'backend_args', 'by_epoch', 'file_client_args', 'meta', 'priority', 'type'}
 
 
 def check_training_settings(cfg: Config) -> None:
@@ -48,7 +49,7 @@ def check_training_settings(cfg: Config) -> None:
             read by nobody.
     """
     for name, keys in KNOWN.items():
-        _require_known(name, _find(cfg, name), keys)
+        _require_known(name, find_setting(cfg, name), keys)
     _check_processes(cfg)
     _check_compiling(cfg.get('compile'))
     _check_optimizer(cfg.get('optim_wrapper'))
@@ -59,7 +60,7 @@ def check_training_settings(cfg: Config) -> None:
     for name, each in (one or several).items():
         if isinstance(each, Mapping):
             _check_schedule(name, each)
-    hook = _find(cfg, 'default_hooks.checkpoint')
+    hook = find_setting(cfg, 'default_hooks.checkpoint')
     if isinstance(hook, Mapping):
         _check_saving('default_hooks.checkpoint', hook)
 
@@ -67,7 +68,7 @@ def check_training_settings(cfg: Config) -> None:
 def _check_processes(cfg: Config) -> None:
     _require_word('launcher', cfg.get('launcher'), LAUNCHERS)
     _require_word('sync_bn', cfg.get('sync_bn') or None, SYNC_BN)
-    settings = _find(cfg, 'env_cfg.dist_cfg') or {}
+    settings = find_setting(cfg, 'env_cfg.dist_cfg') or {}
     backend, timeout = settings.get('backend'), settings.get('timeout')
     known = isinstance(backend, str) and set(re.split('[:,]', backend)) <= BACKENDS
     if backend is not None and not known:
@@ -133,7 +134,7 @@ def _check_saving(name: str, hook: Mapping) -> None:
     if bare_name(hook) == 'CheckpointHook':
         functions = (CheckpointHook.__init__, Runner.save_checkpoint)
         keys = {key for each in functions for key in inspect.signature(each).parameters}
-        _require_known(name, hook, (keys | OF_RUNNER) - {'self', 'kwargs', 'filename'})
+        _require_known(name, hook, (keys | OF_HOOKS) - {'self', 'kwargs', 'filename'})
 
 
 def _numbers_a_file(template: Any) -> bool:
@@ -153,9 +154,3 @@ def _require_known(name: str, settings: Any, keys: Iterable[str]) -> None:
     unknown = sorted(set(settings) - set(keys)) if isinstance(settings, Mapping) else []
     if unknown:
         raise InputError(f'{name} has the unknown keys {unknown}; known are {sorted(keys)}')
-
-
-def _find(node: Any, name: str) -> Any:
-    for word in name.split('.'):
-        node = node.get(word) if isinstance(node, Mapping | Config) else None
-    return node
