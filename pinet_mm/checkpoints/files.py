@@ -196,7 +196,7 @@ def _find_weights(content: Any) -> Mapping[str, Tensor] | None:
 
 
 def _unwrap(weights: Mapping[str, Tensor]) -> 'OrderedDict[str, Tensor]':
-    # A prefix of some names only belongs to them: without it two names might be the same.
+    # A prefix that only some names have is part of them: without it two names might be the same.
     plain, versions = OrderedDict(weights), getattr(weights, '_metadata', {})
     if all(key.startswith(WRAPPER) for key in weights):
         plain = OrderedDict((key.removeprefix(WRAPPER), value) for key, value in weights.items())

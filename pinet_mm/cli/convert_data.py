@@ -151,8 +151,8 @@ def _read_ids(path: str | None) -> dict[str, int]:
     ids = {Path(each['file_name']).name: each['id'] for each in images}
     if len(ids) < len(images):
         raise InputError(
-            f'{path} must name each image otherwise, whatever its folder; found {len(ids)} names '
-            f'of {len(images)} images'
+            f'{path} must give each image a file name of its own, folders aside; found {len(ids)} '
+            f'names for {len(images)} images'
         )
     return ids
 

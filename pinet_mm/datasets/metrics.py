@@ -165,9 +165,9 @@ class PlainCocoMetric(LayoutCocoMetric):
 
 
 def _iterations() -> int | None:
-    """Return how long a training has gone on of which this is the validation.
+    """Return the iterations so far of the training whose validation this is.
 
-    Otherwise what `tell_iterations` was told, or None.
+    In an evaluation, what `tell_iterations` was told, or None.
     """
     hub = MessageHub.get_current_instance()
     if hub.get_info('loop_stage') != 'val':

@@ -46,8 +46,8 @@ def why_zero(
         entries: poses in COCO's result format, with keypoints in pixels of the image.
         sigmas: K OKS sigmas.
         use_area: OKS with the annotated areas, where there are any; else with 0.53 of the boxes.
-        iterations: how long a training has gone on, if this is its validation, or had gone on
-            before the checkpoint, but for what came before that training; None if it is not known.
+        iterations: of the training whose validation this is, or that made the checkpoint; those of
+            a training before it do not count. None if not known.
         score_kind: what the poses' scores are, a key of `POSE_THRS`.
     """
     persons = _by_image(

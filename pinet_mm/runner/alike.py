@@ -13,7 +13,8 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ..errors import RunError
 
-# By their last words: the iteration says where a training goes on, and machines have other cores.
+# Settings that may differ, by their last word: the first iteration, compared below, shows where a
+# training goes on; the number of workers follows from a machine's cores.
 OWN = ('load_from', 'num_workers', 'persistent_workers', 'prefetch_factor', 'resume', 'work_dir')
 
 # Unequal where a sampler shares the images without rounding up: the process that is done first

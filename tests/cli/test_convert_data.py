@@ -196,7 +196,7 @@ def test_frames_have_the_names_that_cvat_gives_them(folder):
         ),
         (
             ['p.json', 'o.json', '--to', 'results', '--annotations', 'twice.json'],
-            'twice.json must name each image otherwise.*found 1 names of 2 images',
+            'twice.json must give each image a file name of its own.*found 1 names for 2 images',
         ),
         (['no.json', 'o.json'], 'no.json is no JSON that can be read'),
     ],
