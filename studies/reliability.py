@@ -5,15 +5,15 @@ python -m studies.reliability ANNOTATIONS NAME=PREDICTIONS ... [--out FILE]; pre
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pinet_mm.cli import command
 from pinet_mm.configs import read_config
+from pinet_mm.datasets.evaluation import check_truth, require_images, to_coco
 from pinet_mm.datasets.matching import person_oks
 from pinet_mm.datasets.pose_files import read_entries
-from pinet_mm.errors import InputError
 from pinet_mm.models.codec import build_layout
 from pinet_mm.models.score_loss import ON_A_PERSON
 
@@ -164,25 +164,44 @@ def draw(kinds: Mapping[str, Scored], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main(*arguments: str) -> None:
-    """Print the table, and draw the plot."""
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('annotations', type=Path, metavar='ANNOTATIONS')
-    parser.add_argument('predictions', nargs='+', metavar='NAME=PREDICTIONS')
+    parser.add_argument('annotations', type=_to_path, metavar='ANNOTATIONS')
+    parser.add_argument('predictions', type=_to_named, nargs='+', metavar='NAME=PREDICTIONS')
     parser.add_argument('--config', default='pinet_lite_photos', help='whose sigmas (%(default)s)')
     parser.add_argument('--out', type=Path, default=Path('reliability.png'))
-    args = parser.parse_args(arguments)
-    sigmas = build_layout(read_config(args.config).codec.layout).sigmas
-    annotations = COCO(str(args.annotations))
+    return parser
+
+
+def _to_named(text: str) -> tuple[str, Path]:
+    name, sign, path = text.partition('=')
+    if not sign:
+        raise argparse.ArgumentTypeError(f'expected NAME=FILE; found {text!r}')
+    return name, _to_path(path)
+
+
+def _to_path(text: str) -> Path:
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f'the file {text!r} does not exist')
+    return path
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the table, and draw the plot."""
+    layout = build_layout(read_config(args.config).codec.layout)
+    people = to_coco(check_truth(args.annotations, names=layout.keypoint_names))
     kinds = {}
-    for each in args.predictions:
-        name, sign, path = each.partition('=')
-        if not sign:
-            raise InputError(f'predictions are given as NAME=FILE; found {each!r}')
-        kinds[name] = read_scored(annotations, read_entries(path)[0], sigmas)
+    for name, path in args.predictions:
+        entries, _ = read_entries(path, len(layout.sigmas))
+        require_images((each['image_id'] for each in entries), people, path, args.annotations)
+        kinds[name] = read_scored(people, entries, layout.sigmas)
     print(to_table(kinds))
     draw(kinds, args.out)
 
 
+main = command(make_parser, run)
+
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    main()

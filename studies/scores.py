@@ -5,10 +5,10 @@ python -m studies.scores DATA [--weights FILE] [--out DIR]; DATA is data/photos 
 
 import argparse
 import copy
-import sys
 from pathlib import Path
 
 from pinet_mm import api, runner
+from pinet_mm.cli import command
 from pinet_mm.errors import InputError
 from pinet_mm.method.scoring import score_of
 
@@ -108,13 +108,17 @@ def cost(checkpoint: Path, image: np.ndarray, repeats: int = 15) -> tuple[int, d
     return parameters, {name: stages['predict'] for name, stages in times.items()}
 
 
-def main(*arguments: str) -> None:
-    """Train, evaluate both ways, and print what came out."""
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('data', type=Path, metavar='DATA')
     parser.add_argument('--weights', type=Path, default=api.shipped_weights('pinet_lite_photos'))
     parser.add_argument('--out', type=Path, default=Path('work_dirs/scores'))
-    args = parser.parse_args(arguments)
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, evaluate both ways, and print what came out."""
     checkpoint = train(args.weights, args.data, args.out)
     for use_score in (False, True):
         found = evaluate(checkpoint, args.data, args.out, use_score)
@@ -125,5 +129,7 @@ def main(*arguments: str) -> None:
     print(f'{parameters} parameters; ms per image:', times)
 
 
+main = command(make_parser, run)
+
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    main()

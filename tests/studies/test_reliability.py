@@ -2,8 +2,6 @@
 
 import json
 
-from pinet_mm.errors import InputError
-
 import numpy as np
 import pytest
 
@@ -58,8 +56,10 @@ def test_ranges_average_what_lies_in_them():
     assert high == (0.8, 1, 1, 1.0, 0.9)
 
 
-def test_the_tool_prints_a_table_and_draws_it(tmp_path, capsys):
-    annotations = tmp_path / 'people.json'
+@pytest.fixture
+def files(tmp_path):
+    """A person of 17 keypoints, and a pose of it."""
+    annotations, poses = tmp_path / 'people.json', tmp_path / 'poses.json'
     person = dict(
         id=1,
         image_id=0,
@@ -70,15 +70,20 @@ def test_the_tool_prints_a_table_and_draws_it(tmp_path, capsys):
         num_keypoints=17,
         keypoints=[10, 20, 2] * 17,
     )
-    images, categories = [dict(id=0, width=50, height=70)], [dict(id=1, name='person')]
+    images = [dict(id=0, file_name='0.png', width=50, height=70)]
+    categories = [dict(id=1, name='person')]
     annotations.write_text(
         json.dumps(dict(images=images, annotations=[person], categories=categories))
     )
-    poses = tmp_path / 'poses.json'
     pose = dict(image_id=0, category_id=1, score=0.7, keypoints=[10, 20, 0.7] * 17)
     poses.write_text(json.dumps([pose]))
+    return annotations, poses
+
+
+def test_the_tool_prints_a_table_and_draws_it(files, tmp_path, capsys):
+    annotations, poses = files
     reliability.main(
-        str(annotations), f'expected={poses}', '--out', str(tmp_path / 'reliability.png')
+        [str(annotations), f'expected={poses}', '--out', str(tmp_path / 'reliability.png')]
     )
     rows = [line.split('|')[1:-1] for line in capsys.readouterr().out.splitlines() if '|' in line]
     assert [cell.strip() for cell in rows[0]] == [
@@ -91,5 +96,27 @@ def test_the_tool_prints_a_table_and_draws_it(tmp_path, capsys):
     assert cells['0.6 to 0.8'] == ['1', '0.70', '1.00']
     assert cells['0.8 to 1'] == ['0', '', '']
     assert (tmp_path / 'reliability.png').stat().st_size > 5000
-    with pytest.raises(InputError, match=r"NAME=FILE; found 'poses\.json'"):
-        reliability.main(str(annotations), 'poses.json')
+
+
+def test_what_is_wrong_with_the_words_is_one_line(files, capsys):
+    annotations, poses = map(str, files)
+    for words, message in (
+        (('nowhere.json', f'a={poses}'), "ANNOTATIONS: the file 'nowhere.json' does not exist"),
+        ((annotations, 'a=nowhere.json'), "the file 'nowhere.json' does not exist"),
+        ((annotations, 'poses.json'), "expected NAME=FILE; found 'poses.json'"),
+    ):
+        with pytest.raises(SystemExit) as refused:
+            reliability.main(words)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert refused.value.code == 2 and message in line
+
+
+def test_what_is_wrong_in_a_file_is_one_line(files, tmp_path):
+    annotations, poses = files
+    other = tmp_path / 'other.json'
+    other.write_text('[')
+    with pytest.raises(SystemExit, match=r'^error: .*other\.json is no JSON: .*line 1'):
+        reliability.main([str(other), f'a={poses}'])
+    other.write_text(poses.read_text().replace('"image_id": 0', '"image_id": 3'))
+    with pytest.raises(SystemExit, match=r'^error: .*other\.json.* 3'):
+        reliability.main([str(annotations), f'a={other}'])

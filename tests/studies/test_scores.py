@@ -38,7 +38,7 @@ def test_both_evaluations_are_of_the_weights_that_were_trained(data, monkeypatch
         scores.runner, 'test', lambda options: runs.append(options) or {'coco/AP': 0.25}
     )
     monkeypatch.setattr(scores, 'cost', lambda checkpoint, image: (65, dict(without=1.0)))
-    scores.main(str(data), '--weights', 'base.pth', '--out', str(data / 'out'))
+    scores.main([str(data), '--weights', 'base.pth', '--out', str(data / 'out')])
     trained, without, scored = runs
     assert trained.cfg_options['load_from'] == 'base.pth'
     for run, used, mode in ((without, False, 'keypoint'), (scored, True, 'bbox')):
@@ -47,3 +47,8 @@ def test_both_evaluations_are_of_the_weights_that_were_trained(data, monkeypatch
         assert run.cfg_options['test_evaluator.score_mode'] == mode
         read_config(run.config, run.cfg_options)
     assert 'expected OKS coco/AP 0.250' in capsys.readouterr().out
+
+
+def test_a_folder_without_the_photographs_is_one_line(tmp_path):
+    with pytest.raises(SystemExit, match=rf'^error: {tmp_path} must hold train\.json; '):
+        scores.main([str(tmp_path)])
