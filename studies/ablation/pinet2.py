@@ -9,16 +9,10 @@ What gained, all together, with one center and CID beside it and the whole budge
 
 from dataclasses import replace
 
-from pinet_mm.configs import config_path
-
-from mmengine.config import Config
-
-from .variants import PINET, ROWS, VARIANTS, Rows, Variant
+from .variants import ROWS, VARIANTS, Rows, Variant
 
 BASE, PAPER = 'base', 'paper'
 _TESTED = ('fusion', 'no-refinement')
-
-_HOOKS = Config.fromfile(config_path(PINET)).to_dict()['custom_hooks']
 
 # A momentum for a thousand steps: weights are averaged over the last 250 or so.
 _AVERAGING = dict(
@@ -46,9 +40,7 @@ PINET2: dict[str, Variant] = {
         'refinement reads strides 4, 8 and 16',
         options={'model.head.refinement.context': (2, 4)},
     ),
-    'recipe': Variant(
-        'AdamW, averaged weights', options={**_ADAMW, 'custom_hooks': [*_HOOKS, _AVERAGING]}
-    ),
+    'recipe': Variant('AdamW, averaged weights', options=_ADAMW, hooks=(_AVERAGING,)),
     'scales': Variant(
         'crops at 0.75 to 1.5 of the size',
         options={'train_dataloader.dataset.pipeline.1.scale_factor': (0.75, 1.5)},

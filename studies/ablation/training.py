@@ -158,6 +158,7 @@ def _options(variant: Variant, out: Path, epochs: int, options: dict) -> runner.
         config=str(api.config_path(variant.config)),
         cfg_options={
             **variant.options,
+            **_hooks(variant),
             **options,
             'train_cfg.max_epochs': epochs,
             'param_scheduler.1.end': epochs,
@@ -167,3 +168,11 @@ def _options(variant: Variant, out: Path, epochs: int, options: dict) -> runner.
         amp=variant.amp,
         no_validate=True,
     )
+
+
+def _hooks(variant: Variant) -> dict[str, list]:
+    # Options replace a list as a whole.
+    if not variant.hooks:
+        return {}
+    own = Config.fromfile(config_path(variant.config)).custom_hooks
+    return {'custom_hooks': [*map(dict, own), *map(dict, variant.hooks)]}

@@ -41,6 +41,7 @@ class Variant:
         title: what a table calls it.
         config: its config, one of the project's.
         options: changes of the config, dotted names to values.
+        hooks: settings of hooks that its training has behind those of the config.
         amp: train as `--amp` does: in bfloat16 on a CPU that has it, in float16 on a GPU.
         tested: names of the switches that it is evaluated with; by default all that fit it.
         scored: besides as `SCORED` says, with what is trained on its frozen weights.
@@ -49,6 +50,7 @@ class Variant:
     title: str
     config: str = PINET
     options: Mapping = field(default_factory=dict)
+    hooks: tuple[Mapping, ...] = ()
     amp: bool = True
     tested: tuple[str, ...] = ()
     scored: bool = False

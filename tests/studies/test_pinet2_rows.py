@@ -1,14 +1,17 @@
 """The rows of PINet-2: that each can be built, and their table of gains."""
 
+import importlib.util
 import json
+import sys
 
 from pinet_mm.configs import read_config
 
 import pytest
 from matplotlib.figure import Figure
+from mmengine.config import Config
 from mmpose.registry import DATASETS, MODELS
 
-from studies.ablation import against, pinet2, plot, report, study, testing, training
+from studies.ablation import against, pinet2, plot, report, study, testing, training, variants
 from tests.helpers.ablations import results_of
 from tests.helpers.toys import build_in_mmpose
 
@@ -35,6 +38,34 @@ def test_rows_share_the_base_and_are_tested_in_two_ways():
             'no-refinement': dict(use_refinement=False),
         }
     assert not pinet2.ALL[pinet2.BASE].options
+
+
+def test_averaged_weights_come_behind_the_hooks_of_the_config(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training.runner, 'train', asked.append)
+    for name in ('base', 'recipe'):
+        training.train_variant(
+            pinet2.PINET2[name], tmp_path, training.Budget(), 0, tmp_path / 'backbone.pth'
+        )
+    base, recipe = (
+        [hook['type'] for hook in read_config(each.config, each.cfg_options).custom_hooks]
+        for each in asked
+    )
+    assert base == ['SyncBuffersHook', 'LayoutGuard']
+    assert recipe == [*base, 'EMAHook']
+
+
+def test_the_rows_are_there_without_a_config(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError('a config was read')
+
+    monkeypatch.setattr(Config, 'fromfile', refuse)
+    for module in (variants, pinet2):  # once more, under other names
+        spec = importlib.util.spec_from_file_location(f'{module.__name__}_again', module.__file__)
+        again = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, again)  # dataclasses look there
+        spec.loader.exec_module(again)
+    assert again.PINET2['recipe'].hooks == pinet2.PINET2['recipe'].hooks
 
 
 def test_gains_are_paired_with_the_base_and_cost_is_told():
