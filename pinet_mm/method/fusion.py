@@ -126,7 +126,7 @@ def match_poses(oks: Tensor, valid: Tensor, oks_thr: float) -> Tensor:
 def _settle(match: Tensor, valid: Tensor) -> Tensor:
     # A pose is kept if no kept pose matches it; as numbers, relu(1 - how many do).
     if match.device.type != 'cpu' and not torch.compiler.is_compiling():
-        return _settle_unasked(match, valid)
+        return keep_in_rounds(match, valid)
     kept = valid[..., None, :]
     ask = not torch.compiler.is_compiling()
     for _ in range(match.shape[-1] - 1):
@@ -137,9 +137,16 @@ def _settle(match: Tensor, valid: Tensor) -> Tensor:
     return kept[..., 0, :]
 
 
-def _settle_unasked(match: Tensor, valid: Tensor) -> Tensor:
-    # The host would have to wait to know whether all is settled. A constant 1 is added as one pose
-    # more, whose row holds `valid`: a round is two kernels, a product and the ReLU.
+def keep_in_rounds(match: Tensor, valid: Tensor) -> Tensor:
+    """Return which poses `match_poses` keeps, (..., T) of 0 and 1, after as many rounds as may be.
+
+    The host of a GPU would have to wait to know that fewer are enough. A constant 1 is added as
+    one pose more, whose row holds `valid`: a round is two kernels, a product and the ReLU.
+
+    Args:
+        match: (..., T, T) float, 1 where a pose matches a worse one, else 0.
+        valid: (..., T) float, 1 or 0.
+    """
     kept = F.pad(valid, (0, 1), value=1)[..., None, :]
     rows = torch.cat((F.pad(-match, (0, 1)), kept), dim=-2)
     for _ in range(match.shape[-1] - 1):

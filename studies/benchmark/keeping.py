@@ -7,7 +7,7 @@ best to the worst.
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from pinet_mm.method.fusion import _settle_unasked as keep_in_rounds
+from pinet_mm.method.fusion import keep_in_rounds
 
 import torch
 import torch.nn.functional as F

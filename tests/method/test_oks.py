@@ -1,6 +1,6 @@
 """Object keypoint similarity and the matching by it, against loops and by hand."""
 
-from pinet_mm.method.fusion import match_poses, pairwise_oks
+from pinet_mm.method.fusion import keep_in_rounds, match_poses, pairwise_oks
 
 import numpy as np
 import pytest
@@ -120,6 +120,17 @@ def test_the_longest_chains_are_greedy(size, monkeypatch):
             fixed = match_poses(*tensors(oks + oks.T, use), 0.5)
         assert asked.tolist() == fixed.tolist() == wanted
     assert greedy_owners(links, [True] * size, 0.5) == [j - j % 2 for j in range(size)]
+
+
+@pytest.mark.parametrize('shape', [(4, 90), (3, 2, 17), (7,), (2, 1)])
+@pytest.mark.parametrize('density', [0.02, 0.1, 0.5, 0.9])
+def test_rounds_keep_what_greedy_matching_keeps(shape, density):
+    rng, poses = np.random.default_rng(0), shape[-1]
+    match, valid = np.triu(rng.random((*shape, poses)) < density, 1), rng.random(shape) < 0.8
+    kept = keep_in_rounds(*(values.float() for values in tensors(match, valid)))
+    images = zip(match.reshape(-1, poses, poses), valid.reshape(-1, poses), strict=True)
+    wanted = [np.equal(greedy_owners(*image, 0.5), np.arange(poses)) for image in images]
+    assert kept.tolist() == np.reshape(wanted, shape).astype(float).tolist()
 
 
 def test_an_oks_at_the_threshold_is_no_match():

@@ -198,15 +198,6 @@ def test_graphs_are_compared_with_eager_people(monkeypatch):
 # --- what the checks rely on ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('shape', [(4, 90), (3, 2, 17), (7,), (2, 1)])
-@pytest.mark.parametrize('density', [0.02, 0.1, 0.5, 0.9])
-def test_matching_without_questions_settles_the_same(shape, density):
-    generator = torch.Generator().manual_seed(0)
-    match = (torch.rand(*shape, shape[-1], generator=generator) < density).triu(1).float()
-    valid = (torch.rand(shape, generator=generator) < 0.8).float()
-    assert torch.equal(fusion._settle_unasked(match, valid), fusion._settle(match, valid))
-
-
 def test_with_all_options_no_number_of_a_device_is_read(monkeypatch):
     # Tensors on the device `meta` have no numbers: what waits for one, or mixes devices, raises.
     monkeypatch.setattr(torch, 'autocast', lambda *_, **__: nullcontext())  # it knows no `meta`
