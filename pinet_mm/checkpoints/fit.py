@@ -206,8 +206,8 @@ def check_model(model: nn.Module, checkpoint: Checkpoint, but: tuple[str, ...] =
         switches = ' '.join(_SWITCHES[each] for each in untrained)
         raise CheckpointError(
             f'the checkpoint {checkpoint.source} has no {" and no ".join(untrained)}, to be '
-            "trained first, see docs/training.md, 'A score that says how good a pose is', or left "
-            f'out with {switches}'
+            'trained first, with the checkpoint as load_from (docs/training.md in the repository, '
+            f"'A score that says how good a pose is'), or left out with {switches}"
         )
 
 

@@ -85,8 +85,8 @@ def existing_path(dataset: dict, loader: str) -> str | None:
         return None
     if not osp.isfile(path):
         raise RunError(
-            f'the annotation file {path} of {loader} does not exist: docs/data.md says '
-            'where the datasets belong'
+            f'the annotation file {path} of {loader} does not exist: put it there, or set '
+            'data_root and ann_file (docs/data.md in the repository)'
         )
     return path
 

@@ -110,12 +110,12 @@ class TestSettings:
         if self.use_score and not (has_score and refines):
             raise InputError(
                 'test_cfg asks for use_score=True, which needs a head that was built with '
-                'refinement.score and use_refinement; see docs/pinet2.md'
+                'refinement.score and use_refinement (docs/pinet2.md in the repository)'
             )
         if self.use_uncertainty and not (has_uncertainty and refines):
             raise InputError(
                 'test_cfg asks for use_uncertainty=True, which needs a head that was built with '
-                'refinement.uncertainty=True and use_refinement; see docs/pinet2.md'
+                'refinement.uncertainty=True and use_refinement (docs/pinet2.md in the repository)'
             )
 
 

@@ -147,7 +147,8 @@ def require_keypoints(meta: Mapping, layout: PartLayout, owner: str) -> None:
         difference = describe_difference(names, layout.keypoint_names)
         raise InputError(
             f"{owner}: the keypoints of the data must be those of the model's layout, in its order"
-            f'; {difference}; {CURE}, or convert: docs/custom_dataset.md, "Merged datasets"'
+            f"; {difference}; {CURE}, or convert with MMPose's KeypointConverter "
+            '(docs/custom_dataset.md in the repository, "Merged datasets")'
         )
     if tuple(meta['flip_indices']) != layout.flip_indices:
         pairs = zip(names, meta['flip_indices'], layout.flip_indices)

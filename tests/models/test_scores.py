@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import re
 
 from pinet_mm.checkpoints import Checkpoint, load_weights
 from pinet_mm.errors import CheckpointError, InputError
@@ -228,10 +229,11 @@ def test_weights_are_said_to_lack_what_was_not_trained(options, lacking, switche
     config['head']['refinement'].update(options)
     model = build_in_mmpose(MODELS, config)
     message = (
-        f'the checkpoint plain.pth has {lacking}, to be trained first, see docs/training.md, '
-        f"'A score that says how good a pose is', or left out with {' '.join(switches)}"
+        f'the checkpoint plain.pth has {lacking}, to be trained first, with the checkpoint as '
+        "load_from (docs/training.md in the repository, 'A score that says how good a pose is'), "
+        f'or left out with {" ".join(switches)}'
     )
-    with pytest.raises(CheckpointError, match=f'^{message}$'):
+    with pytest.raises(CheckpointError, match=f'^{re.escape(message)}$'):
         load_weights(model, Checkpoint(weights, {}, 'plain.pth'))
     # What the sentence offers works, as it is read from a command line.
     parser = argparse.ArgumentParser()

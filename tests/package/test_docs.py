@@ -139,3 +139,21 @@ def test_the_parser_finds_what_is_wrong(tmp_path):
     path.write_text(path.read_text().replace('        gone: none.\n', ''))
     with pytest.raises(AssertionError, match='h'):
         test_documented_arguments_exist_in_this_order(path)
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+def said(tree):
+    """Strings of a module that are no docstrings; the fixed parts of those with values in them."""
+    described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in described:
+                yield node.value
+
+
+@every_module
+def test_messages_say_that_pages_are_not_in_the_wheel(path):
+    pages = re.compile(r'docs/\w+\.md(?! in the repository)')
+    assert [text for text in said(tree_of(path)) if pages.search(text)] == []

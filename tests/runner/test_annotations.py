@@ -86,7 +86,9 @@ def test_what_loses_data_is_refused(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(RunError, match=r'a\.json of test_dataloader does not exist'):
+    with pytest.raises(
+        RunError, match=r'a\.json of test_dataloader does not exist: .* data_root and ann_file '
+    ):
         check_annotations(config(tmp_path), 'test_dataloader')
 
 

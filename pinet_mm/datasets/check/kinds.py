@@ -70,7 +70,8 @@ KINDS = {
         'categories.keypoints',
         'as many names as the metainfo has keypoints',
         cure='name a metainfo with the keypoints of this file, or convert them to those of the '
-        'model: docs/custom_dataset.md, "Merged datasets"',
+        "model with MMPose's KeypointConverter (docs/custom_dataset.md in the repository, "
+        '"Merged datasets")',
     ),
     # --- images ----------------------------------------------------------------------------------
     'image-id-missing': Kind(R, 'image.id', 'an integer'),
