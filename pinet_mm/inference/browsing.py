@@ -18,6 +18,7 @@ from ..datasets.wrapped import datasets_in, existing_path
 from ..errors import InputError
 from ..method.layouts import PartLayout
 from ..models.codec import PINetCodec
+from .drawing.files import write_image
 from .drawing.maps import color_of, draw_arrows, draw_maps, draw_mask, write_legend
 from .drawing.sheets import side_by_side
 from .drawing.skeletons import draw_poses
@@ -57,8 +58,7 @@ def browse(config: Config, out_dir: str | Path, count: int = 8, seed: int = 0) -
         sample = dataset[number]
         sheet = draw_targets(sample, codec, dataset.metainfo)
         path = Path(out_dir) / f'{number:06d}.jpg'
-        if not cv2.imwrite(str(path), sheet):
-            raise OSError(f'could not write {path}')
+        write_image(path, sheet)
         written.append(path)
     return written
 

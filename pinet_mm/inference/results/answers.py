@@ -149,11 +149,11 @@ class Answer:
             style: a `skeletons.Style`, by default the people of `above()`, with their scores.
 
         Raises:
-            InputError: the image did not come from a file and is not given.
+            InputError: the image did not come from a file and is not given, or `path` does not end
+                as images do.
             OSError: the drawing cannot be written.
         """
-        import cv2
-
+        from ..drawing.files import write_image
         from ..drawing.skeletons import Style, draw_people
         from ..sources.images import read_image
 
@@ -162,8 +162,8 @@ class Answer:
         drawn = read_image(self.file) if image is None else image.copy()
         style = (style or Style(tags=True)).for_scores(self.score_kind)
         draw_people(drawn, self.pred_instances, self.skeleton, style)
-        if path is not None and not cv2.imwrite(str(path), drawn):
-            raise OSError(f'{path} cannot be written')
+        if path is not None:
+            write_image(path, drawn)
         return drawn
 
     def to_record(self, pose_thr: float | str | None = AUTO, schema: int = 2) -> dict:

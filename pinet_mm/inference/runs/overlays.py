@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ...atomic import remove_link
+from ..drawing.files import write_image
 from ..drawing.sheets import contact_sheet
 from ..sources.items import Source
 
@@ -125,15 +125,12 @@ class OverlayFolder:
             )
 
     def _write(self, name: str, image: np.ndarray) -> str | None:
-        # Not cv2.imwrite, which dies of a name that is no UTF-8.
-        written, content = cv2.imencode(Path(name).suffix, image)
         try:
-            if written:
-                target = self.path / name
-                remove_link(target)
-                if target.is_file() or not target.exists():  # a pipe might never be read
-                    target.write_bytes(content.tobytes())
-                    return name
+            target = self.path / name
+            remove_link(target)
+            if target.is_file() or not target.exists():  # a pipe might never be read
+                write_image(target, image)
+                return name
         except OSError:
             pass
         self.missing.append(name)

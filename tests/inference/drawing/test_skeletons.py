@@ -105,5 +105,5 @@ def test_plot_draws_over_the_file_or_what_it_is_given(tmp_path):
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'plot.png')), given)
     result.set_metainfo(dict(img_path=str(tmp_path / 'a.png')))
     np.testing.assert_array_equal(result.plot(), given)
-    with pytest.raises(OSError, match='gone/plot.png cannot be written'):
+    with pytest.raises(OSError, match='No such file or directory: .*gone/plot.png'):
         result.plot(path=tmp_path / 'gone' / 'plot.png')

@@ -206,8 +206,8 @@ def test_plot_draws_those_who_are_above():
 
 
 def test_a_drawing_that_opencv_does_not_write_is_an_error(monkeypatch):
-    monkeypatch.setattr(cv2, 'imwrite', lambda *_: False)
-    with pytest.raises(OSError, match='^a.jpg cannot be written'):
+    monkeypatch.setattr(cv2, 'imencode', lambda *_: (False, None))
+    with pytest.raises(OSError, match="640x480 pixels of this kind: 'a.jpg'$"):
         result().plot(np.zeros((480, 640, 3), np.uint8), 'a.jpg')
 
 
