@@ -166,7 +166,8 @@ def test_drawings_that_cannot_be_written_are_said_and_not_named(folder, monkeypa
     out = folder / 'full'
     for name in ('a.jpg', 'overview.jpg'):
         (out / name).mkdir(parents=True)  # no file can have this name
-    message = '^error: 2 images could not be written into .*full: a.jpg, overview.jpg .*comparison.'
+    names = r'a.jpg \(Not a file\), overview.jpg \(Not a file\)'
+    message = f'^error: 2 images could not be written into .*full: {names}; comparison.json there'
     with pytest.raises(SystemExit, match=message):
         run_compare(monkeypatch, folder / 'inputs', *models(folder), '--out', out)
     document = json.loads((out / 'comparison.json').read_text())

@@ -1,6 +1,8 @@
 """Images and folders in, overlays and a JSON file out: what goes wrong on the way."""
 
+import errno
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 from pinet_mm.inference import folders
@@ -57,8 +59,8 @@ def model(monkeypatch):
 def test_an_overlay_that_cannot_be_written_is_said_and_not_named(images, model, tmp_path):
     out = tmp_path / 'out'
     (out / 'a.jpg').mkdir(parents=True)  # no file can have this name
-    message = r'1 image could not be written into .*out: a.jpg .*; predictions.json there holds'
-    with pytest.raises(OSError, match=message):
+    message = r'into .*out: a.jpg \(Not a file\); predictions.json there holds all'
+    with pytest.raises(OSError, match=f'^1 image could not be written {message}'):
         infer(model, [images], out)
     records = json.loads((out / 'predictions.json').read_text())['images']
     assert [record['overlay'] for record in records] == [None, 'b.jpg']
@@ -66,6 +68,19 @@ def test_an_overlay_that_cannot_be_written_is_said_and_not_named(images, model, 
     assert cv2.imread(str(out / 'b.jpg')) is not None
     # Both are on the overview, also the one that has no file of its own.
     assert cv2.imread(str(out / 'overview.jpg')).shape[1] == 2 * 480
+
+
+def test_why_overlays_cannot_be_written_is_said(images, model, tmp_path, monkeypatch):
+    def write(path, content):
+        raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
+    monkeypatch.setattr(Path, 'write_bytes', write)
+    full = r'\(No space left on device\)'
+    message = (
+        f'^3 images could not .*: a.jpg {full}, b.jpg {full}, overview.jpg {full}; predictions'
+    )
+    with pytest.raises(OSError, match=message):
+        infer(model, [images], tmp_path / 'out')
 
 
 def test_an_overview_that_cannot_be_written_is_said(images, model, tmp_path):

@@ -1,5 +1,6 @@
 """A folder of drawings: their names, their files, and an overview of the first of them."""
 
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class OverlayFolder:
         gap: px to the right of and below each drawing on the overview.
 
     Attributes:
-        missing: names of the files that could not be written.
+        missing: names of the files that could not be written, each with the reason.
     """
 
     def __init__(self, path: Path, columns: int, cell: int, gap: int = 0):
@@ -120,18 +121,17 @@ class OverlayFolder:
             count = len(self.missing)
             raise OSError(
                 f'{count} image{"s" * (count > 1)} could not be written into {self.path}: '
-                f'{", ".join(self.missing)} (is the disk full or the folder read-only?); '
-                f'{document.name} there holds all that was computed'
+                f'{", ".join(self.missing)}; {document.name} there holds all that was computed'
             )
 
     def _write(self, name: str, image: np.ndarray) -> str | None:
+        target = self.path / name
         try:
-            target = self.path / name
             remove_link(target)
-            if target.is_file() or not target.exists():  # a pipe might never be read
-                write_image(target, image)
-                return name
-        except OSError:
-            pass
-        self.missing.append(name)
-        return None
+            if target.exists() and not target.is_file():  # a pipe might never be read
+                raise OSError(errno.EEXIST, 'Not a file')
+            write_image(target, image)
+        except OSError as error:
+            self.missing.append(f'{name} ({error.strerror})')
+            return None
+        return name
