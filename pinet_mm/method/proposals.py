@@ -76,7 +76,7 @@ def find_peaks(
     # Both 0 and -inf exclude a pixel, but topk takes other ones of equal peaks with -inf.
     nothing = 0 if part_thr >= 0 else -torch.inf
     peaks = torch.where(part_maps == pool(part_maps), part_maps, nothing)
-    return _best_pixels(peaks, max_per_part, part_thr)
+    return best_pixels(peaks, max_per_part, part_thr)
 
 
 def draw_pixels(
@@ -105,10 +105,20 @@ def training_centers(part_heatmaps: Tensor, targets: OffsetTargets, max_per_part
     """
     owned = draw_pixels(targets.pixels, targets.areas > 0, part_heatmaps.shape)
     rank = torch.where(owned, part_heatmaps, -torch.inf)
-    return _best_pixels(rank, max_per_part, -torch.inf)
+    return best_pixels(rank, max_per_part, -torch.inf)
 
 
-def _best_pixels(rank: Tensor, count: int, threshold: float) -> Centers:
+def best_pixels(rank: Tensor, count: int, threshold: float) -> Centers:
+    """Return the pixels of every part map with the highest values.
+
+    Args:
+        rank: (B, M, H, W); -inf where a pixel must not be chosen.
+        count: the most pixels per part.
+        threshold: only pixels with a value above it are valid.
+
+    Returns:
+        T = M·min(count, H·W) centers.
+    """
     b, m, h, w = rank.shape
     scores, index = rank.flatten(2).topk(min(count, h * w), dim=-1)
     index = index.reshape(b, -1)

@@ -16,7 +16,13 @@ from torch import Tensor, nn
 from ..method.agreement import weigh_by_agreement
 from ..method.fusion import FusedPoses, PoseFusion, usable_poses
 from ..method.layouts import PartLayout
-from ..method.proposals import Centers, ProposalSampler, project_offsets, read_offsets
+from ..method.proposals import (
+    Centers,
+    ProposalSampler,
+    best_pixels,
+    project_offsets,
+    read_offsets,
+)
 from ..method.reading import map_size, sample_pixels
 from ..method.refinement import PoseRefinement
 from ..method.scoring import score_as_expected, score_of
@@ -109,7 +115,7 @@ def score_proposals(
         returns.
     """
     k, mirror = head.layout.num_keypoints, head.mirror if settings.flip_test else None
-    propose = propose or head.sampler.propose
+    propose = (propose or head.sampler.propose) if settings.use_peaks else best_pixels
     heatmaps = [average_views(maps.heatmaps, mirror) for maps in scales]
     found = []
     for average, maps, factor in zip(heatmaps, scales, settings.scale_factors):

@@ -11,6 +11,7 @@ NUMBERS: dict[str, tuple[type, ...]] = dict(
 )
 FLAGS = (
     'flip_test',
+    'use_peaks',
     'use_refinement',
     'use_score',
     'use_fusion',
@@ -32,6 +33,8 @@ class TestSettings:
         part_thr: part-center scores at or below it propose nothing.
         max_per_part: proposals per part, image and scale.
         oks_thr: poses whose OKS is above it are one person.
+        use_peaks: propose poses at the peaks of the part maps; otherwise at their best pixels,
+            which finds more people near another, at the cost of more proposals.
         use_refinement: apply the refinement; by default if the head has one.
         use_score: rank people, and order fusion, by expected OKS, see `method.scoring`; by default
             if the head has a score and refines.
@@ -52,6 +55,7 @@ class TestSettings:
     part_thr: float = 0.01
     max_per_part: int = 30
     oks_thr: float = 0.7
+    use_peaks: bool = True
     use_refinement: bool | None = None
     use_score: bool | None = None
     use_fusion: bool = True

@@ -132,6 +132,9 @@ def check_decoding(place: Place) -> Iterator[Finding]:
     yield from _compare_decoding(
         'release, offsets of the peaks alone', place, head, [maps._replace(offsets=None)], {}
     )
+    yield from _compare_decoding(
+        'release, best pixels propose', place, head, [maps], dict(use_peaks=False)
+    )
     half = make_maps(convention, sizes._replace(side=sizes.side // 2))
     yield from _compare_decoding(
         'release, two scales, agreement',

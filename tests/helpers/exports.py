@@ -27,6 +27,7 @@ TEST_CFG = dict(
     light=dict(
         scale_factors=(0.5, 1),
         flip_test=False,
+        use_peaks=False,
         max_per_part=4,
         oks_thr=0.05,
         use_agreement=True,

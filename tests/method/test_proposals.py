@@ -3,6 +3,7 @@
 from pinet_mm.method.proposals import (
     Centers,
     ProposalSampler,
+    best_pixels,
     find_peaks,
     pool_kernel,
     score_keypoints,
@@ -53,6 +54,19 @@ def test_peaks_are_the_naive_loops(seed, max_per_part, threshold):
     assert centers.scores.shape == centers.valid.shape == (2, 3 * count)
     for b, m in np.ndindex(2, 3):
         expected = naive.sample_peaks(maps[b, m].numpy(), 3, max_per_part, threshold)
+        assert rows(centers, b, m, 3) == approx(expected)
+
+
+@pytest.mark.parametrize('seed', range(3))
+@pytest.mark.parametrize('most, threshold', [(30, 0.01), (5, 0.5), (200, -1.0)])
+def test_without_peaks_the_best_pixels_of_every_part_propose(seed, most, threshold):
+    maps = random_maps(seed, 2, 3, 11, 14)
+    centers = best_pixels(maps, most, threshold)
+    assert centers.xy_hm.shape == (2, 3 * min(most, 11 * 14), 2)
+    for b, m in np.ndindex(2, 3):
+        pixels = [(x, y, float(score)) for (y, x), score in np.ndenumerate(maps[b, m].numpy())]
+        pixels.sort(key=lambda pixel: -pixel[2])
+        expected = [pixel for pixel in pixels[:most] if pixel[2] > threshold]
         assert rows(centers, b, m, 3) == approx(expected)
 
 

@@ -209,6 +209,27 @@ def test_max_per_part_keeps_the_best():
         np.testing.assert_allclose(found.keypoints, keypoints[wanted], atol=1e-3)
 
 
+def test_without_peaks_the_slope_of_a_peak_proposes_another_person():
+    head, samples, ((person,),) = ideal_head('one', counts=(1,))
+    heatmaps, offsets = target_maps(samples)
+    x, y = np.round(person.mean(axis=0) / 4).astype(int)
+    neighbor = person + [12, -8]
+    heatmaps[:, 5] = 0
+    heatmaps[0, 5, y, x : x + 2] = torch.tensor([1, 0.9])
+    pose_hm = torch.from_numpy(neighbor / 4).float()
+    offsets[0, :, y, x + 1] = (torch.tensor([x + 1, y]) - pose_hm).flatten()
+    answer_with(head, heatmaps, offsets)
+    for settings, wanted in (
+        (dict(), [person]),
+        (dict(use_peaks=False), [person, neighbor]),
+        (dict(use_peaks=False, max_per_part=1), [person]),
+        (dict(use_peaks=False, part_thr=0.9), [person]),
+    ):
+        (found,) = decode(head, samples, **settings)
+        order = np.argsort(found.keypoints[:, 0, 0])
+        np.testing.assert_allclose(found.keypoints[order], wanted, atol=1e-3)
+
+
 def test_part_thr_is_a_strict_bound():
     head, samples, (keypoints,) = ideal_head('one', counts=(4,))
     heatmaps, offsets = target_maps(samples)

@@ -11,6 +11,7 @@ import pytest
     [
         (dict(max_per_part=0), 'max_per_part must be at least 1; found 0'),
         (dict(use_agreement='no'), "use_agreement must be True or False; found 'no'"),
+        (dict(use_peaks=None), 'use_peaks must be True or False; found None'),
         (dict(use_fusion=None), 'use_fusion must be True or False; found None'),
         (dict(max_per_part=2.5), 'max_per_part must be a whole number; found 2.5'),
         (dict(part_thr='0.1'), "part_thr must be a number; found '0.1'"),
@@ -32,7 +33,7 @@ def test_wrong_values_of_settings_are_refused(wrong, message):
 def test_defaults_are_the_methods():
     settings = TestSettings.from_cfg({})
     assert (settings.part_thr, settings.max_per_part, settings.oks_thr) == (0.01, 30, 0.7)
-    assert settings.use_fusion and not settings.flip_test
+    assert settings.use_peaks and settings.use_fusion and not settings.flip_test
 
 
 def test_flags_may_be_0_and_1():
