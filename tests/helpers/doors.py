@@ -1,6 +1,7 @@
 """What each tool makes of a mutated annotation file: training, testing, fusing and so on.
 
-`python -m tests.helpers.doors` prints the table; `--write` puts it into the page of the faults.
+`python -m tests.helpers.doors` prints the section of the page of the faults; `--write` puts it
+there, and all outcomes into the JSON file beside it.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -33,6 +34,15 @@ from tests.helpers.changes import NAMES, Mutation, valid, write_images
 from tests.helpers.mutations import BYTES, CONTENT, UNREADABLE, write
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'annotation_faults.md'
+STORE = PAGE.with_suffix('.json')
+WHAT_WAS_TRIED = """\
+## What was tried
+
+{number} changes of a valid file, each through five tools: *refused* with file, record, field and
+what was expected; *handled* with a line that says so, and with the people and the AP of the file
+that was meant; *as it is*: no fault for this tool. `tests/datasets/check/test_doors.py` tries all
+of them.
+"""
 SIGMAS = [0.05] * 5
 METAINFO = dict(
     dataset_name='toy',
@@ -230,45 +240,62 @@ def outcome(mutation: Mutation, door: Callable[[Path], Result], folder: Path) ->
     return 'as it is' if mutation.kind is None else 'handled'
 
 
-def table() -> str:
-    """Return all outcomes as a section of the page, with sums."""
-    rows, sums = [], Counter()
+def outcomes() -> dict[str, dict[str, str]]:
+    """Try every mutation with every tool: its name -> name of the tool -> outcome."""
+    found = {}
     with tempfile.TemporaryDirectory() as root:
-        for number, mutation in enumerate((*CONTENT, *BYTES, *UNREADABLE)):
-            cells = []
+        for mutation in (*CONTENT, *BYTES, *UNREADABLE):
+            found[mutation.name] = {}
             for name, door in DOORS.items():
-                folder = Path(root) / f'{number}-{name}'
-                folder.mkdir()
-                cells.append(outcome(mutation, door, folder))
-            sums.update(zip(DOORS, cells))
-            rows.append(f'| {mutation.name} | {" | ".join(cells)} |')
+                folder = Path(tempfile.mkdtemp(dir=root))
+                found[mutation.name][name] = outcome(mutation, door, folder)
+    return found
+
+
+def to_section(found: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a section of the page: sums, and the changes with which the tools differ.
+
+    Args:
+        found: what `outcomes` returns.
+    """
+    differing = ((name, of.values()) for name, of in found.items() if len(set(of.values())) > 1)
     lines = [
-        '## What was tried',
+        WHAT_WAS_TRIED.format(number=len(found)),
+        *_table('', OUTCOMES, ((name, _sums(found, name)) for name in DOORS)),
         '',
-        f'{len(rows)} changes of a valid file, each through five tools: *refused* with file, '
-        'record, field and',
-        'what was expected; *handled* with a line that says so, and with the people and the AP of '
-        'the file that',
-        'was meant; *as it is*: no fault for this tool. `tests/datasets/check/test_doors.py` holds '
-        'this table.',
+        'With these the tools differ; [all of them](annotation_faults.json).',
         '',
-        f'| | {" | ".join(OUTCOMES)} |',
-        '|---|---|---|---|---|---|',
-        *(
-            f'| {name} | {" | ".join(str(sums[name, each]) for each in OUTCOMES)} |'
-            for name in DOORS
-        ),
-        '',
-        f'| change | {" | ".join(DOORS)} |',
-        '|---|---|---|---|---|---|',
-        *rows,
+        *_table('change', DOORS, differing),
         '',
     ]
     return '\n'.join(lines)
 
 
+def _sums(found: Mapping[str, Mapping[str, str]], door: str) -> list[str]:
+    sums = Counter(of[door] for of in found.values())
+    return [str(sums[each]) for each in OUTCOMES]
+
+
+def _table(
+    first: str, heads: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]
+) -> Iterator[str]:
+    cells = [first, *heads]
+    yield f'| {" | ".join(cells)} |'.replace('|  |', '| |')
+    yield f'|{"---|" * len(cells)}'
+    for name, row in rows:
+        yield f'| {name} | {" | ".join(row)} |'
+
+
+def to_json(found: Mapping[str, Mapping[str, str]]) -> str:
+    """Return outcomes as JSON, a line per mutation."""
+    rows = (f'  {json.dumps(name)}: {json.dumps(of)}' for name, of in found.items())
+    return '{\n' + ',\n'.join(rows) + '\n}\n'
+
+
 if __name__ == '__main__':
-    section = table()
+    found = outcomes()
+    section = to_section(found)
     print(section)
     if '--write' in sys.argv:
+        STORE.write_text(to_json(found))
         PAGE.write_text(f'{to_markdown()}\n{section}')
