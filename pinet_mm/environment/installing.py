@@ -1,7 +1,8 @@
 """Which packages of training are missing, and the commands that install them.
 
 There are two ways to install: the package alone is the light runtime, which finds poses with an
-exported model; its extra `train` and `pinet-mm install-mmpose` bring all else.
+exported model; its extra `train` and `pinet-mm install-mmpose` bring what training needs. Extras
+come from where the package itself came from, since no index has it.
 """
 
 import importlib.util
@@ -31,11 +32,15 @@ def missing_packages() -> list[str]:
     return [name for name in (*OF_TRAIN, 'mmpose') if not is_installed(name)]
 
 
-def install_train() -> str:
-    """Return the command that brings the extra `train`, from where the package itself came."""
+def install_extra(name: str) -> str:
+    """Return the command that brings an extra of the package, from where the package itself came.
+
+    Args:
+        name: of the extra, such as `train` or `video`.
+    """
     if (ROOT / 'setup.cfg').is_file():  # a checkout
-        return f'pip install {shlex.quote(f"{ROOT}[train]")}'
-    return f'pip install {shlex.quote("pinet_mm[train]" + _origin())}'
+        return f'pip install {shlex.quote(f"{ROOT}[{name}]")}'
+    return f'pip install {shlex.quote(f"pinet_mm[{name}]{_origin()}")}'
 
 
 def _origin() -> str:
@@ -51,7 +56,7 @@ def _origin() -> str:
 def remedy(missing: list[str]) -> str:
     """Return the commands that bring what is missing, see `missing_packages`."""
     of_train = [name for name in missing if name != 'mmpose']
-    commands = [install_train()] * bool(of_train) + [INSTALL_MMPOSE] * ('mmpose' in missing)
+    commands = [install_extra('train')] * bool(of_train) + [INSTALL_MMPOSE] * ('mmpose' in missing)
     return ' && '.join(commands)
 
 

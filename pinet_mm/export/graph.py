@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from ..datasets.wrapped import bare_name, predicting_steps, steps_named
+from ..environment.installing import install_extra
 from ..errors import RunError
 from ..models.estimator import PINet
 from ..onnx_runner import SCHEMA
@@ -37,10 +38,7 @@ def require_packages() -> None:
     """
     missing = [name for name in PACKAGES if not _installed(name)]
     if missing:
-        raise RunError(
-            f'the export needs {" and ".join(missing)}: pip install '
-            f'{" ".join(missing)}, in the versions of requirements.txt'
-        )
+        raise RunError(f'the export needs {" and ".join(missing)}: {install_extra("export")}')
 
 
 def _installed(name: str) -> bool:

@@ -154,7 +154,7 @@ def test_a_video_without_pyav_is_one_line_that_names_the_extra(film, tmp_path):
     done = run_light(code, 'predict', film, '--threads', 1, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "error: videos and streams need PyAV: pip install 'pinet-mm[video]'"
+        f"error: videos and streams need PyAV: pip install '{installing.ROOT}[video]'"
     )
     assert 'Traceback' not in done.stderr
 

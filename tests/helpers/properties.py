@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 hypothesis = pytest.importorskip(
-    'hypothesis', reason="hypothesis is not installed: pip install 'pinet-mm[test]'"
+    'hypothesis', reason="hypothesis is not installed: pip install '.[test]'"
 )
 from hypothesis import strategies as st  # noqa: E402
 

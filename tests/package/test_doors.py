@@ -157,11 +157,12 @@ def test_what_is_missing_decides_the_command(missing, expected, monkeypatch):
         ),
     ],
 )
-def test_the_extra_comes_from_where_the_package_came_from(noted, source, tmp_path, monkeypatch):
+def test_an_extra_comes_from_where_the_package_came_from(noted, source, tmp_path, monkeypatch):
     installed = SimpleNamespace(read_text=lambda name: {'direct_url.json': noted}[name])
     monkeypatch.setattr(installing.metadata, 'distribution', lambda name: installed)
     monkeypatch.setattr(installing, 'ROOT', tmp_path)
-    assert installing.install_train() == f'pip install {source}'
+    assert installing.install_extra('train') == f'pip install {source}'
+    assert installing.install_extra('video') == f'pip install {source.replace("train", "video")}'
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...environment.installing import install_extra
 from ...environment.network import unknown_host
 from ...errors import InputError, RunError
 
@@ -82,7 +83,7 @@ def import_av() -> Any:
     try:
         import av
     except ImportError as error:
-        raise RunError("videos and streams need PyAV: pip install 'pinet-mm[video]'") from error
+        raise RunError(f'videos and streams need PyAV: {install_extra("video")}') from error
     return av
 
 
