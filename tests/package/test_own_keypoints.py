@@ -114,7 +114,7 @@ def test_the_config_of_the_page_has_one_input_size_and_parts_from_the_skeleton(
 ):
     monkeypatch.chdir(tmp_path)
     follow_page(tmp_path, train=1, val=1)
-    assert len([line for line in Path('configs/mouse.py').read_text().splitlines() if line]) <= 22
+    assert len([line for line in Path('configs/mouse.py').read_text().splitlines() if line]) <= 26
     config = read_config('configs/mouse.py', {'codec.input_size': (128, 192)})
     text = config.pretty_text
     assert '256' not in re.findall(r'input_size=\(\s*(\d+)', text)
