@@ -40,8 +40,7 @@ WHAT_WAS_TRIED = """\
 
 {number} changes of a valid file, each through five tools: *refused* with file, record, field and
 what was expected; *handled* with a line that says so, and with the people and the AP of the file
-that was meant; *as it is*: no fault for this tool. `tests/datasets/check/test_doors.py` tries all
-of them.
+that was meant; *as it is*: no fault for this tool. `tests/datasets/check/test_doors.py` tries all.
 """
 SIGMAS = [0.05] * 5
 METAINFO = dict(

@@ -56,7 +56,7 @@ TOPICS = dict(
     door=Topic(
         'checkpoints with code, by path and by URL, as the package, MMEngine and MMPose read them: '
         'nothing run',
-        '0 of 11 by URL, 32 of 32 by path',
+        'other files: 0 of 11 by URL, 32 of 32 by path',
         'tests/checkpoints/test_door.py',
         'test_code_in_a_checkpoint_is_not_run',
     ),
