@@ -1,8 +1,36 @@
-"""Why a URL could not be read, in words that need no knowledge of Python."""
+"""URLs: what is shown of them, how they are asked for, and why one could not be read."""
 
+import re
 import socket
+from base64 import b64encode
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request
+
+# What stands before the host may hold an @ of its own.
+USER = re.compile(r'^([a-z][a-z0-9+.-]*://)[^/?#]*@', re.IGNORECASE)
+
+
+def without_user(url: str) -> str:
+    """Return a URL without user and password, for results and messages; other text as it is."""
+    return USER.sub(r'\1', url)
+
+
+def request_of(url: str) -> Request:
+    """Return what asks for a URL; urllib would take user and password for a part of the host.
+
+    Args:
+        url: http or https.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    request, parts = Request(without_user(url)), urlsplit(url)
+    if parts.username is not None:
+        pair = f'{unquote(parts.username)}:{unquote(parts.password or "")}'
+        secret = b64encode(pair.encode()).decode()
+        request.add_unredirected_header('Authorization', f'Basic {secret}')
+    return request
 
 
 def reason_of_download(url: str, error: Exception) -> str:

@@ -3,7 +3,12 @@
 import socket
 from urllib.error import HTTPError, URLError
 
-from pinet_mm.environment.network import reason_of_download, unknown_host
+from pinet_mm.environment.network import (
+    reason_of_download,
+    request_of,
+    unknown_host,
+    without_user,
+)
 
 import pytest
 
@@ -38,3 +43,29 @@ def test_only_a_host_without_an_address_is_unknown(monkeypatch):
     assert unknown_host(URL) == 'the host nowhere.invalid cannot be found: not known'
     # A path, a URL without a host, and what is no URL.
     assert [unknown_host(each) for each in ('a.mp4', 'file:///a.mp4', 'http://[x/a')] == [''] * 3
+
+
+@pytest.mark.parametrize(
+    'url, shown',
+    [
+        ('rtsp://user:secret@cam.local/live', 'rtsp://cam.local/live'),
+        ('rtsp://user:s@cret@cam.local:554', 'rtsp://cam.local:554'),
+        ('RTSP://user@[::1]/live?a=b@c', 'RTSP://[::1]/live?a=b@c'),
+        ('rtsp://user:secret@[1/live', 'rtsp://[1/live'),
+        *((each, each) for each in ('http://a/b@c', 'http://a?b@c', 'a@b.mp4', '0', 'x/y://u@c')),
+    ],
+)
+def test_user_and_password_are_not_shown(url, shown):
+    assert without_user(url) == shown
+
+
+def test_user_and_password_are_sent_beside_the_url_and_not_to_where_it_leads():
+    request = request_of('https://user:s%40cret@cam.local:8080/a.jpg')
+    assert (request.full_url, request.host) == (
+        'https://cam.local:8080/a.jpg',
+        'cam.local:8080',
+    )
+    # printf user:s@cret | base64
+    assert request.get_header('Authorization') == 'Basic dXNlcjpzQGNyZXQ='
+    assert 'Authorization' not in request.headers, 'these are sent to other hosts, too'
+    assert not request_of(URL).has_header('Authorization')

@@ -139,7 +139,7 @@ def run(
     )
     best, is_whole = array('d'), False
     try:
-        todo = [each for each in sources if not journal.has(each.name, each.kind == 'video')]
+        todo = [each for each in sources if not journal.has(each.shown, each.kind == 'video')]
         with tqdm(total=count_images(todo, options.clip), unit=' images') as progress:
             for item, result, is_new in _found(finder, todo, journal, options, batch_size):
                 outputs.write(item, result, is_new)
@@ -190,7 +190,7 @@ def _with_notes(
     source: Source, journal: Journal, options: InferOptions
 ) -> Iterator[tuple[Item, dict | None]]:
     # The journal's entries of a source are those of its first images, in their order.
-    notes = journal.replay(source.name)
+    notes = journal.replay(source.shown)
     for item in read_items(source, options.clip):
         yield item, next(notes, None)
 
@@ -204,7 +204,7 @@ def _of_entry(finder: Finder, item: Item, entry: dict) -> Any:
 
 
 def _place(item: Item) -> dict:
-    place = dict(img_path=item.source.name, ori_shape=item.image.shape[:2])
+    place = dict(img_path=item.source.shown, ori_shape=item.image.shape[:2])
     if item.frame is None:
         return place
     return dict(place, frame_index=item.frame, seconds=item.seconds)

@@ -83,7 +83,7 @@ class Outputs:
             self._tracker, self._tracked = self._options.tracker(), video
 
     def _entry(self, item: Item, result: Any, drawn: str | None) -> dict:
-        name = dict(file=item.source.name)
+        name = dict(file=item.source.shown)
         times = {}
         if item.frame is not None:
             times = dict(frame=item.frame, seconds=round(item.seconds, 3))
@@ -100,13 +100,13 @@ class Outputs:
         if item.frame is None:
             name = self._overlays.name_of(item.source, '.jpg')
             drawing = self._draw(item.image, result, LONG_SIDE)
-            small, title = self._draw_small(item.image, result), Path(item.source.name).name
+            small, title = self._draw_small(item.image, result), Path(item.source.shown).name
             return self._overlays.write(name, drawing, small, title)
         drawing = self._draw(item.image, result, 1)
         if self._video is None:
             self._video = self._open_video(item.source)
             small = self._draw_small(item.image, result)
-            self._overlays.show(drawing if small is None else small, item.source.name)
+            self._overlays.show(drawing if small is None else small, item.source.shown)
         self._video.write(drawing, item.seconds)
         return None
 
@@ -141,7 +141,7 @@ class Outputs:
             overlay, self._video = self._video.path.name, None
         source, self._source = self._source, None
         if source and source.kind == 'video' and self._frames and is_whole:
-            entry: Mapping = dict(video=source.name, frames=self._frames, overlay=overlay)
+            entry: Mapping = dict(video=source.shown, frames=self._frames, overlay=overlay)
             self._journal.append(entry)
 
     @property

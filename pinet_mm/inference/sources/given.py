@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...environment.network import without_user
 from ...errors import InputError
 from .images import read_image
 from .videos import VIDEO_SUFFIXES, read_video
@@ -58,11 +59,12 @@ def is_video(image: Any) -> bool:
 
 
 def _frames_of(path: str) -> Iterator[dict]:
+    name = without_user(path)
     for index, seconds, image in read_video(path):
         if image is None:
-            logging.getLogger(__name__).warning('%s frame %d cannot be decoded', path, index)
+            logging.getLogger(__name__).warning('%s frame %d cannot be decoded', name, index)
         else:
-            yield dict(img=image, img_path=path, frame_index=index, seconds=seconds)
+            yield dict(img=image, img_path=name, frame_index=index, seconds=seconds)
 
 
 def read_source(image: Any) -> dict:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from ...environment.network import without_user
 from ...errors import InputError
 from .images import IMAGE_SUFFIXES, find_images, lies_in, read_image
 from .streams import decode_image, download, is_camera, open_stream
@@ -32,6 +33,11 @@ class Source:
     name: str
     kind: str
     problem: str = ''
+
+    @property
+    def shown(self) -> str:
+        """The name in results and messages: a URL has no user and password there."""
+        return without_user(self.name)
 
     @property
     def is_file(self) -> bool:
@@ -69,7 +75,7 @@ class Item(NamedTuple):
     @property
     def name(self) -> str:
         """The source, with the frame's number if it has one."""
-        return self.source.name + ('' if self.frame is None else f' frame {self.frame}')
+        return self.source.shown + ('' if self.frame is None else f' frame {self.frame}')
 
 
 def find_sources(inputs: Iterable[str | Path], out_dir: str | Path | None = None) -> list[Source]:
@@ -150,7 +156,7 @@ def _source_of_url(url: str) -> Source:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise FileNotFoundError(f'{url} is no URL: {error}') from error
+        raise FileNotFoundError(f'{without_user(url)} is no URL: {error}') from error
     return Source(url, _kind_of_url(parts.scheme, PurePosixPath(parts.path).suffix.lower()))
 
 
@@ -205,7 +211,7 @@ def read_items(source: Source, clip: Clip = WHOLE) -> Iterator[Item]:
             error = 'cannot be decoded' if image is None else ''
             yield Item(source, index, seconds, image, error)
         if index is None:
-            yield Item(source, error=f'{source.name} has no frame{_span(clip)}')
+            yield Item(source, error=f'{source.shown} has no frame{_span(clip)}')
     except (InputError, OSError) as error:
         yield Item(source, error=str(error))
 
@@ -223,7 +229,7 @@ def _single_image(source: Source) -> np.ndarray | None:
         return None
     kind, data = download(source.name)  # a URL without a suffix may be an image or a stream
     is_image = source.kind == 'image' or data
-    return decode_image(data, f'{source.name} ({kind})') if is_image else None
+    return decode_image(data, f'{source.shown} ({kind})') if is_image else None
 
 
 def _live(source: Source, clip: Clip) -> Iterator[Frame]:
@@ -237,4 +243,4 @@ def _live(source: Source, clip: Clip) -> Iterator[Frame]:
     finally:
         newest.close()
     if frame is None:
-        raise InputError(f'{source.name} ended before it showed an image')
+        raise InputError(f'{source.shown} ended before it showed an image')

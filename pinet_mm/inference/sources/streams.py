@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ... import onnx_runner
-from ...environment.network import reason_of_download
+from ...environment.network import reason_of_download, request_of, without_user
 from ...environment.png import without_notes
 from ...errors import InputError
 from .videos import Frame, decode, naming, open_video, to_bgr
@@ -132,13 +132,14 @@ def download(url: str) -> tuple[str, bytes]:
         InputError: it cannot be read, or is too large.
     """
     try:
-        with closing(urllib.request.urlopen(url, timeout=TIMEOUT)) as answer:
+        with closing(urllib.request.urlopen(request_of(url), timeout=TIMEOUT)) as answer:
             kind = answer.headers.get_content_type()
             data = answer.read(LARGEST + 1) if kind.startswith('image/') else b''
     except (OSError, ValueError, HTTPException) as error:  # the last for what is no HTTP
-        raise InputError(f'{url} cannot be read: {reason_of_download(url, error)}') from error
+        reason = reason_of_download(url, error)
+        raise InputError(f'{without_user(url)} cannot be read: {reason}') from error
     if len(data) > LARGEST:
-        raise InputError(f'{url} is larger than {LARGEST >> 20} MiB')
+        raise InputError(f'{without_user(url)} is larger than {LARGEST >> 20} MiB')
     return kind, data
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...environment.installing import install_extra
-from ...environment.network import unknown_host
+from ...environment.network import unknown_host, without_user
 from ...errors import InputError, RunError
 
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
@@ -117,7 +117,7 @@ def open_video(path: str | Path, **options: Any) -> Any:
         container = import_av().open(url_of(path), **options)
     if not container.streams.video:
         container.close()
-        raise InputError(f'{path} has no images, only sound or the like')
+        raise InputError(f'{without_user(str(path))} has no images, only sound or the like')
     container.streams.video[0].thread_type = 'AUTO'
     return container
 
@@ -144,10 +144,11 @@ def naming(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, import_av().error.FFmpegError) as error:
-        reason = ''
+        # Not all that the error says, which repeats the URL with its password.
+        reason, name = getattr(error, 'strerror', None) or error, without_user(str(path))
         if getattr(error, 'errno', None) == errno.EIO:  # what FFmpeg says of hosts, too
-            reason = unknown_host(str(path))
-        raise InputError(f'{path} is no video that can be read: {reason or error}') from error
+            reason = unknown_host(str(path)) or reason
+        raise InputError(f'{name} is no video that can be read: {reason}') from error
 
 
 def read_video(path: str | Path, clip: Clip = WHOLE) -> Iterator[Frame]:

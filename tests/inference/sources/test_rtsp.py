@@ -47,10 +47,11 @@ def test_infer_takes_a_stream_to_the_end_that_is_asked_for(tmp_path, monkeypatch
     monkeypatch.setattr(folders, 'predict', predict)
     options = InferOptions(clip=Clip(every=2, end=0.5))
     with rtsp.camera(frames=200, rate=25) as camera:
-        report = infer(MODEL, [camera.url], tmp_path, options=options)
+        url = camera.url.replace('://', '://user:secret@')
+        report = infer(MODEL, [url], tmp_path, options=options)
     assert report.images > 2 and report.unreadable == []
     frames = json.loads((tmp_path / 'predictions.json').read_text())['images']
-    assert {frame['file'] for frame in frames} == {camera.url}
+    assert {frame['file'] for frame in frames} == {camera.url}, 'without user and password'
     assert all(frame['frame'] % 2 == 0 and frame['seconds'] < 0.5 for frame in frames)
     written = [frame.seconds for frame in read_video(tmp_path / 'live.mp4')]
     times = [frame['seconds'] for frame in frames]

@@ -2,12 +2,17 @@
 
 import contextlib
 import http.server
+import json
+import re
 import socket
 import threading
 import time
 from contextlib import contextmanager
 
 from pinet_mm.errors import InputError
+from pinet_mm.inference import folders
+from pinet_mm.inference.folders import infer
+from pinet_mm.inference.runs.options import InferOptions
 from pinet_mm.inference.sources import streams
 from pinet_mm.inference.sources.items import Source, find_sources, read_items
 from pinet_mm.inference.sources.videos import Clip
@@ -16,7 +21,10 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.helpers.videos import MODEL, predict
+
 STEP = 10
+SECRET = 'Basic dXNlcjpzQGNyZXQ='  # printf user:s@cret | base64
 
 
 def jpeg(number):
@@ -36,6 +44,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
+        if 'closed' in self.path and self.headers['Authorization'] != SECRET:
+            self.send_response(401)
+            self.send_header('WWW-Authenticate', 'Basic realm="camera"')
+            return self.end_headers()
         if self.path.startswith('/live'):
             return self.send_stream()
         kind = 'image/jpeg' if 'photo' in self.path or 'broken' in self.path else 'text/html'
@@ -257,3 +269,60 @@ def test_images_are_not_read_without_bounds(server, monkeypatch):
     monkeypatch.setattr(streams, 'LARGEST', 100)
     with pytest.raises(InputError, match='photo.jpg is larger than 0 MiB'):
         streams.download(f'{server}/photo.jpg')
+
+
+# --- user and password ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('path', ['photo.jpg?closed', 'live?closed'])
+def test_a_camera_that_asks_for_a_password_gets_it(path, server):
+    pytest.importorskip('av')
+    with contextlib.closing(read_items(Source(with_user(f'{server}/{path}'), 'stream'))) as items:
+        item = next(items)
+    assert item.image is not None, item.error
+
+
+def with_user(url):
+    return url.replace('://', '://user:s%40cret@')
+
+
+@pytest.mark.parametrize(
+    'path, error',
+    [
+        ('gone/a.jpg', 'cannot be read: HTTP Error 404'),
+        ('gone/a', 'cannot be read: HTTP Error 404'),
+        ('gone/a.mp4', 'is no video that can be read: '),
+        ('broken.jpg', r'\(image/jpeg\)'),
+    ],
+)
+def test_errors_do_not_tell_the_password(path, error, server):
+    pytest.importorskip('av')
+    (source,) = find_sources([with_user(f'{server}/{path}')])
+    (item,) = read_items(source)
+    assert re.match(f'{server}/{path} {error}', item.error) and 'cret' not in item.error
+
+
+@pytest.mark.parametrize('url', ['rtsp://user:secret@127.0.0.1:9/live', 'http://user:secret@cam/a'])
+def test_hosts_that_are_not_there_are_named_without_the_password(url, monkeypatch):
+    pytest.importorskip('av')
+    monkeypatch.setenv('no_proxy', '*')
+    (item,) = read_items(*find_sources([url]))
+    assert item.error.startswith(url.replace('user:secret@', '')) and 'secret' not in item.error
+
+
+def test_what_is_no_url_is_named_without_the_password():
+    with pytest.raises(FileNotFoundError, match=r'^rtsp://\[1/x is no URL: Invalid IPv6 URL$'):
+        find_sources(['rtsp://user:secret@[1/x'])
+
+
+def test_results_do_not_tell_the_password_and_are_resumed(server, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(folders, 'predict', predict)
+    inputs = [with_user(f'{server}/{name}') for name in ('photo.jpg?closed', 'gone.jpg')]
+    for _ in range(2):
+        report = infer(MODEL, inputs, tmp_path, options=InferOptions(resume=True))
+    assert report.unreadable == [f'{server}/gone.jpg'] and report.images == 0
+    document = json.loads(report.json.read_text())
+    assert [each['file'] for each in document['images']] == [f'{server}/photo.jpg?closed']
+    written = [file.read_bytes() for file in tmp_path.glob('*.json*')]
+    assert len(written) == 2 and not any(b'cret' in each for each in written)
+    assert 'cret' not in ''.join(capfd.readouterr())
