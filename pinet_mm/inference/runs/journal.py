@@ -113,7 +113,7 @@ class Journal:
         if self._file is None and 'persons' not in entry:
             self._waiting.append(entry)
             return
-        with _saying_how_to_go_on():
+        with saying_how_to_go_on():
             file = self._file or self._begin()
             rest = memoryview(compact(entry).encode() + b'\n')
             while rest:
@@ -177,7 +177,7 @@ class Journal:
                 elif start:
                     failed[_name(entry)] = None
 
-        with _saying_how_to_go_on(), whole_file(path) as file:
+        with saying_how_to_go_on(), whole_file(path) as file:
             for piece in document_lines(self._head, records(), failed, videos):
                 file.write(piece.encode())
         return list(failed)
@@ -211,7 +211,12 @@ def begun_with(path: Path) -> float | None:
 
 
 @contextmanager
-def _saying_how_to_go_on() -> Iterator[None]:
+def saying_how_to_go_on() -> Iterator[None]:
+    """Say what to do where the block meets a full disk.
+
+    Raises:
+        OSError: in place of the system's or PyAV's, with what to do; other errors stay as they are.
+    """
     try:
         yield
     except OSError as error:

@@ -148,9 +148,11 @@ def run(
                 progress.update()
         is_whole = True
     finally:
-        outputs.finish(is_whole)
-        journal.close()
-        unreadable = journal.write_document(target)
+        try:
+            outputs.finish(is_whole)
+        finally:  # also where a video cannot be finished
+            journal.close()
+            unreadable = journal.write_document(target)
     overlays.write_overview()
     overlays.require_all(target)
     seconds, has_overlays = perf_counter() - start, not overlays.is_empty

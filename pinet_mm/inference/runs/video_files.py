@@ -62,9 +62,20 @@ class VideoWriter:
             self._sound.copy_until(seconds)
 
     def close(self) -> None:
-        """Finish the file; without images none is written."""
+        """Finish the file; without images none is written.
+
+        Raises:
+            OSError: it cannot be finished, and is removed.
+        """
         if self._last < 0:
             return self.discard()
+        try:
+            self._finish()
+        except OSError:
+            self.discard()  # nobody looks for it, and it takes room
+            raise
+
+    def _finish(self) -> None:
         self._container.mux(self._video.encode())
         if self._sound:
             self._sound.copy_until(self._start + float(self._last * self._tick + 1 / self._rate))

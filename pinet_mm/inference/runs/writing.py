@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ...environment.printing import one_line
 from ..sources.items import Item, Source
 from ..sources.videos import DEFAULT_RATE, video_facts
-from .journal import Journal
+from .journal import Journal, saying_how_to_go_on
 from .options import InferOptions
 from .overlays import OverlayFolder
 from .video_files import VideoWriter
@@ -107,7 +107,8 @@ class Outputs:
             self._video = self._open_video(item.source)
             small = self._draw_small(item.image, result)
             self._overlays.show(drawing if small is None else small, item.source.shown)
-        self._video.write(drawing, item.seconds)
+        with saying_how_to_go_on():
+            self._video.write(drawing, item.seconds)
         return None
 
     def _draw_small(self, image: np.ndarray, result: Any) -> np.ndarray | None:
@@ -123,23 +124,29 @@ class Outputs:
 
     def _open_video(self, source: Source) -> VideoWriter:
         path = self._overlays.path / self._overlays.name_of(source, '.mp4')
-        if source.kind == 'stream':
-            return VideoWriter(path, DEFAULT_RATE)
-        clip = self._options.clip
-        rate = Fraction(video_facts(source.name).rate) / clip.every
-        return VideoWriter(path, rate, source.name, clip.start)
+        with saying_how_to_go_on():
+            if source.kind == 'stream':
+                return VideoWriter(path, DEFAULT_RATE)
+            clip = self._options.clip
+            rate = Fraction(video_facts(source.name).rate) / clip.every
+            return VideoWriter(path, rate, source.name, clip.start)
 
     def finish(self, is_whole: bool = True) -> None:
         """Close the video of the last source, and enter it in the journal.
 
         Args:
             is_whole: all frames of the source were seen.
+
+        Raises:
+            OSError: it cannot be closed, such as on a full disk; the message says how to go on.
         """
-        overlay = None
-        if self._video is not None:
-            self._video.close()
-            overlay, self._video = self._video.path.name, None
+        # Forgotten first: what cannot be finished is not tried again.
+        video, self._video = self._video, None
         source, self._source = self._source, None
+        if video is not None:
+            with saying_how_to_go_on():
+                video.close()
+        overlay = video and video.path.name
         if source and source.kind == 'video' and self._frames and is_whole:
             entry: Mapping = dict(video=source.shown, frames=self._frames, overlay=overlay)
             self._journal.append(entry)
