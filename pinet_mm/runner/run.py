@@ -3,6 +3,8 @@
 import logging
 import os
 import os.path as osp
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mmengine
 from mmengine.config import Config
@@ -44,6 +46,13 @@ def train(options: TrainOptions) -> None:
         RunError: a file, a setting or the pretrained weights are missing, or what was computed is
             not finite, see `FiniteGuard`.
     """
+    with _before_the_run():
+        runner = _prepare_training(options)
+    with saying_how_to_go_on(runner, options.command):
+        runner.train()
+
+
+def _prepare_training(options: TrainOptions) -> QuietRunner:
     check_launcher(options.launcher)
     cfg = train_config(options)
     follow_layout(cfg, 'train_dataloader', 'val_dataloader')
@@ -58,8 +67,7 @@ def train(options: TrainOptions) -> None:
     if runner.world_size > 1:
         runner.register_hook(AlikeGuard())
     weights.prepare_start(runner, options.resume)
-    with saying_how_to_go_on(runner, options.command):
-        runner.train()
+    return runner
 
 
 def test(options: TestOptions) -> dict:
@@ -74,6 +82,16 @@ def test(options: TestOptions) -> dict:
     Raises:
         RunError: a file or a setting is missing, or the checkpoint does not fit the model.
     """
+    with _before_the_run():
+        runner = _prepare_evaluation(options)
+    with ending_by_signal(), keeping_poses(runner), naming_dead_workers():
+        metrics = runner.test()
+    if options.out and is_main_process():
+        mmengine.dump(_with_bounds(metrics), options.out)
+    return metrics
+
+
+def _prepare_evaluation(options: TestOptions) -> QuietRunner:
     check_launcher(options.launcher)
     cfg = test_config(options)
     # Before a runner is built, which takes seconds.
@@ -95,11 +113,25 @@ def test(options: TestOptions) -> dict:
     note = note_on_weights(runner.model, checkpoint)
     if note:
         print_log(one_line(note), 'current', logging.WARNING)
-    with ending_by_signal(), keeping_poses(runner), naming_dead_workers():
-        metrics = runner.test()
-    if options.out and is_main_process():
-        mmengine.dump(_with_bounds(metrics), options.out)
-    return metrics
+    return runner
+
+
+@contextmanager
+def _before_the_run(what: str = '') -> Iterator[None]:
+    """Answer with one sentence what the system refuses in the block.
+
+    Later, after hours of running, such errors keep their traceback.
+
+    Args:
+        what: what cannot be, before the system's reason.
+
+    Raises:
+        RunError: a file is missing, or cannot be read or written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f'{what}{error}') from error
 
 
 def _with_bounds(metrics: dict) -> dict:
@@ -113,10 +145,8 @@ def _build_runner(cfg: Config, local_rank: int) -> QuietRunner:
     """Build the runner, which joins the other processes of a distributed run."""
     if cfg.launcher != 'none':
         os.environ.setdefault('LOCAL_RANK', str(local_rank))  # MMEngine looks only there
-    try:
+    with _before_the_run('the work folder cannot be used: '):
         require_writable(osp.join(cfg.work_dir, '.started'))
-    except OSError as error:
-        raise RunError(f'the work folder cannot be used: {error}') from error
     with meeting():
         runner = QuietRunner.from_cfg(cfg)
     runner.register_hook(StartHook())

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -147,3 +148,38 @@ def test_an_evaluation_of_a_config_that_does_not_exist_says_so(monkeypatch):
     said = run_tool(monkeypatch, 'test', 'pinet_lite_photo')
     assert said.startswith('error: pinet_lite_photo is no config file; tried ')
     assert said.endswith('; did you mean pinet_lite_photos.py?')
+
+
+# --- files before the run ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'option, place, reason',
+    [
+        ('--out', '/dev/null/x.json', "File exists: '/dev/null'"),
+        ('--json', 'poses.json', "Is a directory: 'poses.json'"),
+        ('--dump', 'poses.pkl', "Is a directory: 'poses.pkl'"),
+    ],
+)
+def test_a_result_that_cannot_be_written_is_one_line(option, place, reason, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path('weights.pth').touch()
+    for folder in ('poses.json', 'poses.pkl'):
+        Path(folder).mkdir()
+    said = run_tool(monkeypatch, 'test', write_config(tmp_path), 'weights.pth', option, place)
+    assert re.fullmatch(rf'error: \[Errno \d+\] {reason}', said)
+
+
+def test_a_missing_file_of_keypoints_is_one_line(monkeypatch, tmp_path):
+    options = ('--work-dir', tmp_path, '--cfg-options', 'codec.layout.metainfo=nope.py')
+    said = run_tool(monkeypatch, 'train', 'pinet_hrnet-slim_crowdsynth', *options)
+    assert said.startswith('error: ') and 'nope.py' in said and '\n' not in said
+
+
+def test_an_error_of_the_system_during_a_training_keeps_its_traceback(monkeypatch, tmp_path):
+    def fails(self):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr('pinet_mm.runner.run.QuietRunner.train', fails)
+    with pytest.raises(PermissionError):
+        run_tool(monkeypatch, 'train', write_config(tmp_path), '--work-dir', tmp_path)
