@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from mmengine.dist import get_world_size
 from mmengine.registry import LOOPS
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import Runner
 from mmpose.registry import DATASETS
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..models.batch_encoding import encode_batch
 from ..models.codec import PINetCodec
 from ..models.losses import Targets
+from .training import ResumableEpochLoop
 
 STEPS = ('RandomInputFlip', 'GenerateTarget', 'ValidHeatmapMask', 'PackPoseInputs')
 
@@ -101,11 +102,12 @@ def _check_steps(steps: list) -> None:
 
 
 @LOOPS.register_module()
-class DeviceTrainLoop(EpochBasedTrainLoop):
+class DeviceTrainLoop(ResumableEpochLoop):
     """Train by epochs on crops and targets that the device makes, see `DeviceLoader`.
 
     All images stay in the device's memory, four bytes per pixel. Random numbers are torch's, so
-    that `randomness.seed` fixes them.
+    that `randomness.seed` fixes them. A run that goes on inside an epoch trains on as many batches
+    as were left, of images in another order.
 
     Args:
         runner: of the training.

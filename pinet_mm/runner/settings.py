@@ -239,8 +239,9 @@ def keep_place_in_epoch(cfg: Config) -> None:
     """Train with `ResumableEpochLoop` if checkpoints are saved inside epochs."""
     checkpoints = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     loop = cfg.get('train_cfg') or {}
-    if loop.get('by_epoch') and not checkpoints.get('by_epoch', True):
-        del loop['by_epoch']  # mmengine takes either a type or by_epoch
+    by_epoch = loop.get('by_epoch', bare_name(loop) == 'EpochBasedTrainLoop')
+    if by_epoch and not checkpoints.get('by_epoch', True):
+        loop.pop('by_epoch', None)  # mmengine takes either a type or by_epoch
         loop['type'] = 'ResumableEpochLoop'
 
 

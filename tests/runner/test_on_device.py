@@ -152,6 +152,18 @@ def test_a_run_trains_and_writes_its_checkpoint(folder, tmp_path):
     assert {'loss_heatmap', 'loss_offset', 'loss_refine'} <= set(json.loads(logs[0]))
 
 
+def test_a_run_that_goes_on_inside_an_epoch_counts_each_iteration_once(folder, tmp_path):
+    for resumed in (False, True):
+        cfg = config(folder, tmp_path)
+        cfg.default_hooks.checkpoint = dict(type='CheckpointHook', by_epoch=False, interval=1)
+        if resumed:  # after the first of two iterations of the second epoch
+            cfg.update(resume=True, load_from=f'{tmp_path}/work/iter_3.pth')
+        settings.train_on_device(cfg)
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+        assert (runner.epoch, runner.iter) == (2, 4)
+
+
 def test_several_processes_are_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(on_device, 'get_world_size', lambda: 2)
     with pytest.raises(ValueError, match='trains in one process; found a run of 2'):

@@ -24,6 +24,12 @@ from tests.helpers.toy_runs import (
 
 SAVE_EPOCHS = 'default_hooks = dict(checkpoint=dict(interval=1))'
 SAVE_ITERS = 'default_hooks = dict(checkpoint=dict(interval=1, by_epoch=False))'
+NAMED_LOOP = (
+    SAVE_ITERS
+    + """
+train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=3, val_interval=3)
+"""
+)
 COUNT_ITERS = (
     SAVE_ITERS
     + """
@@ -39,9 +45,10 @@ train_dataloader = dict(sampler=dict(type='InfiniteSampler'))
     [
         (SAVE_EPOCHS, 'epoch_3.pth', 'epoch_1.pth'),
         (SAVE_ITERS, 'iter_18.pth', 'iter_9.pth'),
+        (NAMED_LOOP, 'iter_18.pth', 'iter_9.pth'),
         (COUNT_ITERS, 'iter_18.pth', 'iter_9.pth'),
     ],
-    ids=['epochs', 'iterations inside epochs', 'iterations'],
+    ids=['epochs', 'iterations inside epochs', 'inside epochs of a named loop', 'iterations'],
 )
 def test_killed_training_ends_as_if_it_had_not_been(tmp_path, extra, last, saved):
     whole, broken = tmp_path / 'whole', tmp_path / 'broken'
@@ -101,8 +108,12 @@ def test_resume_names_a_checkpoint_that_is_gone(tmp_path):
 def test_loop_is_left_alone_unless_checkpoints_fall_inside_epochs(tmp_path):
     plain = runner.train_config(parse('train', write_config(tmp_path)))
     assert plain.train_cfg == dict(by_epoch=True, max_epochs=3, val_interval=3)
-    inside = runner.train_config(parse('train', write_config(tmp_path, SAVE_ITERS)))
-    assert inside.train_cfg == dict(type='ResumableEpochLoop', max_epochs=3, val_interval=3)
+    for extra in (SAVE_ITERS, NAMED_LOOP):
+        inside = runner.train_config(parse('train', write_config(tmp_path, extra)))
+        assert inside.train_cfg == dict(type='ResumableEpochLoop', max_epochs=3, val_interval=3)
+    for extra in (COUNT_ITERS, 'train_cfg = dict(type="MyLoop", _delete_=True)\n' + SAVE_ITERS):
+        other = runner.train_config(parse('train', write_config(tmp_path, extra))).train_cfg
+        assert (other.get('by_epoch'), other.get('type')) in [(False, None), (None, 'MyLoop')]
 
 
 def _other_shape(content):
