@@ -225,14 +225,14 @@ def describe(weights: str | Path) -> tuple[str, str]:
     """Return which model a file of weights is, and what to mind about it.
 
     Args:
-        weights: the file; `models.json` beside it describes those that the package ships.
+        weights: the file; those that the package ships are described by `models.json` beside them.
 
     Returns:
-        A line that names the model, what it knows and its terms, as far as they are described; a
-        warning, usually empty.
+        A line that names the model, what it knows and its terms if known; a warning, often empty.
     """
-    cards = (path := Path(weights)).with_name('models.json')
-    card = json.loads(cards.read_text()).get(path.stem) if cards.is_file() else None
+    is_ours = os.path.realpath((path := Path(weights)).parent) == os.path.realpath(SHIPPED.parent)
+    cards = path.with_name('models.json')
+    card = json.loads(cards.read_text()).get(path.stem) if is_ours and cards.is_file() else None
     if card is None:
         return f'model: {weights}', ''
     return f'model: {path.stem} ({card["knows"]}; {card["terms"]})', card.get('warning', '')

@@ -79,6 +79,16 @@ def test_weights_of_others_are_named_without_claims(tmp_path):
     assert api.describe('https://x.org/a.pth')[1] == ''
 
 
+@pytest.mark.parametrize('text', ['[1]', '{"PHOTOS": {}}', '{"PHOTOS": 5}', 'no JSON'])
+def test_a_strangers_list_of_models_beside_weights_is_not_read(text, tmp_path, monkeypatch):
+    (tmp_path / 'models.json').write_text(text.replace('PHOTOS', PHOTOS))
+    monkeypatch.chdir(tmp_path)
+    for own in (tmp_path / f'{PHOTOS}.pth', f'{PHOTOS}.pth', 'a.onnx'):
+        assert api.describe(own) == (f'model: {own}', '')
+    monkeypatch.chdir(api.WEIGHTS)
+    assert api.describe(f'{PHOTOS}.pth') == (PHOTOS_LINE, '')
+
+
 # --- tools/infer.py ------------------------------------------------------------------------------
 
 
