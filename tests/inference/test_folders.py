@@ -13,6 +13,7 @@ from pinet_mm.inference.runs import overlays
 from pinet_mm.inference.runs.options import InferOptions
 from pinet_mm.inference.runs.overlays import OverlayFolder, overlay_names
 from pinet_mm.inference.sources import find_images
+from pinet_mm.inference.sources.items import Source
 from pinet_mm.onnx_runner import OnnxPoses
 
 import cv2
@@ -148,6 +149,22 @@ def test_a_folder_that_is_named_like_an_image_is_none(images):
 def test_drawings_have_names_of_their_own(tmp_path):
     files = [tmp_path / name for name in ('a.png', 'x/a.jpg', 'a-1.png', 'overview.tif')]
     assert overlay_names(files) == ['a.jpg', 'a-1.jpg', 'a-1-1.jpg', 'overview-1.jpg']
+
+
+def test_no_drawing_takes_the_place_of_another(tmp_path):
+    folder = OverlayFolder(tmp_path, columns=4, cell=40)
+    sources = [
+        Source('a/photo.jpg', 'image'),
+        Source('http://x/photo', 'stream'),  # an image or a stream
+        Source('b/photo.mp4', 'video'),
+        Source('b/photo.jpg', 'image'),
+        Source('http://y/overview', 'stream'),
+    ]
+    folder.name_sources(sources)
+    names = [[folder.name_of(source, suffix) for suffix in ('.jpg', '.mp4')] for source in sources]
+    assert [names[0][0], names[2][1], names[3][0]] == ['photo.jpg', 'photo.mp4', 'photo-2.jpg']
+    assert names[1] == ['photo-1.jpg', 'photo-1.mp4']
+    assert names[4] == ['overview-1.jpg', 'overview-1.mp4']
 
 
 def test_names_on_an_overview_are_those_of_the_files(images, model, tmp_path, monkeypatch):

@@ -13,20 +13,23 @@ from ..sources.items import Source
 
 OVERVIEW = 'overview.jpg'
 ON_OVERVIEW = 12  # drawings
+# Kind of source -> how names of its drawing may end. What is behind a URL is known once it is read.
+SUFFIXES = dict(image=('.jpg',), video=('.mp4',), stream=('.jpg', '.mp4'))
 
 
 def overlay_names(files: Iterable[Path]) -> list[str]:
     """Return a .jpg name for each image; images of one name in two folders get different ones."""
     used = {OVERVIEW}
-    return [_new_name(file.stem, '.jpg', used) for file in files]
+    return [_new_stem(file.stem, SUFFIXES['image'], used) + '.jpg' for file in files]
 
 
-def _new_name(stem: str, suffix: str, used: set[str]) -> str:
-    name, i = f'{stem}{suffix}', 1
-    while name in used:
-        name, i = f'{stem}-{i}{suffix}', i + 1
-    used.add(name)
-    return name
+def _new_stem(stem: str, suffixes: tuple[str, ...], used: set[str]) -> str:
+    # One that is new with each of the suffixes.
+    new, i = stem, 1
+    while not used.isdisjoint(names := {f'{new}{suffix}' for suffix in suffixes}):
+        new, i = f'{stem}-{i}', i + 1
+    used |= names
+    return new
 
 
 class OverlayFolder:
@@ -48,22 +51,21 @@ class OverlayFolder:
         self.missing: list[str] = []
         self._first: list[np.ndarray] = []
         self._titles: list[str] = []
-        self._used, self._names = {OVERVIEW}, {}
+        self._used, self._stems = {OVERVIEW}, {}
 
     def name_sources(self, sources: Iterable[Source]) -> None:
         """Give each source a name for its drawing, see `name_of`, in this order."""
         for source in sources:
-            suffix = '.jpg' if source.kind == 'image' else '.mp4'
-            self._names[source] = _new_name(source.stem, suffix, self._used)
+            self._stems[source] = _new_stem(source.stem, SUFFIXES[source.kind], self._used)
 
     def name_of(self, source: Source, suffix: str) -> str:
         """Return the name of a source's drawing.
 
         Args:
             source: one of those that `name_sources` was given.
-            suffix: of the file that is written.
+            suffix: of the file that is written, one of its kind's `SUFFIXES`.
         """
-        return str(Path(self._names[source]).with_suffix(suffix))
+        return self._stems[source] + suffix
 
     @property
     def has_room(self) -> bool:
