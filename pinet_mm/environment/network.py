@@ -17,15 +17,18 @@ def without_user(url: str) -> str:
 
 
 def request_of(url: str) -> Request:
-    """Return what asks for a URL; urllib would take user and password for a part of the host.
+    """Return what asks for a URL; urllib takes user and password of HTTP for a part of the host.
 
     Args:
-        url: http or https.
+        url: of any scheme that urllib knows.
 
     Raises:
         ValueError: it is no URL.
     """
-    request, parts = Request(without_user(url)), urlsplit(url)
+    parts = urlsplit(url)
+    if parts.scheme not in ('http', 'https'):
+        return Request(url)
+    request = Request(without_user(url))
     if parts.username is not None:
         pair = f'{unquote(parts.username)}:{unquote(parts.password or "")}'
         secret = b64encode(pair.encode()).decode()

@@ -25,7 +25,7 @@ class Source:
     """An image, a video, or a stream that has no end of its own.
 
     Attributes:
-        name: path, URL, or index of a camera, as it was given or found.
+        name: path, URL, or index of a camera, as it was given or found; schemes in lower case.
         kind: 'image', 'video' or 'stream'.
         problem: why it cannot be read, where that is known beforehand.
     """
@@ -157,7 +157,9 @@ def _source_of_url(url: str) -> Source:
         parts = urlsplit(url)
     except ValueError as error:
         raise FileNotFoundError(f'{without_user(url)} is no URL: {error}') from error
-    return Source(url, _kind_of_url(parts.scheme, PurePosixPath(parts.path).suffix.lower()))
+    kind = _kind_of_url(parts.scheme, PurePosixPath(parts.path).suffix.lower())
+    scheme, _, rest = url.partition('://')
+    return Source(f'{scheme.lower()}://{rest}', kind)  # FFmpeg knows no HTTP://
 
 
 def _kind_of_url(scheme: str, suffix: str) -> str:
@@ -223,10 +225,11 @@ def _span(clip: Clip) -> str:
 
 
 def _single_image(source: Source) -> np.ndarray | None:
-    if source.kind == 'image' and '://' not in source.name:
-        return read_image(source.name)
-    if source.kind == 'video' or not source.name.startswith('http'):
+    is_asked = source.kind == 'image' or source.name.startswith(('http://', 'https://'))
+    if source.kind == 'video' or not is_asked:
         return None
+    if '://' not in source.name:
+        return read_image(source.name)
     kind, data = download(source.name)  # a URL without a suffix may be an image or a stream
     is_image = source.kind == 'image' or data
     return decode_image(data, f'{source.shown} ({kind})') if is_image else None

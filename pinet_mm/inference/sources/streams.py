@@ -126,7 +126,7 @@ def download(url: str) -> tuple[str, bytes]:
     """Return the content type of a URL, and the data if that is an image.
 
     Args:
-        url: http or https.
+        url: http or https; or file or ftp of an image, which tell no content type.
 
     Raises:
         InputError: it cannot be read, or is too large.
@@ -134,7 +134,8 @@ def download(url: str) -> tuple[str, bytes]:
     try:
         with closing(urllib.request.urlopen(request_of(url), timeout=TIMEOUT)) as answer:
             kind = answer.headers.get_content_type()
-            data = answer.read(LARGEST + 1) if kind.startswith('image/') else b''
+            is_image = kind.startswith('image/') or not url.startswith('http')
+            data = answer.read(LARGEST + 1) if is_image else b''
     except (OSError, ValueError, HTTPException) as error:  # the last for what is no HTTP
         reason = reason_of_download(url, error)
         raise InputError(f'{without_user(url)} cannot be read: {reason}') from error

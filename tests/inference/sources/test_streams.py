@@ -1,13 +1,16 @@
 """Cameras, streams of a local server, images behind URLs."""
 
 import contextlib
+import email
 import http.server
+import io
 import json
 import re
 import socket
 import threading
 import time
 from contextlib import contextmanager
+from urllib.response import addinfourl
 
 from pinet_mm.errors import InputError
 from pinet_mm.inference import folders
@@ -236,6 +239,31 @@ def test_servers_that_speak_no_http_are_named_in_a_line(answer):
         (item,) = read_items(Source(url, 'image'))
         server.shutdown(socket.SHUT_RDWR)
     assert item.image is None and item.error.startswith(url) and '\n' not in item.error
+
+
+def test_images_behind_urls_of_files_are_images(server, tmp_path):
+    (tmp_path / 'a b.JPG').write_bytes(jpeg(3))
+    (tmp_path / 'c.webp').write_bytes(jpeg(4))  # whose type urllib does not guess from its name
+    words = [f'file://{tmp_path}/a%20b.JPG', f'FILE://{tmp_path}/c.webp']
+    words += [server.replace('http', 'HTTP') + '/photo.jpg', f'file://{tmp_path}/gone.png']
+    *items, gone = (item for source in find_sources(words) for item in read_items(source))
+    assert [number_of(item.image) for item in items] == [3, 4, 7]
+    assert {item.frame for item in items} == {None}
+    assert gone.error == f'{words[3]} cannot be read: No such file or directory'
+
+
+def test_images_of_ftp_are_images(monkeypatch):
+    asked = []
+
+    def urlopen(request, timeout):
+        asked.append(request.full_url)
+        return addinfourl(io.BytesIO(jpeg(5)), email.message_from_string(''), request.full_url)
+
+    monkeypatch.setattr(streams.urllib.request, 'urlopen', urlopen)
+    (source,) = find_sources(['FTP://user:secret@x/a.png'])
+    (item,) = read_items(source)
+    assert asked == ['ftp://user:secret@x/a.png'], 'urllib takes user and password from it'
+    assert number_of(item.image) == 5 and item.frame is None and source.shown == 'ftp://x/a.png'
 
 
 @pytest.mark.parametrize('url', ['http://127.0.0.1:x/a.png', 'http://x/a b.png', 'http:///a.png'])
