@@ -1,6 +1,7 @@
 """The sources that the words of a user name, and their images one by one."""
 
 import glob
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def find_sources(inputs: Iterable[str | Path], out_dir: str | Path | None = None
 def _lines(word: str | Path) -> list[str]:
     if str(word) != STDIN:
         return [str(word)]
-    return [line for line in map(str.strip, sys.stdin) if line]
+    # Names of files are bytes, and need not be UTF-8.
+    return [os.fsdecode(line) for line in map(bytes.strip, sys.stdin.buffer) if line]
 
 
 def _sources_of(word: str) -> list[Source]:

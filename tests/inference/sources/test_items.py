@@ -1,6 +1,7 @@
 """Words of the command line and the sources that they name."""
 
 import io
+import os
 
 from pinet_mm.inference.sources.items import Source, count_images, find_sources, read_items
 from pinet_mm.inference.sources.videos import Clip
@@ -70,14 +71,30 @@ def test_what_is_no_url_is_named(url, folder):
     assert find_sources([url, folder / 'a.png'])[0].problem
 
 
+def give(monkeypatch, lines):
+    monkeypatch.setattr('sys.stdin', io.TextIOWrapper(io.BytesIO(lines), encoding='utf-8'))
+
+
 def test_lists_come_from_the_standard_input(folder, monkeypatch):
-    lines = f'{folder}/b.png\n\n  {folder}/sub\n1\n'
-    monkeypatch.setattr('sys.stdin', io.StringIO(lines))
+    give(monkeypatch, f'{folder}/b.png\r\n \n  {folder}/sub\n1'.encode())
     assert found('-') == [
         ('image', f'{folder}/b.png'),
         ('image', f'{folder}/sub/c.jpg'),
         ('stream', '1'),
     ]
+
+
+def test_names_of_a_list_need_not_be_utf_8(folder, monkeypatch):
+    names = [os.fsencode(folder) + name for name in (b'/\xff.png', '/\xfc.png'.encode())]
+    for name in names:
+        os.rename(os.fsencode(folder / 'a.png'), name)
+        cv2.imwrite(str(folder / 'a.png'), np.full((4, 6, 3), 50, np.uint8))
+    give(monkeypatch, b'\n'.join(names))
+    sources = find_sources(['-'])
+    assert [os.fsencode(source.name) for source in sources] == names
+    assert [item.image.shape for source in sources for item in read_items(source)] == [
+        (4, 6, 3)
+    ] * 2
 
 
 def test_what_is_missing_is_named(folder):
@@ -121,7 +138,7 @@ def test_only_files_lie_in_the_folder_of_results(folder, monkeypatch):
 
 @pytest.mark.parametrize('out', [None, 'out'])
 def test_no_input_is_named_as_such(monkeypatch, out):
-    monkeypatch.setattr('sys.stdin', io.StringIO('\n'))
+    give(monkeypatch, b'\n')
     with pytest.raises(FileNotFoundError, match='found no input'):
         find_sources(['-'], out)
 
