@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ...environment.printing import one_line
+
 # Far apart in hue and light enough to stand out from a photograph; RGB.
 PERSON_COLORS = (
     (255, 92, 74),
@@ -41,7 +43,7 @@ def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], gap: int =
         titles: all of the same number of lines; a line too long for its image is drawn smaller.
         gap: black px between two images.
     """
-    lines = [title.split('\n') for title in titles]
+    lines = [list(map(one_line, title.split('\n'))) for title in titles]
     zoom = max(1.0, min(image.shape[1] for image in images) / 480)
     row = round(TITLE_HEIGHT * zoom)
     sides = []
@@ -123,6 +125,7 @@ def _fill_rows(
 def _with_title(image: np.ndarray, title: str) -> np.ndarray:
     h, w = image.shape[:2]
     strip = np.full((TITLE_HEIGHT, w, 3), 255, np.uint8)
+    title = one_line(title)  # OpenCV dies of a name that is no UTF-8
     title = title if len(title) <= 60 else '...' + title[-57:]
     length = cv2.getTextSize(title, FONT, 0.5, 1)[0][0]
     fit = min(1.0, (w - 8) / max(length, 1))

@@ -77,6 +77,16 @@ def filled(sheet):
     return (sheet.min(axis=-1) < 255).mean()
 
 
+def test_titles_may_be_names_that_are_no_utf_8():
+    # Without the mend, OpenCV ends this process.
+    image = np.zeros((40, 200, 3), np.uint8)
+    odd, shown = (contact_sheet([image], 1, titles=[title]) for title in ('\udcff', r'\udcff'))
+    np.testing.assert_array_equal(odd, shown)
+    odd, shown = (side_by_side([image], [f'a\n{title}']) for title in ('\udcff', r'\udcff'))
+    np.testing.assert_array_equal(odd, shown)
+    assert (odd[:56] > 0).any(axis=(1, 2)).reshape(2, 28).any(axis=1).all(), 'two lines'
+
+
 def test_contact_sheet_fills_its_rows_from_edge_to_edge():
     images = [np.full((50, 100, 3), value, np.uint8) for value in (10, 20)]
     sheet = contact_sheet(images, columns=2, cell=40)
