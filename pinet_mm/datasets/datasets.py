@@ -1,14 +1,17 @@
 """Datasets with filters and labels that MMPose lacks."""
 
+import logging
 import os.path as osp
 from collections.abc import Mapping
 from copy import deepcopy
 
 import numpy as np
+from mmengine.logging import print_log
 from mmpose.datasets.datasets import CocoDataset
 from mmpose.datasets.transforms.converting import KeypointConverter
 from mmpose.registry import DATASETS
 
+from ..environment.printing import one_line
 from ..errors import InputError
 from .check.reading import read_json
 from .labeling import (
@@ -61,7 +64,17 @@ class MinKeypointsCocoDataset(CocoDataset):
             raise InputError(f'{exclude} must hold a list of image paths')
         folder = self.data_prefix.get('img', '')
         excluded = {osp.normpath(osp.join(folder, name)) for name in names}
-        return [each for each in images if osp.normpath(each['img_path']) not in excluded]
+        kept = [each for each in images if osp.normpath(each['img_path']) not in excluded]
+        gone = len(images) - len(kept)
+        print_log(
+            one_line(
+                f'{exclude} excludes {gone} of the {len(images)} images of {self.ann_file} from '
+                'the training'
+            ),
+            'current',
+            logging.INFO if gone or not names else logging.WARNING,
+        )
+        return kept
 
 
 @DATASETS.register_module()

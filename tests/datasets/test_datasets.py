@@ -1,8 +1,10 @@
 """MMPose's metric as our configs use it, and MinKeypointsCocoDataset, on a few people."""
 
 import json
+import logging
 
 from pinet_mm import MinKeypointsCocoDataset
+from pinet_mm.datasets import datasets
 
 import numpy as np
 import pytest
@@ -182,6 +184,27 @@ def test_excluded_images_are_not_trained_on_but_evaluated(tmp_path):
     assert [each['img_id'] for each in coco_of(tmp_path, ['1.jpg'])] == [2]
     whole = coco_of(tmp_path, ['./1.jpg'], test_mode=True)
     assert [each['img_id'] for each in whole] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    'names, count, level',
+    [
+        (['1.jpg'], 1, logging.INFO),
+        (['images/1.jpg', '7.jpg'], 0, logging.WARNING),  # of another folder
+        ([], 0, logging.INFO),
+    ],
+)
+def test_how_many_images_a_list_excludes_is_said(names, count, level, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(datasets, 'print_log', lambda *words: said.append(words))
+    coco_of(tmp_path, names)
+    text = (
+        f'{tmp_path}/shared.json excludes {count} of the 2 images of {tmp_path}/truth.json from '
+        'the training'
+    )
+    assert said == [(text, 'current', level)]
+    coco_of(tmp_path, names, test_mode=True)
+    assert len(said) == 1, 'all images are evaluated'
 
 
 def test_lists_of_no_image_and_no_lists(tmp_path):
