@@ -125,6 +125,8 @@ def examine_dependency(dependency: Dependency, pins: dict[str, str]) -> Finding:
     pinned = next(known for known in dependency.distributions if known in pins)
     tested = pins[pinned]
     remedy = f'pip install "{pinned}=={tested}"'
+    if pinned == 'mmpose':  # some of what it requires does not build
+        remedy = installing.INSTALL_MMPOSE
     if not found:
         return Finding(pinned, '-', tested, 'missing', remedy)
     try:
@@ -179,7 +181,7 @@ def find_poses() -> None:
         raise ValueError('the shipped model finds a person in an empty image')
 
 
-LIGHT_CHECKS = (('the shipped model runs', find_poses),)
+LIGHT_CHECKS = (('the shipped model runs', find_poses, installing.install_light),)
 CHECKS = (
     ('MMPose can be imported', import_mmpose),
     ('PINet is registered', find_registered_model),
@@ -188,13 +190,14 @@ CHECKS = (
 )
 
 
-def examine(name: str, check: Callable[[], None]) -> Finding:
-    """Run a check; if it raises, the exception becomes the finding."""
+def examine(
+    name: str, check: Callable[[], None], install: Callable[[], str] = installing.install_whole
+) -> Finding:
+    """Run a check; if it raises, the exception and `install()` become the finding."""
     try:
         check()
     except Exception as error:  # every failure belongs in the report
-        remedy = f'{reason(error)}; pip install -r requirements.txt'
-        return Finding(name, 'no', '', 'broken', remedy)
+        return Finding(name, 'no', '', 'broken', f'{reason(error)}; {install()}')
     return Finding(name, 'yes', '', 'ok')
 
 

@@ -32,15 +32,24 @@ def missing_packages() -> list[str]:
     return [name for name in (*OF_TRAIN, 'mmpose') if not is_installed(name)]
 
 
+def install_light() -> str:
+    """Return the command that brings the light runtime, from where the package itself came."""
+    return _install('')
+
+
 def install_extra(name: str) -> str:
     """Return the command that brings an extra of the package, from where the package itself came.
 
     Args:
         name: of the extra, such as `train` or `video`.
     """
+    return _install(f'[{name}]')
+
+
+def _install(extra: str) -> str:
     if (ROOT / 'setup.cfg').is_file():  # a checkout
-        return f'pip install {shlex.quote(f"{ROOT}[{name}]")}'
-    return f'pip install {shlex.quote(f"pinet_mm[{name}]{_origin()}")}'
+        return f'pip install {shlex.quote(f"{ROOT}{extra}")}'
+    return f'pip install {shlex.quote(f"pinet_mm{extra}{_origin()}")}'
 
 
 def _origin() -> str:
@@ -58,6 +67,11 @@ def remedy(missing: list[str]) -> str:
     of_train = [name for name in missing if name != 'mmpose']
     commands = [install_extra('train')] * bool(of_train) + [INSTALL_MMPOSE] * ('mmpose' in missing)
     return ' && '.join(commands)
+
+
+def install_whole() -> str:
+    """Return the commands that bring what training lacks; if nothing is missing, the extra anew."""
+    return remedy(missing_packages()) or install_extra('train')
 
 
 def explain(what: str) -> str:

@@ -4,7 +4,7 @@ import sys
 
 from pinet_mm import doctor
 from pinet_mm.doctor import Dependency, Finding
-from pinet_mm.environment import compat
+from pinet_mm.environment import compat, installing
 
 import pytest
 
@@ -45,6 +45,12 @@ def test_missing_dependency_names_the_pinned_distribution():
     )
 
 
+def test_mmpose_is_installed_without_what_does_not_build():
+    absent = Dependency('absent', ('mmpose',))
+    finding = doctor.examine_dependency(absent, {'mmpose': '9.9'})
+    assert finding.remedy.rpartition('; ')[2] == 'pinet-mm install-mmpose'
+
+
 def test_dependency_that_does_not_import_is_broken(monkeypatch):
     monkeypatch.setattr(doctor.metadata, 'version', lambda name: '1.0')
     finding = doctor.examine_dependency(Dependency('no_such_module', ('numpy',)), PINS)
@@ -69,9 +75,32 @@ def test_failing_check_gives_the_first_cause():
         except OSError as error:
             raise ImportError('Failed to import foo.') from error
 
-    finding = doctor.examine('foo', check)
+    finding = doctor.examine('foo', check, lambda: 'pip install foo')
     assert finding.verdict == 'broken'
-    assert finding.remedy == ('OSError: libfoo.so is missing; pip install -r requirements.txt')
+    assert finding.remedy == 'OSError: libfoo.so is missing; pip install foo'
+
+
+def fails():
+    raise ValueError('no')
+
+
+@pytest.mark.parametrize(
+    'missing, commands',
+    [
+        ([], "pip install 'pinet_mm[train]'"),
+        (['mmpose'], 'pinet-mm install-mmpose'),
+        (['torch', 'mmpose'], "pip install 'pinet_mm[train]' && pinet-mm install-mmpose"),
+    ],
+)
+def test_a_failing_check_names_commands_that_an_installed_package_can_run(
+    missing, commands, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(installing, 'ROOT', tmp_path)  # no checkout, no requirements.txt
+    monkeypatch.setattr(installing, '_origin', lambda: '')
+    monkeypatch.setattr(installing, 'missing_packages', lambda: missing)
+    assert doctor.examine('foo', fails).remedy == f'ValueError: no; {commands}'
+    ((name, _, install),) = doctor.LIGHT_CHECKS
+    assert doctor.examine(name, fails, install).remedy == 'ValueError: no; pip install pinet_mm'
 
 
 def test_checkpoint_check_notices_refused_classes():
