@@ -178,8 +178,9 @@ def score_keypoints(
     size = map_size(score_maps, poses_hm.dtype)
     scores = ((poses_hm > -1 / stride) & (poses_hm < size - 1 / stride)).all(dim=-1)
     points = torch.minimum(poses_hm, size - 1).transpose(1, 2).reshape(b * k, -1, 2)
-    # The first of the two pixels along each axis, also for points that score nothing.
-    low = torch.minimum(points.floor().clamp(min=0), (size - 2).clamp(min=0)).long()
+    # The first of the two pixels along each axis, also for points that score nothing, such as NaN,
+    # which only whole numbers can be clamped from.
+    low = torch.minimum(points.floor().long().clamp(min=0), (size.long() - 2).clamp(min=0))
     high = torch.minimum(low + 1, size.long() - 1)
     maps = score_maps.reshape(b * k, 1, h, w)
     (x, y), (x0, y0), (x1, y1) = (pixels.unbind(-1) for pixels in (points - low, low, high))

@@ -217,6 +217,14 @@ def test_scores_beside_the_border_follow_the_switch(convention, stride, wanted):
     assert scores.flatten().tolist() == pytest.approx([wanted, 3])
 
 
+@pytest.mark.parametrize('odd', [torch.nan, torch.inf, -torch.inf, 3e38, -3e38])
+def test_a_keypoint_that_is_nowhere_scores_0_and_costs_no_other(odd):
+    # An odd width, for which the index that NaN becomes does not wrap around to 0.
+    maps, ranks = torch.full((1, 1, 4, 5), 3.0), torch.ones(1, 2)
+    poses_hm = torch.tensor([[[[2.5, odd]], [[2.5, 1.5]]]])
+    assert score_keypoints(maps, poses_hm, ranks, 4).tolist() == [[[0], [3]]]
+
+
 @pytest.mark.parametrize('convention, highest', [('paper', 1), ('release', 4)])
 def test_scores_are_raw_under_release(convention, highest):
     codec, keypoints = build_codec(convention=convention), people(2, 5)

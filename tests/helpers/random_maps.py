@@ -12,6 +12,7 @@ from pinet_mm.models.decoding import RawMaps, decode
 from pinet_mm.models.test_cfg import TestSettings
 
 import torch
+from mmpose.registry import MODELS
 
 from tests.helpers import counts, toys
 from tests.helpers.counts import Count
@@ -148,10 +149,18 @@ def close(one, other, share: float) -> bool:
     return not one.numel() or bool((one - other).abs().max() <= share * (1 + one.abs().max()))
 
 
+def build_head(convention: str = 'paper'):
+    """Build a head of a convention, in evaluation mode."""
+    config = toys.head_config(channels=CHANNELS)
+    return toys.scramble(
+        MODELS.build(dict(config, decoder=toys.codec_config(convention=convention)))
+    ).eval()
+
+
 @torch.no_grad()
-def soak(count: int, first: int = 0) -> tuple[int, list[str]]:
+def soak(count: int, first: int = 0, convention: str = 'paper') -> tuple[int, list[str]]:
     """Return how many of the cases from a number on went well, and what is wrong with others."""
-    head = toys.build_head('three', channels=CHANNELS).eval()
+    head = build_head(convention)
     problems = []
     for number in range(first, first + count):
         try:

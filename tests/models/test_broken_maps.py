@@ -1,5 +1,6 @@
 """Numbers that are not finite cost the image that has them, and are said."""
 
+from pinet_mm.conventions.table import CONVENTIONS
 from pinet_mm.method.fusion import fuse_poses
 from pinet_mm.models import estimator
 from pinet_mm.models.decoding import decode
@@ -37,15 +38,16 @@ def test_a_pose_that_is_not_finite_is_none(where, odd):
     torch.testing.assert_close(fused.keypoints[1], whole.keypoints[0], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize('first', [0, 1000])
-def test_random_and_broken_maps_are_decoded_each_image_as_if_alone(first):
-    passed, problems = random_maps.soak(60, first)
+@pytest.mark.parametrize('first, convention', [(0, 'paper'), (1000, 'paper'), (0, 'release')])
+def test_random_and_broken_maps_are_decoded_each_image_as_if_alone(first, convention):
+    passed, problems = random_maps.soak(60, first, convention)
     assert problems == [] and passed == 60
 
 
 @pytest.mark.slow
-def test_many_random_and_broken_maps():
-    assert random_maps.soak(2000, 5000)[1] == []
+@pytest.mark.parametrize('convention', CONVENTIONS)
+def test_many_random_and_broken_maps(convention):
+    assert random_maps.soak(2000, 5000, convention)[1] == []
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def test_an_image_whose_maps_are_not_finite_is_named(warned):
 
 
 def test_huge_maps_keep_no_pose_that_is_not_finite():
-    head = toys.build_head('three', channels=random_maps.CHANNELS).eval()
+    head = random_maps.build_head()
     case = random_maps.Case(
         ('huge', 'max', 'plain'), (8, 8), torch.float32, True, True, True, seed=1
     )
