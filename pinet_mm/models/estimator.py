@@ -15,6 +15,7 @@ from mmpose.registry import MODELS
 from torch import Tensor
 
 from ..datasets.wrapped import bare_name
+from ..errors import InputError
 from ..method.fusion import FusedPoses
 from ..method.scoring import score_of
 from ..method.views import mirror_inputs, scale_inputs
@@ -98,11 +99,19 @@ class PINet(BottomupPoseEstimator):
         Args:
             inputs: (B, 3, H_in, W_in) normalized images.
             data_samples: B samples with targets.
+
+        Raises:
+            InputError: the head has a score, and inference does not refine.
         """
         if score_of(self.head) is None:
             return super().loss(inputs, data_samples)
         # What is scored is what the inference shows: all its scales and views.
         settings = self.head.check_settings(self.test_cfg)
+        if settings.use_refinement is False:
+            raise InputError(
+                'refinement.score learns from refined poses: leave out '
+                'test_cfg.use_refinement=False'
+            )
         with torch.no_grad():
             feats = self.extract_scales(inputs, settings)
         return self.head.loss_of_score(feats, data_samples, settings)

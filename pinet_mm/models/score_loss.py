@@ -5,6 +5,7 @@ in all. `_in` are network-input pixels, `_hm` map pixels.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -85,8 +86,9 @@ def fuse_for_training(
     Args:
         head: see `score_loss`.
         scales: see `score_loss`.
-        settings: see `score_loss`.
+        settings: see `score_loss`; `use_score` does not count.
     """
+    settings = replace(settings, use_score=None)  # with False, nothing is pooled
     proposals, keypoint_scores, _ = score_proposals(head, scales, settings)
     poses_in = proposals.poses_hm * head.codec.stride
     pose_scores = head.codec.rules.pose_scores(proposals.scores)

@@ -115,6 +115,21 @@ def test_the_loss_is_the_cross_entropy_of_the_oks_of_fused_poses(layout, test_cf
     torch.testing.assert_close(loss, -(first + second) / 2)
 
 
+def test_it_is_trained_also_where_inference_leaves_it_out():
+    losses = []
+    for test_cfg in ({}, dict(use_score=False)):
+        model, inputs, samples = build(**test_cfg)
+        losses.append(model.loss(inputs, samples)['loss_score'].item())
+    assert losses[0] == losses[1] > 0
+
+
+def test_it_is_not_trained_without_refined_poses():
+    model, inputs, samples = build(use_refinement=False)
+    message = 'refinement.score learns from refined poses: leave out test_cfg.use_refinement=False'
+    with pytest.raises(InputError, match=message):
+        model.loss(inputs, samples)
+
+
 def test_the_features_are_those_of_the_best_proposal_of_each_group():
     model, inputs, _ = build(counts=(0, 0))
     maps = model.head.test_maps(model.extract_feat(inputs))
