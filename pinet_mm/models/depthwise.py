@@ -87,7 +87,8 @@ def compiled_gradient() -> Callable:
     compiled = torch.compile(weight_gradient, dynamic=False)
 
     def compute(*args):
-        with torch._dynamo.config.patch(recompile_limit=MOST_SHAPES):
+        # From torch 2.7 on another name for recompile_limit.
+        with torch._dynamo.config.patch(cache_size_limit=MOST_SHAPES):
             return compiled(*args)
 
     return compute
@@ -174,10 +175,11 @@ class CompiledDepthwiseHook(Hook):
 
 
 def _can_compile() -> bool:
-    from torch._inductor.exc import InductorError  # takes a second to import
+    # Takes a second to import; newer versions of torch raise a class derived from it.
+    from torch._dynamo.exc import BackendCompilerFailed
 
     try:
         torch.compile(torch.sum)(torch.ones(2, 3))
-    except InductorError:
+    except BackendCompilerFailed:
         return False
     return True

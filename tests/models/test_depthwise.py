@@ -192,6 +192,25 @@ def test_without_a_compiler_the_hook_warns_and_changes_nothing(network, monkeypa
     assert [type(each) for each in network.modules()] == kinds
 
 
+def test_a_failure_is_told_by_the_class_that_every_torch_has(monkeypatch):
+    failure = torch._dynamo.exc.BackendCompilerFailed
+
+    def fails(*args):
+        raise failure.__new__(failure)  # what its constructor takes differs
+
+    monkeypatch.setattr(torch, 'compile', lambda function: fails)
+    assert not depthwise._can_compile()
+
+
+def test_as_many_shapes_are_compiled_as_a_network_has(monkeypatch):
+    limit = torch._dynamo.config.cache_size_limit
+    monkeypatch.setattr(
+        torch, 'compile', lambda *_, **__: lambda: torch._dynamo.config.cache_size_limit
+    )
+    assert depthwise.compiled_gradient.__wrapped__()() == depthwise.MOST_SHAPES > limit
+    assert torch._dynamo.config.cache_size_limit == limit
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('amp', [False, True])
 def test_the_compiled_loop_is_the_same(amp):
