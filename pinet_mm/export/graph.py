@@ -99,15 +99,16 @@ def export_program(
     )
     example = torch.zeros(2, 3, size[1], size[0])
     shapes = ({0: batch, 2: MULTIPLE * h, 3: MULTIPLE * w},)
-    with sizes_of_the_graph(), torch.no_grad():
-        program = torch.export.export(module, (example,), dynamic_shapes=shapes)
-    # torch may fix a size that a layer used as a number; running another size shows it.
     try:
+        with sizes_of_the_graph(), torch.no_grad():
+            program = torch.export.export(module, (example,), dynamic_shapes=shapes)
+        # torch may fix a size without a word; running another size shows it.
         program.module()(torch.zeros(1, 3, size[1] + MULTIPLE, size[0] + MULTIPLE))
     except (AssertionError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise RunError(
-            f'the traced model works at {size[0]}×{size[1]} only, because one of its layers '
-            f'uses the size as a number: {error}'
+            'a model can be exported only if none of its layers uses the size of an image as a '
+            f'number; traced at {size[0]}×{size[1]}, this one fails: {reason}'
         ) from error
     return program
 

@@ -111,10 +111,23 @@ def test_networks_of_bgr_images_take_rgb_too(model, monkeypatch):
     np.testing.assert_allclose(keypoints[0, : count[0]], wanted[0], atol=1e-3)
 
 
-def test_layers_that_fix_the_size_are_noticed(model, monkeypatch):
-    # As MMPose's own resize does; after a convolution torch says nothing.
+FIXED = torch.zeros(1, 3, 96, 160)
+
+
+@pytest.mark.parametrize(
+    'fixes, reason',
+    [
+        (lambda images: images + FIXED, 'Constraints violated'),  # such as a position embedding
+        (lambda images: images.flatten(2).view(images.shape[0], 3, 96, 160), 'Guard failed'),
+    ],
+)
+def test_layers_that_fix_the_size_are_noticed(fixes, reason):
+    with pytest.raises(RunError, match=f'size of an image as a number; .* 160×96.*: {reason}'):
+        export.export_program(_Function(fixes), (160, 96))
+
+
+def test_mmposes_own_resize_fixes_the_size(model, monkeypatch):
+    # After a convolution torch says nothing.
     monkeypatch.setattr(export, 'sizes_of_the_graph', contextlib.nullcontext)
-    with pytest.raises(
-        RunError, match='model works at 160×96 only, because one of its layers uses'
-    ):
+    with pytest.raises(RunError, match='none of its layers uses the size of an image'):
         export.export_program(exportable.ExportablePINet(model).eval(), (160, 96))
