@@ -8,7 +8,7 @@ from mmpose.models.pose_estimators import BottomupPoseEstimator
 from ..datasets.wrapped import bare_name
 from .codec import PINetCodec
 from .head import PINetHead
-from .keys import check_keys
+from .keys import check_keys, check_own_keys
 from .test_cfg import TestSettings
 
 
@@ -26,8 +26,6 @@ def check_settings(model: Mapping[str, Any]) -> None:
     head = model.get('head') or {}
     decoder = head.get('decoder') or {}
     check_keys('model', model, BottomupPoseEstimator)
-    if bare_name(head) == 'PINetHead':
-        check_keys('model.head', head, PINetHead)
-    if bare_name(decoder) == 'PINetCodec':
-        check_keys('codec', decoder, PINetCodec)
+    check_own_keys('model.head', head, PINetHead)
+    check_own_keys('codec', decoder, PINetCodec)
     TestSettings.from_cfg(model.get('test_cfg') or {})

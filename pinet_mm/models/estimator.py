@@ -14,7 +14,6 @@ from mmpose.models.pose_estimators.bottomup import BottomupPoseEstimator
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from ..datasets.wrapped import bare_name
 from ..errors import InputError
 from ..method.fusion import FusedPoses
 from ..method.scoring import score_of
@@ -22,7 +21,7 @@ from ..method.views import mirror_inputs, scale_inputs
 from ..onnx_runner import EXPECTED, MEAN
 from .decoding import decode, has_lost, mark_lost
 from .head import PINetHead
-from .keys import check_keys
+from .keys import check_class, check_own_keys
 from .shapes import check_fit, check_windows
 from .test_cfg import TestSettings
 
@@ -37,7 +36,8 @@ class PINet(BottomupPoseEstimator):
     else is frozen, statistics of norms included.
 
     Raises:
-        InputError: `head` or its codec has a key that is unknown.
+        InputError: `head` is no `PINetHead`, its `decoder` no `PINetCodec`, or one of them has a
+            key that is unknown.
         ValueError: `test_cfg` does not fit the head, see `PINetHead.check_settings`; or backbone,
             neck, head and codec do not fit together, see `models.shapes.check_fit` and
             `check_windows`.
@@ -52,10 +52,9 @@ class PINet(BottomupPoseEstimator):
     compiled: bool = False
 
     def __init__(self, *args, **kwargs):
-        head = kwargs.get('head') or {}
-        if bare_name(head) == 'PINetHead':
-            check_keys('model.head', head, PINetHead)
+        check_own_keys('model.head', kwargs.get('head') or {}, PINetHead)
         super().__init__(*args, **kwargs)
+        check_class('model.head', getattr(self, 'head', None), PINetHead)
         self.head.check_settings(self.test_cfg)
         check_fit(
             self.backbone,

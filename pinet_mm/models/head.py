@@ -24,7 +24,7 @@ from ..method.views import ViewMirror
 from .codec import PINetCodec
 from .decoding import RawMaps, decode
 from .keypoint_losses import build_losses
-from .keys import check_keys
+from .keys import check_class, check_own_keys
 from .losses import Targets, gather_targets, heatmap_loss, offset_loss, refinement_loss
 from .score_loss import score_loss
 from .test_cfg import TestSettings
@@ -62,8 +62,9 @@ class PINetHead(BaseHead):
         init_cfg: Mapping | None = None,
     ):
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.001, bias=0))
-        check_keys('codec', decoder, PINetCodec)
+        check_own_keys('codec', decoder, PINetCodec)
         self.codec = KEYPOINT_CODECS.build(decoder)
+        check_class('decoder', self.codec, PINetCodec)
         layout, rules = self.layout, self.codec.rules
         self.score_branch = nn.Conv2d(in_channels, layout.num_keypoints, 1)
         self.part_branch = nn.Conv2d(in_channels, layout.num_parts, 1)

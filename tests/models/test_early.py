@@ -7,6 +7,8 @@ from pinet_mm.models.early import check_settings
 import pytest
 from mmpose.registry import MODELS
 
+from tests.helpers import toys
+
 CONFIG = 'pinet_lite_photos.py'
 WRONG = [
     ('model.test_cfg.part_trh', r"test_cfg has the unknown keys \['part_trh'\]"),
@@ -62,6 +64,21 @@ def test_what_is_no_class_is_left_to_the_registry(kind):
 def test_an_estimator_refuses_keys_of_a_head_that_is_given_as_a_class():
     with pytest.raises(InputError, match=r"model.head has the unknown keys \['refinment'\]"):
         PINet(backbone=dict(), head=dict(type=PINetHead, refinment=1))
+
+
+def test_a_codec_of_another_class_is_named():
+    decoder = dict(type='SPR', input_size=(128, 128), heatmap_size=(32, 32))
+    with pytest.raises(InputError, match='^decoder must be a PINetCodec; found SPR$'):
+        MODELS.build(dict(toys.head_config(), decoder=decoder))
+
+
+def test_a_head_of_another_class_is_named():
+    model = toys.model_config()
+    model['head'] = dict(
+        type='HeatmapHead', in_channels=60, out_channels=5, deconv_out_channels=None
+    )
+    with pytest.raises(InputError, match=r'^model\.head must be a PINetHead; found HeatmapHead$'):
+        toys.build_in_mmpose(MODELS, model)
 
 
 def test_every_config_passes_and_other_models_are_left_alone():
