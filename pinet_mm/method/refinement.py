@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, check_number
 from .reading import sample_bilinear, sample_pixels
-from .scoring import PoseScore
+from .scoring import build_score
 
 
 def normalized_adjacency(num_keypoints: int, skeleton: Sequence[tuple[int, int]]) -> Tensor:
@@ -119,7 +119,7 @@ class PoseRefinement(nn.Module):
         num_layers: residual blocks L; the paper uses 2 on COCO, 3 on CrowdPose and OCHuman.
         sample_features: reads features at keypoints, called as `sample_bilinear`; the head passes
             the one of its convention.
-        score: arguments of a `PoseScore` beside `in_channels`; None for a model without it.
+        score: options of a `PoseScore`, see `build_score`; None for a model without it.
         num_passes: how often a pose is refined, each time from where the last pass has moved it;
             all passes have the same weights. Once in the paper.
         uncertainty: predict besides how far off each refined keypoint is expected to be.
@@ -127,8 +127,8 @@ class PoseRefinement(nn.Module):
             over n×n pixels, for each: (2, 4) reads at strides 8 and 16 beside 4. None in the paper.
 
     Raises:
-        InputError: `num_layers`, `num_passes` or a window is no count, `context` no list, `score`
-            no mapping, or `uncertainty` neither True nor False.
+        InputError: `num_layers`, `num_passes` or a window is no count, `context` no list,
+            `uncertainty` neither True nor False, or `score` not what `build_score` takes.
 
     Attributes:
         product_dtype: half precision for the products of graph convolutions, or None; sums and
@@ -169,12 +169,7 @@ class PoseRefinement(nn.Module):
             nn.ReLU(),
             nn.Linear(in_channels, 2 * num_keypoints),
         )
-        if score is not None and not isinstance(score, Mapping):
-            raise InputError(
-                f'refinement.score must be a mapping such as dict(hidden=32); found {score!r}; on '
-                'a command line: model.head.refinement.score.hidden=32'
-            )
-        self.score = None if score is None else PoseScore(in_channels, **score)
+        self.score = None if score is None else build_score(in_channels, score)
         self.uncertainty = nn.Linear(in_channels, num_keypoints) if uncertainty else None
         if self.uncertainty is not None:
             nn.init.zeros_(self.uncertainty.weight)  # a map pixel, of all keypoints

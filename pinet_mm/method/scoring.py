@@ -5,10 +5,13 @@ docs/pinet2.md has what it gains. Shape shorthand: S poses, C feature channels, 
 and N people per image, K keypoints.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from ..errors import check_number
+from ..errors import InputError, check_number
 from .batch_targets import People
 from .fusion import FusedPoses
 
@@ -52,6 +55,27 @@ class PoseScore(nn.Module):
         """Compute what the sigmoid makes an OKS of: (S,) of pooled features (S, 3C)."""
         found: Tensor = self.layers(self.norm(pooled))
         return found[:, 0]
+
+
+def build_score(in_channels: int, options: Mapping[str, Any]) -> PoseScore:
+    """Build the score that a config describes.
+
+    Args:
+        in_channels: see `PoseScore`.
+        options: its other arguments, by name.
+
+    Raises:
+        InputError: they are no mapping, or one of them is unknown.
+    """
+    if not isinstance(options, Mapping):
+        raise InputError(
+            f'refinement.score must be a mapping such as dict(hidden=32); found {options!r}; on '
+            'a command line: model.head.refinement.score.hidden=32'
+        )
+    unknown = sorted(set(options) - {'hidden'})
+    if unknown:
+        raise InputError(f"refinement.score has the unknown keys {unknown}; known are ['hidden']")
+    return PoseScore(in_channels, **options)
 
 
 def score_of(head: object) -> PoseScore | None:

@@ -188,6 +188,12 @@ def test_a_score_is_a_mapping():
         PoseRefinement(4, 5, [(0, 1)], score='dict(hidden=32)')
 
 
+def test_options_of_a_score_that_there_are_not_are_named():
+    message = r"^refinement.score has the unknown keys \['hiden'\]; known are \['hidden'\]$"
+    with pytest.raises(InputError, match=message):
+        PoseRefinement(4, 5, [(0, 1)], score=dict(hiden=3))
+
+
 def test_weights_with_it_fit_a_model_without_a_word(capfd):
     model, plain, inputs = build_pair(images=1)
     wanted, weights = predict(plain, inputs)[0], model.state_dict()
