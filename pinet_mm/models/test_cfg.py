@@ -43,7 +43,7 @@ class TestSettings:
             shrink: × 1/27 for a person found by one part of three.
         use_uncertainty: place a person's keypoints at the mean of its poses, weighted by squared
             score over expected variance, rather than where the highest score is; needs a refinement
-            with uncertainty.
+            with uncertainty, and fusion.
         output_heatmaps: also return the keypoint and part maps, as `pred_fields`; those of factor
             1.
     """
@@ -120,6 +120,11 @@ class TestSettings:
             raise InputError(
                 'test_cfg asks for use_uncertainty=True, which needs a head that was built with '
                 'refinement.uncertainty=True and use_refinement (docs/pinet2.md in the repository)'
+            )
+        if self.use_uncertainty and not self.use_fusion:
+            raise InputError(
+                'test_cfg asks for use_uncertainty=True, which averages the poses that are fused; '
+                'found use_fusion=False'
             )
 
 

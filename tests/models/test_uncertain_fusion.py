@@ -66,13 +66,10 @@ def test_a_batch_is_what_its_images_are_alone():
         np.testing.assert_allclose(found.keypoints, alone.keypoints, rtol=1e-5, atol=1e-3)
 
 
-def test_the_best_pose_stays_as_it_is_without_fusion():
-    model, inputs = build_uncertain(flip_test=False)
-    found, plain = (
-        predict(model, inputs, use_fusion=False, use_uncertainty=used) for used in (True, False)
-    )
-    for one, other in zip(found, plain):
-        np.testing.assert_array_equal(one.keypoints, other.keypoints)
+def test_poses_that_are_not_fused_are_not_averaged():
+    message = '^test_cfg asks for use_uncertainty=True, which averages .*; found use_fusion=False$'
+    with pytest.raises(InputError, match=message):
+        build_uncertain(use_uncertainty=True, use_fusion=False)
 
 
 def test_a_head_without_uncertainty_is_not_asked_for_it():
