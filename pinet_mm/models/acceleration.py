@@ -96,8 +96,9 @@ def _use_half_precision(model: PINet, half: torch.dtype | None) -> None:
     if half is None:
         warn_of_no_bfloat16()
     parts = [model.backbone, *([model.neck] if model.with_neck else [])]
+    size = _size_that_runs(model)
     for part in parts:
-        fuse_norms(part, lambda: _compute_small(model))
+        fuse_norms(part, lambda: _compute(model, size))
     for part in parts:
         part.to(dtype=half or torch.float32, memory_format=torch.channels_last)
     model.input_dtype = half
@@ -105,15 +106,22 @@ def _use_half_precision(model: PINet, half: torch.dtype | None) -> None:
         model.head.refinement.product_dtype = half
 
 
-def _compute_small(model: PINet) -> Sequence[torch.Tensor]:
-    # Any size will do, except for networks with a fixed one.
-    like = next(model.backbone.parameters())
-    for w, h in ((SMALL, SMALL), model.head.codec.input_size):
+@torch.no_grad()
+def _size_that_runs(model: PINet) -> tuple[int, int]:
+    # Any size will do, except for networks with a fixed one. It is found before the layers are
+    # traced: those that ran before a size failed would count as used twice.
+    for size in ((SMALL, SMALL), model.head.codec.input_size):
         try:
-            return model.extract_feat(torch.zeros(1, 3, h, w, device=like.device, dtype=like.dtype))
+            _compute(model, size)
+            return size
         except (AssertionError, RuntimeError, ValueError) as error:
             reason = error
     raise reason
+
+
+def _compute(model: PINet, size: tuple[int, int]) -> Sequence[torch.Tensor]:
+    (w, h), like = size, next(model.backbone.parameters())
+    return model.extract_feat(torch.zeros(1, 3, h, w, device=like.device, dtype=like.dtype))
 
 
 @HOOKS.register_module()

@@ -72,6 +72,20 @@ def test_a_cpu_without_bfloat16_computes_in_float32(without_bfloat16):
     np.testing.assert_allclose(found.keypoints, expected.keypoints, atol=1e-3)
 
 
+def test_a_size_that_fails_costs_no_fusion(without_bfloat16):
+    model = awake_model()
+    layers = [each for each in model.backbone.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+
+    def refuse(module, args, output):
+        if args[0].shape[-1] < 128:
+            raise RuntimeError('too small')
+
+    model.backbone.register_forward_hook(refuse)
+    accelerate(model, amp=True)
+    left = [each for each in model.backbone.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert len(layers) > 20 and left == []
+
+
 @pytest.mark.parametrize('available', [True, False])
 @pytest.mark.parametrize('supported', [True, False])
 def test_onednn_says_what_a_cpu_has(monkeypatch, available, supported):
