@@ -6,6 +6,7 @@ coordinates are pixels of the image.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ class TrackerSettings:
     inertia: float = 0.7
 
     def __post_init__(self) -> None:
+        for name, value in (('start', self.start), ('keep', self.keep)):
+            if not _is_score(value):
+                raise InputError(f'{name} must be a score or {AUTO!r}; found {value!r}')
         scores = self.start, self.keep
         wrong = [
             f'{name} must be {expected}; found {getattr(self, name)}'
@@ -71,6 +75,12 @@ class TrackerSettings:
         start, shown = lowest_score(self.start, score_kind), lowest_score(AUTO, score_kind)
         keep = min(start, shown) / 2 if self.keep == AUTO else self.keep
         return replace(self, start=start, keep=keep)
+
+
+def _is_score(value: Any) -> bool:
+    # bool is a kind of number; NaN compares with nothing.
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return bool(value == value) if is_number else isinstance(value, str) and value == AUTO
 
 
 @dataclass

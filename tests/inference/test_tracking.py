@@ -223,6 +223,11 @@ def test_numbers_are_given_without_gaps_in_the_order_of_appearance():
     ('setting', 'message'),
     [
         (dict(start=0.01, keep=0.05), 'start must be at least keep; found 0.01'),
+        (dict(start='high'), "^start must be a score or 'auto'; found 'high'$"),
+        (dict(keep=None), "^keep must be a score or 'auto'; found None$"),
+        (dict(start=True), "^start must be a score or 'auto'; found True$"),
+        (dict(keep=float('nan')), "^keep must be a score or 'auto'; found nan$"),
+        (dict(keep=[0.1]), r"^keep must be a score or 'auto'; found \[0.1\]$"),
         (dict(least=0), r'least must be in \(0, 1\]; found 0'),
         (dict(confirm=0), 'confirm must be at least 1; found 0'),
         (dict(inertia=1), r'inertia must be in \[0, 1\); found 1'),
