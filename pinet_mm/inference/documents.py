@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..onnx_runner import MEAN
+from ..onnx_runner import MEAN, POSE_THRS
 from .light import LightResult
 from .results.records import SCHEMAS, from_record
 
@@ -102,23 +102,34 @@ def results_of(found: Any, path: str | Path) -> Iterator[LightResult]:
         path: of the file, for the error.
 
     Raises:
-        InputError: it is no document of predictions, or one of its records is none.
+        InputError: it is no document of predictions, or its header or one of its records is none.
     """
     require_document(found, path)
-    known = dict(
-        keypoint_names=found['keypoint_names'],
-        keypoint_links=[tuple(link) for link in found['skeleton']],
-        keypoint_sigmas=np.zeros(0),
-    )
-    known['score'] = found.get('score_kind', MEAN)
+    known = _header(found, path)
     for i, record in enumerate(found['images' if 'images' in found else 'pictures']):
         try:
-            people, place = from_record(record, len(found['keypoint_names'])), _place(record)
+            people, place = from_record(record, len(known['keypoint_names'])), _place(record)
         except InputError as error:
             raise InputError(f'{path}: {error}') from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f'{path}: entry {i} of its images is no record: {error!r}') from error
         yield LightResult(people, {**known, **place})
+
+
+def _header(found: Mapping, path: str | Path) -> dict:
+    try:
+        known = dict(
+            keypoint_names=list(found['keypoint_names']),
+            keypoint_links=[(int(i), int(j)) for i, j in found['skeleton']],
+            keypoint_sigmas=np.zeros(0),
+            score=found.get('score_kind', MEAN),
+        )
+    except (TypeError, ValueError) as error:
+        raise InputError(f'{path}: its header is none of a predictions.json: {error!r}') from error
+    kinds = list(POSE_THRS)
+    if known['score'] not in kinds:
+        raise InputError(f'{path}: its score_kind must be one of {kinds}; found {known["score"]!r}')
+    return known
 
 
 def _place(record: Mapping) -> dict:

@@ -82,6 +82,27 @@ def test_a_record_without_a_size_is_named(folder, size):
         read_document('p.json')
 
 
+NO_HEADER = 'its header is none of a predictions.json: '
+
+
+@pytest.mark.parametrize(
+    'wrong, problem',
+    [
+        (dict(skeleton=[3]), f'{NO_HEADER}TypeError'),
+        (dict(skeleton=[[0, 1, 2]]), f'{NO_HEADER}ValueError'),
+        (dict(keypoint_names=5), f'{NO_HEADER}TypeError'),
+        (dict(score_kind='best'), r"its score_kind must be one of \['mean .*'\]; found 'best'$"),
+        (dict(score_kind=[]), r'its score_kind must be one of .*; found \[\]$'),
+    ],
+)
+def test_a_header_of_something_else_is_named(folder, wrong, problem):
+    write()
+    document = json.load(open('p.json'))
+    json.dump(dict(document, **wrong), open('wrong.json', 'w'))
+    with pytest.raises(InputError, match=rf'^wrong\.json: {problem}'):
+        read_document('wrong.json')
+
+
 def test_a_table_has_a_row_per_keypoint(folder, capsys):
     write()
     main(['p.json', 'p.csv'])
