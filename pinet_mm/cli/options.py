@@ -179,5 +179,5 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--compile',
         action='store_true',
-        help='compile the model: minutes for every size of input, then faster',
+        help='compile the model: minutes for every size and number of images, then faster',
     )

@@ -68,8 +68,8 @@ def accelerate(model: PINet, amp: bool | torch.dtype = False, compile: bool = Fa
             done, and a warning says so, see `half_precision`. `torch.float16` or `torch.bfloat16`
             in place of True selects that type.
         compile: compile `estimator.find_poses`, from normalized images to fused poses, to one
-            graph; the first batch of every input size takes minutes. From the ninth size on, torch
-            runs the code uncompiled.
+            graph; the first batch of every input size and number of images takes minutes. From the
+            ninth such pair on, torch runs the code uncompiled.
 
     Returns:
         The same model.
@@ -86,7 +86,9 @@ def accelerate(model: PINet, amp: bool | torch.dtype = False, compile: bool = Fa
     if amp:
         _use_half_precision(model, half)
     if compile:
-        print_log('the first batch of every input size is compiled, which takes minutes', 'current')
+        print_log(
+            'every input size and number of images is compiled once, which takes minutes', 'current'
+        )
         model.compiled = True
     return model
 
