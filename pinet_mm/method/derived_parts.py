@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-# No part has fewer keypoints than this share of all, so that there are at most five.
-SHARE = 5
+MOST_PARTS = 5  # every part has at least a fifth of the keypoints
 
 
 def parts_of_skeleton(
@@ -13,8 +12,8 @@ def parts_of_skeleton(
 
     A keypoint and its mirror image stay together, so that every part is its own mirror image. The
     pieces begin as single keypoints (or pairs) and grow from the ends of the skeleton inwards: of
-    all pieces that hold less than a fifth of the keypoints, and at least two, the one with the
-    fewest neighbors joins its smallest neighbor. Pieces that nothing joins come together.
+    all pieces with fewer than two keypoints, or fewer than a fifth of all, the one with the fewest
+    neighbors joins its smallest neighbor; those without neighbors come last.
 
     Args:
         skeleton: edges by index.
@@ -24,7 +23,7 @@ def parts_of_skeleton(
         The keypoints of each part, each keypoint once; parts and keypoints in ascending order.
     """
     count = len(flip_indices)
-    least = max(2, -(-count // SHARE))
+    least = max(2, -(-count // MOST_PARTS))
     pieces = sorted({tuple(sorted({i, int(flip_indices[i])})) for i in range(count)})
     while len(pieces) > 1:
         neighbors = [_neighbors(piece, pieces, skeleton) for piece in pieces]
