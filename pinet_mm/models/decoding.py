@@ -56,7 +56,8 @@ class RawMaps(NamedTuple):
     Attributes:
         features: (V·B, C, H, W).
         heatmaps: (V·B, K+M, H, W), keypoints first.
-        offsets: (V·B, M·2K, H, W), or None to compute them only at the proposals.
+        offsets: (V·B, M·2K, H, W), given by tests and studies only; `PINetHead.test_maps` leaves
+            them out, and they are computed only at the proposals.
     """
 
     features: Tensor
