@@ -28,10 +28,9 @@ from ..method.refinement import PoseRefinement
 from ..method.scoring import score_as_expected, score_of
 from ..method.views import ViewMirror, mirror_points
 from .codec import PINetCodec
+from .lost import mark_lost
 from .scales import Proposals, expected_stds, pool_scales, weights_of
 from .test_cfg import TestSettings
-
-FARTHEST = 1e9  # input pixels; beyond it the arithmetic of boxes and scales overflows
 
 
 class DecodingHead(Protocol):
@@ -87,14 +86,16 @@ def decode(
         settings: of the inference.
 
     Returns:
-        People, keypoints in network-input pixels (`sources` // (T/M) is the part), and the
-        heatmaps (B, K+M, H, W) of factor 1, averaged over the views.
+        People, keypoints in network-input pixels (`sources` // (T/M) is the part), marked where
+        numbers are not finite, see `mark_lost`; and the heatmaps (B, K+M, H, W) of factor 1,
+        averaged over the views.
     """
     # Peaks and sub-pixel offsets need more digits than half precision has.
     with torch.autocast(image_per_map.device.type, enabled=False):
         proposals, keypoint_scores, heatmaps = score_proposals(head, scales, settings)
         fused = fuse(head, proposals, keypoint_scores, image_per_map, settings)
-    return fused, heatmaps
+    # NaN is no peak, so that maps of it propose nobody.
+    return mark_lost(fused, ~(heatmaps.abs().flatten(1).amax(dim=1) < torch.inf)), heatmaps
 
 
 def score_proposals(
@@ -259,31 +260,6 @@ def fuse(
     return mark_lost(
         FusedPoses(keypoints_in, keypoint_scores, scores, kept, sources, stds_in), lost
     )
-
-
-def mark_lost(fused: FusedPoses, lost: Tensor) -> FusedPoses:
-    """Keep no pose that is not finite, and mark images that lost some, see `has_lost`.
-
-    Args:
-        fused: keypoints in network-input pixels.
-        lost: (B,) boolean, images that lost poses before.
-
-    Returns:
-        The same poses; in an image that lost any, a score of a pose that is not kept is NaN.
-    """
-    sizes = fused.keypoints.abs().flatten(2).amax(dim=-1)
-    usable = (sizes < FARTHEST) & (fused.scores.abs() < torch.inf)
-    # Where poses were lost before, the last row is empty.
-    last = torch.arange(usable.shape[1], device=lost.device) == usable.shape[1] - 1
-    kept, broken = fused.kept & usable, (fused.kept & ~usable) | (lost[:, None] & last)
-    scores = fused.scores.masked_fill(broken & ~kept, torch.nan)
-    keypoints, keypoint_scores, *_, sources, stds = fused
-    return FusedPoses(keypoints, keypoint_scores, scores, kept, sources, stds)
-
-
-def has_lost(fused: FusedPoses) -> Tensor:
-    """Return which images (B,) lost poses because numbers were not finite."""
-    return fused.scores.isnan().any(dim=1)
 
 
 def _score_keypoints(

@@ -19,9 +19,10 @@ from ..method.fusion import FusedPoses
 from ..method.scoring import score_of
 from ..method.views import mirror_inputs, scale_inputs
 from ..onnx_runner import EXPECTED, MEAN
-from .decoding import decode, has_lost, mark_lost
+from .decoding import decode
 from .head import PINetHead
 from .keys import check_class, check_own_keys
+from .lost import has_lost
 from .shapes import check_fit, check_windows
 from .test_cfg import TestSettings
 
@@ -202,8 +203,6 @@ def find_poses(
     """
     maps = [model.head.test_maps(each) for each in model.extract_scales(images, settings)]
     fused, heatmaps = decode(model.head, maps, image_per_map, settings)
-    # NaN is no peak, so that maps of it propose nobody.
-    fused = mark_lost(fused, ~(heatmaps.abs().flatten(1).amax(dim=1) < torch.inf))
     return fused, heatmaps if settings.output_heatmaps else None
 
 
@@ -211,7 +210,7 @@ def warn_of_lost(fused: FusedPoses, data_samples: Sequence) -> None:
     """Warn of images whose poses were left out because the network's numbers are not finite.
 
     Args:
-        fused: of B images, see `decoding.mark_lost`.
+        fused: of B images, see `lost.mark_lost`.
         data_samples: the B samples.
     """
     for sample, lost in zip(data_samples, has_lost(fused).tolist()):

@@ -4,6 +4,7 @@ from pinet_mm.conventions.table import CONVENTIONS
 from pinet_mm.method.fusion import fuse_poses
 from pinet_mm.models import estimator
 from pinet_mm.models.decoding import decode
+from pinet_mm.models.lost import has_lost
 
 import pytest
 import torch
@@ -79,6 +80,19 @@ def test_an_image_whose_maps_are_not_finite_is_named(warned):
     found = [len(each.pred_instances) for each in model.predict(inputs, samples)]
     assert found == [wanted[0], 0]
     assert len(warned) == 1 and warned[0].startswith('b.jpg: the network computed numbers')
+
+
+def test_decoding_marks_an_image_whose_heatmaps_are_not_finite():
+    head = random_maps.build_head()
+    case = random_maps.Case(
+        ('plain', 'nan', '-inf'), (8, 8), torch.float32, False, False, False, seed=1
+    )
+    maps = random_maps.maps_of(case, head)
+    maps.features.nan_to_num_()
+    with torch.no_grad():
+        fused, _ = decode(head, [maps], torch.full((3, 2), 4.0), random_maps.TestSettings())
+    assert has_lost(fused).tolist() == [False, True, True]
+    assert fused.kept.any(dim=1).tolist() == [True, False, False]
 
 
 def test_huge_maps_keep_no_pose_that_is_not_finite():
