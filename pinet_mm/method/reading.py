@@ -4,6 +4,8 @@ Coordinates are map pixels (`_hm`, (x, y) last, pixel centers at integers). Shap
 images, C channels, H×W map, T points per image.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,6 +28,18 @@ def sample_pixels(maps: Tensor, centers_hm: Tensor) -> Tensor:
     # Whole pixels by one flat index take two thirds of the time.
     index = (image * h + y).mul_(w).add_(x)
     return pixels.flatten(0, 2).index_select(0, index.flatten()).view(*x.shape, c)
+
+
+def average_maps(maps: Tensor, windows: Sequence[int]) -> list[Tensor]:
+    """Average maps (B, C, H, W) over n×n pixels, for each window n: (B, C, ⌈H/n⌉, ⌈W/n⌉).
+
+    Args:
+        maps: (B, C, H, W); pixels beyond them do not count.
+        windows: their sides n.
+    """
+    return [
+        F.avg_pool2d(maps, window, ceil_mode=True, count_include_pad=False) for window in windows
+    ]
 
 
 def map_size(maps: Tensor, dtype: torch.dtype) -> Tensor:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError, check_number
-from .reading import sample_bilinear, sample_pixels
+from .reading import average_maps, sample_bilinear, sample_pixels
 from .scoring import build_score
 
 
@@ -205,15 +204,21 @@ class PoseRefinement(nn.Module):
             centers_hm: see `forward`.
             valid: see `forward`.
         """
-        refined = self.refine_once(features, poses_hm, centers_hm, valid)
+        averaged = average_maps(features, self.context)
+        refined = self.refine_once(features, poses_hm, centers_hm, valid, averaged)
         for _ in range(self.num_passes - 1):
             moved = poses_hm - refined.offsets
-            more = self.refine_once(features, moved, centers_hm, valid)
+            more = self.refine_once(features, moved, centers_hm, valid, averaged)
             refined = Refined(refined.offsets + more.offsets, more.pooled, more.log_scales)
         return refined
 
     def refine_once(
-        self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor
+        self,
+        features: Tensor,
+        poses_hm: Tensor,
+        centers_hm: Tensor,
+        valid: Tensor,
+        averaged: Sequence[Tensor] | None = None,
     ) -> Refined:
         """Refine poses in one pass.
 
@@ -222,13 +227,14 @@ class PoseRefinement(nn.Module):
             poses_hm: see `forward`.
             centers_hm: see `forward`.
             valid: see `forward`.
+            averaged: see `read_nodes`.
         """
+        nodes = self.read_nodes(features, poses_hm, averaged)
+        center = sample_pixels(features, centers_hm)
         if self.training:
-            return self._refine_valid(features, poses_hm, centers_hm, valid)
+            return self._refine_valid(nodes, center, poses_hm, valid)
         # All poses at once: selecting the valid ones would make the host wait for the device.
-        nodes = self.read_nodes(features, poses_hm).flatten(0, 1)
-        center = sample_pixels(features, centers_hm).flatten(0, 1)
-        pooled = self.pool_nodes(nodes, center)
+        pooled = self.pool_nodes(nodes.flatten(0, 1), center.flatten(0, 1))
         offsets, log_scales = self._predict(pooled)
         offsets = torch.where(valid[..., None, None], offsets.view_as(poses_hm), 0)
         if log_scales is not None:
@@ -236,7 +242,7 @@ class PoseRefinement(nn.Module):
         return Refined(offsets, pooled.unflatten(0, valid.shape), log_scales)
 
     def _refine_valid(
-        self, features: Tensor, poses_hm: Tensor, centers_hm: Tensor, valid: Tensor
+        self, nodes: Tensor, center: Tensor, poses_hm: Tensor, valid: Tensor
     ) -> Refined:
         refining = torch.zeros_like(poses_hm)
         scales = None if self.uncertainty is None else torch.zeros_like(poses_hm[..., 0])
@@ -245,26 +251,27 @@ class PoseRefinement(nn.Module):
         if int(valid.sum()) < 2 and not waits_for_others(self.stem.bn):
             unmoved = refining + 0 * sum(parameter.sum() for parameter in self.parameters())
             return Refined(unmoved, log_scales=scales)
-        nodes = self.read_nodes(features, poses_hm)[valid]
-        center = sample_pixels(features, centers_hm)[valid]
-        offsets, log_scales = self._predict(self.pool_nodes(nodes, center))
+        offsets, log_scales = self._predict(self.pool_nodes(nodes[valid], center[valid]))
         if scales is not None and log_scales is not None:
             scales = scales.masked_scatter(valid[..., None], log_scales)
         return Refined(refining.masked_scatter(valid[..., None, None], offsets), log_scales=scales)
 
-    def read_nodes(self, features: Tensor, poses_hm: Tensor) -> Tensor:
+    def read_nodes(
+        self, features: Tensor, poses_hm: Tensor, averaged: Sequence[Tensor] | None = None
+    ) -> Tensor:
         """Read the features of keypoints: (B, T, K, C), or with L windows (B, T, K, (1 + L)·C).
 
         Args:
             features: (B, C, H, W).
             poses_hm: (B, T, K, 2).
+            averaged: what `average_maps` makes of the features, where they are read several times.
         """
         read = [self.sample_features(features, poses_hm)]
-        for window in self.context:
-            # Pixel i of the smaller map is the mean of those of pixels n·i to n·i + n - 1 that are.
+        for window, maps in zip(self.context, averaged or average_maps(features, self.context)):
+            # Pixel i of the averaged map is the mean of pixels n·i to n·i + n - 1, of those inside
+            # the map.
             points = (poses_hm - (window - 1) / 2) / window
-            averaged = F.avg_pool2d(features, window, ceil_mode=True, count_include_pad=False)
-            read.append(self.sample_features(averaged, points))
+            read.append(self.sample_features(maps, points))
         return torch.cat(read, dim=-1) if self.context else read[0]
 
     def _predict(self, pooled: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -63,6 +63,22 @@ def test_each_keypoint_reads_every_map_where_it_lies_there(context):
         np.testing.assert_allclose(found[b, t, k], expected, atol=1e-12)
 
 
+def test_all_passes_read_maps_that_are_averaged_once(monkeypatch):
+    net, (features, poses, centers) = make_net((2, 4)), make_inputs()
+    net.num_passes, valid = 2, torch.ones(2, 4, dtype=torch.bool)
+    first = net.refine_once(features, poses, centers, valid).offsets
+    wanted = first + net.refine_once(features, poses - first, centers, valid).offsets
+    sides, average = [], torch.nn.functional.avg_pool2d
+
+    def count(maps, side, *args, **options):
+        sides.append(side)
+        return average(maps, side, *args, **options)
+
+    monkeypatch.setattr(torch.nn.functional, 'avg_pool2d', count)
+    assert torch.equal(net.refine(features, poses, centers, valid).offsets, wanted)
+    assert sides == [2, 4]
+
+
 def test_a_plane_reads_the_same_at_all_strides():
     # An average over pixels is the value in their middle: no map is shifted against another.
     net = make_net((2, 4))
