@@ -26,8 +26,9 @@ class TrackerSettings:
 
     Args:
         start: poses that score at least this are paired first, and may begin an identity; by
-            default those of people who are drawn, see `lowest_score`.
-        keep: poses that score less than this are ignored; by default half of that, or of `start`.
+            default the score from which people are drawn, see `lowest_score`.
+        keep: poses that score less than this are ignored; by default half of `start`, or half of
+            the score from which people are drawn if that is lower.
         least: lowest OKS at which a pose is paired with a prediction.
         tolerance: factor on the dataset's sigmas, since poses are predicted, not seen.
         growth: what is added to this factor for each frame in which the person was not seen.

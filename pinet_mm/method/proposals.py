@@ -24,7 +24,7 @@ class Centers(NamedTuple):
 
     Attributes:
         xy_hm: (B, T, 2) integer map pixels.
-        scores: (B, T) value of the part map there; 0 where padding is no peak or target.
+        scores: (B, T) value of the part map there; 0 for padding that lies on no peak or target.
         valid: (B, T) boolean; the others are padding.
     """
 
@@ -73,7 +73,8 @@ def find_peaks(
     Returns:
         T = M·min(max_per_part, H·W) centers.
     """
-    # Both 0 and -inf exclude a pixel, but topk takes other ones of equal peaks with -inf.
+    # Both 0 and -inf keep a pixel from being chosen; they differ in which of equal peaks topk
+    # takes.
     nothing = 0 if part_thr >= 0 else -torch.inf
     peaks = torch.where(part_maps == pool(part_maps), part_maps, nothing)
     return best_pixels(peaks, max_per_part, part_thr)

@@ -171,7 +171,8 @@ class PoseRefinement(nn.Module):
         self.score = None if score is None else build_score(in_channels, score)
         self.uncertainty = nn.Linear(in_channels, num_keypoints) if uncertainty else None
         if self.uncertainty is not None:
-            nn.init.zeros_(self.uncertainty.weight)  # a map pixel, of all keypoints
+            # ln b is 0 at first: an error of one map pixel for every keypoint
+            nn.init.zeros_(self.uncertainty.weight)
             nn.init.zeros_(self.uncertainty.bias)
 
     def forward(

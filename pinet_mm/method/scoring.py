@@ -52,7 +52,7 @@ class PoseScore(nn.Module):
         return self.logits(pooled.flatten(0, -2)).view(pooled.shape[:-1]).sigmoid()
 
     def logits(self, pooled: Tensor) -> Tensor:
-        """Compute what the sigmoid makes an OKS of: (S,) of pooled features (S, 3C)."""
+        """Compute logits (S,) from pooled features (S, 3C); their sigmoid is the expected OKS."""
         found: Tensor = self.layers(self.norm(pooled))
         return found[:, 0]
 
@@ -79,7 +79,7 @@ def build_score(in_channels: int, options: Mapping[str, Any]) -> PoseScore:
 
 
 def score_of(head: object) -> PoseScore | None:
-    """Return what expects the OKS of a head's poses; None for a head without it."""
+    """Return the `PoseScore` of a head, or None if it has none."""
     score: PoseScore | None = getattr(getattr(head, 'refinement', None), 'score', None)
     return score
 

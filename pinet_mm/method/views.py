@@ -78,7 +78,7 @@ class ViewMirror(nn.Module):
 
 
 def scaled_side(side_in: int, factor: float) -> int:
-    """Compute the side of a scaled input: the content's, up to a multiple of 64."""
+    """Compute the side of a scaled input: `side_in` × `factor`, rounded up to a multiple of 64."""
     # A ratio of whole numbers: sides of an exported graph are symbols that stand for such numbers,
     # and 640 · 1.1 is 11 · 64, not a rounding error more.
     ratio = max(Fraction(factor).limit_denominator(1000), Fraction(1, 1000))

@@ -251,8 +251,8 @@ class PINetCodec(BaseKeypointCodec):
         return dict(zip(channels, np.split(maps, ends[:-1])))
 
     def _check(self, keypoints, keypoints_visible, area):
-        # Map coordinates in double precision, 0 without a label; labels as booleans, finite
-        # keypoints alone; areas above 0.
+        # Keypoints in map pixels (float64; 0 where there is no label or a number is not finite),
+        # labels as booleans, areas of at least `area_floor`.
         if keypoints.shape[1:] != (self.layout.num_keypoints, 2):
             raise InputError(
                 f'keypoints must have the shape (N, {self.layout.num_keypoints}, 2) '

@@ -32,9 +32,9 @@ class PINet(BottomupPoseEstimator):
     """Find every person's pose in any number of images of any size.
 
     Takes the arguments of `BottomupPoseEstimator`; see `TestSettings` for what `test_cfg` holds.
-    A head whose refinement has a score, see `method.scoring`, is trained in two steps: without the
-    score, and then the score, and the uncertainty if the refinement has one, alone. With it, all
-    else is frozen, statistics of norms included.
+    A head whose refinement has a score (see `method.scoring`) is trained in two steps: first all
+    but the score, by a config without one; then the score alone, with the uncertainty if the
+    refinement has one. In the second step all else is frozen, statistics of norms included.
 
     Raises:
         InputError: `head` is no `PINetHead`, its `decoder` no `PINetCodec`, or one of them has a
@@ -72,7 +72,10 @@ class PINet(BottomupPoseEstimator):
                 self.head.refinement.uncertainty.requires_grad_(True)
 
     def train(self, mode: bool = True) -> 'PINet':
-        """Switch to training; with a score, that alone, all else computes as in evaluation."""
+        """Switch to training mode or back.
+
+        Of a model with a score only the score is switched, and all else stays in evaluation mode.
+        """
         score = score_of(self.head)
         super().train(mode and score is None)
         if score is not None:

@@ -1,4 +1,4 @@
-"""The loss of a head's `PoseScore`: which OKS have the fused poses of a network that is frozen?
+"""The loss of a head's `PoseScore`: how well it predicts the OKS of a frozen network's fused poses.
 
 Shape shorthand: B images, T poses and N people per image, K keypoints, C channels, H×W map, S poses
 in all. `_in` are network-input pixels, `_hm` map pixels.
