@@ -78,6 +78,7 @@ _LIGHT = (
     'inference',
     'inference.documents',
     'inference.drawing',
+    'inference.drawing.files',
     'inference.drawing.maps',
     'inference.drawing.sheets',
     'inference.drawing.skeletons',
