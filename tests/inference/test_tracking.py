@@ -253,6 +253,7 @@ def test_it_needs_no_torch():
     assert modules == {
         'collections.abc',
         'dataclasses',
+        'numbers',
         'pathlib',
         'scipy.optimize',
         'typing',
