@@ -205,9 +205,10 @@ def check_model(model: nn.Module, checkpoint: Checkpoint, but: tuple[str, ...] =
     if untrained:
         switches = ' '.join(_SWITCHES[each] for each in untrained)
         raise CheckpointError(
-            f'the checkpoint {checkpoint.source} has no {" and no ".join(untrained)}, to be '
-            'trained first, with the checkpoint as load_from (docs/training.md in the repository, '
-            f"'A score that says how good a pose is'), or left out with {switches}"
+            f'the checkpoint {checkpoint.source} has no {" and no ".join(untrained)}: '
+            'train that first, with this checkpoint as load_from (docs/training.md in the '
+            "repository, 'A score that says how good a pose is'), or leave that out with "
+            f'{switches}'
         )
 
 

@@ -108,13 +108,11 @@ def check_numbers(
         InputError: a number is below 1, or there are no annotations to go by.
         FileNotFoundError: there is no such file of annotations.
     """
-    given = [number for number in (hardest, most_different) if number is not None]
-    if given and min(given) < 1:
-        raise InputError(f'hardest and most_different must be at least 1; found {min(given)}')
-    if given and not annotations:
-        raise InputError(
-            'hardest and most_different need annotations, by which images are chosen; found none'
-        )
+    for name, number in dict(hardest=hardest, most_different=most_different).items():
+        if number is not None and number < 1:
+            raise InputError(f'{name} must be at least 1; found {number}')
+        if number is not None and not annotations:
+            raise InputError(f'{name} needs annotations, by which images are chosen; found none')
     if annotations and not Path(annotations).is_file():
         raise FileNotFoundError(f'the annotation file {annotations} does not exist')
 

@@ -138,7 +138,9 @@ def _settle(match: Tensor, valid: Tensor) -> Tensor:
 
 
 def keep_in_rounds(match: Tensor, valid: Tensor) -> Tensor:
-    """Return which poses `match_poses` keeps, (..., T) of 0 and 1, after as many rounds as may be.
+    """Return which poses `match_poses` keeps, (..., T) of 0 and 1.
+
+    It takes as many rounds as the longest chain of poses may need.
 
     The host of a GPU would have to wait to know that fewer are enough. A constant 1 is added as
     one pose more, whose row holds `valid`: a round is two kernels, a product and the ReLU.

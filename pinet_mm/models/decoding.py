@@ -110,7 +110,8 @@ def score_proposals(
         head: see `decode`.
         scales: see `decode`.
         settings: see `decode`.
-        propose: finds the peaks, called as `ProposalSampler.propose`; by default the head's.
+        propose: finds the peaks, called as `ProposalSampler.propose`; by default the head's. Not
+            called where the settings do without peaks.
 
     Returns:
         The proposals of all scales; their keypoint scores (B, T, K); the heatmaps that `decode`

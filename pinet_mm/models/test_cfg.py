@@ -34,7 +34,8 @@ class TestSettings:
         max_per_part: proposals per part, image and scale.
         oks_thr: poses whose OKS is above it are one person.
         use_peaks: propose poses at the peaks of the part maps; otherwise at their best pixels,
-            which finds more people near another, at the cost of more proposals.
+            which finds more people near another: raise `max_per_part` with it, and train a score
+            with both settings.
         use_refinement: apply the refinement; by default if the head has one.
         use_score: rank people, and order fusion, by expected OKS, see `method.scoring`; by default
             if the head has a score and refines.

@@ -131,7 +131,8 @@ def _before_the_run(what: str = '') -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(f'{what}{error}') from error
+        reason = f'{error.filename}: {error.strerror}' if error.filename else error
+        raise RunError(f'{what}{reason}') from error
 
 
 def _with_bounds(metrics: dict) -> dict:

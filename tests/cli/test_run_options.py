@@ -3,7 +3,6 @@
 import ast
 import importlib
 import importlib.util
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -156,9 +155,9 @@ def test_an_evaluation_of_a_config_that_does_not_exist_says_so(monkeypatch):
 @pytest.mark.parametrize(
     'option, place, reason',
     [
-        ('--out', '/dev/null/x.json', "File exists: '/dev/null'"),
-        ('--json', 'poses.json', "Is a directory: 'poses.json'"),
-        ('--dump', 'poses.pkl', "Is a directory: 'poses.pkl'"),
+        ('--out', '/dev/null/x.json', '/dev/null: File exists'),
+        ('--json', 'poses.json', 'poses.json: Is a directory'),
+        ('--dump', 'poses.pkl', 'poses.pkl: Is a directory'),
     ],
 )
 def test_a_result_that_cannot_be_written_is_one_line(option, place, reason, monkeypatch, tmp_path):
@@ -167,7 +166,7 @@ def test_a_result_that_cannot_be_written_is_one_line(option, place, reason, monk
     for folder in ('poses.json', 'poses.pkl'):
         Path(folder).mkdir()
     said = run_tool(monkeypatch, 'test', write_config(tmp_path), 'weights.pth', option, place)
-    assert re.fullmatch(rf'error: \[Errno \d+\] {reason}', said)
+    assert said == f'error: {reason}'
 
 
 def test_a_missing_file_of_keypoints_is_one_line(monkeypatch, tmp_path):

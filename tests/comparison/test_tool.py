@@ -204,11 +204,11 @@ def test_compare_without_annotations(folder, monkeypatch, capsys):
     [
         (
             ('--hardest', '3'),
-            'hardest and most_different need annotations, by which images are chosen; found none$',
+            'hardest needs annotations, by which images are chosen; found none$',
         ),
         (
-            ('--hardest', '3', '--most-different', '0'),
-            'hardest and most_different must be at least 1; found 0$',
+            ('--most-different', '0', '--hardest', '3', '--annotations', 'gone.json'),
+            'most_different must be at least 1; found 0$',
         ),
         (('--annotations', 'gone.json'), 'the annotation file gone.json does not exist'),
         (('--names', 'A', 'A'), 'names of the two models must differ; both are A'),

@@ -260,7 +260,7 @@ def to_section(found: Mapping[str, Mapping[str, str]]) -> str:
     differing = ((name, of.values()) for name, of in found.items() if len(set(of.values())) > 1)
     lines = [
         WHAT_WAS_TRIED.format(number=len(found)),
-        *_table('', OUTCOMES, ((name, _sums(found, name)) for name in DOORS)),
+        *_table('tool', OUTCOMES, ((name, _sums(found, name)) for name in DOORS)),
         '',
         'With these the tools differ; [all of them](annotation_faults.json).',
         '',
@@ -278,9 +278,9 @@ def _sums(found: Mapping[str, Mapping[str, str]], door: str) -> list[str]:
 def _table(
     first: str, heads: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]
 ) -> Iterator[str]:
-    cells = [first, *heads]
-    yield f'| {" | ".join(cells)} |'.replace('|  |', '| |')
-    yield f'|{"---|" * len(cells)}'
+    heads = list(heads)
+    yield f'| {first} | {" | ".join(heads)} |'
+    yield f'|{"---|" * (1 + len(heads))}'
     for name, row in rows:
         yield f'| {name} | {" | ".join(row)} |'
 

@@ -235,9 +235,9 @@ def test_weights_are_said_to_lack_what_was_not_trained(options, lacking, switche
     config['head']['refinement'].update(options)
     model = build_in_mmpose(MODELS, config)
     message = (
-        f'the checkpoint plain.pth has {lacking}, to be trained first, with the checkpoint as '
+        f'the checkpoint plain.pth has {lacking}: train that first, with this checkpoint as '
         "load_from (docs/training.md in the repository, 'A score that says how good a pose is'), "
-        f'or left out with {" ".join(switches)}'
+        f'or leave that out with {" ".join(switches)}'
     )
     with pytest.raises(CheckpointError, match=f'^{re.escape(message)}$'):
         load_weights(model, Checkpoint(weights, {}, 'plain.pth'))

@@ -22,12 +22,14 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     """
     # Not cv2.imwrite, which dies of a name that is no UTF-8; so does imencode of such a suffix.
     suffix = Path(path).suffix
-    try:
-        is_encoded, content = cv2.imencode(suffix if suffix.isascii() else '', image)
-    except cv2.error as error:
+    if not (suffix.isascii() and cv2.haveImageWriter(f'x{suffix}')):
         raise InputError(
             f'{path} must end as images do, such as .jpg or .png; found {suffix or "no suffix"}'
-        ) from error
+        )
+    try:
+        is_encoded, content = cv2.imencode(suffix, image)
+    except cv2.error:  # without pixels, or of two channels
+        is_encoded = False
     if not is_encoded:  # a JPEG of more than 65500 pixels a side, for instance
         height, width = image.shape[:2]
         reason = f'{suffix} takes no {width}x{height} pixels of this kind'

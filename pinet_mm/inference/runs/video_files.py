@@ -71,7 +71,7 @@ class VideoWriter:
             return self.discard()
         try:
             self._finish()
-        except OSError:
+        except (OSError, ValueError):  # PyAV's errors are one or the other
             self.discard()  # nobody looks for it, and it takes room
             raise
 

@@ -158,7 +158,9 @@ def _source_of_url(url: str) -> Source:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise FileNotFoundError(f'{without_user(url)} is no URL: {error}') from error
+        # The error of a host may quote all that stands before it, the password too.
+        reason = 'its host has characters that no host may have' if '@' in str(error) else error
+        raise FileNotFoundError(f'{without_user(url)} is no URL: {reason}') from error
     kind = _kind_of_url(parts.scheme, PurePosixPath(parts.path).suffix.lower())
     scheme, _, rest = url.partition('://')
     return Source(f'{scheme.lower()}://{rest}', kind)  # FFmpeg knows no HTTP://

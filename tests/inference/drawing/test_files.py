@@ -33,4 +33,6 @@ def test_a_name_that_is_not_of_an_image_is_refused(name, found, tmp_path):
 def test_what_a_format_does_not_take_is_refused(tmp_path):
     with pytest.raises(OSError, match=r'.jpg takes no 65501x1 pixels of this kind: .*a.jpg'):
         write_image(tmp_path / 'a.jpg', np.zeros((1, 65501, 3), np.uint8))
+    with pytest.raises(OSError, match=r'.jpg takes no 5x0 pixels of this kind: .*a.jpg'):
+        write_image(tmp_path / 'a.jpg', np.zeros((0, 5, 3), np.uint8))
     assert not list(tmp_path.iterdir())

@@ -71,6 +71,13 @@ def test_what_is_no_url_is_named(url, folder):
     assert find_sources([url, folder / 'a.png'])[0].problem
 
 
+def test_a_host_of_forbidden_characters_tells_no_password():
+    with pytest.raises(FileNotFoundError) as told:
+        find_sources(['rtsp://user:secret@ca\u2100m/x'])
+    assert str(told.value).startswith('rtsp://') and 'no host may have' in str(told.value)
+    assert 'secret' not in str(told.value)
+
+
 def give(monkeypatch, lines):
     monkeypatch.setattr('sys.stdin', io.TextIOWrapper(io.BytesIO(lines), encoding='utf-8'))
 
