@@ -85,17 +85,12 @@ def refuse_options_of_infer(parser: argparse.ArgumentParser) -> None:
 
 
 def load_model(path: Path | None, threads: int, short_side: int | None = None) -> 'OnnxPoses':
-    """Load an exported model, and print which it is.
+    """Load an exported model that says how to resize images, and print which it is.
 
     Args:
-        path: of its file; None for the one that the package ships.
-        threads: of ONNX Runtime; 0 for one per core.
-        short_side: pixels to which images are resized; None for those of the file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        RunError: ONNX Runtime is missing or cannot run the file, or the file does not say how to
-            resize images.
+        path: see `light.load`, which also says what cannot be loaded.
+        threads: see there.
+        short_side: see there.
     """
     from ..inference.light import load, require_resize
     from ..onnx_runner import SHIPPED
