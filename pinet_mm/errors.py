@@ -56,11 +56,17 @@ def check_number(
         InputError: it is not a finite number of this kind, or too small.
     """
     kinds = (int,) if whole else (int, float)
-    fits = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    fits = is_number(value, kinds) and math.isfinite(value)
     if not fits or value < least or (above and value == least):
         kind = 'a whole number' if whole else a_number(value)
         bound = '' if least == -math.inf else f' {"above" if above else "of at least"} {least:g}'
         raise InputError(f'{name} must be {kind}{bound}; found {value!r}')
+
+
+def is_number(value: Any, kinds: tuple[type, ...] = (int, float)) -> bool:
+    """Return whether a value is a number of one of these kinds, and not NaN."""
+    # bool is a kind of int; NaN is not equal to itself.
+    return isinstance(value, kinds) and not isinstance(value, bool) and bool(value == value)
 
 
 def a_number(found: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..errors import InputError
+from ..errors import InputError, is_number
 from ..onnx_runner import MEAN
 from .people import AUTO, Threshold, lowest_score
 
@@ -51,7 +51,8 @@ class TrackerSettings:
 
     def __post_init__(self) -> None:
         for name, value in (('start', self.start), ('keep', self.keep)):
-            if not _is_score(value):
+            is_auto = isinstance(value, str) and value == AUTO
+            if not is_auto and not is_number(value, (Real,)):
                 raise InputError(f'{name} must be a score or {AUTO!r}; found {value!r}')
         scores = self.start, self.keep
         wrong = [
@@ -76,12 +77,6 @@ class TrackerSettings:
         start, shown = lowest_score(self.start, score_kind), lowest_score(AUTO, score_kind)
         keep = min(start, shown) / 2 if self.keep == AUTO else self.keep
         return replace(self, start=start, keep=keep)
-
-
-def _is_score(value: Any) -> bool:
-    # bool is a kind of number; NaN compares with nothing.
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return bool(value == value) if is_number else isinstance(value, str) and value == AUTO
 
 
 @dataclass

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from ..errors import InputError, a_number
+from ..errors import InputError, a_number, is_number
 
 NUMBERS: dict[str, tuple[type, ...]] = dict(
     part_thr=(float, int), oks_thr=(float, int), max_per_part=(int,)
@@ -78,7 +78,7 @@ class TestSettings:
         settings = cls(**test_cfg)
         for name, kinds in NUMBERS.items():
             value = getattr(settings, name)
-            if not _is_number(value, kinds):
+            if not is_number(value, kinds):
                 kind = 'a whole number' if kinds == (int,) else a_number(value)
                 raise InputError(f'{name} must be {kind}; found {value!r}')
         for name in FLAGS:
@@ -129,14 +129,9 @@ class TestSettings:
             )
 
 
-def _is_number(value: object, kinds: tuple[type, ...] = (float, int)) -> bool:
-    # bool is a kind of int; NaN compares with nothing.
-    return isinstance(value, kinds) and not isinstance(value, bool) and value == value
-
-
 def _scale_factors(factors: Sequence[float]) -> tuple[float, ...]:
     usable = isinstance(factors, (list, tuple)) and all(
-        _is_number(factor) and 0 < factor < math.inf for factor in factors
+        is_number(factor) and 0 < factor < math.inf for factor in factors
     )
     if not usable or 1 not in factors or len(set(factors)) < len(factors):
         raise InputError(
